@@ -1,0 +1,1 @@
+"""Pages that hold approximations beside the exact answer: one script a page, run by ``python -m reports``."""
