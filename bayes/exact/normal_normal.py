@@ -85,13 +85,13 @@ class NormalNormal:
 
         Raises ValueError for an empty ``y``: without data the likelihood has no maximum.
         """
-        n, distance, _ = self._statistics(validate.observations(y))
-        if n == 0:
+        y = validate.observations(y)
+        if len(y) == 0:
             raise ValueError(
                 "`y` is empty: the maximum likelihood estimate needs at least one point; "
                 "use `predictive(y)` or `map_predictive(y)`, which fall back on the prior."
             )
-        return norm(self.prior_mean + distance, self.noise_sd)
+        return norm(y.mean(), self.noise_sd)
 
     def map_predictive(self, y: ArrayLike) -> Distribution:
         """Return p(y_new | mu = m_n), the plug-in predictive at the maximum of the posterior."""
@@ -142,14 +142,13 @@ class NormalNormal:
         n = np.arange(len(y) + 1)
         centre = y.mean() if len(y) else 0.0
         sums = np.concatenate([[0.0], np.cumsum(y - centre)])
-        # ybar_k - m0, nan at k = 0
-        distance = (centre - self.prior_mean) + np.divide(sums, n, out=np.full(len(n), np.nan), where=n > 0)
-        mean, sd = self._posterior(n, np.where(n > 0, distance, 0.0))
+        rest = np.divide(sums, n, out=np.full(len(n), np.nan), where=n > 0)  # ybar_k - centre, nan at k = 0
+        mean, sd = self._posterior(n, np.where(n > 0, (centre - self.prior_mean) + rest, 0.0))
         return Sequence(
             n=n,
             posterior=norm(mean, sd),
             predictive=norm(mean, np.hypot(sd, self.noise_sd)),
-            mle_predictive=norm(self.prior_mean + distance, self.noise_sd),
+            mle_predictive=norm(centre + rest, self.noise_sd),
             map_predictive=norm(mean, self.noise_sd),
         )
 

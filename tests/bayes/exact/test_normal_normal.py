@@ -196,6 +196,13 @@ def test_the_three_predictives_meet_as_n_grows(name):
     assert losses[-1] < losses[0]
 
 
+def test_the_mle_does_not_know_the_prior():
+    """A far prior mean costs the plug-in at the MLE no digit."""
+    far = NormalNormal(prior_mean=1e70, prior_sd=1.0, noise_sd=1.0)
+    assert far.mle_predictive(EXAMPLE_Y).mean() == EXAMPLE.mle_predictive(EXAMPLE_Y).mean()
+    assert_array_equal(far.sequence(EXAMPLE_Y).mle_predictive.mean(), EXAMPLE.sequence(EXAMPLE_Y).mle_predictive.mean())
+
+
 # ---- log_score_loss and best_prior_sd
 
 
