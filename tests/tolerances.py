@@ -9,3 +9,7 @@ many steps (a product of predictives, a sequence) add up a few such errors."""
 
 PRINTED = 5e-8
 """A reference value printed with 7 decimals: half a unit of its last digit."""
+
+MONTE_CARLO = 5
+"""Largest error of a Monte Carlo estimate in its own standard errors: passed by chance in 2 of 10 million estimates, so
+that a fixed seed that fails points at the code."""

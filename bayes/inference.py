@@ -1,0 +1,129 @@
+"""Run a PyMC program: NUTS for posterior draws, SMC for the evidence.
+
+Both return an ArviZ ``xarray.DataTree``. Chains run one after the other in this process: PyMC forks its parallel
+chains, and forking after JAX has started its threads can deadlock.
+"""
+
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+from numpy.typing import NDArray
+
+type Engine = Literal["nutpie", "pymc"]
+ENGINES: tuple[Engine, ...] = get_args(Engine.__value__)
+
+
+def nuts(
+    model: pm.Model, *, seed: int, draws: int = 1000, chains: int = 4, tune: int = 1000, engine: Engine = "nutpie"
+) -> xr.DataTree:
+    """Sample the posterior of ``model`` with NUTS, and one posterior predictive data set a draw.
+
+    Parameters
+    ----------
+    model
+        A PyMC model with observed variables.
+    seed
+        Seed of everything random here; the same seed gives the same draws.
+    draws, chains, tune
+        Kept draws a chain, independent chains, and warm-up iterations a chain, which are thrown away.
+    engine
+        The NUTS implementation: ``nutpie`` (compiled, the fastest once started) or ``pymc`` (starts sooner).
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups ``posterior`` and ``posterior_predictive`` with dimensions (chain, draw, ...), ``sample_stats``,
+        ``observed_data``.
+
+    Raises
+    ------
+    ValueError
+        If ``engine`` is unknown, or ``draws``, ``chains`` or ``tune`` is not a positive whole number.
+
+    References
+    ----------
+    Hoffman and Gelman (2014), "The No-U-Turn sampler", JMLR 15.
+    """
+    if engine not in ENGINES:
+        raise ValueError(f"`engine` must be one of {', '.join(ENGINES)}, got {engine!r}.")
+    for name, value in {"draws": draws, "chains": chains, "tune": tune}.items():
+        _at_least_one(name, value)
+    posterior_seed, predictive_seed = np.random.SeedSequence(seed).generate_state(2)
+    with model:
+        tree = pm.sample(
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            cores=1,
+            random_seed=posterior_seed,
+            nuts_sampler=engine,
+            progressbar=False,
+            quiet=True,
+        )
+        pm.sample_posterior_predictive(tree, extend_inferencedata=True, random_seed=predictive_seed, progressbar=False)
+    return tree
+
+
+def smc(model: pm.Model, *, seed: int, runs: int = 16, draws: int = 2000) -> xr.DataTree:
+    """Estimate the evidence of ``model`` by ``runs`` independent runs of sequential Monte Carlo.
+
+    A run carries ``draws`` particles from the prior to the posterior through tempered likelihoods p(y | theta)^beta and
+    multiplies up an estimate of p(y) on the way (Del Moral, Doucet and Jasra 2006, "Sequential Monte Carlo samplers",
+    section 3.2). The runs share nothing but the model, so their spread is an honest error; ArviZ's ESS and MCSE mean
+    nothing on particles.
+
+    Returns
+    -------
+    xarray.DataTree
+        ``posterior`` with dimensions (chain, draw), a run a chain; in ``sample_stats`` ``log_evidence`` (chain,) in
+        nats, and for each stage ``log_marginal_likelihood``, ``beta`` and ``accept_rate`` (chain, stage), nan after a
+        run's last stage; ``observed_data``.
+
+    Raises
+    ------
+    ValueError
+        If ``runs`` or ``draws`` is not a positive whole number.
+    """
+    for name, value in {"runs": runs, "draws": draws}.items():
+        _at_least_one(name, value)
+    with model:
+        tree = pm.sample_smc(
+            draws=draws,
+            chains=runs,
+            cores=1,
+            random_seed=seed,
+            progressbar=False,
+            compute_convergence_checks=False,  # R-hat and ESS of particles mean nothing
+        )
+    stages = {
+        name: _by_stage(tree["sample_stats"][name].values, runs)
+        for name in ["log_marginal_likelihood", "beta", "accept_rate"]
+    }
+    last = np.isfinite(stages["log_marginal_likelihood"]).cumsum(axis=1).argmax(axis=1)
+    stats = xr.Dataset(
+        {name: (("chain", "stage"), values) for name, values in stages.items()},
+        coords={"chain": tree["posterior"]["chain"]},
+    )
+    stats["log_evidence"] = ("chain", stages["log_marginal_likelihood"][np.arange(runs), last])
+    tree["sample_stats"] = xr.DataTree(stats)
+    return tree
+
+
+def _by_stage(values: NDArray[Any], runs: int) -> NDArray[np.float64]:
+    """Return what ``pm.sample_smc`` recorded a stage as floats of shape (runs, stages), padded with nan.
+
+    PyMC stores it in three layouts: (run, stage) objects padded with nan, one list of its own length a run, and for a
+    single run a plain vector over the stages.
+    """
+    rows = [np.asarray(row, dtype=np.float64) for row in ([values] if runs == 1 else values)]
+    padded = np.full((runs, max(map(len, rows))), np.nan)
+    for run, row in enumerate(rows):
+        padded[run, : len(row)] = row
+    return padded
+
+
+def _at_least_one(name: str, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"`{name}` must be a whole number, 1 or more, got {value!r}.")

@@ -1,0 +1,46 @@
+import pytest
+from numpy.testing import assert_array_equal
+
+from bayes.data import read_observations
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1\n2.5\n-3e2\n", "y\n1\n2.5\n-3e2", "1, 2.5, -3e2", "# lengths\n\n1\r\n2.5\r\n\r\n-3e2", '﻿"y"\n1\n2.5\n-3e2'],
+    ids=["lines", "heading", "one row", "comments, blanks and CRLF", "Excel's mark and quotes"],
+)
+def test_numbers_are_read(tmp_path, text):
+    file = tmp_path / "y.csv"
+    file.write_text(text, encoding="utf-8")
+    assert_array_equal(read_observations(file), [1, 2.5, -300])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "holds no number"),
+        ("# nothing\n\n", "holds no number"),
+        ("y\n", "'y' is not a finite number"),
+        ("1\ntwo\n3", "line 2: 'two' is not a finite number"),
+        ("1\nnan\n", "line 2: 'nan'"),
+        ("inf", "line 1: 'inf'"),
+        ("1,2\n3,4", "line 1 has 2 columns"),
+        ("1;2", "line 1: '1;2'"),
+        ("1,,2", "line 1: ''"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(tmp_path, text, message):
+    file = tmp_path / "y.csv"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=message) as error:
+        read_observations(file)
+    assert str(file) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_cannot_be_read_is_one_clear_line(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "binary").write_bytes(b"\xff\xfe1\x00")
+    for name in ["missing", "folder", "binary"]:
+        with pytest.raises(ValueError, match="cannot be read: "):
+            read_observations(tmp_path / name)
