@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 type Engine = Literal["nutpie", "pymc"]
 ENGINES: tuple[Engine, ...] = get_args(Engine.__value__)
 
+LARGEST_PREDICTIVE = 4 * 2**30
+"""Bytes of posterior predictive draws beyond which a run is refused instead of exhausting the machine."""
+
 
 def nuts(
     model: pm.Model, *, seed: int, draws: int = 1000, chains: int = 4, tune: int = 1000, engine: Engine = "nutpie"
@@ -40,7 +43,8 @@ def nuts(
     Raises
     ------
     ValueError
-        If ``engine`` is unknown, or ``draws``, ``chains`` or ``tune`` is not a positive whole number.
+        If ``engine`` is unknown, ``draws``, ``chains`` or ``tune`` is not a positive whole number, or the predictive
+        draws, one data set a draw, would take more than 4 GiB.
 
     References
     ----------
@@ -50,6 +54,7 @@ def nuts(
         raise ValueError(f"`engine` must be one of {', '.join(ENGINES)}, got {engine!r}.")
     for name, value in {"draws": draws, "chains": chains, "tune": tune}.items():
         _at_least_one(name, value)
+    require_predictive_fits(sum(data.size for data in observed_data(model).values()), draws=draws, chains=chains)
     posterior_seed, predictive_seed = np.random.SeedSequence(seed).generate_state(2)
     with model:
         tree = pm.sample(
@@ -109,6 +114,21 @@ def smc(model: pm.Model, *, seed: int, runs: int = 16, draws: int = 2000) -> xr.
     stats["log_evidence"] = ("chain", stages["log_marginal_likelihood"][np.arange(runs), last])
     tree["sample_stats"] = xr.DataTree(stats)
     return tree
+
+
+def require_predictive_fits(points: int, *, draws: int, chains: int) -> None:
+    """Raise ValueError if one predictive data set of ``points`` numbers a draw would take more than 4 GiB."""
+    size = 8 * points * draws * chains
+    if size > LARGEST_PREDICTIVE:
+        raise ValueError(
+            f"`draws` = {draws} in {chains} chains, with a predictive data set of {points} points each, would take "
+            f"{size / 2**30:.1f} GiB, more than {LARGEST_PREDICTIVE / 2**30:.0f}; ask for fewer draws or chains."
+        )
+
+
+def observed_data(model: pm.Model) -> dict[str, NDArray[Any]]:
+    """Return what each observed variable of ``model`` is conditioned on."""
+    return {rv.name: model.rvs_to_values[rv].data for rv in model.observed_RVs}
 
 
 def _by_stage(values: NDArray[Any], runs: int) -> NDArray[np.float64]:

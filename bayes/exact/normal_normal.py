@@ -106,16 +106,25 @@ class NormalNormal:
         50-digit arithmetic is below 1e-12 of the sum of the absolute terms for n to 10^6, offsets to 1e8 sigma and
         tau^2/sigma^2 from 1e-12 to 1e12 (``tests/bayes/exact/test_normal_normal.py``).
         """
+        return sum(self.log_evidence_terms(y).values())
+
+    def log_evidence_terms(self, y: ArrayLike) -> dict[str, float]:
+        """Return the four terms, in nats, whose sum is ``log_evidence(y)``.
+
+        ``noise``: the density of n points that fit perfectly. ``occam``: what is paid for spreading the prior over
+        values of mu that the data rule out. ``scatter``: the misfit of the points among themselves, which no prior on
+        mu can change. ``misfit``: the distance of their mean from the prior mean.
+        """
         n, distance, scatter = self._statistics(validate.observations(y))
         tau2, sigma2 = self.prior_sd**2, self.noise_sd**2
         # log p(y) = -n/2 log(2 pi sigma^2) - 1/2 log(1 + n tau^2/sigma^2)
         #            - sum (y_i - ybar)^2 / (2 sigma^2) - n (ybar - m0)^2 / (2 (sigma^2 + n tau^2))
-        return (
-            -n * (log(2 * pi) / 2 + log(self.noise_sd))
-            - log1p(n * tau2 / sigma2) / 2
-            - scatter / (2 * sigma2)
-            - n * distance**2 / (2 * (sigma2 + n * tau2))
-        )
+        return {
+            "noise": -n * (log(2 * pi) / 2 + log(self.noise_sd)),
+            "occam": -log1p(n * tau2 / sigma2) / 2,
+            "scatter": -scatter / (2 * sigma2),
+            "misfit": -n * distance**2 / (2 * (sigma2 + n * tau2)),
+        }
 
     def best_prior_sd(self, y: ArrayLike) -> float:
         """Return the prior_sd with the largest evidence, 0 if the evidence only grows as the prior narrows.

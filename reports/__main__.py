@@ -1,0 +1,115 @@
+"""Render report pages: what is approximated, checked against what is known exactly.
+
+Each page is one self-contained HTML file and a JSON file with the same numbers, written with an index into
+build/report (`--out` changes that). Without a page name every page is made with its defaults.
+`python -m reports normal-normal --help` shows the options of that page, among them those for your own data.
+Exit code: 0 when the pages are written, 2 for bad usage.
+"""
+
+import logging
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from reports import normal_normal
+from reports.options import Common
+
+PAGES: dict[str, ModuleType] = {"normal-normal": normal_normal}
+PACKAGES = ["closedform", "numpy", "scipy", "pymc", "nutpie", "arviz", "matplotlib"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class All(Common):
+    """Every page with its default options, and the index."""
+
+
+class UsageError(Exception):
+    """What the user asked for cannot be done; the message is one line that says why and what to do."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command line and return the exit code."""
+    if not arguments or arguments[0] not in {"all", *PAGES, "-h", "--help"}:
+        arguments = ["all", *arguments]
+    options = tyro.extras.subcommand_cli_from_dict(
+        {"all": All, **{name: page.Options for name, page in PAGES.items()}},
+        prog="python -m reports",
+        description=__doc__,
+        args=arguments,
+    )
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        if isinstance(options, All):
+            for name, page in PAGES.items():
+                render(name, page.Options(out=options.out, seed=options.seed, quick=options.quick), console)
+        else:
+            render(arguments[0], options, console)
+    except UsageError as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        return 2
+    except KeyboardInterrupt:
+        console.print("interrupted: the page under way was not written", style="red")
+        return 130
+    return 0
+
+
+def render(name: str, options: Any, console: Console) -> None:
+    """Make one page and write it with the index; raise UsageError, with nothing written, if the options are wrong."""
+    started = time.perf_counter()
+    module = PAGES[name]
+    try:
+        problem = module.read(options)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    with writing_to(options.out):
+        options.out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=options.out).close()  # better now than after the sampling
+    from reports.page import drawing, write_index  # after the checks: drawing and sampling take seconds to import
+    from reports.provenance import command, provenance
+
+    with progress_of(name, module.STEPS, console) as step, drawing():
+        page = module.build(problem, options, step)
+    page.provenance = provenance(command(name, options), options.seed, PACKAGES, time.perf_counter() - started)
+    with writing_to(options.out):
+        written = page.write(options.out)
+        write_index(options.out, [module.NAME for module in PAGES.values()])
+    print(written)
+
+
+@contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """Turn a failure to write into one line that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"`out` folder {folder} cannot be written: {error.strerror}; choose another with --out."
+        ) from error
+
+
+@contextmanager
+def progress_of(name: str, steps: int, console: Console) -> Iterator[Callable[[str], None]]:
+    """Yield a function that announces the next of ``steps`` steps: a bar on a terminal, plain lines elsewhere."""
+    if not console.is_terminal:
+        count = iter(range(1, steps + 1))
+        yield lambda message: console.print(f"{name} [{next(count)}/{steps}] {message}", markup=False)
+        return
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(name, total=steps, completed=-1)
+        yield lambda message: progress.update(task, description=f"{name}: {message}", advance=1)
+
+
+if __name__ == "__main__":
+    logging.getLogger("pymc").setLevel(logging.WARNING)
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,133 @@
+"""The figures of the normal-normal page: distributions and numbers in, a matplotlib figure out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import arviz_plots as azp
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from bayes.exact.distribution import Distribution
+from bayes.exact.normal_normal import NormalNormal
+from bayes.exact.normal_normal import Sequence as Beliefs
+
+FULL, MLE, MAP, EXACT = "C0", "C1", "C2", "0.15"
+MANY = 1000
+"""More points than this are drawn as pixels: as vectors they would make the page too heavy to open."""
+
+
+def predictive_grid(model: NormalNormal, y: NDArray[np.float64], shown: Sequence[int]) -> Figure:
+    """Draw the three predictives after each number of points in ``shown``, at most 15, with the data as ticks."""
+    figure, axes = plt.subplots(3, 5, figsize=(10, 6), sharex=True, sharey=True)
+    final = model.predictive(y)
+    low, high = (f([*y, *final.ppf([0.0005, 0.9995])]) for f in (min, max))
+    x = np.linspace(low - 0.05 * (high - low), high + 0.05 * (high - low), 300)
+    predictives: dict[str, tuple[Any, str, Any]] = {
+        "full posterior predictive": (model.predictive, FULL, "-"),
+        "plug-in at the MLE": (model.mle_predictive, MLE, "--"),
+        "plug-in at the MAP": (model.map_predictive, MAP, ":"),
+    }
+    for panel, n in zip(axes.flat, shown, strict=False):
+        for name, (predictive, colour, line) in predictives.items():
+            if n > 0 or predictive != model.mle_predictive:
+                panel.plot(x, predictive(y[:n]).pdf(x), color=colour, linestyle=line, label=name)
+        ticks = {"color": EXACT, "markersize": 8, "transform": panel.get_xaxis_transform()}
+        panel.plot(y[:n], np.full(n, 0.05), "|", **ticks, rasterized=n > MANY, label="data so far")
+        panel.set_title(f"n = {n}", pad=3)
+        panel.set_yticks([])
+    for panel in axes.flat[len(shown) :]:
+        panel.set_axis_off()
+    figure.legend(*axes.flat[1].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    figure.supxlabel("value of the next observation", fontsize=9)
+    return figure
+
+
+def movement(beliefs: Beliefs, loss_mle: NDArray[np.float64], loss_map: NDArray[np.float64]) -> Figure:
+    """Draw the means, the variances and the plug-ins' expected loss against n."""
+    figure, (means, variances, losses) = plt.subplots(1, 3, figsize=(10, 3.2))
+    n, flat = beliefs.n, np.ones(len(beliefs.n))
+    means.plot(
+        n, beliefs.predictive.mean(), "o-", color=FULL, markersize=3, rasterized=len(n) > MANY, label="full = MAP"
+    )
+    means.plot(n, beliefs.mle_predictive.mean(), "s--", color=MLE, markersize=3, label="MLE")
+    means.set(title="mean of the predictive", xlabel="n")
+    variances.plot(n, beliefs.predictive.var(), "o-", color=FULL, markersize=3, label="full")
+    variances.plot(n, beliefs.map_predictive.var() * flat, ":", color=MAP, label="MLE and MAP")
+    variances.set(title="variance of the predictive", xlabel="n", yscale="log")
+    variances.yaxis.set_major_formatter(LogFormatter())
+    variances.yaxis.set_minor_formatter(LogFormatter())
+    losses.plot(n, loss_mle, "s--", color=MLE, markersize=3, label="MLE")
+    losses.plot(n, loss_map, "^:", color=MAP, markersize=3, label="MAP")
+    losses.set(title="expected log score lost (nats a point)", xlabel="n", yscale="log")
+    for axis in (means, variances, losses):
+        axis.legend()
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
+def orders(paths: Sequence[Beliefs], log_evidence: Sequence[NDArray[np.float64]]) -> Figure:
+    """Draw the posterior mean and the log evidence so far of the same data in several orders; the first is as given."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2))
+    for i, (beliefs, evidence) in enumerate(zip(paths, log_evidence, strict=True)):
+        look: dict[str, Any] = {"color": FULL, "linewidth": 2.2} if i == 0 else {"color": "0.6", "linewidth": 0.9}
+        look |= {"zorder": 3 - (i > 0), "rasterized": len(beliefs.n) > MANY}
+        left.plot(beliefs.n, beliefs.posterior.mean(), **look)
+        right.plot(beliefs.n, evidence, **look)
+    left.plot(paths[0].n[-1], paths[0].posterior.mean()[-1], "o", color=EXACT, zorder=4)
+    right.plot(paths[0].n[-1], log_evidence[0][-1], "o", color=EXACT, zorder=4)
+    left.set(title="posterior mean of mu", xlabel="points seen")
+    right.set(title="log evidence of the points seen (nats)", xlabel="points seen")
+    given = Line2D([], [], color=FULL, linewidth=2.2, label="in the order given")
+    shuffled = Line2D([], [], color="0.6", linewidth=0.9, label=f"in {len(paths) - 1} random orders")
+    right.legend(handles=[given, shuffled])
+    return figure
+
+
+def evidence_curve(
+    variances: NDArray[np.float64], log_evidence: NDArray[np.float64], marks: dict[str, tuple[float, float]]
+) -> Figure:
+    """Draw log evidence over the prior variance; ``marks`` maps a label to a point (variance, log evidence)."""
+    figure, axis = plt.subplots(figsize=(10, 3.4))
+    axis.plot(variances, log_evidence, color=FULL)
+    looks = [("o", MLE), ("s", MAP), ("*", EXACT)]
+    for (label, (x, y)), (marker, colour) in zip(marks.items(), looks, strict=False):
+        axis.plot(x, y, marker=marker, linestyle="", color=colour, markersize=10 if marker == "*" else 7, label=label)
+    axis.set(xscale="log", xlabel="prior variance $\\tau^2$", ylabel="log evidence (nats)")
+    axis.legend()
+    return figure
+
+
+def posterior_draws(draws: xr.DataTree, name: str, exact: Distribution) -> Figure:
+    """Draw the exact posterior density of ``name`` over a histogram of the draws of all chains."""
+    plots: Any = azp.plot_dist(
+        draws,
+        var_names=[name],
+        kind="hist",
+        ci_prob=0.9,
+        visuals={"point_estimate": False, "point_estimate_text": False, "title": False},
+        figure_kwargs={"figsize": (10, 3.4)},
+    )
+    axis = plots.get_target(name, {})
+    x = exact.mean() + exact.std() * np.linspace(-4, 4, 400)
+    axis.plot(x, exact.pdf(x), color=EXACT, label="exact posterior density")
+    axis.plot([], [], color=FULL, label="NUTS draws (the line below spans their central 90 %)")
+    axis.set(xlabel=name)
+    axis.legend()
+    return axis.figure
+
+
+def evidence_runs(runs: dict[str, NDArray[np.float64]], exact: dict[str, float]) -> Figure:
+    """Draw the error of each SMC run's log evidence, a row of dots a prior."""
+    figure, axis = plt.subplots(figsize=(10, 0.8 + 0.6 * len(runs)))
+    for row, (label, values) in enumerate(runs.items()):
+        axis.plot(values - exact[label], np.full(len(values), row), "o", color=f"C{row}", alpha=0.7, clip_on=False)
+    axis.axvline(0, color=EXACT)
+    axis.set(xlabel="SMC log evidence minus the exact value (nats)", ylim=(-0.6, len(runs) - 0.4))
+    axis.set_yticks(range(len(runs)), list(runs))
+    axis.grid(visible=False, axis="y")
+    return figure

@@ -1,0 +1,186 @@
+"""A page: sections of sentences, formulas, tables and figures, written as one HTML file and the same numbers as JSON.
+
+A number enters a page once, by name. Sentences format it, the JSON file keeps it in full, so that the two cannot
+disagree and nothing on a page is typed in by hand.
+"""
+
+import base64
+import io
+import json
+import math
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from markupsafe import Markup, escape
+from matplotlib.figure import Figure
+
+from reports.formula import typeset
+
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("reports"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+)
+STYLE = Path(__file__).with_name("style.mplstyle")
+
+
+class Page:
+    """One report page under construction.
+
+    Text given to a page may hold ``$LaTeX$`` and ``{name:format}`` fields, filled from the numbers given with it or
+    earlier. The text itself is trusted; the values of its fields are escaped, so what a user typed goes into a field.
+
+    Parameters
+    ----------
+    name
+        The stem of the files written, ``NAME.html`` and ``NAME.json``.
+    title, claim
+        The heading, and the one sentence the page stands for.
+    """
+
+    def __init__(self, name: str, title: str, claim: str) -> None:
+        self.name = name
+        self.title = title
+        self.claim = claim
+        self.sections: list[dict[str, Any]] = []
+        self.numbers: dict[str, Any] = {}
+        self.provenance: dict[str, str] = {}
+
+    def section(self, title: str) -> None:
+        """Start a section; what is added next belongs to it."""
+        self.sections.append({"title": title, "id": re.sub(r"\W+", "-", title.lower()).strip("-"), "blocks": []})
+
+    def text(self, sentence: str, **numbers: Any) -> None:
+        """Add a paragraph, and each of ``numbers`` to the page's numbers under its name."""
+        self._add("text", body=self._fill(sentence, numbers))
+
+    def conclusion(self, sentence: str, **numbers: Any) -> None:
+        """Add a paragraph that stands out: what the section shows."""
+        self._add("conclusion", body=self._fill(sentence, numbers))
+
+    def formula(self, latex: str) -> None:
+        """Add a displayed formula."""
+        self._add("formula", body=typeset(latex, inline=False))
+
+    def table(self, name: str, caption: str, columns: Mapping[str, Sequence[Any]], formats: Mapping[str, str]) -> None:
+        """Add a table, column by column, and its columns to the page's numbers under ``name``.
+
+        A heading may hold ``$LaTeX$``. ``formats`` gives the format of a column's numbers, as in ``format(x, ".3f")``.
+        Missing numbers (None or nan) show as a dash.
+        """
+        self._record(name, {_plain(heading): list(column) for heading, column in columns.items()})
+        shown = [[_cell(value, formats.get(heading, "")) for value in column] for heading, column in columns.items()]
+        self._add(
+            "table",
+            caption=self._fill(caption, {}),
+            headings=[self._fill(heading, {}) for heading in columns],
+            rows=list(zip(*shown, strict=True)),
+            numeric=[not any(isinstance(value, str) for value in column) for column in columns.values()],
+        )
+
+    def figure(self, figure: Figure, caption: str, alt: str, **numbers: Any) -> None:
+        """Add a matplotlib figure, which is then closed; ``alt`` says what it shows to those who cannot see it."""
+        picture = io.BytesIO()
+        figure.savefig(picture, format="svg", metadata={"Date": None, "Creator": None})
+        plt.close(figure)
+        data = base64.b64encode(picture.getvalue()).decode()
+        self._add("figure", data=data, caption=self._fill(caption, numbers), alt=alt)
+
+    def html(self) -> str:
+        """Return the page as one HTML document that needs no other file."""
+        return TEMPLATES.get_template("page.html").render(page=self)
+
+    def json(self) -> str:
+        """Return title, claim, numbers and provenance as JSON; numbers that do not exist are null."""
+        content = {
+            "title": self.title,
+            "claim": self.claim,
+            "numbers": self.numbers,
+            "provenance": self.provenance,
+        }
+        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def write(self, folder: Path) -> Path:
+        """Write both files into ``folder``, each whole or not at all, and return the path of the HTML file."""
+        html, numbers = self.html(), self.json()
+        write_whole(folder / f"{self.name}.json", numbers)
+        write_whole(folder / f"{self.name}.html", html)
+        return folder / f"{self.name}.html"
+
+    def _add(self, kind: str, **content: Any) -> None:
+        self.sections[-1]["blocks"].append({"kind": kind, **content})
+
+    def _fill(self, sentence: str, numbers: Mapping[str, Any]) -> Markup:
+        for name, value in numbers.items():
+            self._record(name, value)
+        known = {**self.numbers, **numbers}
+        # An equals sign stays with what is before and after it.
+        parts = [part if i % 2 else part.replace(" = ", "&nbsp;= ") for i, part in enumerate(sentence.split("$"))]
+        return Markup("").join(
+            typeset(part, inline=True) if i % 2 else Markup(part).format(**known) for i, part in enumerate(parts)
+        )
+
+    def _record(self, name: str, value: Any) -> None:
+        value = _as_json(value)
+        if self.numbers.setdefault(name, value) != value:
+            raise ValueError(f"`{name}` is on page {self.name} as {self.numbers[name]!r}, got {value!r}; rename one.")
+
+
+def write_index(folder: Path, names: Iterable[str]) -> Path:
+    """Write ``index.html``, which lists those pages of ``names`` that lie in ``folder``, and return its path."""
+    pages = []
+    for file in (folder / f"{name}.json" for name in names):
+        if file.exists():
+            content = json.loads(file.read_text(encoding="utf-8"))
+            pages.append({"href": f"{file.stem}.html", "title": content["title"], "claim": content["claim"]})
+    write_whole(folder / "index.html", TEMPLATES.get_template("index.html").render(pages=pages))
+    return folder / "index.html"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` through a temporary file beside it, so that no reader ever sees a part of it."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(temporary).chmod(0o644)  # mkstemp's 0600 would hide the page from a web server
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Draw figures in the style of the pages, without a screen."""
+    mpl.use("Agg")
+    with plt.style.context(STYLE):
+        yield
+
+
+def _cell(value: Any, spec: str) -> Markup:
+    """Return one cell of a table."""
+    missing = value is None or (isinstance(value, float) and math.isnan(value))
+    return Markup("&ndash;") if missing else escape(value if isinstance(value, str) else format(value, spec))
+
+
+def _plain(heading: str) -> str:
+    return heading.replace("$", "")
+
+
+def _as_json(value: Any) -> Any:
+    """Return ``value`` with numpy types as Python's own and numbers that JSON lacks (nan, infinities) as None."""
+    if isinstance(value, Mapping):
+        return {key: _as_json(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | list | tuple):
+        return [_as_json(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,104 @@
+"""``python -m reports`` as a user runs it: what is written, the exit code, and one clear line for bad input."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+
+def run(*arguments, cwd):
+    return subprocess.run(
+        [sys.executable, "-m", "reports", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    """Two runs of one command with a person's own data in two folders, and what they printed."""
+    folder = tmp_path_factory.mktemp("reports")
+    (folder / "<b>mine & yours.csv").write_text("length\n1.5\n2.5\n0.5\n")
+    options = ["normal-normal", "--data", "<b>mine & yours.csv", "--quick", "--draws", 800, "--chains", 2, "--seed", 7]
+    runs = [run(*options, "--out", out, cwd=folder) for out in ["first", "second/deep"]]
+    return folder, runs
+
+
+def test_a_page_its_numbers_and_the_index_are_written(rendered):
+    folder, runs = rendered
+    for finished in runs:
+        assert finished.returncode == 0, finished.stderr
+        assert finished.stderr.count("normal-normal [") == 3  # plain lines, no bar, when not on a terminal
+        assert "Traceback" not in finished.stderr
+    assert runs[0].stdout.strip() == "first/normal_normal.html"
+    names = sorted(f.name for f in (folder / "first").iterdir())
+    assert names == ["index.html", "normal_normal.html", "normal_normal.json"]
+    assert 'href="normal_normal.html"' in (folder / "first" / "index.html").read_text()
+    content = json.loads((folder / "first" / "normal_normal.json").read_text())
+    assert content["numbers"]["n"] == 3
+    assert content["provenance"]["Seed"] == "7"
+    assert {"Command", "Versions", "Commit", "Machine", "Time taken"} < set(content["provenance"])
+
+
+def test_the_command_in_the_provenance_makes_the_page_again(rendered):
+    folder, _ = rendered
+    content = json.loads((folder / "first" / "normal_normal.json").read_text())
+    assert content["provenance"]["Command"] == (
+        "python -m reports normal-normal --seed 7 --quick --data '<b>mine & yours.csv' --draws 800 --chains 2"
+    )
+
+
+def test_text_from_users_is_escaped(rendered):
+    folder, _ = rendered
+    html = (folder / "first" / "normal_normal.html").read_text()
+    assert "<b>mine" not in html
+    assert "&lt;b&gt;mine &amp; yours.csv" in html
+
+
+def test_same_seed_same_page_up_to_the_time(rendered):
+    folder, _ = rendered
+    for name in ["normal_normal.html", "normal_normal.json"]:
+        pages = [(folder / out / name).read_text() for out in ["first", "second/deep"]]
+        without_time = [re.sub(r"\d+\.\d s\b", "", page) for page in pages]
+        assert without_time[0] == without_time[1]
+        assert len(without_time[0]) < len(pages[0])
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        ("", [], "holds no number"),
+        ("1\ntwo\n", [], "line 2: 'two' is not a finite number"),
+        ("nan\n", [], "'nan' is not a finite number"),
+        ("1\ninf\n", [], "'inf' is not a finite number"),
+        ("1\n", ["--noise-sd", "-1"], "`noise_sd` must be a positive number"),
+        ("1\n", ["--out", "y.csv/sub"], "`out` folder y.csv/sub cannot be written"),
+        (None, [], "cannot be read: No such file"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_leaves_nothing(tmp_path, content, options, message):
+    if content is not None:
+        (tmp_path / "y.csv").write_text(content)
+    finished = run("normal-normal", "--data", "y.csv", "--out", "out", *options, cwd=tmp_path)
+    assert finished.returncode == 2
+    assert message in finished.stderr
+    assert finished.stderr.startswith("error: ")
+    assert finished.stderr.count("\n") == 1
+    assert finished.stdout == ""
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("arguments", [["no-such-page"], ["--data", "y.csv"], ["normal-normal", "--draws", "ten"]])
+def test_bad_usage_exits_with_2(tmp_path, arguments):
+    finished = run(*arguments, cwd=tmp_path)
+    assert finished.returncode == 2
+    assert "Traceback" not in finished.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_teaches(tmp_path):
+    finished = run("normal-normal", "--help", cwd=tmp_path)
+    assert finished.returncode == 0
+    common, own = ["out", "seed", "quick"], ["data", "prior-mean", "prior-sd", "noise-sd", "draws", "chains"]
+    for option in common + own:
+        assert f"--{option}" in finished.stdout

@@ -1,0 +1,102 @@
+"""Who may import whom, read from the source, and what importing a closed form costs, seen in a fresh interpreter."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+STANDARD = sys.stdlib_module_names
+
+# Module prefix -> what it may import besides the standard library. The longest prefix that fits a module rules it.
+MAY_IMPORT = {
+    "bayes": set(),
+    "bayes.data": {"numpy"},
+    "bayes.exact": {"numpy", "scipy", "bayes.exact"},
+    "bayes.programs": {"numpy", "pymc", "bayes.exact"},
+    "bayes.inference": {"numpy", "pymc", "xarray"},
+    "nets": set(),
+    "reports": {
+        *["numpy", "matplotlib", "arviz_plots", "arviz_stats", "xarray", "jinja2", "markupsafe", "ziamath"],
+        *["tyro", "rich", "bayes", "reports"],
+    },
+}
+MAY_PRINT = ("reports", "bayes.__main__", "nets.__main__")
+MODULES = {
+    ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file
+    for package in ["bayes", "nets", "reports"]
+    for file in (ROOT / package).rglob("*.py")
+}
+
+
+def rule_of(module):
+    fitting = [prefix for prefix in MAY_IMPORT if module == prefix or module.startswith(f"{prefix}.")]
+    return MAY_IMPORT[max(fitting, key=len)]
+
+
+def imports(source):
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or "."
+
+
+def forbidden(module, source):
+    allowed = rule_of(module)
+    return {
+        name
+        for name in imports(source)
+        if name.split(".")[0] not in STANDARD
+        and not any(name == prefix or name.startswith(f"{prefix}.") for prefix in allowed)
+    }
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_what_its_layer_may(module):
+    assert not forbidden(module, MODULES[module].read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("bayes.exact.new", "import pymc"),
+        ("bayes.inference", "from bayes.exact import normal_normal"),
+        ("bayes.programs.new", "import reports.page"),
+        ("nets.new", "from bayes.exact.normal_normal import EXAMPLE"),
+        ("bayes.new", "def f():\n    import jax.numpy"),
+    ],
+)
+def test_the_rule_sees_a_forbidden_import(module, source):
+    assert forbidden(module, source)
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if not module.startswith(MAY_PRINT)])
+def test_print_and_global_settings_stay_at_the_edge(module):
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    names = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    attributes = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert "print" not in names
+    assert not {name for name in attributes if "rcParams" in name or "jax.config" in name}
+
+
+def loaded_by(statement):
+    """What a fresh interpreter has loaded after ``statement``."""
+    code = f"import json, sys\n{statement}\nprint(json.dumps(list(sys.modules)))"
+    return set(json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout))
+
+
+def test_a_closed_form_loads_neither_pymc_nor_jax():
+    loaded = loaded_by("import bayes.exact.normal_normal")
+    assert "scipy.stats" in loaded
+    assert not loaded & {"pymc", "pytensor", "jax", "arviz", "xarray", "matplotlib"}
+    assert "pymc" in loaded_by("import bayes.programs.normal_normal")  # the check can see it
+
+
+def test_a_closed_form_adds_next_to_nothing_to_scipy_stats():
+    ours = loaded_by("import bayes.exact.normal_normal") - loaded_by("import scipy.stats")
+    foreign = {name for name in ours if not name.startswith("bayes")}
+    assert foreign <= {"dataclasses", "numpy.typing", "numbers"} | STANDARD

@@ -1,0 +1,59 @@
+"""pixi.toml read as pixi would: valid, one environment with pyproject.toml, and every task starts."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PIXI = tomllib.loads((ROOT / "pixi.toml").read_text(encoding="utf-8"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+SCHEMA = ROOT.parent / "shared" / "reference" / "pixi-manifest.schema.json"
+
+
+@pytest.mark.skipif(not SCHEMA.exists(), reason="pixi's own schema is not at hand")
+def test_the_manifest_is_valid():
+    validator = jsonschema.Draft7Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+    assert not [error.message for error in validator.iter_errors(PIXI)]
+    broken = PIXI | {"workspace": PIXI["workspace"] | {"platforms": "linux-64"}}
+    assert list(validator.iter_errors(broken))  # negative control
+
+
+def test_pixi_and_uv_read_one_list_of_dependencies():
+    assert PIXI["pypi-dependencies"] == {"closedform": {"path": ".", "editable": True, "extras": ["dev"]}}
+    assert PROJECT["dependency-groups"]["dev"] == ["closedform[dev]"]
+    assert PIXI["workspace"]["exclude-newer"] == PROJECT["tool"]["uv"]["exclude-newer"]
+    version = (ROOT / ".python-version").read_text(encoding="utf-8").strip()
+    assert PIXI["dependencies"] == {"python": f"{version}.*"}
+
+
+def test_cuda_comes_first_and_only_widens_what_the_project_needs():
+    platforms = PIXI["workspace"]["platforms"]
+    assert [p["name"] for p in platforms if isinstance(p, dict)] == [
+        "linux-64-cuda13",
+        "linux-64-cuda12",
+        "linux-64-cpu",
+    ]
+    names = {p if isinstance(p, str) else p["name"] for p in platforms}
+    needed = {requirement.split(">=")[0].split("[")[0] for requirement in PROJECT["project"]["dependencies"]}
+    for target, content in PIXI["target"].items():
+        assert target in names
+        assert set(content["pypi-dependencies"]) <= needed
+
+
+@pytest.mark.parametrize("task", PIXI["tasks"])
+def test_every_task_is_one_plain_command_that_starts(task, tmp_path):
+    command = shlex.split(PIXI["tasks"][task]["cmd"])
+    assert not {"&&", "||", ";", "|", ">"} & set(command)
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    started = subprocess.run(
+        [*command, "--help"], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
+    )
+    assert started.returncode == 0, started.stderr
+    assert "usage" in started.stdout.lower()
