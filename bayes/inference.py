@@ -4,6 +4,9 @@ Both return an ArviZ ``xarray.DataTree``. Chains run one after the other in this
 chains, and forking after JAX has started its threads can deadlock.
 """
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -56,7 +59,7 @@ def nuts(
         _at_least_one(name, value)
     require_predictive_fits(sum(data.size for data in observed_data(model).values()), draws=draws, chains=chains)
     posterior_seed, predictive_seed = np.random.SeedSequence(seed).generate_state(2)
-    with model:
+    with model, _warnings_only():
         tree = pm.sample(
             draws=draws,
             tune=tune,
@@ -93,7 +96,7 @@ def smc(model: pm.Model, *, seed: int, runs: int = 16, draws: int = 2000) -> xr.
     """
     for name, value in {"runs": runs, "draws": draws}.items():
         _at_least_one(name, value)
-    with model:
+    with model, _warnings_only():
         tree = pm.sample_smc(
             draws=draws,
             chains=runs,
@@ -129,6 +132,18 @@ def require_predictive_fits(points: int, *, draws: int, chains: int) -> None:
 def observed_data(model: pm.Model) -> dict[str, NDArray[Any]]:
     """Return what each observed variable of ``model`` is conditioned on."""
     return {rv.name: model.rvs_to_values[rv].data for rv in model.observed_RVs}
+
+
+@contextmanager
+def _warnings_only() -> Iterator[None]:
+    """Keep PyMC's announcements out of the log, which not every function of its can be asked to do."""
+    logger = logging.getLogger("pymc")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _by_stage(values: NDArray[Any], runs: int) -> NDArray[np.float64]:

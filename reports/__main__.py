@@ -6,7 +6,6 @@ build/report (`--out` changes that). Without a page name every page is made with
 Exit code: 0 when the pages are written, 2 for bad usage.
 """
 
-import logging
 import sys
 import tempfile
 import time
@@ -111,5 +110,4 @@ def progress_of(name: str, steps: int, console: Console) -> Iterator[Callable[[s
 
 
 if __name__ == "__main__":
-    logging.getLogger("pymc").setLevel(logging.WARNING)
     sys.exit(main(sys.argv[1:]))

@@ -10,7 +10,7 @@ from reports.normal_normal.problem import Options, Problem, read
 if TYPE_CHECKING:
     from reports.page import Page
 
-__all__ = ["NAME", "STEPS", "Options", "build", "read"]
+__all__ = ["NAME", "STEPS", "Options", "build", "exact_page", "read"]
 
 NAME = "normal_normal"
 STEPS = 3
@@ -23,12 +23,10 @@ CLAIM = (
 
 def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
     """Compute everything and return the page; ``progress`` is told each of the ``STEPS``. Nothing is written."""
-    from reports.normal_normal import exact, sampled  # here, not above: --help and bad input answer without PyMC
-    from reports.page import Page
+    from reports.normal_normal import sampled  # here, not above: --help and bad input answer without PyMC
 
-    page = Page(NAME, TITLE, CLAIM)
     progress("closed forms and their figures")
-    exact.add_sections(page, problem, np.random.default_rng(options.seed))
+    page = exact_page(problem, options.seed)
     draws = options.draws // 4 if options.quick else options.draws
     progress(f"NUTS, {options.chains} chains of {draws} draws (compiling takes a few seconds)")
     page.section("What samplers say")
@@ -36,4 +34,18 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
     runs = 4 if options.quick else 8
     progress(f"SMC, {runs} runs of {draws} particles for each prior")
     sampled.add_evidence(page, problem, seed=options.seed, draws=draws, runs=runs)
+    return page
+
+
+def exact_page(problem: Problem, seed: int) -> "Page":
+    """Return the page with the sections that need no sampler; ``seed`` shuffles the data for the one on their order."""
+    from reports.normal_normal import derivation, evidence, predictives
+    from reports.page import Page
+
+    page = Page(NAME, TITLE, CLAIM)
+    derivation.add_derivation(page, problem)
+    predictives.add_predictives(page, problem)
+    predictives.add_movement(page, problem)
+    predictives.add_order(page, problem, np.random.default_rng(seed))
+    evidence.add_evidence(page, problem)
     return page

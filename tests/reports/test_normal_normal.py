@@ -9,16 +9,12 @@ from numpy.testing import assert_allclose
 
 from bayes.exact.normal_normal import EXAMPLE, EXAMPLE_Y
 from reports import normal_normal
-from reports.normal_normal import exact
-from reports.page import Page
+from reports.normal_normal.evidence import _power_of_ten
 from tests.tolerances import PRINTED
 
 
 def exact_page(**options):
-    problem = normal_normal.read(normal_normal.Options(**options))
-    page = Page("normal_normal", "title", "claim")
-    exact.add_sections(page, problem, np.random.default_rng(0))
-    return page
+    return normal_normal.exact_page(normal_normal.read(normal_normal.Options(**options)), seed=0)
 
 
 def sentences(page):
@@ -147,4 +143,4 @@ def test_bad_options_are_refused_by_name(changes, message):
     ],
 )
 def test_powers_of_ten(log_value, shown):
-    assert exact._power_of_ten(log_value) == shown
+    assert _power_of_ten(log_value) == shown
