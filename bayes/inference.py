@@ -1,28 +1,29 @@
 """Run a PyMC program: NUTS for posterior draws, SMC for the evidence.
 
-Both return an ArviZ ``xarray.DataTree``. Chains run one after the other in this process: PyMC forks its parallel
-chains, and forking after JAX has started its threads can deadlock.
+Both return an ArviZ ``xarray.DataTree`` that saves to netCDF (``tree.to_netcdf("draws.nc")``) and loads again
+(``arviz.from_netcdf``). Its attributes say what made it: ``model``, ``engine``, ``seed`` and ``versions``.
 """
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, get_args
+from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
-type Engine = Literal["nutpie", "pymc"]
-ENGINES: tuple[Engine, ...] = get_args(Engine.__value__)
+from bayes.engines import ENGINES, STATS
 
 LARGEST_PREDICTIVE = 4 * 2**30
 """Bytes of posterior predictive draws beyond which a run is refused instead of exhausting the machine."""
 
 
 def nuts(
-    model: pm.Model, *, seed: int, draws: int = 1000, chains: int = 4, tune: int = 1000, engine: Engine = "nutpie"
+    model: pm.Model, *, seed: int, draws: int = 1000, chains: int = 4, tune: int = 1000, engine: str = "nutpie"
 ) -> xr.DataTree:
     """Sample the posterior of ``model`` with NUTS, and one posterior predictive data set a draw.
 
@@ -31,17 +32,17 @@ def nuts(
     model
         A PyMC model with observed variables.
     seed
-        Seed of everything random here; the same seed gives the same draws.
+        Seed of everything random here; the same seed gives the same draws, in this process and in another.
     draws, chains, tune
         Kept draws a chain, independent chains, and warm-up iterations a chain, which are thrown away.
     engine
-        The NUTS implementation: ``nutpie`` (compiled, the fastest once started) or ``pymc`` (starts sooner).
+        The NUTS implementation: ``nutpie``, ``pymc``, ``numpyro`` or ``blackjax`` (see ``bayes.engines``).
 
     Returns
     -------
     xarray.DataTree
-        Groups ``posterior`` and ``posterior_predictive`` with dimensions (chain, draw, ...), ``sample_stats``,
-        ``observed_data``.
+        Groups ``posterior`` and ``posterior_predictive`` with dimensions (chain, draw, ...), ``sample_stats`` (see
+        ``bayes.engines``), ``prior`` with as many independent draws, and ``observed_data``.
 
     Raises
     ------
@@ -58,20 +59,24 @@ def nuts(
     for name, value in {"draws": draws, "chains": chains, "tune": tune}.items():
         _at_least_one(name, value)
     require_predictive_fits(sum(data.size for data in observed_data(model).values()), draws=draws, chains=chains)
-    posterior_seed, predictive_seed = np.random.SeedSequence(seed).generate_state(2)
-    with model, _warnings_only():
-        tree = pm.sample(
-            draws=draws,
-            tune=tune,
-            chains=chains,
-            cores=1,
-            random_seed=posterior_seed,
-            nuts_sampler=engine,
-            progressbar=False,
-            quiet=True,
-        )
-        pm.sample_posterior_predictive(tree, extend_inferencedata=True, random_seed=predictive_seed, progressbar=False)
-    return tree
+    posterior_seed, predictive_seed, prior_seed = (int(s) for s in np.random.SeedSequence(seed).generate_state(3))
+    with _warnings_only():
+        posterior, stats = ENGINES[engine](model, seed=posterior_seed, draws=draws, chains=chains, tune=tune)
+        with model:
+            predictive: Any = pm.sample_posterior_predictive(
+                xr.DataTree.from_dict({"posterior": posterior}), random_seed=predictive_seed, progressbar=False
+            )
+            prior: Any = pm.sample_prior_predictive(
+                draws * chains, var_names=[v.name for v in model.free_RVs], random_seed=prior_seed
+            )
+    groups = {
+        "posterior": posterior,
+        "posterior_predictive": predictive.posterior_predictive.dataset,
+        "sample_stats": stats[list(STATS)].assign(n_steps=stats["n_steps"].astype(np.int64)),
+        "prior": prior.prior.dataset,
+        "observed_data": predictive.observed_data.dataset,
+    }
+    return _tree(groups, model, seed=seed, engine=engine, packages=["pymc", engine])
 
 
 def smc(model: pm.Model, *, seed: int, runs: int = 16, draws: int = 2000) -> xr.DataTree:
@@ -97,26 +102,30 @@ def smc(model: pm.Model, *, seed: int, runs: int = 16, draws: int = 2000) -> xr.
     for name, value in {"runs": runs, "draws": draws}.items():
         _at_least_one(name, value)
     with model, _warnings_only():
-        tree = pm.sample_smc(
+        tree: Any = pm.sample_smc(
             draws=draws,
             chains=runs,
-            cores=1,
+            cores=1,  # no forked processes: forking after JAX has started its threads can deadlock
             random_seed=seed,
             progressbar=False,
             compute_convergence_checks=False,  # R-hat and ESS of particles mean nothing
         )
     stages = {
-        name: _by_stage(tree["sample_stats"][name].values, runs)
+        name: _by_stage(tree.sample_stats[name].values, runs)
         for name in ["log_marginal_likelihood", "beta", "accept_rate"]
     }
     last = np.isfinite(stages["log_marginal_likelihood"]).cumsum(axis=1).argmax(axis=1)
     stats = xr.Dataset(
         {name: (("chain", "stage"), values) for name, values in stages.items()},
-        coords={"chain": tree["posterior"]["chain"]},
+        coords={"chain": tree.posterior["chain"]},
     )
     stats["log_evidence"] = ("chain", stages["log_marginal_likelihood"][np.arange(runs), last])
-    tree["sample_stats"] = xr.DataTree(stats)
-    return tree
+    groups = {
+        "posterior": tree.posterior.dataset,
+        "sample_stats": stats,
+        "observed_data": tree.observed_data.dataset,
+    }
+    return _tree(groups, model, seed=seed, engine="smc", packages=["pymc"])
 
 
 def require_predictive_fits(points: int, *, draws: int, chains: int) -> None:
@@ -157,6 +166,16 @@ def _by_stage(values: NDArray[Any], runs: int) -> NDArray[np.float64]:
     for run, row in enumerate(rows):
         padded[run, : len(row)] = row
     return padded
+
+
+def _tree(
+    groups: dict[str, xr.Dataset], model: pm.Model, *, seed: int, engine: str, packages: list[str]
+) -> xr.DataTree:
+    """Return ``groups`` as one tree that says what made it, and holds nothing that differs from run to run."""
+    tree = xr.DataTree.from_dict({name: dataset.drop_attrs() for name, dataset in groups.items()})
+    versions = {name: version(name) for name in sorted({"closedform", *packages})}
+    tree.attrs = {"model": model.str_repr(), "engine": engine, "seed": seed, "versions": json.dumps(versions)}
+    return tree
 
 
 def _at_least_one(name: str, value: int) -> None:

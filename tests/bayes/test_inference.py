@@ -1,14 +1,23 @@
 """NUTS and SMC on the normal-normal program: shapes, seeds, and agreement with the algebra in Monte Carlo errors."""
 
+import json
+import os
+import subprocess
+import sys
+
 import arviz_stats
 import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
 import pytest
-from numpy.testing import assert_array_equal
+import xarray as xr
+from numpy.testing import assert_allclose, assert_array_equal
 
 from bayes import inference
+from bayes.engines import ENGINES, STATS
 from bayes.exact.normal_normal import EXAMPLE, EXAMPLE_Y
 from bayes.programs.normal_normal import program
-from tests.tolerances import MONTE_CARLO
+from tests.tolerances import IDENTITY, MONTE_CARLO
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +25,7 @@ def model():
     return program(EXAMPLE, EXAMPLE_Y)
 
 
-@pytest.fixture(scope="module", params=inference.ENGINES)
+@pytest.fixture(scope="module", params=ENGINES)
 def draws(request, model):
     return inference.nuts(model, seed=1, draws=500, chains=2, tune=500, engine=request.param)
 
@@ -47,14 +56,100 @@ def test_predictive_draws_agree_with_the_exact_predictive(draws):
     assert abs(new.std(ddof=1) - exact.std()) < MONTE_CARLO * error
 
 
-def test_same_seed_same_draws(model):
-    def sample(seed):
-        return inference.nuts(model, seed=seed, draws=20, chains=1, tune=50, engine="pymc")
+def test_every_engine_returns_the_same_groups_and_statistics(draws):
+    assert set(draws.children) == {"posterior", "posterior_predictive", "sample_stats", "prior", "observed_data"}
+    stats = {name: stat.dtype.kind for name, stat in draws.sample_stats.data_vars.items()}
+    assert stats == dict.fromkeys(STATS, "f") | {"diverging": "b", "n_steps": "i"}
+    assert {stat.dims for stat in draws.sample_stats.data_vars.values()} == {("chain", "draw")}
+    # The statistics mean the same in every engine: at each draw lp is the joint density, known here in closed form.
+    exact = EXAMPLE.posterior(EXAMPLE_Y).logpdf(draws.posterior["mu"]) + EXAMPLE.log_evidence(EXAMPLE_Y)
+    assert_allclose(draws.sample_stats["lp"], exact, rtol=IDENTITY)
+    kinetic = draws.sample_stats["energy"] + draws.sample_stats["lp"]
+    assert kinetic.min() > -IDENTITY * 100 or draws.attrs["engine"] == "nutpie"  # which counts it on a rescaled space
+    assert draws.sample_stats["acceptance_rate"].mean() > 0.5
 
-    first, again, other = sample(3), sample(3), sample(4)
-    for group, name in [("posterior", "mu"), ("posterior_predictive", "y")]:
-        assert_array_equal(first[group][name], again[group][name])
-        assert (first[group][name].values != other[group][name].values).any()
+
+def test_prior_draws_are_of_the_prior(draws):
+    mu = draws.prior["mu"].values
+    assert mu.size == draws.posterior["mu"].size
+    assert abs(mu.mean() - EXAMPLE.prior_mean) < MONTE_CARLO * EXAMPLE.prior_sd / mu.size**0.5
+    assert abs(mu.std() / EXAMPLE.prior_sd - 1) < MONTE_CARLO / (2 * mu.size) ** 0.5
+
+
+def test_draws_save_and_load_with_what_made_them(draws, tmp_path):
+    draws.to_netcdf(tmp_path / "draws.nc")
+    with xr.open_datatree(tmp_path / "draws.nc") as loaded:
+        assert loaded.identical(draws)
+        assert loaded.attrs["seed"] == 1
+        assert loaded.attrs["engine"] in json.loads(loaded.attrs["versions"])
+        assert "mu ~ Normal(0, 2.24)" in loaded.attrs["model"]
+
+
+FINGERPRINT = """
+import hashlib
+
+def fingerprint(tree):
+    groups = [tree[name] for name in sorted(tree.children)]
+    values = [group[name].values for group in groups for name in sorted(group.data_vars)]
+    return hashlib.sha256(b"".join(v.tobytes() for v in values)).hexdigest()
+"""
+SAMPLE_TWICE = """
+import json
+from bayes import inference
+from bayes.engines import ENGINES
+from bayes.exact.normal_normal import EXAMPLE, EXAMPLE_Y
+from bayes.programs.normal_normal import program
+
+model = program(EXAMPLE, EXAMPLE_Y)
+def sample(engine):
+    return fingerprint(inference.nuts(model, seed=1, draws=500, chains=2, tune=500, engine=engine))
+print(json.dumps({engine: [sample(engine), sample(engine)] for engine in ENGINES}))
+"""
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    """The fingerprints of every engine's draws, twice in a row, in a process of its own."""
+    run = [sys.executable, "-c", FINGERPRINT + SAMPLE_TWICE]
+    return json.loads(subprocess.run(run, capture_output=True, text=True, check=True).stdout)
+
+
+def test_same_seed_same_draws_twice_and_in_a_fresh_process(draws, fresh):
+    here: dict = {}
+    exec(FINGERPRINT, here)
+    assert fresh[draws.attrs["engine"]] == [here["fingerprint"](draws)] * 2
+
+
+def test_another_seed_gives_other_draws(model):
+    one, other = (inference.nuts(model, seed=s, draws=20, chains=1, tune=30, engine="pymc") for s in [1, 2])
+    for group in ["posterior", "posterior_predictive", "prior"]:
+        for name in one[group].data_vars:
+            assert (one[group][name].values != other[group][name].values).any()
+
+
+def test_the_jax_engines_leave_the_process_as_it_was():
+    code = """
+import os, sys, jax
+from bayes.jax_engines import _pymc_jax
+for flags in [None, "--xla_cpu_enable_fast_math=false"]:
+    if flags:
+        os.environ["XLA_FLAGS"] = flags
+    sys.modules.pop("pymc.sampling.jax", None)
+    _pymc_jax()
+    print(os.environ.get("XLA_FLAGS"), jax.config.jax_enable_x64, jax.numpy.ones(1).dtype)
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert seen.stdout.split() == ["None", "False", "float32", "--xla_cpu_enable_fast_math=false", "False", "float32"]
+
+
+def test_a_model_without_a_starting_point_is_refused():
+    with pm.Model() as impossible:
+        mu = pm.Normal("mu")
+        pm.Potential("nowhere", pt.switch(mu < 1e9, -np.inf, 0.0))
+        pm.Normal("y", mu, observed=[0.0])
+    with pytest.raises(ValueError, match="`model` has log density -inf or nan at each of 100 starting points"):
+        inference.nuts(impossible, seed=0, engine="blackjax", draws=10, tune=10)
 
 
 @pytest.mark.parametrize("runs", [1, 2, 8])
@@ -68,6 +163,15 @@ def test_smc_gives_one_log_evidence_a_run(model, runs):
     # A single run of 1000 particles on this model has a standard error near 0.07 nats.
     assert np.abs(log_evidence.values - EXAMPLE.log_evidence(EXAMPLE_Y)).max() < MONTE_CARLO * 0.1
     assert len(np.unique(log_evidence)) == runs
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+def test_smc_saves_and_loads(model, runs, tmp_path):
+    tree = inference.smc(model, seed=5, runs=runs, draws=100)
+    tree.to_netcdf(tmp_path / "smc.nc")
+    with xr.open_datatree(tmp_path / "smc.nc") as loaded:
+        assert loaded.identical(tree)
+        assert loaded.attrs["engine"] == "smc"
 
 
 def test_smc_same_seed_same_evidence(model):
@@ -97,7 +201,7 @@ def test_nuts_refuses_a_bad_count(model, argument, value):
 
 
 def test_nuts_refuses_an_unknown_engine(model):
-    with pytest.raises(ValueError, match="`engine` must be one of nutpie, pymc, got 'stan'"):
+    with pytest.raises(ValueError, match="`engine` must be one of nutpie, pymc, numpyro, blackjax, got 'stan'"):
         inference.nuts(model, seed=0, engine="stan")
 
 

@@ -1,0 +1,61 @@
+"""Four implementations of NUTS behind one call: nutpie, PyMC's own, NumPyro and BlackJAX.
+
+Every engine takes a PyMC model and returns the posterior and the sample stats as datasets over (chain, draw), with the
+same names whichever engine made them. The stats, in ArviZ's names: ``diverging``, ``acceptance_rate``, ``energy`` (the
+Hamiltonian, up to a constant: nutpie counts it on a rescaled space), ``lp`` (log density on the unconstrained space),
+``n_steps`` (leapfrog steps), ``step_size``.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+
+type Draws = tuple[xr.Dataset, xr.Dataset]
+
+STATS = ("diverging", "acceptance_rate", "energy", "lp", "n_steps", "step_size")
+
+
+def nutpie(model: pm.Model, *, seed: int, draws: int, chains: int, tune: int) -> Draws:
+    """Sample with nutpie (Rust; the model compiled with numba): the fastest once it has compiled."""
+    posterior, stats = _pymc_sample(model, "nutpie", seed=seed, draws=draws, chains=chains, tune=tune)
+    return posterior, stats.rename(mean_tree_accept="acceptance_rate", logp="lp")
+
+
+def pymc(model: pm.Model, *, seed: int, draws: int, chains: int, tune: int) -> Draws:
+    """Sample with PyMC's own NUTS in Python: the one that starts soonest."""
+    return _pymc_sample(model, "pymc", seed=seed, draws=draws, chains=chains, tune=tune)
+
+
+def numpyro(model: pm.Model, *, seed: int, draws: int, chains: int, tune: int) -> Draws:
+    """Sample the model's log density with NumPyro, all chains vectorised on one JAX device."""
+    from bayes.jax_engines import numpyro_nuts, run
+
+    return run(model, numpyro_nuts, seed=seed, draws=draws, chains=chains, tune=tune)
+
+
+def blackjax(model: pm.Model, *, seed: int, draws: int, chains: int, tune: int) -> Draws:
+    """Sample the model's log density with BlackJAX, all chains vectorised on one JAX device."""
+    from bayes.jax_engines import blackjax_nuts, run
+
+    return run(model, blackjax_nuts, seed=seed, draws=draws, chains=chains, tune=tune)
+
+
+ENGINES: dict[str, Callable[..., Draws]] = {f.__name__: f for f in (nutpie, pymc, numpyro, blackjax)}
+
+
+def _pymc_sample(model: pm.Model, nuts_sampler: Any, *, seed: int, draws: int, chains: int, tune: int) -> Draws:
+    with model:
+        tree: Any = pm.sample(
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            cores=1,  # no forked processes: forking after JAX has started its threads can deadlock
+            random_seed=np.random.default_rng(seed),
+            nuts_sampler=nuts_sampler,
+            progressbar=False,
+            quiet=True,
+        )
+    return tree.posterior.dataset, tree.sample_stats.dataset
