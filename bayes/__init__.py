@@ -6,4 +6,8 @@ Read in this order:
 - ``bayes.programs``: the same families as PyMC programs, under the same file names.
 - ``bayes.inference``: run a program with NUTS or SMC; draws come back as an ArviZ ``xarray.DataTree``.
 - ``bayes.data``: a person's own observations, read from a file.
+- ``bayes.agreement``: exact distributions and draws in, checks with a verdict out. It stands on ``bayes.draws`` (what
+  may come in), ``bayes.convergence`` (R-hat, ESS, divergences), ``bayes.nulls`` (p-values) and ``bayes.verdicts``
+  (one false-alarm rate for a family).
+- ``bayes.evidence``: log evidence from independent runs, combined, with a standard error.
 """

@@ -1,0 +1,100 @@
+"""Log evidence from independent runs: combined by log-mean-exp, with an error from the spread between the runs.
+
+A run r of sequential Monte Carlo returns Z_r with E[Z_r] = Z (Del Moral 2004, "Feynman-Kac Formulae", theorem 7.4.2),
+so runs are averaged on the scale of Z. The mean of the logs is too low by about var(log Z_r) / 2, however many runs
+there are (Jensen).
+
+    log Z_hat = log( 1/R sum_r exp(log Z_r) )
+
+All logs are in nats; only differences between runs are exponentiated, so no magnitude overflows.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import hypot, log, nan
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """An estimate of log p(y), in nats, from R independent runs; made by ``combine``.
+
+    ``standard_error`` is that of ``log_evidence``; it is nan if R = 1, because one run says nothing about its error.
+    """
+
+    runs: tuple[float, ...]
+    log_evidence: float
+    standard_error: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogBayesFactor:
+    """An estimate of log p(y | a) - log p(y | b), in nats, and its standard error (nan if either side has one run)."""
+
+    value: float
+    standard_error: float
+
+
+def combine(runs: ArrayLike) -> Evidence:
+    """Combine the log evidence of independent runs, shape (R,) in nats, by log-mean-exp.
+
+    The standard error is the jackknife's, over the log-mean-exp with one run left out (Efron and Tibshirani 1993, "An
+    Introduction to the Bootstrap", eq. 11.5).
+
+    Raises
+    ------
+    ValueError
+        If ``runs`` is no vector of at least one finite number.
+
+    Examples
+    --------
+    >>> evidence = combine([-21.6, -21.5, -21.4])
+    >>> round(evidence.log_evidence, 4), round(evidence.standard_error, 4)
+    (-21.4967, 0.0578)
+    """
+    log_z = log_evidence_runs(runs)
+    R = len(log_z)
+    largest = log_z.max()
+    relative = log_z - largest  # differences between runs are small and exact where log Z itself is large
+    log_mean = float(np.logaddexp.reduce(relative)) - log(R)
+    # se^2 = (R - 1)/R sum_r (log Z_hat without r - their mean)^2
+    left_out = _leave_one_out(relative) - log(R - 1) if R > 1 else relative
+    standard_error = float(np.sqrt((R - 1) / R * np.sum((left_out - left_out.mean()) ** 2))) if R > 1 else nan
+    return Evidence(runs=tuple(log_z.tolist()), log_evidence=float(largest) + log_mean, standard_error=standard_error)
+
+
+def log_bayes_factor(a: Evidence, b: Evidence) -> LogBayesFactor:
+    """Return the log Bayes factor of model a over model b, in nats (Kass and Raftery 1995, "Bayes factors").
+
+    The runs of the two models are independent, so the variances add.
+    """
+    return LogBayesFactor(
+        value=a.log_evidence - b.log_evidence, standard_error=hypot(a.standard_error, b.standard_error)
+    )
+
+
+def log_evidence_runs(runs: ArrayLike) -> NDArray[np.float64]:
+    """Return ``runs`` as a float64 array of shape (R,), R >= 1, or raise ValueError naming what is wrong."""
+    log_z = np.asarray(list(runs) if isinstance(runs, Iterable) else runs)
+    if log_z.ndim != 1 or len(log_z) == 0 or log_z.dtype.kind not in "iuf":
+        raise ValueError(
+            f"`runs` must be a vector of log evidences in nats, one number a run, got shape {log_z.shape} and dtype "
+            f"{log_z.dtype}; take the last stage of each run."
+        )
+    log_z = log_z.astype(np.float64)
+    wrong = np.flatnonzero(~np.isfinite(log_z))
+    if wrong.size:
+        raise ValueError(
+            f"`runs` must be finite, got runs[{wrong[0]}] = {log_z[wrong[0]]}; a run of evidence 0 must not be dropped "
+            "(the mean would be biased): use more particles."
+        )
+    return log_z
+
+
+def _leave_one_out(log_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return log sum_{s != r} exp(log_values[s]) for each r, as prefix plus suffix: a difference would cancel."""
+    before = np.logaddexp.accumulate(np.concatenate([[-np.inf], log_values[:-1]]))
+    after = np.logaddexp.accumulate(np.concatenate([[-np.inf], log_values[:0:-1]]))[::-1]
+    return np.logaddexp(before, after)

@@ -1,0 +1,224 @@
+"""From p-values to verdicts: one false-alarm rate for a whole family of checks, and what each check could have seen.
+
+A family rejects no true hypothesis with probability at least 1 - alpha, whatever the dependence between its checks
+(Holm 1979, "A simple sequentially rejective multiple test procedure").
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from math import isnan
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import kstwo, norm, t
+
+Verdict = Literal["pass", "fail", "inconclusive"]
+
+ALPHA = 0.001
+"""Default probability that a family with nothing wrong has a failed check."""
+
+POWER = 0.9
+"""Probability with which a check sees its ``smallest_visible`` error."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """One number from a sampler beside the exact one, before the family it belongs to is judged.
+
+    Parameters
+    ----------
+    parameter
+        Name of the variable, or ``"log evidence"``.
+    statistic
+        What of it was compared: ``"mean"``, ``"sd"``, ``"P(< 5 %)"``, ..., ``"PIT distance"``, ``"runs"``.
+    exact, estimate
+        The two numbers, in the parameter's units; probabilities and the PIT distance have none, evidence is in nats.
+    null_error
+        Standard error of ``estimate`` if the sampler is right, in the same units.
+    p_value
+        Two-sided p-value under the null distribution named by ``null``; nan if it could not be computed.
+    null
+        ``"t"``: the error in standard errors is judged by (the skewed kin of) Student's t with ``size`` degrees of
+        freedom; ``"kolmogorov"``: the distance is that of an ECDF of ``size`` independent draws.
+    size
+        See ``null``.
+    ess
+        Independent draws, or runs, the estimate is worth.
+    reason
+        Why no verdict is possible, with the numbers; empty if one is.
+    """
+
+    parameter: str
+    statistic: str
+    exact: float
+    estimate: float
+    null_error: float
+    p_value: float
+    null: Literal["t", "kolmogorov"]
+    size: float
+    ess: float
+    reason: str = ""
+
+    @property
+    def z(self) -> float:
+        """The error in standard errors: (estimate - exact) / null_error."""
+        return (self.estimate - self.exact) / self.null_error
+
+    def smallest_visible(self, level: float) -> float:
+        """Return the smallest error that a test at ``level`` sees with probability 0.9, in the parameter's units.
+
+        (z_{1 - level/2} + z_0.9) null_error, with Student's quantile for the first z. For the PIT distance d the
+        critical distance is Kolmogorov's, and the ECDF at the point of the largest distance has sd at most
+        1 / (2 sqrt(n)), the ``null_error``.
+        """
+        if self.null == "kolmogorov":
+            return float(kstwo.isf(level, int(self.size)) + norm.ppf(POWER) * self.null_error)
+        return float((t.isf(level / 2, self.size) + norm.ppf(POWER)) * self.null_error)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A comparison with its verdict: what was compared, how far off it is, and what could have been seen.
+
+    ``smallest_visible`` is the smallest error seen with probability 0.9 at the first Holm step, level alpha / m. A pass
+    says that there is no larger error, no more. It is nan where there is no null error (a single evidence run).
+    """
+
+    parameter: str
+    statistic: str
+    exact: float
+    estimate: float
+    null_error: float
+    z: float
+    p_value: float
+    smallest_visible: float
+    ess: float
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checks:
+    """A judged family of checks; iterates over its ``Check`` values, and ``str`` is a table.
+
+    Parameters
+    ----------
+    checks
+        The family, in the order it was given.
+    alpha
+        Its false-alarm rate: the probability that a correct sampler has a failed check.
+    notes
+        What is not checked and why, a sentence each.
+    """
+
+    checks: tuple[Check, ...]
+    alpha: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """``"fail"`` if a check fails, else ``"inconclusive"`` if one is, else ``"pass"``."""
+        verdicts = {check.verdict for check in self.checks}
+        return "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
+
+    def __iter__(self) -> Iterator[Check]:
+        return iter(self.checks)
+
+    def __len__(self) -> int:
+        return len(self.checks)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one dict of the unrounded fields a check, for a table or a file."""
+        return [asdict(check) for check in self.checks]
+
+    def __str__(self) -> str:
+        head = ("parameter", "statistic", "exact", "estimate", "error/se", "p", "visible", "ess", "verdict")
+        body = [
+            (
+                check.parameter,
+                check.statistic,
+                f"{check.exact:.6g}",
+                f"{check.estimate:.6g}",
+                f"{check.z:+.2f}",
+                f"{check.p_value:.2g}",
+                f"{check.smallest_visible:.2g}",
+                f"{check.ess:.0f}",
+                check.verdict,
+            )
+            for check in self.checks
+        ]
+        widths = [max(len(row[i]) for row in [head, *body]) for i in range(len(head))]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *body]]
+        return "\n".join([*(line.rstrip() for line in lines), *self._sentences()])
+
+    def _sentences(self) -> list[str]:
+        """Return the overall verdict, then why checks are inconclusive, grouped by reason, then the notes."""
+        reasons: dict[str, list[str]] = {}
+        for check in self.checks:
+            if check.reason:
+                reasons.setdefault(check.reason, []).append(f"{check.parameter} {check.statistic}")
+        return [
+            f"{self.verdict}: {len(self.checks)} checks share a false-alarm rate of {self.alpha:g}.",
+            *(f"inconclusive: {reason} ({', '.join(names)})" for reason, names in reasons.items()),
+            *(f"note: {note}" for note in self.notes),
+        ]
+
+
+def judge(comparisons: Sequence[Comparison], *, alpha: float = ALPHA, notes: Sequence[str] = ()) -> Checks:
+    """Judge a family of comparisons at one false-alarm rate.
+
+    A comparison with a reason against a verdict is inconclusive, and keeps its place in the family: the size m of the
+    family must not depend on the draws.
+
+    Raises
+    ------
+    ValueError
+        If the family is empty or ``alpha`` is not a probability between 0 and 1.
+    """
+    if not 0 < alpha < 1:
+        raise ValueError(f"`alpha` must lie between 0 and 1, got {alpha}; it is the family's false-alarm rate.")
+    if not comparisons:
+        raise ValueError("`comparisons` is empty: there is nothing to judge; give draws of a known marginal, or runs.")
+    # Nothing passes without a p-value.
+    reasons = [c.reason or ("its p-value is not a number" if isnan(c.p_value) else "") for c in comparisons]
+    rejected = holm([1.0 if reason else c.p_value for c, reason in zip(comparisons, reasons, strict=True)], alpha)
+    level = alpha / len(comparisons)
+    checks = tuple(
+        Check(
+            parameter=comparison.parameter,
+            statistic=comparison.statistic,
+            exact=comparison.exact,
+            estimate=comparison.estimate,
+            null_error=comparison.null_error,
+            z=comparison.z,
+            p_value=comparison.p_value,
+            smallest_visible=comparison.smallest_visible(level),
+            ess=comparison.ess,
+            verdict="inconclusive" if reason else "fail" if reject else "pass",
+            reason=reason,
+        )
+        for comparison, reason, reject in zip(comparisons, reasons, rejected, strict=True)
+    )
+    return Checks(checks=checks, alpha=alpha, notes=tuple(notes))
+
+
+def holm(p_values: ArrayLike, alpha: float) -> NDArray[np.bool_]:
+    """Return which of the hypotheses with ``p_values``, shape (m,), are rejected at family-wise error rate ``alpha``.
+
+    In ascending order p_(1), ..., p_(m), reject until the first p_(i) > alpha / (m - i + 1).
+
+    Examples
+    --------
+    >>> holm([0.04, 0.01, 0.02], alpha=0.05).tolist()
+    [True, True, True]
+    >>> holm([0.04, 0.02, 0.02], alpha=0.05).tolist()
+    [False, False, False]
+    """
+    p = np.asarray(p_values, dtype=float)
+    m = len(p)
+    order = np.argsort(p, kind="stable")
+    steps = p[order] <= alpha / (m - np.arange(m))
+    rejected = np.empty(m, dtype=bool)
+    rejected[order] = np.logical_and.accumulate(steps)
+    return rejected
