@@ -13,3 +13,14 @@ PRINTED = 5e-8
 MONTE_CARLO = 5
 """Largest error of a Monte Carlo estimate in its own standard errors: passed by chance in 2 of 10 million estimates, so
 that a fixed seed that fails points at the code."""
+
+MOMENT = 1e-6
+"""A moment of order up to 8 by the trapezoid rule between the quantiles 6e-16 and 1 - 6e-16, relative to itself: what
+lies outside, and the digits that 1 - u loses there."""
+
+QUADRATURE = 1e-6
+"""A p-value that is an expectation over a chi-square by the trapezoid rule, or the limit of one, relative to itself."""
+
+FALSE_ALARM = 1e-6
+"""A test that counts random events fails by chance with this probability at most; its seed is fixed besides."""
+
