@@ -128,7 +128,7 @@ def compare_evidence(log_evidence: float, runs: ArrayLike) -> Comparison:
         raise ValueError(f"`runs` are {R} times the same number: independent runs differ; give each its own seed.")
     reasons = []
     if R < FEWEST_RUNS:
-        reasons.append(f"{R} evidence runs < {FEWEST_RUNS}")
+        reasons.append(f"evidence runs {R} < {FEWEST_RUNS}")
     if sqrt(v) > LARGEST_SPREAD:
         reasons.append(f"sd between the runs {sqrt(v):.3g} nats > {LARGEST_SPREAD:g}: use more particles")
     return Comparison(

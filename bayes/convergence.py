@@ -5,7 +5,7 @@ function whose mean is taken (Vehtari et al. 2021, "Rank-normalization, folding,
 section 4).
 """
 
-from math import nan
+from math import isnan, nan
 
 import numpy as np
 from arviz_stats.sampling_diagnostics import ess, rhat
@@ -33,8 +33,10 @@ def not_converged(theta: NDArray[np.float64], divergences: int) -> str:
     bulk = min(float(ess(theta, method="bulk")), theta.size)
     reasons = []
     if divergences:
-        reasons.append(f"{divergences} divergent transitions")
-    if not r <= LARGEST_RHAT:
+        reasons.append(f"divergent transitions {divergences} > 0")
+    if isnan(r):
+        reasons.append(f"R-hat undefined for {n_chains} x {n_draws} draws")
+    elif r > LARGEST_RHAT:
         reasons.append(f"R-hat {r:.4g} > {LARGEST_RHAT}")
     if not bulk >= SMALLEST_ESS:
         reasons.append(f"bulk ESS {bulk:.0f} < {SMALLEST_ESS}")

@@ -68,9 +68,9 @@ class Comparison:
     def smallest_visible(self, level: float) -> float:
         """Return the smallest error that a test at ``level`` sees with probability 0.9, in the parameter's units.
 
-        (z_{1 - level/2} + z_0.9) null_error, with Student's quantile for the first z. For the PIT distance d the
-        critical distance is Kolmogorov's, and the ECDF at the point of the largest distance has sd at most
-        1 / (2 sqrt(n)), the ``null_error``.
+        (z_{1 - level/2} + z_0.9) null_error, with Student's quantile for the first z; the skewness of the statistic is
+        left out. For the PIT distance the critical distance is Kolmogorov's, and the ECDF at the point of the largest
+        distance has an sd of at most 1 / (2 sqrt(n)), the ``null_error``.
         """
         if self.null == "kolmogorov":
             return float(kstwo.isf(level, int(self.size)) + norm.ppf(POWER) * self.null_error)
@@ -82,7 +82,8 @@ class Check:
     """A comparison with its verdict: what was compared, how far off it is, and what could have been seen.
 
     ``smallest_visible`` is the smallest error seen with probability 0.9 at the first Holm step, level alpha / m. A pass
-    says that there is no larger error, no more. It is nan where there is no null error (a single evidence run).
+    speaks against errors larger than that, and says nothing about smaller ones. It is nan where there is no null error
+    (a single evidence run).
     """
 
     parameter: str

@@ -63,7 +63,7 @@ def test_the_verdict_of_a_family_is_its_worst():
 def test_an_inconclusive_comparison_keeps_its_place_in_the_family():
     close = comparison(0.0004)
     assert judge([close, comparison(0.5)], alpha=0.001).verdict == "fail"
-    family = judge([close, *[comparison(np.nan, reason="2 evidence runs < 8")] * 2], alpha=0.001)
+    family = judge([close, *[comparison(np.nan, reason="evidence runs 2 < 8")] * 2], alpha=0.001)
     assert [check.verdict for check in family] == ["pass", "inconclusive", "inconclusive"]
 
 
