@@ -12,11 +12,26 @@ ROOT = Path(__file__).parents[1]
 STANDARD = sys.stdlib_module_names
 
 # Module prefix -> what it may import besides the standard library. The longest prefix that fits a module rules it.
+STATISTICS = {"numpy", "scipy", "xarray", "arviz_stats", "bayes.exact.distribution"}  # no model and no pymc
 MAY_IMPORT = {
     "bayes": set(),
     "bayes.data": {"numpy"},
     "bayes.exact": {"numpy", "scipy", "bayes.exact"},
     "bayes.programs": {"numpy", "pymc", "bayes.exact"},
+    "bayes.agreement": {
+        *STATISTICS,
+        "bayes.convergence",
+        "bayes.draws",
+        "bayes.evidence",
+        "bayes.nulls",
+        "bayes.verdicts",
+    },
+    "bayes.check": {"numpy", "xarray", "bayes.exact.distribution", "bayes.agreement", "bayes.draws", "bayes.verdicts"},
+    "bayes.convergence": STATISTICS,
+    "bayes.draws": STATISTICS,
+    "bayes.evidence": {"numpy"},
+    "bayes.nulls": STATISTICS,
+    "bayes.verdicts": STATISTICS,
     "bayes.inference": {"numpy", "pymc", "xarray", "bayes.engines"},
     "bayes.engines": {"numpy", "pymc", "xarray", "bayes.jax_engines"},
     "bayes.jax_engines": {"numpy", "pymc", "xarray", "arviz_base", "jax", "blackjax", "numpyro"},
@@ -45,7 +60,8 @@ def imports(source):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.module or "."
+            modules = {f"{node.module}.{alias.name}" for alias in node.names} & MODULES.keys()
+            yield from modules or {node.module or "."}
 
 
 def forbidden(module, source):

@@ -23,4 +23,3 @@ QUADRATURE = 1e-6
 
 FALSE_ALARM = 1e-6
 """A test that counts random events fails by chance with this probability at most; its seed is fixed besides."""
-

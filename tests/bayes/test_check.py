@@ -1,0 +1,72 @@
+"""``check`` as a sampler's author uses it: right draws pass, broken samplers fail, bad input is refused."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayes import inference
+from bayes.check import check
+from bayes.exact.normal_normal import EXAMPLE, EXAMPLE_Y, NormalNormal
+from bayes.programs.normal_normal import program
+
+
+@pytest.fixture(scope="module")
+def nuts():
+    return inference.nuts(program(EXAMPLE, EXAMPLE_Y), seed=11, engine="pymc")
+
+
+@pytest.fixture(scope="module")
+def smc():
+    return inference.smc(program(EXAMPLE, EXAMPLE_Y), seed=12, draws=500)
+
+
+def test_a_right_sampler_passes(nuts, smc):
+    checks = check(nuts, EXAMPLE, EXAMPLE_Y, evidence=smc)
+    assert checks.verdict == "pass", checks
+    assert {c.parameter for c in checks} == {"mu", "log evidence"}
+    assert len(checks) == 7
+
+
+@pytest.mark.parametrize("change", [{"prior_sd": 0.5}, {"noise_sd": 1.2}, {"prior_mean": 10.0}])
+def test_draws_of_another_model_fail(nuts, smc, change):
+    """Negative control: the same draws and runs, held to a model with one hyperparameter changed."""
+    other = NormalNormal(**({"prior_mean": 0.0, "prior_sd": 5**0.5, "noise_sd": 1.0} | change))
+    assert check(nuts, other, EXAMPLE_Y).verdict == "fail"
+    assert check(None, other, EXAMPLE_Y, evidence=smc).verdict == "fail"
+
+
+def test_other_data_fail(nuts):
+    assert check(nuts, EXAMPLE, [*EXAMPLE_Y[:-1], 9.0]).verdict == "fail"
+
+
+def test_few_draws_and_few_runs_are_inconclusive(nuts, smc):
+    few = {"mu": nuts.posterior["mu"].values[:, :50]}
+    checks = check(few, EXAMPLE, EXAMPLE_Y, evidence=smc.sample_stats["log_evidence"].values[:7])
+    assert checks.verdict == "inconclusive"
+    assert {c.verdict for c in checks} == {"inconclusive"}
+    assert "evidence runs 7 < 8" in str(checks)
+    assert "bulk ESS" in str(checks)
+
+
+def test_a_run_of_smc_alone_is_inconclusive():
+    one = inference.smc(program(EXAMPLE, EXAMPLE_Y), seed=1, runs=1, draws=200)
+    assert check(None, EXAMPLE, EXAMPLE_Y, evidence=one).verdict == "inconclusive"
+
+
+def test_a_saved_and_loaded_file_has_the_same_verdicts(nuts, smc, tmp_path):
+    for name, tree in [("nuts.nc", nuts), ("smc.nc", smc)]:
+        tree.to_netcdf(tmp_path / name)
+    with xr.open_datatree(tmp_path / "nuts.nc") as draws, xr.open_datatree(tmp_path / "smc.nc") as evidence:
+        loaded = check(draws, EXAMPLE, EXAMPLE_Y, evidence=evidence)
+    assert loaded == check(nuts, EXAMPLE, EXAMPLE_Y, evidence=smc)
+
+
+def test_bad_input_is_refused(nuts, smc):
+    with pytest.raises(ValueError, match="particles of SMC"):
+        check(smc, EXAMPLE, EXAMPLE_Y)
+    with pytest.raises(ValueError, match="`evidence` has no `log_evidence`"):
+        check(None, EXAMPLE, EXAMPLE_Y, evidence=nuts)
+    with pytest.raises(ValueError, match="no variable 'mu', only \\['theta'\\]"):
+        check({"theta": np.zeros((4, 10))}, EXAMPLE, EXAMPLE_Y)
+    with pytest.raises(ValueError, match="nothing to judge"):
+        check(None, EXAMPLE, EXAMPLE_Y)
