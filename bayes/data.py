@@ -1,6 +1,5 @@
 """A person's own observations, read from a text file."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,8 @@ from numpy.typing import NDArray
 def read_observations(path: Path) -> NDArray[np.float64]:
     """Read a vector of numbers from a CSV file or a file with one number a line.
 
-    Accepted are one column with or without a heading, or one row of comma-separated numbers. Blank lines and lines that
-    start with ``#`` are skipped.
+    Accepted are one column, with or without a heading that begins with a letter, or one row of comma-separated numbers.
+    Blank lines and lines that start with ``#`` are skipped.
 
     Raises
     ------
@@ -19,24 +18,24 @@ def read_observations(path: Path) -> NDArray[np.float64]:
         If the file cannot be read, holds no number, has several columns and rows, or a cell is not a finite number; the
         message names the file, the line and the cell.
     """
+    name = repr(str(path))  # one line, whatever the name holds
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not a UTF-8 text file"
-        raise ValueError(f"`data` file {path} cannot be read: {reason}.") from error
-    reader = csv.reader(text.splitlines())
-    rows = []
-    for row in reader:
-        cells = [cell.strip() for cell in row]
-        if any(cells) and not cells[0].startswith("#"):
-            rows.append((reader.line_num, cells))
-    if len(rows) > 1 and len(rows[0][1]) == 1 and _as_number(rows[0][1][0]) is None:
-        rows = rows[1:]  # a heading
+        raise ValueError(f"`data` file {name} cannot be read: {reason}.") from error
+    rows = [
+        (number, [cell.strip().strip('"').strip() for cell in line.split(",")])
+        for number, line in enumerate(text.splitlines(), start=1)
+        if line.strip(" \t,") and not line.lstrip().startswith("#")
+    ]
+    if len(rows) > 1 and len(rows[0][1]) == 1 and _is_heading(rows[0][1][0]):
+        rows = rows[1:]
     if len(rows) > 1:
         for number, row in rows:
             if len(row) > 1:
                 raise ValueError(
-                    f"`data` file {path}, line {number} has {len(row)} columns; keep the one column of observations "
+                    f"`data` file {name}, line {number} has {len(row)} columns; keep the one column of observations "
                     "(with a decimal point, not a decimal comma)."
                 )
     values = []
@@ -44,15 +43,23 @@ def read_observations(path: Path) -> NDArray[np.float64]:
         for cell in row:
             value = _as_number(cell)
             if value is None or not np.isfinite(value):
-                raise ValueError(f"`data` file {path}, line {number}: {cell[:40]!r} is not a finite number.")
+                raise ValueError(
+                    f"`data` file {name}, line {number}: {cell[:40]!r} is not a finite number; write one number a line, "
+                    "with a decimal point."
+                )
             values.append(value)
     if not values:
-        raise ValueError(f"`data` file {path} holds no number; give at least one.")
+        raise ValueError(f"`data` file {name} holds no number; give at least one.")
     return np.array(values)
+
+
+def _is_heading(cell: str) -> bool:
+    """Return whether ``cell`` is a word: what begins like a number is a number with a slip in it, not a heading."""
+    return _as_number(cell) is None and cell[:1].isalpha()
 
 
 def _as_number(cell: str) -> float | None:
     try:
-        return float(cell)
+        return None if "_" in cell else float(cell)  # float takes 1_000
     except ValueError:
         return None

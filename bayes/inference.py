@@ -22,8 +22,23 @@ LARGEST_PREDICTIVE = 4 * 2**30
 """Bytes of posterior predictive draws beyond which a run is refused instead of exhausting the machine."""
 
 
+MOST_STAGES = 100
+"""Tempering stages after which a run of SMC is given up. A model whose prior covers its posterior takes a handful."""
+
+
+class TooManyStagesError(RuntimeError):
+    """SMC found no way from the prior to the posterior within ``MOST_STAGES`` tempering stages."""
+
+
 def nuts(
-    model: pm.Model, *, seed: int, draws: int = 1000, chains: int = 4, tune: int = 1000, engine: str = "nutpie"
+    model: pm.Model,
+    *,
+    seed: int,
+    draws: int = 1000,
+    chains: int = 4,
+    tune: int = 1000,
+    engine: str = "nutpie",
+    predict: pm.Model | None = None,
 ) -> xr.DataTree:
     """Sample the posterior of ``model`` with NUTS, and one posterior predictive data set a draw.
 
@@ -37,6 +52,9 @@ def nuts(
         Kept draws a chain, independent chains, and warm-up iterations a chain, which are thrown away.
     engine
         The NUTS implementation: ``nutpie``, ``pymc``, ``numpyro`` or ``blackjax`` (see ``bayes.engines``).
+    predict
+        The program whose observed variables are predicted, with the same parameters: the program of one observation
+        predicts one new observation a draw. By default ``model`` itself, which makes a data set a draw.
 
     Returns
     -------
@@ -48,7 +66,7 @@ def nuts(
     ------
     ValueError
         If ``engine`` is unknown, ``draws``, ``chains`` or ``tune`` is not a positive whole number, or the predictive
-        draws, one data set a draw, would take more than 4 GiB.
+        draws would take more than 4 GiB.
 
     References
     ----------
@@ -58,14 +76,21 @@ def nuts(
         raise ValueError(f"`engine` must be one of {', '.join(ENGINES)}, got {engine!r}.")
     for name, value in {"draws": draws, "chains": chains, "tune": tune}.items():
         _at_least_one(name, value)
-    require_predictive_fits(sum(data.size for data in observed_data(model).values()), draws=draws, chains=chains)
+    predict = predict or model
+    size = 8 * draws * chains * sum(data.size for data in observed_data(predict).values())
+    if size > LARGEST_PREDICTIVE:
+        raise ValueError(
+            f"`draws` = {draws} in {chains} chains would take {size / 2**30:.1f} GiB of predictive draws, more than "
+            f"{LARGEST_PREDICTIVE / 2**30:.0f}; ask for fewer, or let `predict` be the program of one observation."
+        )
     posterior_seed, predictive_seed, prior_seed = (int(s) for s in np.random.SeedSequence(seed).generate_state(3))
     with _warnings_only():
         posterior, stats = ENGINES[engine](model, seed=posterior_seed, draws=draws, chains=chains, tune=tune)
-        with model:
+        with predict:
             predictive: Any = pm.sample_posterior_predictive(
                 xr.DataTree.from_dict({"posterior": posterior}), random_seed=predictive_seed, progressbar=False
             )
+        with model:
             prior: Any = pm.sample_prior_predictive(
                 draws * chains, var_names=[v.name for v in model.free_RVs], random_seed=prior_seed
             )
@@ -74,7 +99,7 @@ def nuts(
         "posterior_predictive": predictive.posterior_predictive.dataset,
         "sample_stats": stats[list(STATS)].assign(n_steps=stats["n_steps"].astype(np.int64)),
         "prior": prior.prior.dataset,
-        "observed_data": predictive.observed_data.dataset,
+        "observed_data": prior.observed_data.dataset,
     }
     return _tree(groups, model, seed=seed, engine=engine, packages=["pymc", engine])
 
@@ -98,12 +123,15 @@ def smc(model: pm.Model, *, seed: int, runs: int = 16, draws: int = 2000) -> xr.
     ------
     ValueError
         If ``runs`` or ``draws`` is not a positive whole number.
+    TooManyStagesError
+        If prior and posterior are so far apart that a run is not through after 100 stages; it might never be.
     """
     for name, value in {"runs": runs, "draws": draws}.items():
         _at_least_one(name, value)
     with model, _warnings_only():
         tree: Any = pm.sample_smc(
             draws=draws,
+            kernel=_BoundedIMH,
             chains=runs,
             cores=1,  # no forked processes: forking after JAX has started its threads can deadlock
             random_seed=seed,
@@ -128,19 +156,21 @@ def smc(model: pm.Model, *, seed: int, runs: int = 16, draws: int = 2000) -> xr.
     return _tree(groups, model, seed=seed, engine="smc", packages=["pymc"])
 
 
-def require_predictive_fits(points: int, *, draws: int, chains: int) -> None:
-    """Raise ValueError if one predictive data set of ``points`` numbers a draw would take more than 4 GiB."""
-    size = 8 * points * draws * chains
-    if size > LARGEST_PREDICTIVE:
-        raise ValueError(
-            f"`draws` = {draws} in {chains} chains, with a predictive data set of {points} points each, would take "
-            f"{size / 2**30:.1f} GiB, more than {LARGEST_PREDICTIVE / 2**30:.0f}; ask for fewer draws or chains."
-        )
-
-
 def observed_data(model: pm.Model) -> dict[str, NDArray[Any]]:
     """Return what each observed variable of ``model`` is conditioned on."""
     return {rv.name: model.rvs_to_values[rv].data for rv in model.observed_RVs}
+
+
+class _BoundedIMH(pm.smc.IMH):
+    """PyMC's default kernel, which gives up where it would go on without end."""
+
+    def update_beta_and_weights(self) -> None:
+        super().update_beta_and_weights()
+        if self.iteration > MOST_STAGES:
+            raise TooManyStagesError(
+                f"SMC is not through after {MOST_STAGES} stages, at beta = {self.beta:.2g} of 1: the posterior lies too far "
+                "out in the tails of the prior. Use a prior that allows for it."
+            )
 
 
 @contextmanager

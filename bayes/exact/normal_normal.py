@@ -67,8 +67,8 @@ class NormalNormal:
 
     def posterior(self, y: ArrayLike) -> Distribution:
         """Return p(mu | y), a normal; the prior if ``y`` is empty (Bishop 2006, eq. 2.141 and 2.142)."""
-        n, distance, _ = self._statistics(validate.observations(y))
-        return norm(*self._posterior(n, distance))
+        n, ybar, distance, _ = self._statistics(validate.observations(y))
+        return norm(*self._posterior(n, ybar, distance))
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return the marginal posterior of each parameter under its name in the PyMC program: here ``mu`` alone."""
@@ -91,7 +91,7 @@ class NormalNormal:
                 "`y` is empty: the maximum likelihood estimate needs at least one point; "
                 "use `predictive(y)` or `map_predictive(y)`, which fall back on the prior."
             )
-        return norm(y.mean(), self.noise_sd)
+        return norm(self._statistics(y)[1], self.noise_sd)
 
     def map_predictive(self, y: ArrayLike) -> Distribution:
         """Return p(y_new | mu = m_n), the plug-in predictive at the maximum of the posterior."""
@@ -115,7 +115,7 @@ class NormalNormal:
         values of mu that the data rule out. ``scatter``: the misfit of the points among themselves, which no prior on
         mu can change. ``misfit``: the distance of their mean from the prior mean.
         """
-        n, distance, scatter = self._statistics(validate.observations(y))
+        n, _, distance, scatter = self._statistics(validate.observations(y))
         tau2, sigma2 = self.prior_sd**2, self.noise_sd**2
         # log p(y) = -n/2 log(2 pi sigma^2) - 1/2 log(1 + n tau^2/sigma^2)
         #            - sum (y_i - ybar)^2 / (2 sigma^2) - n (ybar - m0)^2 / (2 (sigma^2 + n tau^2))
@@ -133,7 +133,7 @@ class NormalNormal:
         derivative of ``log_evidence`` in tau^2 vanishes. Raises ValueError for an empty ``y``, whose evidence is 1
         under every prior.
         """
-        n, distance, _ = self._statistics(validate.observations(y))
+        n, _, distance, _ = self._statistics(validate.observations(y))
         if n == 0:
             raise ValueError("`y` is empty: every prior then has evidence 1; give at least one point.")
         return sqrt(max(0.0, distance**2 - self.noise_sd**2 / n))
@@ -152,7 +152,7 @@ class NormalNormal:
         centre = y.mean() if len(y) else 0.0
         sums = np.concatenate([[0.0], np.cumsum(y - centre)])
         rest = np.divide(sums, n, out=np.full(len(n), np.nan), where=n > 0)  # ybar_k - centre, nan at k = 0
-        mean, sd = self._posterior(n, np.where(n > 0, (centre - self.prior_mean) + rest, 0.0))
+        mean, sd = self._posterior(n, centre + rest, (centre - self.prior_mean) + rest)
         return Sequence(
             n=n,
             posterior=norm(mean, sd),
@@ -161,25 +161,29 @@ class NormalNormal:
             map_predictive=norm(mean, self.noise_sd),
         )
 
-    def _statistics(self, y: NDArray[np.float64]) -> tuple[int, float, float]:
-        """Return n, ybar - m0 and sum (y_i - ybar)^2, none of which loses digits to a large common offset.
+    def _statistics(self, y: NDArray[np.float64]) -> tuple[int, float, float, float]:
+        """Return n, ybar, ybar - m0 and sum (y_i - ybar)^2, none of which loses digits to a large common offset.
 
         The differences from a rounded mean are exact, and what the rounding left out is added back (the corrected
         two-pass algorithm; Chan, Golub and LeVeque 1983, "Algorithms for computing the sample variance", eq. 1.7).
         """
         n = len(y)
         if n == 0:
-            return 0, 0.0, 0.0
+            return 0, 0.0, 0.0, 0.0
         centre = y.mean()
         rest = y - centre
         left_out = rest.mean()
-        return n, float((centre - self.prior_mean) + left_out), float(rest @ rest - n * left_out**2)
+        distance = (centre - self.prior_mean) + left_out
+        return n, float(centre + left_out), float(distance), float(rest @ rest - n * left_out**2)
 
-    def _posterior(self, n: Any, distance: Any) -> tuple[Any, Any]:
-        """Return the mean m_n and standard deviation s_n of mu from n points whose mean is m0 + distance."""
+    def _posterior(self, n: Any, ybar: Any, distance: Any) -> tuple[Any, Any]:
+        """Return the mean m_n and standard deviation s_n of mu from n points of mean ybar = m0 + distance."""
         tau2, sigma2 = self.prior_sd**2, self.noise_sd**2
-        # m_n = m0 + n tau^2 / (sigma^2 + n tau^2) (ybar - m0)
-        mean = self.prior_mean + n * tau2 / (sigma2 + n * tau2) * distance
+        # m_n = m0 + n tau^2 / (sigma^2 + n tau^2) (ybar - m0) = ybar - sigma^2 / (sigma^2 + n tau^2) (ybar - m0),
+        # whichever starts nearer: the far one would cancel.
+        from_prior = self.prior_mean + n * tau2 / (sigma2 + n * tau2) * distance
+        from_data = ybar - sigma2 / (sigma2 + n * tau2) * distance
+        mean = np.where(n == 0, self.prior_mean, np.where(n * tau2 > sigma2, from_data, from_prior))[()]
         # 1/s_n^2 = 1/tau^2 + n/sigma^2        (precisions add)
         sd = self.prior_sd / np.sqrt(1 + n * tau2 / sigma2)
         return mean, sd
@@ -205,6 +209,9 @@ def log_score_loss(full: Distribution, plug_in: Distribution) -> Any:
     E[log full(y) - log plug_in(y)] for y ~ full, which is the Kullback-Leibler divergence of two normals. It is never
     negative: nothing has a better expected log score under ``full`` than ``full`` itself (Gneiting and Raftery 2007,
     "Strictly proper scoring rules, prediction, and estimation", section 4.1). Array parameters give an array.
+
+    The variances are taken as they are: where they nearly agree the loss is tiny and its error, below 1e-15 nats, is not
+    relative to it.
     """
     excess = full.var() / plug_in.var() - 1
     return (excess - np.log1p(excess)) / 2 + (full.mean() - plug_in.mean()) ** 2 / (2 * plug_in.var())

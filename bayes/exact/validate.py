@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-LARGEST = 1e75
-"""Largest magnitude accepted, and its inverse the smallest scale, so that no ratio of squares leaves float64."""
+SMALLEST, LARGEST = 1e-75, 1e75
+"""Smallest scale and largest magnitude accepted, so that no ratio of squares leaves float64."""
 
 
 def finite(name: str, value: Any) -> float:
@@ -22,9 +22,9 @@ def positive(name: str, value: Any, hint: str) -> float:
 
     ``hint`` ends the message: why the limit is not allowed and what to do instead.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not 1 / LARGEST <= float(value) <= LARGEST:
+    if isinstance(value, bool) or not isinstance(value, Real) or not SMALLEST <= float(value) <= LARGEST:
         raise ValueError(
-            f"`{name}` must be a positive number between {1 / LARGEST:g} and {LARGEST:g}, got {value!r}; {hint}"
+            f"`{name}` must be a positive number between {SMALLEST:g} and {LARGEST:g}, got {value!r}; {hint}"
         )
     return float(value)
 

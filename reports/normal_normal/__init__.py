@@ -10,10 +10,9 @@ from reports.normal_normal.problem import Options, Problem, read
 if TYPE_CHECKING:
     from reports.page import Page
 
-__all__ = ["NAME", "STEPS", "Options", "build", "exact_page", "read"]
+__all__ = ["NAME", "Options", "build", "exact_page", "read", "steps"]
 
 NAME = "normal_normal"
-STEPS = 3
 TITLE = "Mean of a normal, noise known"
 CLAIM = (
     "A point estimate put in place of a posterior predicts too boldly, and by how much is known in closed form; "
@@ -22,19 +21,40 @@ CLAIM = (
 
 
 def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
-    """Compute everything and return the page; ``progress`` is told each of the ``STEPS``. Nothing is written."""
-    from reports.normal_normal import sampled  # here, not above: --help and bad input answer without PyMC
+    """Compute everything and return the page; ``progress`` is told each step. Nothing is written."""
+    from bayes.programs.normal_normal import program  # here, not above: --help and bad input answer without PyMC
+    from reports import sampling
 
     progress("closed forms and their figures")
     page = exact_page(problem, options.seed)
-    draws = options.draws // 4 if options.quick else options.draws
-    progress(f"NUTS, {options.chains} chains of {draws} draws (compiling takes a few seconds)")
     page.section("What samplers say")
-    sampled.add_posterior(page, problem, seed=options.seed, draws=draws, chains=options.chains)
-    runs = 4 if options.quick else 8
-    progress(f"SMC, {runs} runs of {draws} particles for each prior")
-    sampled.add_evidence(page, problem, seed=options.seed, draws=draws, runs=runs)
+    model, y = problem.model, problem.y
+    draws = options.draws // 4 if options.quick else options.draws
+    runs: sampling.Runs = []
+    for engine in options.engine:
+        progress(f"NUTS by {engine}, {options.chains} chains of {draws} draws (compiling takes a few seconds)")
+        runs += sampling.add_posterior(
+            page,
+            program(model, y),
+            model.marginals(y),
+            model.predictive(y),
+            engine=engine,
+            seed=options.seed,
+            draws=draws,
+            chains=options.chains,
+        )
+    smc_runs = 8 if options.quick else 16
+    progress(f"SMC, {smc_runs} runs of {draws} particles for each prior")
+    priors = {label: (prior, program(prior, y)) for label, prior in problem.priors.items()}
+    runs += sampling.add_evidence(page, priors, y, seed=options.seed, draws=draws, runs=smc_runs)
+    page.section("Verdicts")
+    page.verdict = sampling.add_verdicts(page, runs).verdict
     return page
+
+
+def steps(options: Options) -> int:
+    """Return how many steps ``build`` announces."""
+    return 2 + len(options.engine)
 
 
 def exact_page(problem: Problem, seed: int) -> "Page":

@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-import arviz_plots as azp
 import matplotlib.pyplot as plt
 import numpy as np
-import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from bayes.exact.distribution import Distribution
 from bayes.exact.normal_normal import NormalNormal
 from bayes.exact.normal_normal import Sequence as Beliefs
 
@@ -99,35 +96,4 @@ def evidence_curve(
         axis.plot(x, y, marker=marker, linestyle="", color=colour, markersize=10 if marker == "*" else 7, label=label)
     axis.set(xscale="log", xlabel="prior variance $\\tau^2$", ylabel="log evidence (nats)")
     axis.legend()
-    return figure
-
-
-def posterior_draws(draws: xr.DataTree, name: str, exact: Distribution) -> Figure:
-    """Draw the exact posterior density of ``name`` over a histogram of the draws of all chains."""
-    plots: Any = azp.plot_dist(
-        draws,
-        var_names=[name],
-        kind="hist",
-        ci_prob=0.9,
-        visuals={"point_estimate": False, "point_estimate_text": False, "title": False},
-        figure_kwargs={"figsize": (10, 3.4)},
-    )
-    axis = plots.get_target(name, {})
-    x = exact.mean() + exact.std() * np.linspace(-4, 4, 400)
-    axis.plot(x, exact.pdf(x), color=EXACT, label="exact posterior density")
-    axis.plot([], [], color=FULL, label="NUTS draws (the line below spans their central 90 %)")
-    axis.set(xlabel=name)
-    axis.legend()
-    return axis.figure
-
-
-def evidence_runs(runs: dict[str, NDArray[np.float64]], exact: dict[str, float]) -> Figure:
-    """Draw the error of each SMC run's log evidence, a row of dots a prior."""
-    figure, axis = plt.subplots(figsize=(10, 0.8 + 0.6 * len(runs)))
-    for row, (label, values) in enumerate(runs.items()):
-        axis.plot(values - exact[label], np.full(len(values), row), "o", color=f"C{row}", alpha=0.7, clip_on=False)
-    axis.axvline(0, color=EXACT)
-    axis.set(xlabel="SMC log evidence minus the exact value (nats)", ylim=(-0.6, len(runs) - 0.4))
-    axis.set_yticks(range(len(runs)), list(runs))
-    axis.grid(visible=False, axis="y")
     return figure

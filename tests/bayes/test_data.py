@@ -27,6 +27,11 @@ def test_numbers_are_read(tmp_path, text):
         ("1,2\n3,4", "line 1 has 2 columns"),
         ("1;2", "line 1: '1;2'"),
         ("1,,2", "line 1: ''"),
+        ("1.8O\n2.1", "line 1: '1.8O'"),
+        ("-x\n2.1", "line 1: '-x'"),
+        ("1_000\n2", "line 1: '1_000'"),
+        ('"2\n3"', "line 2"),
+        ("x" * 200_000, "line 1: 'xxx"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(tmp_path, text, message):
@@ -34,7 +39,7 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path, text, message):
     file.write_text(text)
     with pytest.raises(ValueError, match=message) as error:
         read_observations(file)
-    assert str(file) in str(error.value)
+    assert repr(str(file)) in str(error.value)
     assert "\n" not in str(error.value)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal, assert_array_less
 from scipy import integrate
 from scipy.stats import kstest, norm
 
@@ -64,22 +64,24 @@ def test_reference_maximum_of_the_evidence_over_the_prior_variance():
 SIZES_AND_OFFSETS = [(1, 0.0), (14, 0.0), (14, 1e8), (1000, -1e8), (1000, 3e4), (1_000_000, 1e8)]
 
 
-@pytest.mark.parametrize(("n", "offset"), SIZES_AND_OFFSETS)
-def test_agrees_with_fifty_digits(n, offset):
-    """Posterior mean, variance and log evidence over variance ratios 1e-12 to 1e12 and far or near prior means."""
-    rng = np.random.default_rng(n)
-    noise_sd = 0.7
-    y = offset * noise_sd + rng.normal(0.3, noise_sd, size=n)
+def worst_errors(family, y, noise_sd):
+    """The largest errors of posterior mean, posterior variance and log evidence against 50 digits.
+
+    Each is relative to the sum of the absolute terms of its textbook formula. Variance ratios run from 1e-12 to 1e12,
+    prior means from 1e8 noise sds below 0 to 1e8 above and over the data themselves.
+    """
+    n, errors = len(y), []
     with mpmath.workdps(50):
         total = mpmath.fsum(y.tolist())
         ybar = total / n
         scatter = mpmath.fsum((mpmath.mpf(v) - ybar) ** 2 for v in y.tolist())
         sigma2 = mpmath.mpf(noise_sd) ** 2
         for ratio in [1e-12, 1e-6, 1.0, 1e6, 1e12]:
-            for prior_mean in [0.0, 0.1, offset * noise_sd, float(y[0])]:
-                model = NormalNormal(prior_mean=prior_mean, prior_sd=noise_sd * ratio**0.5, noise_sd=noise_sd)
+            for prior_mean in [0.0, 0.1, float(np.median(y)), float(y[0]), 1e8 * noise_sd, -1e8 * noise_sd]:
+                model = family(prior_mean=prior_mean, prior_sd=noise_sd * ratio**0.5, noise_sd=noise_sd)
                 tau2 = mpmath.mpf(model.prior_sd) ** 2
-                shift = n * tau2 / (sigma2 + n * tau2) * (ybar - mpmath.mpf(prior_mean))
+                var = 1 / (1 / tau2 + n / sigma2)
+                means = [var * mpmath.mpf(prior_mean) / tau2, var * n * ybar / sigma2]
                 terms = [
                     n * mpmath.log(2 * mpmath.pi * sigma2) / 2,
                     mpmath.log(1 + n * tau2 / sigma2) / 2,
@@ -87,21 +89,39 @@ def test_agrees_with_fifty_digits(n, offset):
                     n * (ybar - mpmath.mpf(prior_mean)) ** 2 / (2 * (sigma2 + n * tau2)),
                 ]
                 posterior = model.posterior(y)
-                mean_error = abs(posterior.mean() - (prior_mean + shift)) / (abs(mpmath.mpf(prior_mean)) + abs(shift))
-                var = 1 / (1 / tau2 + n / sigma2)
-                evidence_error = abs(model.log_evidence(y) + mpmath.fsum(terms)) / mpmath.fsum(terms, absolute=True)
-                assert mean_error < EXACT, (ratio, prior_mean)
-                assert abs(posterior.var() - var) / var < EXACT, (ratio, prior_mean)
-                assert evidence_error < EXACT, (ratio, prior_mean)
+                errors.append(
+                    (
+                        abs(posterior.mean() - sum(means)) / mpmath.fsum(means, absolute=True),
+                        abs(posterior.var() - var) / var,
+                        abs(model.log_evidence(y) + mpmath.fsum(terms)) / mpmath.fsum(terms, absolute=True),
+                    )
+                )
+    return np.max(np.array(errors, dtype=float), axis=0)
 
 
-def test_fifty_digits_catch_the_textbook_sum_of_squares():
-    """Negative control: sum y^2 - n ybar^2, what a textbook prints, is wrong in the first digit at an offset of 1e8."""
-    y = 1e8 + np.random.default_rng(0).normal(size=14)
-    with mpmath.workdps(50):
-        ybar = mpmath.fsum(y.tolist()) / 14
-        scatter = float(mpmath.fsum((mpmath.mpf(v) - ybar) ** 2 for v in y.tolist()))
-    assert abs((y @ y - 14 * y.mean() ** 2) / scatter - 1) > 0.1
+@pytest.mark.parametrize(("n", "offset"), SIZES_AND_OFFSETS)
+def test_agrees_with_fifty_digits(n, offset):
+    y = 0.7 * (offset + np.random.default_rng(n).normal(0.3, 1.0, size=n))
+    assert_array_less(worst_errors(NormalNormal, y, noise_sd=0.7), EXACT)
+
+
+class Textbook(NormalNormal):
+    """The formulas as textbooks print them, in float64."""
+
+    def _statistics(self, y):
+        n, ybar = len(y), float(y.mean())
+        return n, ybar, ybar - self.prior_mean, float(y @ y - n * ybar**2)
+
+    def _posterior(self, n, _, distance):
+        precision = self.prior_sd**-2 + n * self.noise_sd**-2
+        return self.prior_mean + n * self.noise_sd**-2 / precision * distance, precision**-0.5
+
+
+def test_fifty_digits_catch_the_textbook_formulas():
+    """Negative control: a far prior costs them the mean, far data the evidence."""
+    y = np.random.default_rng(0).normal(size=14)
+    assert worst_errors(Textbook, y, noise_sd=1.0)[0] > 1e3 * EXACT
+    assert worst_errors(Textbook, 1e8 + y, noise_sd=1.0)[2] > 1e3 * EXACT
 
 
 # ---- identities
@@ -214,9 +234,18 @@ def test_log_score_loss_is_the_integral_it_stands_for(mean, sd, other_mean, rati
     assert_allclose(log_score_loss(full, plug_in), integrate.simpson(integrand, points), rtol=1e-8, atol=1e-10)
 
 
-@given(models, data)
-def test_no_plug_in_beats_the_full_predictive(model, y):
-    assert log_score_loss(model.predictive(y), model.map_predictive(y)) >= 0
+@given(numbers, scales, numbers, scales)
+def test_nothing_beats_the_full_predictive_under_itself(mean, sd, other_mean, other_sd):
+    assert log_score_loss(norm(mean, sd), norm(other_mean, other_sd)) >= 0
+    assert log_score_loss(norm(mean, sd), norm(mean, sd)) == 0
+
+
+@pytest.mark.parametrize("excess", [1e-3, 1e-9, 1e-12, 0.5, 100.0])
+def test_log_score_loss_keeps_its_absolute_error(excess):
+    full, plug_in = norm(0, (1 + excess) ** 0.5), norm(0, 1)
+    with mpmath.workdps(50):
+        loss = (mpmath.mpf(excess) - mpmath.log1p(mpmath.mpf(excess))) / 2
+        assert abs(log_score_loss(full, plug_in) - loss) < 1e-15 * max(1, excess)
 
 
 @given(models, some_data, st.floats(0.5, 2))

@@ -1,0 +1,199 @@
+"""Sections that hold samplers to an exact answer; written for any exact model that has a program.
+
+Each function draws, adds what it drew to the page, and returns comparisons with the name of the run they belong to. All
+comparisons of a page are judged together at its end, as one family with one false-alarm rate.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import arviz_stats
+import numpy as np
+import pymc as pm
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from bayes import inference
+from bayes.agreement import compare_draws, compare_evidence
+from bayes.check import ExactModel
+from bayes.evidence import combine, log_bayes_factor
+from bayes.exact.distribution import Distribution
+from bayes.verdicts import ALPHA, Checks, Comparison, judge
+from reports import sampling_figures as figures
+from reports.page import Page
+
+type Runs = list[tuple[str, Comparison]]
+"""Comparisons, each with the name of the run it belongs to."""
+
+QUANTILES = (0.05, 0.5, 0.95)
+NEW = "new y"
+
+
+def add_posterior(
+    page: Page,
+    program: pm.Model,
+    marginals: Mapping[str, Distribution],
+    predictive: Distribution,
+    *,
+    engine: str,
+    seed: int,
+    draws: int,
+    chains: int,
+) -> Runs:
+    """Add posterior and predictive draws of ``engine`` beside the exact distributions.
+
+    ``predictive`` is that of one new observation; the first point of each predictive data set is one draw of it.
+    """
+    tree = inference.nuts(program, seed=seed, draws=draws, chains=chains, engine=engine)
+    (observed,) = inference.observed_data(program)
+    exact = {**marginals, NEW: predictive}
+    sampled = xr.Dataset(
+        {name: tree.posterior[name] for name in marginals}
+        | {NEW: (("chain", "draw"), tree.posterior_predictive[observed].to_numpy()[..., 0])}
+    )
+    page.text("<strong>NUTS by {engine}.</strong>".replace("{engine}", engine))
+    page.figure(
+        figures.density_and_trace(tree, marginals),
+        caption="Left: the density of each chain's draws, with the exact posterior density in black. Right: their traces.",
+        alt="Density estimates of the chains with the exact density over them, and the trace of each chain.",
+    )
+    page.figure(
+        figures.pit({name: exact[name].cdf(sampled[name].to_numpy()) for name in exact}, ALPHA),
+        caption="The exact CDF at the draws (PIT), thinned to their effective sample size: ECDF minus uniform. Right "
+        f"draws leave the dashed band (Kolmogorov) with probability {ALPHA:g}.",
+        alt="The difference between the ECDF of the PIT values and the uniform CDF, with a band around zero.",
+    )
+    page.figure(
+        figures.histogram(sampled, NEW, predictive),
+        caption="Posterior predictive draws of a new observation, with the exact posterior predictive density in black.",
+        alt="A histogram of the predictive draws with the exact predictive density over it.",
+    )
+    _add_summary(page, engine, sampled, exact)
+    groups = {"posterior": sampled, "sample_stats": tree.sample_stats.dataset}
+    comparisons, notes = compare_draws(exact, xr.DataTree.from_dict(groups))
+    for i, note in enumerate(notes):
+        page.text(f"{{{engine}_note_{i}}}", **{f"{engine}_note_{i}": note})
+    return [(f"NUTS, {engine}", comparison) for comparison in comparisons]
+
+
+def add_evidence(
+    page: Page,
+    models: Mapping[str, tuple[ExactModel, pm.Model]],
+    y: ArrayLike,
+    *,
+    seed: int,
+    draws: int,
+    runs: int,
+) -> Runs:
+    """Add the log evidence of each labelled model by SMC, run by run and combined, and the first two's Bayes factor."""
+    exact = {label: model.log_evidence(y) for label, (model, _) in models.items()}
+    estimates: dict[str, NDArray[np.float64]] = {}
+    for stream, (label, (_, program)) in enumerate(models.items()):
+        # Runs that shared random numbers would not be independent between the models.
+        tree = inference.smc(program, seed=seed + stream, runs=runs, draws=draws)
+        estimates[label] = tree.sample_stats["log_evidence"].to_numpy()
+    combined = {label: combine(values) for label, values in estimates.items()}
+    page.text(
+        "<strong>SMC.</strong> Particles are carried from the prior to the posterior, and the evidence is estimated "
+        "on the way: {smc_runs} independent runs of {smc_particles} particles for each prior. Runs are averaged on "
+        "the scale of the evidence (log-mean-exp), with a jackknife standard error.",
+        smc_runs=runs,
+        smc_particles=draws,
+    )
+    page.figure(
+        figures.evidence_runs(estimates, exact, combined),
+        caption="The error of each run's log evidence (dots), and of the runs combined, with two standard errors (bar).",
+        alt="A row of dots for each prior around zero, with a bar for the combined estimate.",
+    )
+    labels = list(models)
+    columns: dict[str, Sequence[Any]] = {"run": [*(str(run + 1) for run in range(runs)), "combined", "its se", "exact"]}
+    for label in labels:
+        estimate = combined[label]
+        last = [estimate.log_evidence, estimate.standard_error, exact[label]]
+        columns[f"log $p(y)$, {label}"] = [*estimates[label], *last]
+    page.table("smc", "Log evidence in nats, run by run.", columns, dict.fromkeys(list(columns)[1:], ".4f"))
+    factor = log_bayes_factor(combined[labels[0]], combined[labels[1]])
+    page.conclusion(
+        "The log Bayes factor of {first_label} against {second_label} is {smc_log_bayes_factor:.4f} by SMC, with a "
+        "standard error of {smc_log_bayes_factor_se:.4f}; exactly it is {exact_log_bayes_factor:.4f}, "
+        "{smc_log_bayes_factor_z:.2f} standard errors away.",
+        first_label=labels[0],
+        second_label=labels[1],
+        smc_log_bayes_factor=factor.value,
+        smc_log_bayes_factor_se=factor.standard_error,
+        exact_log_bayes_factor=exact[labels[0]] - exact[labels[1]],
+        smc_log_bayes_factor_z=abs(factor.value - exact[labels[0]] + exact[labels[1]]) / factor.standard_error,
+    )
+    return [(f"SMC, {label}", compare_evidence(exact[label], estimates[label])) for label in labels]
+
+
+def add_verdicts(page: Page, runs: Runs) -> Checks:
+    """Judge all comparisons of the page as one family, add the table and the conclusion, and return the checks."""
+    checks = judge([comparison for _, comparison in runs])
+    page.text(
+        "Every comparison above, judged as one family: if all samplers are right, one of its {checks} checks fails "
+        "with probability {alpha:g} at most (Holm 1979). Errors are in standard errors under the hypothesis that the "
+        "sampler is right. The smallest visible error is what a check sees with probability 0.9: a pass says nothing "
+        "about less.",
+        checks=len(checks),
+        alpha=checks.alpha,
+    )
+    page.table(
+        "verdicts",
+        "Exact against sampled. P(&lt; 5 %) is the share of draws below the exact 5 % point.",
+        {
+            "run": [name for name, _ in runs],
+            "of": [check.parameter for check in checks],
+            "statistic": [check.statistic for check in checks],
+            "exact": [check.exact for check in checks],
+            "sampled": [check.estimate for check in checks],
+            "error / se": [check.z for check in checks],
+            "p": [check.p_value for check in checks],
+            "smallest visible error": [check.smallest_visible for check in checks],
+            "ESS": [check.ess for check in checks],
+            "verdict": [check.verdict for check in checks],
+        },
+        {
+            **dict.fromkeys(["exact", "sampled"], ".6g"),
+            "error / se": "+.2f",
+            "p": ".2g",
+            "smallest visible error": ".2g",
+            "ESS": ".0f",
+        },
+    )
+    counted = {verdict: [c.verdict for c in checks].count(verdict) for verdict in ("pass", "fail", "inconclusive")}
+    meaning = {
+        "pass": "Nothing here speaks against the samplers.",
+        "fail": "<strong>A sampler is wrong</strong>, or less likely than the false-alarm rate, unlucky.",
+        "inconclusive": "Nothing fails, but not everything could be judged.",
+    }
+    page.conclusion(
+        f"{meaning[checks.verdict]} {{passed}} checks pass, {{failed}} fail, {{undecided}} are inconclusive.",
+        passed=counted["pass"],
+        failed=counted["fail"],
+        undecided=counted["inconclusive"],
+        verdict=checks.verdict,
+    )
+    for i, reason in enumerate(sorted({check.reason for check in checks} - {""})):
+        page.conclusion(f"Inconclusive: {{reason_{i}}}.", **{f"reason_{i}": reason})
+    return checks
+
+
+def _add_summary(page: Page, engine: str, sampled: xr.Dataset, exact: Mapping[str, Distribution]) -> None:
+    """Add mean, sd and quantiles beside the exact ones, with ArviZ's Monte Carlo standard errors."""
+    rows: list[tuple[str, str, float, float, float]] = []
+    for name, distribution in exact.items():
+        x = sampled[name].to_numpy()
+        rows.append((name, "mean", distribution.mean(), x.mean(), arviz_stats.mcse(x, method="mean")))
+        rows.append((name, "sd", distribution.std(), x.std(ddof=1), arviz_stats.mcse(x, method="sd")))
+        for q in QUANTILES:
+            error = arviz_stats.mcse(x, method="quantile", prob=q)
+            rows.append((name, f"{q:.0%} point", distribution.ppf(q), np.quantile(x, q), error))
+    headings = ["of", "statistic", "exact", engine, "MCSE"]
+    page.table(
+        f"summary_{engine}",
+        "The posterior and the predictive in figures, with the Monte Carlo standard error (MCSE) that ArviZ estimates "
+        "from the draws.",
+        dict(zip(headings, zip(*rows, strict=True), strict=True)),
+        {"exact": ".6g", engine: ".6g", "MCSE": ".2g"},
+    )
