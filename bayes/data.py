@@ -44,8 +44,8 @@ def read_observations(path: Path) -> NDArray[np.float64]:
             value = _as_number(cell)
             if value is None or not np.isfinite(value):
                 raise ValueError(
-                    f"`data` file {name}, line {number}: {cell[:40]!r} is not a finite number; write one number a line, "
-                    "with a decimal point."
+                    f"`data` file {name}, line {number}: {cell[:40]!r} is not a finite number; write one number a "
+                    "line, with a decimal point."
                 )
             values.append(value)
     if not values:

@@ -76,8 +76,7 @@ def nuts(
         raise ValueError(f"`engine` must be one of {', '.join(ENGINES)}, got {engine!r}.")
     for name, value in {"draws": draws, "chains": chains, "tune": tune}.items():
         _at_least_one(name, value)
-    predict = predict or model
-    size = 8 * draws * chains * sum(data.size for data in observed_data(predict).values())
+    size = 8 * draws * chains * sum(data.size for data in observed_data(predict or model).values())
     if size > LARGEST_PREDICTIVE:
         raise ValueError(
             f"`draws` = {draws} in {chains} chains would take {size / 2**30:.1f} GiB of predictive draws, more than "
@@ -86,7 +85,7 @@ def nuts(
     posterior_seed, predictive_seed, prior_seed = (int(s) for s in np.random.SeedSequence(seed).generate_state(3))
     with _warnings_only():
         posterior, stats = ENGINES[engine](model, seed=posterior_seed, draws=draws, chains=chains, tune=tune)
-        with predict:
+        with predict or model:
             predictive: Any = pm.sample_posterior_predictive(
                 xr.DataTree.from_dict({"posterior": posterior}), random_seed=predictive_seed, progressbar=False
             )
@@ -168,8 +167,8 @@ class _BoundedIMH(pm.smc.IMH):
         super().update_beta_and_weights()
         if self.iteration > MOST_STAGES:
             raise TooManyStagesError(
-                f"SMC is not through after {MOST_STAGES} stages, at beta = {self.beta:.2g} of 1: the posterior lies too far "
-                "out in the tails of the prior. Use a prior that allows for it."
+                f"SMC is not through after {MOST_STAGES} stages, at beta = {self.beta:.2g} of 1: the posterior lies "
+                "too far out in the tails of the prior. Use a prior that allows for it."
             )
 
 

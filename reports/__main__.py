@@ -3,7 +3,8 @@
 Each page is one self-contained HTML file and a JSON file with the same numbers, written with an index into
 build/report (`--out` changes that). Without a page name every page is made with its defaults.
 `python -m reports normal-normal --help` shows the options of that page, among them those for your own data.
-Exit code: 0 when the pages are written, 2 for bad usage.
+Exit code: 0 when the pages are written and no check on them fails, 1 if one fails, 3 if none fails but one is
+inconclusive, 2 for bad usage.
 """
 
 import sys
@@ -49,21 +50,21 @@ def main(arguments: list[str]) -> int:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         if isinstance(options, All):
-            for name, page in PAGES.items():
-                render(name, page.Options(out=options.out, seed=options.seed, quick=options.quick), console)
+            common = {"out": options.out, "seed": options.seed, "quick": options.quick}
+            verdicts = {render(name, page.Options(**common), console) for name, page in PAGES.items()}
         else:
-            render(arguments[0], options, console)
+            verdicts = {render(arguments[0], options, console)}
     except UsageError as error:
         console.print(f"error: {error}", style="red", markup=False)
         return 2
     except KeyboardInterrupt:
         console.print("interrupted: the page under way was not written", style="red")
         return 130
-    return 0
+    return 1 if "fail" in verdicts else 3 if "inconclusive" in verdicts else 0
 
 
-def render(name: str, options: Any, console: Console) -> None:
-    """Make one page and write it with the index; raise UsageError, with nothing written, if the options are wrong."""
+def render(name: str, options: Any, console: Console) -> str:
+    """Make one page, write it with the index, and return its verdict; raise UsageError if the options are wrong."""
     started = time.perf_counter()
     module = PAGES[name]
     try:
@@ -76,13 +77,14 @@ def render(name: str, options: Any, console: Console) -> None:
     from reports.page import drawing, write_index  # after the checks: drawing and sampling take seconds to import
     from reports.provenance import command, provenance
 
-    with progress_of(name, module.STEPS, console) as step, drawing():
+    with progress_of(name, module.steps(options), console) as step, drawing():
         page = module.build(problem, options, step)
     page.provenance = provenance(command(name, options), options.seed, PACKAGES, time.perf_counter() - started)
     with writing_to(options.out):
         written = page.write(options.out)
         write_index(options.out, [module.NAME for module in PAGES.values()])
-    print(written)
+    print(f"{written}: {page.verdict}")
+    return page.verdict
 
 
 @contextmanager

@@ -23,6 +23,7 @@ import numpy as np
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
+from bayes.verdicts import Verdict
 from reports.formula import typeset
 
 TEMPLATES = jinja2.Environment(
@@ -52,6 +53,7 @@ class Page:
         self.sections: list[dict[str, Any]] = []
         self.numbers: dict[str, Any] = {}
         self.provenance: dict[str, str] = {}
+        self.verdict: Verdict = "pass"
 
     def section(self, title: str) -> None:
         """Start a section; what is added next belongs to it."""
@@ -121,10 +123,10 @@ class Page:
         for name, value in numbers.items():
             self._record(name, value)
         known = {**self.numbers, **numbers}
-        # An equals sign stays with what is before and after it.
-        parts = [part if i % 2 else part.replace(" = ", "&nbsp;= ") for i, part in enumerate(sentence.split("$"))]
+        parts = sentence.split("$")  # text and LaTeX in turn
         return Markup("").join(
-            typeset(part, inline=True) if i % 2 else Markup(part).format(**known) for i, part in enumerate(parts)
+            typeset(part, inline=True) if i % 2 else _typography(Markup(part).format(**known))
+            for i, part in enumerate(parts)
         )
 
     def _record(self, name: str, value: Any) -> None:
@@ -148,7 +150,8 @@ def write_whole(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` through a temporary file beside it, so that no reader ever sees a part of it."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        # A file name that is no UTF-8 may be part of the text.
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
         Path(temporary).chmod(0o644)  # mkstemp's 0600 would hide the page from a web server
         Path(temporary).replace(path)
@@ -168,7 +171,15 @@ def drawing() -> Iterator[None]:
 def _cell(value: Any, spec: str) -> Markup:
     """Return one cell of a table."""
     missing = value is None or (isinstance(value, float) and math.isnan(value))
-    return Markup("&ndash;") if missing else escape(value if isinstance(value, str) else format(value, spec))
+    if missing:
+        return Markup("&ndash;")
+    return escape(value) if isinstance(value, str) else _typography(escape(format(value, spec)))
+
+
+def _typography(text: Markup) -> Markup:
+    """Return ``text`` with minus signs before negative numbers and equals signs that stay with what is beside them."""
+    signed = re.sub(r"(?<![\w.-])-(?=[\d.])", "\N{MINUS SIGN}", text)
+    return Markup(signed.replace(" = ", "&nbsp;=&nbsp;"))
 
 
 def _plain(heading: str) -> str:
@@ -179,7 +190,9 @@ def _as_json(value: Any) -> Any:
     """Return ``value`` with numpy types as Python's own and numbers that JSON lacks (nan, infinities) as None."""
     if isinstance(value, Mapping):
         return {key: _as_json(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | list | tuple):
+    if isinstance(value, np.ndarray):
+        return _as_json(value.tolist())
+    if isinstance(value, list | tuple):
         return [_as_json(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()

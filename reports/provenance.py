@@ -17,7 +17,8 @@ def command(page: str, config: Any) -> str:
         value = getattr(config, field.name)
         if field.name != "out" and value != field.default:
             option = "--" + field.name.replace("_", "-")
-            words += [option] if value is True else [option, str(value)]
+            for one in value if isinstance(value, tuple) else [value]:
+                words += [option] if one is True else [option, str(one)]
     return shlex.join(words)
 
 
@@ -36,10 +37,12 @@ def provenance(command: str, seed: int, packages: list[str], seconds: float) -> 
 
 
 def _commit() -> str:
-    """Return the commit of this source tree, marked ``-dirty`` if files differ from it."""
+    """Return the commit of this source tree, marked ``-dirty`` if tracked files differ from it."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():  # an installed copy may lie inside somebody else's repository
+        return f"none (closedform {version('closedform')}, not a git checkout)"
     describe = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:
-        found = subprocess.run(describe, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return f"none (closedform {version('closedform')}, not a git checkout)"
-    return found.stdout.strip()
+        return subprocess.run(describe, cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError) as error:
+        return f"unknown ({error})"

@@ -35,6 +35,7 @@ def add_posterior(
     marginals: Mapping[str, Distribution],
     predictive: Distribution,
     *,
+    predict: pm.Model,
     engine: str,
     seed: int,
     draws: int,
@@ -42,19 +43,23 @@ def add_posterior(
 ) -> Runs:
     """Add posterior and predictive draws of ``engine`` beside the exact distributions.
 
-    ``predictive`` is that of one new observation; the first point of each predictive data set is one draw of it.
+    ``predictive`` is the exact predictive of one new observation, and ``predict`` the program of one.
     """
-    tree = inference.nuts(program, seed=seed, draws=draws, chains=chains, engine=engine)
+    tree = inference.nuts(program, seed=seed, draws=draws, chains=chains, engine=engine, predict=predict)
     (observed,) = inference.observed_data(program)
     exact = {**marginals, NEW: predictive}
     sampled = xr.Dataset(
         {name: tree.posterior[name] for name in marginals}
         | {NEW: (("chain", "draw"), tree.posterior_predictive[observed].to_numpy()[..., 0])}
     )
-    page.text("<strong>NUTS by {engine}.</strong>".replace("{engine}", engine))
+    page.text(
+        f"<strong>NUTS by {engine}.</strong> The model as a PyMC program: {{chains}} chains of {{draws}} draws.",
+        chains=chains,
+        draws=draws,
+    )
     page.figure(
         figures.density_and_trace(tree, marginals),
-        caption="Left: the density of each chain's draws, with the exact posterior density in black. Right: their traces.",
+        caption="Left: the density of each chain's draws, with the exact density in black. Right: their traces.",
         alt="Density estimates of the chains with the exact density over them, and the trace of each chain.",
     )
     page.figure(
@@ -65,7 +70,7 @@ def add_posterior(
     )
     page.figure(
         figures.histogram(sampled, NEW, predictive),
-        caption="Posterior predictive draws of a new observation, with the exact posterior predictive density in black.",
+        caption="Posterior predictive draws of a new observation, with the exact predictive density in black.",
         alt="A histogram of the predictive draws with the exact predictive density over it.",
     )
     _add_summary(page, engine, sampled, exact)
@@ -102,7 +107,7 @@ def add_evidence(
     )
     page.figure(
         figures.evidence_runs(estimates, exact, combined),
-        caption="The error of each run's log evidence (dots), and of the runs combined, with two standard errors (bar).",
+        caption="The error of each run's log evidence (dots) and of the runs combined, with two standard errors (bar).",
         alt="A row of dots for each prior around zero, with a bar for the combined estimate.",
     )
     labels = list(models)

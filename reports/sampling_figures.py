@@ -51,7 +51,7 @@ def histogram(sampled: xr.Dataset, name: str, exact: Distribution) -> Figure:
 
 
 def pit(values: Mapping[str, NDArray[np.float64]], alpha: float) -> Figure:
-    """Draw ECDF minus uniform of PIT ``values`` (chain, draw), thinned to their ESS, with Kolmogorov's band at alpha."""
+    """Draw ECDF minus uniform of PIT ``values`` (chain, draw), thinned to their ESS, and Kolmogorov's band at alpha."""
     ess = [arviz_stats.ess(f, method="mean") for u in values.values() for f in (u, abs(u - 0.5))]
     (size,) = {u.size for u in values.values()}
     step = int(np.ceil(size / min(size, *ess)))
@@ -89,5 +89,5 @@ def evidence_runs(
 
 
 def _overlay(axis: Any, exact: Distribution) -> None:
-    x = np.linspace(*exact.ppf([1e-4, 1 - 1e-4]), 400)
+    x = np.linspace(exact.ppf(1e-4), exact.ppf(1 - 1e-4), 400)
     axis.plot(x, exact.pdf(x), color=EXACT, linewidth=2)

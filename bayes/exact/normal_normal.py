@@ -210,8 +210,8 @@ def log_score_loss(full: Distribution, plug_in: Distribution) -> Any:
     negative: nothing has a better expected log score under ``full`` than ``full`` itself (Gneiting and Raftery 2007,
     "Strictly proper scoring rules, prediction, and estimation", section 4.1). Array parameters give an array.
 
-    The variances are taken as they are: where they nearly agree the loss is tiny and its error, below 1e-15 nats, is not
-    relative to it.
+    The variances are taken as they are: where they nearly agree the loss is tiny, and its error is below 1e-15 nats but
+    not relative to it.
     """
     excess = full.var() / plug_in.var() - 1
     return (excess - np.log1p(excess)) / 2 + (full.mean() - plug_in.mean()) ** 2 / (2 * plug_in.var())

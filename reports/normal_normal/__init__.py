@@ -31,7 +31,7 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
     model, y = problem.model, problem.y
     draws = options.draws // 4 if options.quick else options.draws
     runs: sampling.Runs = []
-    for engine in options.engine:
+    for engine in options.engines:
         progress(f"NUTS by {engine}, {options.chains} chains of {draws} draws (compiling takes a few seconds)")
         runs += sampling.add_posterior(
             page,
@@ -39,6 +39,7 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
             model.marginals(y),
             model.predictive(y),
             engine=engine,
+            predict=program(model, y[:1]),
             seed=options.seed,
             draws=draws,
             chains=options.chains,
@@ -54,7 +55,7 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
 
 def steps(options: Options) -> int:
     """Return how many steps ``build`` announces."""
-    return 2 + len(options.engine)
+    return 2 + len(options.engines)
 
 
 def exact_page(problem: Problem, seed: int) -> "Page":

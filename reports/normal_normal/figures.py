@@ -1,5 +1,6 @@
 """The figures of the normal-normal page: distributions and numbers in, a matplotlib figure out."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bayes.exact.normal_normal import NormalNormal
@@ -20,7 +21,8 @@ MANY = 1000
 
 def predictive_grid(model: NormalNormal, y: NDArray[np.float64], shown: Sequence[int]) -> Figure:
     """Draw the three predictives after each number of points in ``shown``, at most 15, with the data as ticks."""
-    figure, axes = plt.subplots(3, 5, figsize=(10, 6), sharex=True, sharey=True)
+    rows, columns = math.ceil(len(shown) / 5), min(5, len(shown))
+    figure, axes = plt.subplots(rows, columns, figsize=(10, 0.6 + 1.8 * rows), sharex=True, sharey=True, squeeze=False)
     final = model.predictive(y)
     low, high = (f([*y, *final.ppf([0.0005, 0.9995])]) for f in (min, max))
     x = np.linspace(low - 0.05 * (high - low), high + 0.05 * (high - low), 300)
@@ -39,6 +41,8 @@ def predictive_grid(model: NormalNormal, y: NDArray[np.float64], shown: Sequence
         panel.set_yticks([])
     for panel in axes.flat[len(shown) :]:
         panel.set_axis_off()
+    for panel in axes.flat[max(0, len(shown) - columns) : len(shown)]:
+        panel.tick_params(labelbottom=True)  # the lowest of each column, where the last row is not full
     figure.legend(*axes.flat[1].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     figure.supxlabel("value of the next observation", fontsize=9)
     return figure
@@ -47,23 +51,26 @@ def predictive_grid(model: NormalNormal, y: NDArray[np.float64], shown: Sequence
 def movement(beliefs: Beliefs, loss_mle: NDArray[np.float64], loss_map: NDArray[np.float64]) -> Figure:
     """Draw the means, the variances and the plug-ins' expected loss against n."""
     figure, (means, variances, losses) = plt.subplots(1, 3, figsize=(10, 3.2))
-    n, flat = beliefs.n, np.ones(len(beliefs.n))
-    means.plot(
-        n, beliefs.predictive.mean(), "o-", color=FULL, markersize=3, rasterized=len(n) > MANY, label="full = MAP"
-    )
-    means.plot(n, beliefs.mle_predictive.mean(), "s--", color=MLE, markersize=3, label="MLE")
-    means.set(title="mean of the predictive", xlabel="n")
-    variances.plot(n, beliefs.predictive.var(), "o-", color=FULL, markersize=3, label="full")
-    variances.plot(n, beliefs.map_predictive.var() * flat, ":", color=MAP, label="MLE and MAP")
-    variances.set(title="variance of the predictive", xlabel="n", yscale="log")
-    variances.yaxis.set_major_formatter(LogFormatter())
-    variances.yaxis.set_minor_formatter(LogFormatter())
-    losses.plot(n, loss_mle, "s--", color=MLE, markersize=3, label="MLE")
-    losses.plot(n, loss_map, "^:", color=MAP, markersize=3, label="MAP")
-    losses.set(title="expected log score lost (nats a point)", xlabel="n", yscale="log")
+    n = beliefs.n
+    look: dict[str, Any] = {"markersize": 3 if len(n) <= 50 else 0, "rasterized": len(n) > MANY}
+    means.plot(n, beliefs.predictive.mean(), "o-", color=FULL, label="full = MAP", **look)
+    means.plot(n, beliefs.mle_predictive.mean(), "s--", color=MLE, label="MLE", **look)
+    means.set(title="mean of the predictive")
+    variances.plot(n, beliefs.predictive.var(), "o-", color=FULL, label="full", **look)
+    variances.plot(n, beliefs.map_predictive.var() * np.ones(len(n)), ":", color=MAP, label="MLE and MAP", **look)
+    variances.set(title="variance of the predictive")
+    if beliefs.predictive.var()[0] > 100 * beliefs.predictive.var()[-1]:
+        variances.set_yscale("log")
+    losses.plot(n, loss_mle, "s--", color=MLE, label="MLE", **look)
+    losses.plot(n, loss_map, "^:", color=MAP, label="MAP", **look)
+    losses.set(title="expected log score lost (nats a point)", yscale="log")
     for axis in (means, variances, losses):
         axis.legend()
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.set_xlabel("n")
+        if len(n) > 50:
+            axis.set_xscale("symlog", linthresh=1)  # what happens, happens to the first points
+        else:
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 

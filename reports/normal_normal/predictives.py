@@ -1,14 +1,19 @@
 """The sections on the three predictives: their densities, how they move with n, and that the order is nothing."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bayes.exact.normal_normal import log_score_loss
+from bayes.exact.normal_normal import Sequence, log_score_loss
 from reports.normal_normal import figures
 from reports.normal_normal.problem import Problem
 from reports.page import Page
 
 PANELS = 15
 ORDERS = 12
+MET = 0.1
+"""Means closer than this many predictive sds can be told apart by nobody who sees a few new points."""
+ROUNDING = 1e-12
+"""Relative difference of two float64 routes to one number, with room for a sum of 10^4 terms."""
 _MEANS_AND_VARIANCES = [
     "mean, full = MAP",
     "mean, MLE",
@@ -29,14 +34,13 @@ def add_predictives(page: Page, problem: Problem) -> None:
         alt="A grid of panels, one for each number of points seen, each with the densities of the full posterior "
         "predictive, the MLE plug-in and the MAP plug-in, and the data seen so far as ticks.",
     )
-    at_none = beliefs.predictive.std()[0]
+    ratio = beliefs.predictive.std() / problem.model.noise_sd
     page.conclusion(
-        "Before any data the full predictive has sd {sd_before:.4g} and the MAP plug-in {plug_in_sd:.4g}, "
-        "{sd_before_ratio:.2f} times too narrow; after {n} points the ratio is {sd_after_ratio:.4f}.",
-        sd_before=at_none,
+        "The plug-ins' sd is {plug_in_sd:.4g} whatever has been seen. The full predictive's is {sd_ratio_before:.4g} "
+        "times that before any data, and {sd_ratio_after:.4g} times at $n$ = {n}.",
         plug_in_sd=problem.model.noise_sd,
-        sd_before_ratio=at_none / problem.model.noise_sd,
-        sd_after_ratio=beliefs.predictive.std()[-1] / problem.model.noise_sd,
+        sd_ratio_before=ratio[0],
+        sd_ratio_after=ratio[-1],
     )
 
 
@@ -51,7 +55,7 @@ def add_movement(page: Page, problem: Problem) -> None:
         figures.movement(beliefs, loss_mle, loss_map),
         caption="Mean, variance and expected loss of the three predictives against the number of points seen.",
         alt="Three panels over n: the mean of the full predictive and of the MLE; the variance of the full predictive "
-        "falling towards that of the plug-ins; the expected log score the plug-ins lose, falling.",
+        "falling towards that of the plug-ins; the expected log score the plug-ins lose.",
     )
     rows = _shown(n)
     page.table(
@@ -70,20 +74,32 @@ def add_movement(page: Page, problem: Problem) -> None:
         },
         formats={"n": "d", "loss, MLE": ".3g", "loss, MAP": ".3g"} | dict.fromkeys(_MEANS_AND_VARIANCES, ".5g"),
     )
+    _movement_conclusions(page, beliefs, loss_mle, loss_map)
+
+
+def _movement_conclusions(
+    page: Page, beliefs: Sequence, loss_mle: NDArray[np.float64], loss_map: NDArray[np.float64]
+) -> None:
+    full, mle, map_ = beliefs.predictive, beliefs.mle_predictive, beliefs.map_predictive
     gap = abs(mle.mean() - full.mean()) / full.std()
+    near = gap[-1] < MET
     page.conclusion(
-        "<strong>All three meet.</strong> The MLE's mean stood {gap_first:.3f} predictive sds from the full "
-        "predictive's after one point and stands {gap_last:.5f} away after {n}.",
+        "<strong>All three meet as $n$ grows.</strong> The means of MLE and full predictive differ by the prior's "
+        "weight, $\\sigma^2 / (\\sigma^2 + n \\tau^2)$, times the distance of $\\bar y$ from $m_0$: {gap_first:.3g} "
+        "predictive sds at $n$ = 1 and {gap_last:.3g} at $n$ = {n}. "
+        + ("They have as good as met." if near else "<em>These data have not brought them together yet.</em>"),
         gap_first=gap[1],
         gap_last=gap[-1],
+        means_have_met=bool(near),
     )
-    excess = full.var() - map_.var()
+    posterior_var = beliefs.posterior.var()
+    rounding = float(np.max(np.abs(full.var() - map_.var() - posterior_var) / full.var()))
     page.conclusion(
-        "<strong>The plug-ins are too narrow by exactly the posterior variance.</strong> At $n$ = {n} that is "
-        "{excess_variance:.6g}; over all $n$, variance lost and posterior variance differ by at most {excess_gap:.1g}, "
-        "which is rounding.",
-        excess_variance=excess[-1],
-        excess_gap=np.abs(excess - beliefs.posterior.var()).max(),
+        "<strong>The plug-ins are too narrow by exactly the posterior variance,</strong> {excess_variance:.6g} at $n$ "
+        "= {n}. Over all $n$ the variance lost and the posterior variance differ by at most {excess_gap:.1g} of the "
+        "predictive variance, which is " + ("rounding." if rounding < ROUNDING else "<em>more than rounding.</em>"),
+        excess_variance=posterior_var[-1],
+        excess_gap=rounding,
     )
     page.conclusion(
         "<strong>MAP and full posterior share their mean</strong> (largest difference: {map_gap:.1g}): for a normal, "
@@ -91,20 +107,19 @@ def add_movement(page: Page, problem: Problem) -> None:
         map_gap=np.abs(map_.mean() - full.mean()).max(),
     )
     page.conclusion(
-        "<strong>The MLE ignores the prior, and moves with the data.</strong> After one point it is that point, "
-        "{mle_first:.5g}, where the full predictive's mean is {full_first:.5g}; on the way to {mle_last:.5g} it "
-        "ranged over {mle_range:.4g}, the full predictive's mean over {full_range:.4g}.",
+        "<strong>The MLE ignores the prior, and moves with the data.</strong> At $n$ = 1 it is that point, "
+        "{mle_first:.5g}, where the full predictive's mean is {full_first:.5g}. Up to $n$ = {n} its lowest and "
+        "highest value are {mle_range:.4g} apart, and those of the full predictive's mean {full_range:.4g}.",
         mle_first=mle.mean()[1],
         full_first=full.mean()[1],
-        mle_last=mle.mean()[-1],
         mle_range=np.ptp(mle.mean()[1:]),
         full_range=np.ptp(full.mean()[1:]),
     )
     page.conclusion(
-        "<strong>What a plug-in costs.</strong> Without data the MAP gives away {loss_map_none:.4g} nats a point. "
-        "After one point the MLE gives away {loss_mle_first:.4g} and the MAP {loss_map_first:.4g}; after {n}, "
-        "{loss_mle_last:.3g} and {loss_map_last:.3g}. Both pay for the missing variance; the MLE pays for its mean as "
-        "well.",
+        "<strong>What a plug-in costs.</strong> Without data the MAP gives away {loss_map_none:.4g} nats a point. At "
+        "$n$ = 1 the MLE gives away {loss_mle_first:.4g} and the MAP {loss_map_first:.4g}; at $n$ = {n}, "
+        "{loss_mle_last:.3g} and {loss_map_last:.3g}. Both pay for the missing variance, the MLE for its distance from "
+        "the mean as well" + ("." if loss_mle[-1] > loss_map[-1] else " (here it has none)."),
         loss_map_none=loss_map[0],
         loss_mle_first=loss_mle[1],
         loss_map_first=loss_map[1],
@@ -130,22 +145,30 @@ def add_order(page: Page, problem: Problem, rng: np.random.Generator) -> None:
         alt="Two panels: posterior mean and accumulated log evidence against points seen, for several orders of the "
         "data; all lines end in the same point.",
     )
+    means = np.array([path.posterior.mean()[-1] for path in paths])
+    totals = np.array([total[-1] for total in evidence])
+    # Relative to what was added up: |y| in the means, the one-step terms in the evidence.
+    mean_rounding = np.ptp(means) / (np.abs(y).mean() + abs(model.prior_mean) + model.prior_sd)
+    evidence_rounding = np.ptp(totals) / max(1.0, np.abs(np.diff(evidence[0])).sum())
     page.conclusion(
         "Over {orders} random orders the final posterior mean differs by at most {order_mean_gap:.1g} and the final "
-        "log evidence, added up from one-step-ahead predictives, by at most {order_evidence_gap:.1g} nats: rounding. "
-        "The posterior depends on the data through $n$ and $\\bar y$ alone, and today's posterior is tomorrow's prior.",
+        "log evidence, added up from one-step-ahead predictives, by at most {order_evidence_gap:.1g} nats: "
+        + ("rounding. " if max(mean_rounding, evidence_rounding) < ROUNDING else "<em>more than rounding.</em> ")
+        + "The posterior depends on the data through $n$ and $\\bar y$ alone: today's posterior is tomorrow's prior.",
         orders=ORDERS,
-        order_mean_gap=np.ptp([path.posterior.mean()[-1] for path in paths]),
-        order_evidence_gap=np.ptp([total[-1] for total in evidence]),
+        order_mean_gap=np.ptp(means),
+        order_evidence_gap=np.ptp(totals),
     )
 
 
 def _shown(n: int) -> list[int]:
-    """Return the numbers of points to show: every one from 0 to n, or 15 spread evenly in ratio if there are more."""
+    """Return the numbers of points to show: 0 to n, or if those are more than 15, 0, 1, ..., n with growing steps."""
     if n < PANELS:
         return list(range(n + 1))
-    few = np.unique(np.concatenate([[0], np.geomspace(1, n, 60).round().astype(int)]))
-    return few[np.linspace(0, len(few) - 1, PANELS).round().astype(int)].tolist()
+    steps = PANELS - 1
+    while len(shown := np.unique(np.geomspace(1, n, steps).round().astype(int))) < PANELS - 1:
+        steps += 1
+    return [0, *shown[: PANELS - 2].tolist(), n]
 
 
 def _listed(numbers: list[int]) -> str:

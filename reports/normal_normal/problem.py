@@ -3,8 +3,10 @@
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
+import tyro
 from numpy.typing import NDArray
 
 from bayes.data import read_observations
@@ -31,6 +33,13 @@ class Options(Common):
     """NUTS draws a chain after warm-up, and particles an SMC run; --quick takes a quarter."""
     chains: int = 4
     """NUTS chains."""
+    engine: Annotated[tuple[Literal["nutpie", "pymc", "numpyro", "blackjax"], ...], tyro.conf.UseAppendAction] = ()
+    """NUTS implementation; repeat the option to hold several to the exact answer. Without it: nutpie."""
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Return the engines to run, each once."""
+        return tuple(dict.fromkeys(self.engine)) or ("nutpie",)
 
 
 @dataclass(frozen=True)
@@ -42,28 +51,28 @@ class Problem:
     y: NDArray[np.float64]
     source: str
 
+    @property
+    def priors(self) -> dict[str, NormalNormal]:
+        """Return the two models by what their priors are called on the page."""
+        first, second = (f"prior variance {model.prior_sd**2:.6g}" for model in (self.model, self.other))
+        return {first: self.model, second if second != first else f"{second} (second)": self.other}
+
 
 def read(options: Options) -> Problem:
     """Read and validate everything the options name; raise ValueError with one clear line for what is wrong."""
-    for name, least in {"draws": 100, "chains": 1}.items():
-        if getattr(options, name) < least:
-            raise ValueError(f"`{name}` must be {least} or more, got {getattr(options, name)}.")
+    fewest = 400 if options.quick else 100  # --quick takes a quarter
+    for name, (least, most) in {"draws": (fewest, 10**6), "chains": (1, 100)}.items():
+        value = getattr(options, name)
+        if not least <= value <= most:
+            raise ValueError(f"`{name}` must lie between {least} and {most}, got {value}.")
     if options.seed < 0:
         raise ValueError(f"`seed` must be 0 or more, got {options.seed}.")
     model = NormalNormal(prior_mean=options.prior_mean, prior_sd=options.prior_sd, noise_sd=options.noise_sd)
     validate.positive("other_prior_sd", options.other_prior_sd, "a flat prior has no evidence to compare.")
     y = validate.observations(EXAMPLE_Y if options.data is None else read_observations(options.data))
-    from bayes.inference import require_predictive_fits  # here, not above: PyMC takes seconds to import
-
-    require_predictive_fits(len(y), draws=options.draws, chains=options.chains)
     return Problem(
         model=model,
         other=replace(model, prior_sd=options.other_prior_sd),
         y=y,
         source="the reference example" if options.data is None else options.data.name,
     )
-
-
-def prior_label(model: NormalNormal) -> str:
-    """Return what a prior is called on the page."""
-    return f"prior variance {model.prior_sd**2:.6g}"
