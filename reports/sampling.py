@@ -5,6 +5,7 @@ comparisons of a page are judged together at its end, as one family with one fal
 """
 
 from collections.abc import Mapping, Sequence
+from math import nan
 from typing import Any
 
 import arviz_stats
@@ -16,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayes import inference
 from bayes.agreement import compare_draws, compare_evidence
 from bayes.check import ExactModel
-from bayes.evidence import combine, log_bayes_factor
+from bayes.evidence import Evidence, combine, log_bayes_factor
 from bayes.exact.distribution import Distribution
 from bayes.verdicts import ALPHA, Checks, Comparison, judge
 from reports import sampling_figures as figures
@@ -92,12 +93,6 @@ def add_evidence(
 ) -> Runs:
     """Add the log evidence of each labelled model by SMC, run by run and combined, and the first two's Bayes factor."""
     exact = {label: model.log_evidence(y) for label, (model, _) in models.items()}
-    estimates: dict[str, NDArray[np.float64]] = {}
-    for stream, (label, (_, program)) in enumerate(models.items()):
-        # Runs that shared random numbers would not be independent between the models.
-        tree = inference.smc(program, seed=seed + stream, runs=runs, draws=draws)
-        estimates[label] = tree.sample_stats["log_evidence"].to_numpy()
-    combined = {label: combine(values) for label, values in estimates.items()}
     page.text(
         "<strong>SMC.</strong> Particles are carried from the prior to the posterior, and the evidence is estimated "
         "on the way: {smc_runs} independent runs of {smc_particles} particles for each prior. Runs are averaged on "
@@ -105,31 +100,58 @@ def add_evidence(
         smc_runs=runs,
         smc_particles=draws,
     )
+    estimates: dict[str, NDArray[np.float64]] = {}
+    judged: Runs = []
+    for stream, (label, (_, program)) in enumerate(models.items()):
+        try:
+            # Models with the same random numbers would not be independent of each other.
+            tree = inference.smc(program, seed=seed + stream, runs=runs, draws=draws)
+        except inference.TooManyStagesError as error:
+            judged.append((f"SMC, {label}", _no_runs(exact[label], str(error))))
+            continue
+        estimates[label] = tree.sample_stats["log_evidence"].to_numpy()
+        judged.append((f"SMC, {label}", compare_evidence(exact[label], estimates[label])))
+    if not estimates:
+        page.text("No run of SMC came through.")
+        return judged
+    combined = {label: combine(values) for label, values in estimates.items()}
     page.figure(
         figures.evidence_runs(estimates, exact, combined),
         caption="The error of each run's log evidence (dots) and of the runs combined, with two standard errors (bar).",
         alt="A row of dots for each prior around zero, with a bar for the combined estimate.",
     )
-    labels = list(models)
     columns: dict[str, Sequence[Any]] = {"run": [*(str(run + 1) for run in range(runs)), "combined", "its se", "exact"]}
-    for label in labels:
-        estimate = combined[label]
+    for label, estimate in combined.items():
         last = [estimate.log_evidence, estimate.standard_error, exact[label]]
         columns[f"log $p(y)$, {label}"] = [*estimates[label], *last]
     page.table("smc", "Log evidence in nats, run by run.", columns, dict.fromkeys(list(columns)[1:], ".4f"))
-    factor = log_bayes_factor(combined[labels[0]], combined[labels[1]])
+    if len(combined) == 2:
+        _add_bayes_factor(page, exact, combined)
+    return judged
+
+
+def _no_runs(exact: float, reason: str) -> Comparison:
+    """Return the comparison of an exact log evidence with runs that did not come through."""
+    nothing = dict.fromkeys(["estimate", "null_error", "p_value", "size"], nan)
+    return Comparison(
+        parameter="log evidence", statistic="runs", exact=exact, null="t", ess=0, reason=reason, **nothing
+    )
+
+
+def _add_bayes_factor(page: Page, exact: Mapping[str, float], combined: Mapping[str, Evidence]) -> None:
+    (first, a), (second, b) = combined.items()
+    factor = log_bayes_factor(a, b)
     page.conclusion(
         "The log Bayes factor of {first_label} against {second_label} is {smc_log_bayes_factor:.4f} by SMC, with a "
         "standard error of {smc_log_bayes_factor_se:.4f}; exactly it is {exact_log_bayes_factor:.4f}, "
         "{smc_log_bayes_factor_z:.2f} standard errors away.",
-        first_label=labels[0],
-        second_label=labels[1],
+        first_label=first,
+        second_label=second,
         smc_log_bayes_factor=factor.value,
         smc_log_bayes_factor_se=factor.standard_error,
-        exact_log_bayes_factor=exact[labels[0]] - exact[labels[1]],
-        smc_log_bayes_factor_z=abs(factor.value - exact[labels[0]] + exact[labels[1]]) / factor.standard_error,
+        exact_log_bayes_factor=exact[first] - exact[second],
+        smc_log_bayes_factor_z=abs(factor.value - (exact[first] - exact[second])) / factor.standard_error,
     )
-    return [(f"SMC, {label}", compare_evidence(exact[label], estimates[label])) for label in labels]
 
 
 def add_verdicts(page: Page, runs: Runs) -> Checks:
@@ -152,10 +174,11 @@ def add_verdicts(page: Page, runs: Runs) -> Checks:
             "statistic": [check.statistic for check in checks],
             "exact": [check.exact for check in checks],
             "sampled": [check.estimate for check in checks],
-            "error / se": [check.z for check in checks],
+            # A largest distance is not normal, and has no error in standard errors.
+            "error / se": [None if comparison.null == "kolmogorov" else comparison.z for _, comparison in runs],
             "p": [check.p_value for check in checks],
             "smallest visible error": [check.smallest_visible for check in checks],
-            "ESS": [check.ess for check in checks],
+            "ESS or runs": [check.ess for check in checks],
             "verdict": [check.verdict for check in checks],
         },
         {
@@ -163,7 +186,7 @@ def add_verdicts(page: Page, runs: Runs) -> Checks:
             "error / se": "+.2f",
             "p": ".2g",
             "smallest visible error": ".2g",
-            "ESS": ".0f",
+            "ESS or runs": ".0f",
         },
     )
     counted = {verdict: [c.verdict for c in checks].count(verdict) for verdict in ("pass", "fail", "inconclusive")}

@@ -31,7 +31,7 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
     model, y = problem.model, problem.y
     draws = options.draws // 4 if options.quick else options.draws
     runs: sampling.Runs = []
-    for engine in options.engines:
+    for stream, engine in enumerate(options.engines):  # a stream of random numbers each: independent checks
         progress(f"NUTS by {engine}, {options.chains} chains of {draws} draws (compiling takes a few seconds)")
         runs += sampling.add_posterior(
             page,
@@ -40,7 +40,7 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
             model.predictive(y),
             engine=engine,
             predict=program(model, y[:1]),
-            seed=options.seed,
+            seed=options.seed + stream,
             draws=draws,
             chains=options.chains,
         )

@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from bayes import inference
 from bayes.engines import ENGINES, STATS
-from bayes.exact.normal_normal import EXAMPLE, EXAMPLE_Y
+from bayes.exact.normal_normal import EXAMPLE, EXAMPLE_Y, NormalNormal
 from bayes.programs.normal_normal import program
 from tests.tolerances import IDENTITY, MONTE_CARLO
 
@@ -97,7 +97,7 @@ SAMPLE_TWICE = """
 import json
 from bayes import inference
 from bayes.engines import ENGINES
-from bayes.exact.normal_normal import EXAMPLE, EXAMPLE_Y
+from bayes.exact.normal_normal import EXAMPLE, EXAMPLE_Y, NormalNormal
 from bayes.programs.normal_normal import program
 
 model = program(EXAMPLE, EXAMPLE_Y)
@@ -141,6 +141,23 @@ for flags in [None, "--xla_cpu_enable_fast_math=false"]:
     environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert seen.stdout.split() == ["None", "False", "float32", "--xla_cpu_enable_fast_math=false", "False", "float32"]
+
+
+def test_smc_gives_up_where_it_would_not_come_to_an_end():
+    far = program(NormalNormal(prior_mean=1e6, prior_sd=1.0, noise_sd=1.0), EXAMPLE_Y)
+    with pytest.raises(inference.TooManyStagesError, match="not through after 100 stages"):
+        inference.smc(far, seed=0, runs=1, draws=100)
+
+
+def test_one_observation_can_be_predicted_in_place_of_a_data_set(model):
+    tree = inference.nuts(model, seed=0, draws=20, chains=1, tune=20, engine="pymc", predict=program(EXAMPLE, [0.0]))
+    assert tree.posterior_predictive["y"].shape == (1, 20, 1)
+    assert tree.observed_data["y"].shape == (14,)
+
+
+def test_predictive_draws_that_fill_the_memory_are_refused():
+    with pytest.raises(ValueError, match=r"would take 7\.5 GiB of predictive draws, more than 4"):
+        inference.nuts(program(EXAMPLE, np.zeros(100_000)), seed=0, draws=2500)
 
 
 def test_a_model_without_a_starting_point_is_refused():

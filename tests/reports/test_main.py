@@ -4,8 +4,13 @@ import json
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+
+import reports.__main__
+from reports.options import Common
+from reports.page import Page
 
 
 def run(*arguments, cwd):
@@ -20,6 +25,7 @@ def rendered(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
     (folder / "<b>mine & yours.csv").write_text("length\n1.5\n2.5\n0.5\n")
     options = ["normal-normal", "--data", "<b>mine & yours.csv", "--quick", "--draws", 800, "--chains", 2, "--seed", 7]
+    options += ["--engine", "pymc"]  # starts sooner than nutpie
     runs = [run(*options, "--out", out, cwd=folder) for out in ["first", "second/deep"]]
     return folder, runs
 
@@ -27,10 +33,10 @@ def rendered(tmp_path_factory):
 def test_a_page_its_numbers_and_the_index_are_written(rendered):
     folder, runs = rendered
     for finished in runs:
-        assert finished.returncode == 0, finished.stderr
+        assert finished.returncode == 3, finished.stderr  # too few draws for a verdict
         assert finished.stderr.count("normal-normal [") == 3  # plain lines, no bar, when not on a terminal
         assert finished.stderr.count("\n") == 3  # and nothing else, no chatter of a library
-    assert runs[0].stdout.strip() == "first/normal_normal.html"
+    assert runs[0].stdout.strip() == "first/normal_normal.html: inconclusive"
     names = sorted(f.name for f in (folder / "first").iterdir())
     assert names == ["index.html", "normal_normal.html", "normal_normal.json"]
     assert 'href="normal_normal.html"' in (folder / "first" / "index.html").read_text()
@@ -44,7 +50,8 @@ def test_the_command_in_the_provenance_makes_the_page_again(rendered):
     folder, _ = rendered
     content = json.loads((folder / "first" / "normal_normal.json").read_text())
     assert content["provenance"]["Command"] == (
-        "python -m reports normal-normal --seed 7 --quick --data '<b>mine & yours.csv' --draws 800 --chains 2"
+        "python -m reports normal-normal --seed 7 --quick --data '<b>mine & yours.csv' --draws 800 --chains 2 "
+        "--engine pymc"
     )
 
 
@@ -88,6 +95,24 @@ def test_bad_input_is_one_clear_line_and_leaves_nothing(tmp_path, content, optio
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "code"),
+    [(["pass"], 0), (["fail"], 1), (["inconclusive"], 3), (["inconclusive", "fail"], 1), (["pass", "inconclusive"], 3)],
+)
+def test_the_exit_code_is_the_worst_verdict(tmp_path, monkeypatch, verdicts, code):
+    def page_of(verdict):
+        def build(*_):
+            page = Page(verdict, "Title", "Claim.")
+            page.verdict = verdict
+            return page
+
+        return SimpleNamespace(NAME=verdict, Options=Common, read=lambda _: None, steps=lambda _: 0, build=build)
+
+    monkeypatch.setattr(reports.__main__, "PAGES", {verdict: page_of(verdict) for verdict in verdicts})
+    assert reports.__main__.main(["all", "--out", str(tmp_path)]) == code
+    assert (tmp_path / f"{verdicts[0]}.html").exists()
+
+
 @pytest.mark.parametrize("arguments", [["no-such-page"], ["--data", "y.csv"], ["normal-normal", "--draws", "ten"]])
 def test_bad_usage_exits_with_2(tmp_path, arguments):
     finished = run(*arguments, cwd=tmp_path)
@@ -99,6 +124,6 @@ def test_bad_usage_exits_with_2(tmp_path, arguments):
 def test_help_teaches(tmp_path):
     finished = run("normal-normal", "--help", cwd=tmp_path)
     assert finished.returncode == 0
-    common, own = ["out", "seed", "quick"], ["data", "prior-mean", "prior-sd", "noise-sd", "draws", "chains"]
+    common, own = ["out", "seed", "quick"], ["data", "prior-mean", "prior-sd", "noise-sd", "draws", "chains", "engine"]
     for option in common + own:
         assert f"--{option}" in finished.stdout

@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_less
 
 from bayes.exact.normal_normal import EXAMPLE, EXAMPLE_Y
-from reports import normal_normal
+from bayes.programs.normal_normal import program
+from reports import normal_normal, sampling
 from reports.normal_normal.evidence import _power_of_ten
-from tests.tolerances import PRINTED
+from reports.page import Page
+from tests.tolerances import MONTE_CARLO, PRINTED
 
 
 def exact_page(**options):
@@ -52,7 +54,7 @@ def test_the_numbers_are_those_of_the_reference(example):
 
 DO_NOT_DEPEND_ON_THE_DATA = {
     *["prior_mean", "prior_var", "noise_var", "n", "posterior_var", "posterior_sd", "data_weight", "prior_weight"],
-    *["sd_before", "plug_in_sd", "sd_before_ratio", "sd_after_ratio", "excess_variance", "excess_gap", "map_gap"],
+    *["plug_in_sd", "sd_ratio_before", "sd_ratio_after", "excess_variance", "excess_gap", "map_gap", "means_have_met"],
     *["loss_map_none", "loss_map_first", "loss_map_last", "orders", "order_mean_gap", "order_evidence_gap"],
     # These depend on the first point or the mean alone, and on which prior is favoured.
     *["gap_first", "loss_mle_first", "mle_first", "full_first", "favoured", "unfavoured", "strength"],
@@ -89,42 +91,109 @@ def test_a_persons_own_data_make_a_page(data_file, values):
     assert page.numbers["n"] == len(values)
     assert page.numbers["source"] == "y.csv"
     shown = page.numbers["predictives"]["n"]
-    assert shown[0] == 0
+    assert shown[:2] == [0, 1]
     assert shown[-1] == len(values)
+    assert shown == sorted(shown)
     assert len(shown) == min(15, len(values) + 1) == len(set(shown))
 
 
-def test_sampled_results_stand_beside_the_exact_ones():
-    options = normal_normal.Options(quick=True, draws=1000, chains=2)
-    steps = []
-    page = normal_normal.build(normal_normal.read(options), options, steps.append)
-    assert len(steps) == normal_normal.STEPS
-    nuts, smc = page.numbers["nuts"], page.numbers["smc"]
+@pytest.fixture(scope="module")
+def sampled():
+    """The whole page with two engines, and the steps it announced."""
+    options = normal_normal.Options(quick=True, engine=("pymc", "nutpie", "pymc"))
+    announced = []
+    page = normal_normal.build(normal_normal.read(options), options, announced.append)
+    assert len(announced) == normal_normal.steps(options) == 4
+    return page
+
+
+def test_right_samplers_pass_every_check(sampled):
+    verdicts = sampled.numbers["verdicts"]
+    assert sampled.verdict == sampled.numbers["verdict"] == "pass"
+    assert set(verdicts["verdict"]) == {"pass"}
+    # Two engines with six checks of mu and six of a new observation each, and the evidence of two priors.
+    assert len(verdicts["run"]) == 2 * 12 + 2
+    assert set(verdicts["run"]) == {
+        *["NUTS, pymc", "NUTS, nutpie", "SMC, prior variance 5", "SMC, prior variance 0.1"],
+    }
+
+
+def test_sampled_results_stand_beside_the_exact_ones(sampled):
     posterior = EXAMPLE.posterior(EXAMPLE_Y)
-    assert_allclose(nuts["exact"], [posterior.mean(), posterior.std(), *posterior.ppf([0.05, 0.5, 0.95])])
-    # Only quantiles are near 3 sds out by chance at times: a sampler of something else is tens of errors out.
-    assert np.abs(nuts["difference / MCSE"]).max() < 6
-    for label, log_evidence in [("prior variance 5", -21.5300583), ("prior variance 0.1", -32.4593718)]:
-        column = smc[f"log p(y), {label}"]
-        assert_allclose(column[0], log_evidence, atol=PRINTED)
-        assert len(column) == 5
-        assert_allclose(column[1:], log_evidence, atol=1)
-    # The difference column is estimate minus truth in the error beside it.
-    off = (np.array(nuts["NUTS"]) - nuts["exact"]) / nuts["MCSE"]
-    assert_allclose(nuts["difference / MCSE"], off)
+    for engine in ["pymc", "nutpie"]:
+        summary = sampled.numbers[f"summary_{engine}"]
+        exact = [posterior.mean(), posterior.std(), *posterior.ppf([0.05, 0.5, 0.95])]
+        assert_allclose(summary["exact"][:5], exact)
+        assert_array_less(np.abs(np.subtract(summary[engine], summary["exact"])), 6 * np.array(summary["MCSE"]))
+    smc = sampled.numbers["smc"]
+    assert smc["run"] == [*"12345678", "combined", "its se", "exact"]
+    assert_allclose(smc["log p(y), prior variance 5"][-1], -21.5300583, atol=PRINTED)
+    assert_allclose(smc["log p(y), prior variance 0.1"][-1], -32.4593718, atol=PRINTED)
+    assert_allclose(sampled.numbers["exact_log_bayes_factor"], 10.9293135, atol=PRINTED)
+    assert sampled.numbers["smc_log_bayes_factor_z"] < MONTE_CARLO
+
+
+def test_a_sampler_of_another_model_fails_and_the_page_says_so():
+    """Negative control: NUTS runs the program with a narrower prior."""
+    page = Page("p", "title", "claim")
+    page.section("s")
+    other = replace(EXAMPLE, prior_sd=0.5)
+    runs = sampling.add_posterior(
+        page,
+        program(other, EXAMPLE_Y),
+        EXAMPLE.marginals(EXAMPLE_Y),
+        EXAMPLE.predictive(EXAMPLE_Y),
+        predict=program(other, EXAMPLE_Y[:1]),
+        engine="pymc",
+        seed=0,
+        draws=1000,
+        chains=4,
+    )
+    assert sampling.add_verdicts(page, runs).verdict == "fail"
+    assert "A sampler is wrong" in sentences(page)[-1]
+
+
+def test_evidence_that_smc_cannot_reach_is_inconclusive_with_the_reason():
+    """A prior 10^6 sds from the data: the page must come to an end, and not pass."""
+    options = normal_normal.Options(quick=True, engine=("pymc",), prior_mean=1e6, draws=400)
+    page = normal_normal.build(normal_normal.read(options), options, [].append)
+    assert page.verdict == "inconclusive"
+    assert any("SMC is not through after 100 stages" in s for s in sentences(page))
+
+
+def test_two_priors_with_one_label_are_told_apart():
+    options = normal_normal.Options(quick=True, engine=("pymc",), draws=400, other_prior_sd=EXAMPLE.prior_sd)
+    page = normal_normal.build(normal_normal.read(options), options, [].append)
+    assert page.numbers["evidence"]["prior"] == ["prior variance 5", "prior variance 5 (second)"]
+    assert page.numbers["exact_log_bayes_factor"] == 0
+
+
+def test_sentences_hold_for_data_they_were_not_written_for(data_file):
+    def said(values, **options):
+        return " ".join(sentences(exact_page(data=data_file(values), **options)))
+
+    assert "They have as good as met" in said([0.1] * 50)
+    assert "not brought them together yet" in said([3.0, 4.0, 5.0], prior_sd=1e-3)
+    assert "(here it has none)" in said([0.0, 0.0])
+    assert "more than rounding" not in said([1e8 + 1, 1e8 + 2, 1e8 + 4])
+    assert "more than rounding" not in said([1.0, 2.0, 3.0], noise_sd=1e60)
+    assert "10^(" in said([1e8])
+    assert "equally well" in said([1.0, 2.0], prior_sd=1e-6, other_prior_sd=2e-6)
+    for options in [{"prior_sd": 1e75}, {"prior_sd": 1e-75}, {"other_prior_sd": 1e75, "noise_sd": 1e75}]:
+        assert "evidence" in said([1.0, 2.0], **options)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"draws": 5}, "`draws` must be 100 or more, got 5"),
-        ({"chains": 0}, "`chains` must be 1 or more"),
+        ({"draws": 5}, "`draws` must lie between 100 and 1000000, got 5"),
+        ({"draws": 399, "quick": True}, "`draws` must lie between 400 and 1000000, got 399"),
+        ({"chains": 0}, "`chains` must lie between 1 and 100"),
         ({"seed": -1}, "`seed` must be 0 or more"),
         ({"prior_sd": 0.0}, "`prior_sd` must be a positive number"),
         ({"noise_sd": float("inf")}, "`noise_sd` must be a positive number"),
         ({"other_prior_sd": -2.0}, "`other_prior_sd` must be a positive number"),
         ({"prior_mean": float("nan")}, "`prior_mean` must be a real number"),
-        ({"draws": 10_000_000}, "would take 4.2 GiB|would take 33.4 GiB"),
     ],
 )
 def test_bad_options_are_refused_by_name(changes, message):

@@ -99,10 +99,20 @@ def test_files_are_whole_and_listed(page, tmp_path):
     assert sorted(f.name for f in tmp_path.iterdir()) == ["example.html", "example.json", "index.html"]
 
 
+def test_a_file_name_that_is_no_utf8_is_written_escaped(tmp_path):
+    write_whole(tmp_path / "page.html", "bad\udcff.csv")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == "bad\\udcff.csv"
+
+
+def test_negative_numbers_have_a_minus_sign(page):
+    page.text("{x:.1f} and {low:.2g}, sd-weighted, a = {x:.0f}.", x=-1.5, low=-1e-16)
+    assert "−1.5 and −1e-16, sd-weighted, a&nbsp;=&nbsp;−2." in page.html()
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     target = tmp_path / "page.html"
     write_whole(target, "old")
-    with pytest.raises(UnicodeEncodeError):
-        write_whole(target, "new \ud800")
+    with pytest.raises(TypeError):
+        write_whole(target, 3)
     assert target.read_text() == "old"
     assert [f.name for f in tmp_path.iterdir()] == ["page.html"]
