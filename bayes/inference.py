@@ -22,6 +22,9 @@ LARGEST_PREDICTIVE = 4 * 2**30
 """Bytes of posterior predictive draws beyond which a run is refused instead of exhausting the machine."""
 
 
+type Program = pm.Model
+"""A model that can be run: a PyMC model with observed variables."""
+
 MOST_STAGES = 100
 """Tempering stages after which a run of SMC is given up. A model whose prior covers its posterior takes a handful."""
 

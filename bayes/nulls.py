@@ -87,6 +87,11 @@ def kolmogorov_p_value(distance: float, ess: float) -> float:
     return float(kstwo.sf(distance, int(ess)))
 
 
+def kolmogorov_distance(p_value: float, ess: float) -> float:
+    """Return the distance whose ``kolmogorov_p_value`` is ``p_value``."""
+    return float(kstwo.isf(p_value, int(ess)))
+
+
 def log_normal_mean_p_value(log_ratios: NDArray[np.float64]) -> float:
     """Return the p-value of E[exp(log_ratios)] = 1 for log-normal ratios, from R >= 2 of them.
 

@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import kstwo, norm, t
+from scipy.stats import norm, t
+
+from bayes.nulls import kolmogorov_distance
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 
@@ -73,7 +75,7 @@ class Comparison:
         distance has an sd of at most 1 / (2 sqrt(n)), the ``null_error``.
         """
         if self.null == "kolmogorov":
-            return float(kstwo.isf(level, int(self.size)) + norm.ppf(POWER) * self.null_error)
+            return float(kolmogorov_distance(level, self.size) + norm.ppf(POWER) * self.null_error)
         return float((t.isf(level / 2, self.size) + norm.ppf(POWER)) * self.null_error)
 
 

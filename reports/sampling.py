@@ -10,7 +10,6 @@ from typing import Any
 
 import arviz_stats
 import numpy as np
-import pymc as pm
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
@@ -32,11 +31,11 @@ NEW = "new y"
 
 def add_posterior(
     page: Page,
-    program: pm.Model,
+    program: inference.Program,
     marginals: Mapping[str, Distribution],
     predictive: Distribution,
     *,
-    predict: pm.Model,
+    predict: inference.Program,
     engine: str,
     seed: int,
     draws: int,
@@ -84,7 +83,7 @@ def add_posterior(
 
 def add_evidence(
     page: Page,
-    models: Mapping[str, tuple[ExactModel, pm.Model]],
+    models: Mapping[str, tuple[ExactModel, inference.Program]],
     y: ArrayLike,
     *,
     seed: int,

@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "bayes.draws": STATISTICS,
     "bayes.evidence": {"numpy"},
     "bayes.nulls": STATISTICS,
-    "bayes.verdicts": STATISTICS,
+    "bayes.verdicts": {*STATISTICS, "bayes.nulls"},
     "bayes.inference": {"numpy", "pymc", "xarray", "bayes.engines"},
     "bayes.engines": {"numpy", "pymc", "xarray", "bayes.jax_engines"},
     "bayes.jax_engines": {"numpy", "pymc", "xarray", "arviz_base", "jax", "blackjax", "numpyro"},
