@@ -4,10 +4,12 @@ Read in this order:
 
 - ``bayes.exact``: posterior, predictive and evidence in closed form, one conjugate family a file; numpy and scipy only.
 - ``bayes.programs``: the same families as PyMC programs, under the same file names.
-- ``bayes.inference``: run a program with NUTS or SMC; draws come back as an ArviZ ``xarray.DataTree``.
+- ``bayes.inference``: run a program with NUTS or SMC; draws come back as an ArviZ ``xarray.DataTree``. The four
+  implementations of NUTS are in ``bayes.engines`` and ``bayes.jax_engines``.
 - ``bayes.data``: a person's own observations, read from a file.
 - ``bayes.agreement``: exact distributions and draws in, checks with a verdict out. It stands on ``bayes.draws`` (what
   may come in), ``bayes.convergence`` (R-hat, ESS, divergences), ``bayes.nulls`` (p-values) and ``bayes.verdicts``
   (one false-alarm rate for a family).
+- ``bayes.check``: a model, somebody's draws, a verdict.
 - ``bayes.evidence``: log evidence from independent runs, combined, with a standard error.
 """

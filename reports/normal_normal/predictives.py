@@ -87,7 +87,7 @@ def _movement_conclusions(
         "<strong>All three meet as $n$ grows.</strong> The means of MLE and full predictive differ by the prior's "
         "weight, $\\sigma^2 / (\\sigma^2 + n \\tau^2)$, times the distance of $\\bar y$ from $m_0$: {gap_first:.3g} "
         "predictive sds at $n$ = 1 and {gap_last:.3g} at $n$ = {n}. "
-        + ("They have as good as met." if near else "<em>These data have not brought them together yet.</em>"),
+        + ("The means have as good as met." if near else "<em>These data have not brought them together yet.</em>"),
         gap_first=gap[1],
         gap_last=gap[-1],
         means_have_met=bool(near),

@@ -172,7 +172,7 @@ def test_sentences_hold_for_data_they_were_not_written_for(data_file):
     def said(values, **options):
         return " ".join(sentences(exact_page(data=data_file(values), **options)))
 
-    assert "They have as good as met" in said([0.1] * 50)
+    assert "The means have as good as met" in said([0.1] * 50)
     assert "not brought them together yet" in said([3.0, 4.0, 5.0], prior_sd=1e-3)
     assert "(here it has none)" in said([0.0, 0.0])
     assert "more than rounding" not in said([1e8 + 1, 1e8 + 2, 1e8 + 4])
