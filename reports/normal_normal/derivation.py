@@ -58,8 +58,8 @@ def add_derivation(page: Page, problem: Problem) -> None:
         r" = \mathcal{N}(\tilde y \mid m_n,\, s_n^2 + \sigma^2)"
     )
     page.text(
-        "No integration is needed: given $y$ the next observation is the sum of two independent normals, $\\mu$ and its "
-        "noise, so means and variances add. The variance is the noise plus what is still unknown about the mean."
+        "No integration is needed: given $y$ the next observation is the sum of two independent normals, $\\mu$ and "
+        "its noise, so means and variances add. The variance is the noise plus what is still unknown about the mean."
     )
     page.text(
         "<strong>Plug-in predictives.</strong> A single value in place of the posterior, as if it were the truth:"
