@@ -124,8 +124,11 @@ def compare_evidence(log_evidence: float, runs: ArrayLike) -> Comparison:
     log_ratios = validated_runs(runs) - float(log_evidence)
     R = len(log_ratios)
     v = float(log_ratios.var(ddof=1)) if R > 1 else nan
-    if R > 1 and np.ptp(log_ratios) == 0:
-        raise ValueError(f"`runs` are {R} times the same number: independent runs differ; give each its own seed.")
+    # An estimator that is exact, importance sampling from the posterior, differs from the answer by rounding alone.
+    rounding = 8 * np.finfo(float).eps * max(1.0, abs(log_evidence))
+    exact_runs = bool(np.abs(log_ratios).max() <= rounding)
+    if len(np.unique(log_ratios)) < R and not exact_runs:
+        raise ValueError(f"`runs` hold one number twice among {R}: independent runs differ; give each its own seed.")
     reasons = []
     if R < FEWEST_RUNS:
         reasons.append(f"evidence runs {R} < {FEWEST_RUNS}")
@@ -136,8 +139,8 @@ def compare_evidence(log_evidence: float, runs: ArrayLike) -> Comparison:
         statistic="runs",
         exact=float(log_evidence),
         estimate=float(log_evidence) + float(log_ratios.mean()) + (v / 2 if R > 1 else 0.0),
-        null_error=sqrt(v / R + v**2 / (2 * (R - 1))) if R > 1 else nan,
-        p_value=nulls.log_normal_mean_p_value(log_ratios) if R > 1 else nan,
+        null_error=max(rounding, sqrt(v / R + v**2 / (2 * (R - 1)))) if R > 1 else nan,
+        p_value=1.0 if exact_runs else nulls.log_normal_mean_p_value(log_ratios) if R > 1 else nan,
         null="t",
         size=R - 1 if R > 1 else nan,
         ess=R,

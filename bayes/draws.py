@@ -26,6 +26,11 @@ def validate_distribution(name: str, distribution: Distribution) -> None:
 
 def chains_and_draws(name: str, draws: Draws) -> NDArray[np.float64]:
     """Return the draws of ``name`` as a float64 array (chain, draw), or raise ValueError naming what is wrong."""
+    if not isinstance(draws, xr.DataTree | Mapping) or isinstance(draws, xr.Dataset):
+        raise ValueError(
+            f"`draws` must be an ArviZ DataTree with a group `posterior`, or a dict from names to arrays of shape "
+            f"(chain, draw), got {type(draws).__name__}; load a file with `arviz.from_netcdf`."
+        )
     if isinstance(draws, xr.DataTree):
         if "posterior" not in draws.children:
             raise ValueError(
@@ -42,6 +47,8 @@ def chains_and_draws(name: str, draws: Draws) -> NDArray[np.float64]:
         theta = variable.transpose("chain", "draw").to_numpy()
     else:
         _validate_present(name, list(draws))
+        if np.ma.is_masked(draws[name]):
+            raise ValueError(f"`draws[{name!r}]` must not have masked values; a sampler's draws are all there.")
         theta = np.asarray(draws[name])
         if theta.ndim != 2:
             raise ValueError(f"`draws[{name!r}]` must have the shape (chain, draw), got {theta.shape}; use x[None, :].")
@@ -57,6 +64,10 @@ def chains_and_draws(name: str, draws: Draws) -> NDArray[np.float64]:
             f"`draws[{name!r}]` must be finite, got {theta[chain, draw]} at chain {chain}, draw {draw} "
             f"and {len(wrong)} such draws in all; a sampler that returns them is broken or not finished."
         )
+    _, first = np.unique(theta, axis=0, return_index=True)
+    if len(first) < len(theta) and np.ptp(theta) > 0:
+        copies = sorted(set(range(len(theta))) - set(first.tolist()))
+        raise ValueError(f"`draws[{name!r}]` hold copied chains, {copies}; give each chain its own seed.")
     if np.ptp(theta) == 0:
         raise ValueError(f"`draws[{name!r}]` are all {theta[0, 0]}; the sampler did not move.")
     return theta

@@ -43,6 +43,14 @@ def blackjax(model: pm.Model, *, seed: int, draws: int, chains: int, tune: int) 
     return run(model, blackjax_nuts, seed=seed, draws=draws, chains=chains, tune=tune)
 
 
+PACKAGES = {
+    "nutpie": ["pymc", "pytensor", "nutpie", "numba"],
+    "pymc": ["pymc", "pytensor"],
+    "numpyro": ["pymc", "pytensor", "numpyro", "jax"],
+    "blackjax": ["pymc", "pytensor", "blackjax", "jax"],
+}
+"""Engine -> the packages whose versions its draws depend on."""
+
 ENGINES: dict[str, Callable[..., Draws]] = {f.__name__: f for f in (nutpie, pymc, numpyro, blackjax)}
 
 

@@ -16,21 +16,17 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes.engines import ENGINES, STATS
+from bayes.engines import ENGINES, PACKAGES, STATS
+from bayes.smc_kernels import Pilot, Scheduled, Stage
 
+FEWEST_PARTICLES = 50
+"""Proposals are fitted to the particles; fewer do not carry a covariance."""
 LARGEST_PREDICTIVE = 4 * 2**30
 """Bytes of posterior predictive draws beyond which a run is refused instead of exhausting the machine."""
 
 
 type Program = pm.Model
 """A model that can be run: a PyMC model with observed variables."""
-
-MOST_STAGES = 100
-"""Tempering stages after which a run of SMC is given up. A model whose prior covers its posterior takes a handful."""
-
-
-class TooManyStagesError(RuntimeError):
-    """SMC found no way from the prior to the posterior within ``MOST_STAGES`` tempering stages."""
 
 
 def nuts(
@@ -77,8 +73,11 @@ def nuts(
     """
     if engine not in ENGINES:
         raise ValueError(f"`engine` must be one of {', '.join(ENGINES)}, got {engine!r}.")
+    _require_seed(seed)
     for name, value in {"draws": draws, "chains": chains, "tune": tune}.items():
         _at_least_one(name, value)
+    if not model.observed_RVs:
+        raise ValueError("`model` has no observed variables, so there is no posterior; condition one on data.")
     size = 8 * draws * chains * sum(data.size for data in observed_data(predict or model).values())
     if size > LARGEST_PREDICTIVE:
         raise ValueError(
@@ -103,16 +102,17 @@ def nuts(
         "prior": prior.prior.dataset,
         "observed_data": prior.observed_data.dataset,
     }
-    return _tree(groups, model, seed=seed, engine=engine, packages=["pymc", engine])
+    return _tree(groups, model, seed=seed, engine=engine, packages=PACKAGES[engine])
 
 
 def smc(model: pm.Model, *, seed: int, runs: int = 16, draws: int = 2000) -> xr.DataTree:
     """Estimate the evidence of ``model`` by ``runs`` independent runs of sequential Monte Carlo.
 
     A run carries ``draws`` particles from the prior to the posterior through tempered likelihoods p(y | theta)^beta and
-    multiplies up an estimate of p(y) on the way (Del Moral, Doucet and Jasra 2006, "Sequential Monte Carlo samplers",
-    section 3.2). The runs share nothing but the model, so their spread is an honest error; ArviZ's ESS and MCSE mean
-    nothing on particles.
+    multiplies up an estimate of p(y) on the way (Del Moral, Doucet and Jasra 2006, "Sequential Monte Carlo samplers").
+    Temperatures and proposals come from a pilot run, which is then thrown away, so that E[Z_r] = Z
+    (``bayes.smc_kernels``). Given these the runs are independent and their spread is an honest error; ArviZ's ESS and
+    MCSE mean nothing on particles.
 
     Returns
     -------
@@ -128,18 +128,23 @@ def smc(model: pm.Model, *, seed: int, runs: int = 16, draws: int = 2000) -> xr.
     TooManyStagesError
         If prior and posterior are so far apart that a run is not through after 100 stages; it might never be.
     """
+    _require_seed(seed)
     for name, value in {"runs": runs, "draws": draws}.items():
         _at_least_one(name, value)
+    if draws < FEWEST_PARTICLES:
+        raise ValueError(f"`draws` must be {FEWEST_PARTICLES} particles or more, got {draws}.")
+    pilot_seed, runs_seed = (int(s) for s in np.random.SeedSequence(seed).generate_state(2))
+    schedule: list[Stage] = []
+    settings = {
+        "draws": draws,
+        "schedule": schedule,
+        "cores": 1,  # no forked processes: forking after JAX has started its threads can deadlock
+        "progressbar": False,
+        "compute_convergence_checks": False,  # R-hat and ESS of particles mean nothing
+    }
     with model, _warnings_only():
-        tree: Any = pm.sample_smc(
-            draws=draws,
-            kernel=_BoundedIMH,
-            chains=runs,
-            cores=1,  # no forked processes: forking after JAX has started its threads can deadlock
-            random_seed=seed,
-            progressbar=False,
-            compute_convergence_checks=False,  # R-hat and ESS of particles mean nothing
-        )
+        pm.sample_smc(kernel=Pilot, chains=1, random_seed=pilot_seed, **settings)
+        tree: Any = pm.sample_smc(kernel=Scheduled, chains=runs, random_seed=runs_seed, **settings)
     stages = {
         name: _by_stage(tree.sample_stats[name].values, runs)
         for name in ["log_marginal_likelihood", "beta", "accept_rate"]
@@ -155,24 +160,12 @@ def smc(model: pm.Model, *, seed: int, runs: int = 16, draws: int = 2000) -> xr.
         "sample_stats": stats,
         "observed_data": tree.observed_data.dataset,
     }
-    return _tree(groups, model, seed=seed, engine="smc", packages=["pymc"])
+    return _tree(groups, model, seed=seed, engine="smc", packages=["pymc", "pytensor"])
 
 
 def observed_data(model: pm.Model) -> dict[str, NDArray[Any]]:
     """Return what each observed variable of ``model`` is conditioned on."""
     return {rv.name: model.rvs_to_values[rv].data for rv in model.observed_RVs}
-
-
-class _BoundedIMH(pm.smc.IMH):
-    """PyMC's default kernel, which gives up where it would go on without end."""
-
-    def update_beta_and_weights(self) -> None:
-        super().update_beta_and_weights()
-        if self.iteration > MOST_STAGES:
-            raise TooManyStagesError(
-                f"SMC is not through after {MOST_STAGES} stages, at beta = {self.beta:.2g} of 1: the posterior lies "
-                "too far out in the tails of the prior. Use a prior that allows for it."
-            )
 
 
 @contextmanager
@@ -208,6 +201,12 @@ def _tree(
     versions = {name: version(name) for name in sorted({"closedform", *packages})}
     tree.attrs = {"model": model.str_repr(), "engine": engine, "seed": seed, "versions": json.dumps(versions)}
     return tree
+
+
+def _require_seed(seed: int) -> None:
+    """Raise ValueError unless ``seed`` fits in the 64 bits that netCDF stores."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
+        raise ValueError(f"`seed` must be a whole number from 0 to 2^63 - 1, got {seed!r}.")
 
 
 def _at_least_one(name: str, value: int) -> None:

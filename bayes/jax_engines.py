@@ -47,9 +47,10 @@ def run(
         constrain = pymc_jax.get_jaxified_graph(inputs=model.value_vars, outputs=variables)
         values = jax.jit(jax.vmap(jax.vmap(constrain)))(*positions)
     posterior = {variable.name: np.asarray(value) for variable, value in zip(variables, values, strict=True)}
+    coords: dict[Any, Any] = {name: np.asarray(c) for name, c in model.coords.items() if c is not None}
     dims: dict[Any, Any] = {name: list(names) for name, names in model.named_vars_to_dims.items() if name in posterior}
     return (
-        dict_to_dataset(posterior, coords=dict(model.coords), dims=dims),
+        dict_to_dataset(posterior, coords=coords, dims=dims),
         dict_to_dataset({name: np.asarray(value) for name, value in stats.items()}),
     )
 

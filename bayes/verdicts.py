@@ -21,7 +21,8 @@ ALPHA = 0.001
 """Default probability that a family with nothing wrong has a failed check."""
 
 POWER = 0.9
-"""Probability with which a check sees its ``smallest_visible`` error."""
+"""Probability with which a normal statistic of known error shows its ``smallest_visible`` error. The checks come near
+it, evidence from few runs and shares of few draws in one direction only: ``benchmarks/README.md`` measures it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,9 +84,9 @@ class Comparison:
 class Check:
     """A comparison with its verdict: what was compared, how far off it is, and what could have been seen.
 
-    ``smallest_visible`` is the smallest error seen with probability 0.9 at the first Holm step, level alpha / m. A pass
-    speaks against errors larger than that, and says nothing about smaller ones. It is nan where there is no null error
-    (a single evidence run).
+    ``smallest_visible`` is (z + z_0.9) null errors at the first Holm step, level alpha / m: about the smallest error
+    that is seen with probability 0.9 (see ``POWER``). A pass speaks against much larger errors, and says nothing about
+    smaller ones. It is nan where there is no null error (a single evidence run).
     """
 
     parameter: str

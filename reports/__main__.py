@@ -25,7 +25,6 @@ from reports import normal_normal
 from reports.options import Common
 
 PAGES: dict[str, ModuleType] = {"normal-normal": normal_normal}
-PACKAGES = ["closedform", "numpy", "scipy", "pymc", "nutpie", "arviz", "matplotlib"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +78,9 @@ def render(name: str, options: Any, console: Console) -> str:
 
     with progress_of(name, module.steps(options), console) as step, drawing():
         page = module.build(problem, options, step)
-    page.provenance = provenance(command(name, options), options.seed, PACKAGES, time.perf_counter() - started)
+    page.provenance = provenance(
+        command(name, options), options.seed, module.packages(options), time.perf_counter() - started
+    )
     with writing_to(options.out):
         written = page.write(options.out)
         write_index(options.out, [module.NAME for module in PAGES.values()])

@@ -18,6 +18,7 @@ from bayes.agreement import compare_draws, compare_evidence
 from bayes.check import ExactModel
 from bayes.evidence import Evidence, combine, log_bayes_factor
 from bayes.exact.distribution import Distribution
+from bayes.smc_kernels import TooManyStagesError
 from bayes.verdicts import ALPHA, Checks, Comparison, judge
 from reports import sampling_figures as figures
 from reports.page import Page
@@ -45,7 +46,9 @@ def add_posterior(
 
     ``predictive`` is the exact predictive of one new observation, and ``predict`` the program of one.
     """
-    tree = inference.nuts(program, seed=seed, draws=draws, chains=chains, engine=engine, predict=predict)
+    tree = inference.nuts(
+        program, seed=_stream(seed, engine), draws=draws, chains=chains, engine=engine, predict=predict
+    )
     (observed,) = inference.observed_data(program)
     exact = {**marginals, NEW: predictive}
     sampled = xr.Dataset(
@@ -64,8 +67,9 @@ def add_posterior(
     )
     page.figure(
         figures.pit({name: exact[name].cdf(sampled[name].to_numpy()) for name in exact}, ALPHA),
-        caption="The exact CDF at the draws (PIT), thinned to their effective sample size: ECDF minus uniform. Right "
-        f"draws leave the dashed band (Kolmogorov) with probability {ALPHA:g}.",
+        caption="The exact CDF at the draws (PIT), thinned to their effective sample size: ECDF minus uniform. "
+        f"Independent right draws leave the dashed band (Kolmogorov) with probability {ALPHA:g}; the verdict below "
+        "thins each variable by itself.",
         alt="The difference between the ECDF of the PIT values and the uniform CDF, with a band around zero.",
     )
     page.figure(
@@ -101,11 +105,10 @@ def add_evidence(
     )
     estimates: dict[str, NDArray[np.float64]] = {}
     judged: Runs = []
-    for stream, (label, (_, program)) in enumerate(models.items()):
+    for label, (_, program) in models.items():
         try:
-            # Models with the same random numbers would not be independent of each other.
-            tree = inference.smc(program, seed=seed + stream, runs=runs, draws=draws)
-        except inference.TooManyStagesError as error:
+            tree = inference.smc(program, seed=_stream(seed, label), runs=runs, draws=draws)
+        except TooManyStagesError as error:
             judged.append((f"SMC, {label}", _no_runs(exact[label], str(error))))
             continue
         estimates[label] = tree.sample_stats["log_evidence"].to_numpy()
@@ -127,6 +130,11 @@ def add_evidence(
     if len(combined) == 2:
         _add_bayes_factor(page, exact, combined)
     return judged
+
+
+def _stream(seed: int, name: str) -> int:
+    """Return the seed of one run: two runs of a page, or of pages with other seeds, share no random numbers."""
+    return int(np.random.SeedSequence([seed, *name.encode()]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def _no_runs(exact: float, reason: str) -> Comparison:
@@ -159,14 +167,16 @@ def add_verdicts(page: Page, runs: Runs) -> Checks:
     page.text(
         "Every comparison above, judged as one family: if all samplers are right, one of its {checks} checks fails "
         "with probability {alpha:g} at most (Holm 1979). Errors are in standard errors under the hypothesis that the "
-        "sampler is right. The smallest visible error is what a check sees with probability 0.9: a pass says nothing "
-        "about less.",
+        "sampler is right. The smallest visible error is the one that a normal statistic shows with "
+        "probability 0.9: a pass says nothing about less.",
         checks=len(checks),
         alpha=checks.alpha,
     )
     page.table(
         "verdicts",
-        "Exact against sampled. P(&lt; 5 %) is the share of draws below the exact 5 % point.",
+        "Exact against sampled. P(&lt; 5 %) is the share of draws below the exact 5 % point. The smallest visible "
+        "error is in the units of both. Evidence is estimated by the mean of the runs and half their variance, which differs "
+        "from log-mean-exp in the third order of their sd.",
         {
             "run": [name for name, _ in runs],
             "of": [check.parameter for check in checks],
@@ -191,7 +201,7 @@ def add_verdicts(page: Page, runs: Runs) -> Checks:
     counted = {verdict: [c.verdict for c in checks].count(verdict) for verdict in ("pass", "fail", "inconclusive")}
     meaning = {
         "pass": "Nothing here speaks against the samplers.",
-        "fail": "<strong>A sampler is wrong</strong>, or less likely than the false-alarm rate, unlucky.",
+        "fail": "<strong>A check fails,</strong> which right samplers let happen no more often than that.",
         "inconclusive": "Nothing fails, but not everything could be judged.",
     }
     page.conclusion(
@@ -201,8 +211,15 @@ def add_verdicts(page: Page, runs: Runs) -> Checks:
         undecided=counted["inconclusive"],
         verdict=checks.verdict,
     )
-    for i, reason in enumerate(sorted({check.reason for check in checks} - {""})):
-        page.conclusion(f"Inconclusive: {{reason_{i}}}.", **{f"reason_{i}": reason})
+    reasons: dict[str, list[str]] = {}
+    for (run, comparison), check in zip(runs, checks, strict=True):
+        if check.reason:
+            reasons.setdefault(check.reason, []).append(f"{run}, {comparison.parameter} {comparison.statistic}")
+    for i, (reason, where) in enumerate(reasons.items()):
+        page.conclusion(
+            f"Inconclusive: {{reason_{i}}} ({{where_{i}}}).",
+            **{f"reason_{i}": reason, f"where_{i}": "; ".join(where)},
+        )
     return checks
 
 

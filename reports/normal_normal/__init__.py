@@ -10,7 +10,7 @@ from reports.normal_normal.problem import Options, Problem, read
 if TYPE_CHECKING:
     from reports.page import Page
 
-__all__ = ["NAME", "Options", "build", "exact_page", "read", "steps"]
+__all__ = ["NAME", "Options", "build", "exact_page", "packages", "read", "steps"]
 
 NAME = "normal_normal"
 TITLE = "Mean of a normal, noise known"
@@ -31,7 +31,7 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
     model, y = problem.model, problem.y
     draws = options.draws // 4 if options.quick else options.draws
     runs: sampling.Runs = []
-    for stream, engine in enumerate(options.engines):  # a stream of random numbers each: independent checks
+    for engine in options.engines:
         progress(f"NUTS by {engine}, {options.chains} chains of {draws} draws (compiling takes a few seconds)")
         runs += sampling.add_posterior(
             page,
@@ -40,7 +40,7 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
             model.predictive(y),
             engine=engine,
             predict=program(model, y[:1]),
-            seed=options.seed + stream,
+            seed=options.seed,
             draws=draws,
             chains=options.chains,
         )
@@ -51,6 +51,14 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
     page.section("Verdicts")
     page.verdict = sampling.add_verdicts(page, runs).verdict
     return page
+
+
+def packages(options: Options) -> list[str]:
+    """Return the packages whose versions the page depends on."""
+    from bayes.engines import PACKAGES
+
+    used = dict.fromkeys(name for engine in options.engines for name in PACKAGES[engine])
+    return ["closedform", "numpy", "scipy", *used, "arviz", "matplotlib"]
 
 
 def steps(options: Options) -> int:

@@ -338,7 +338,7 @@ def test_bad_draws_and_marginals_are_refused(marginals, draws, message):
     ("exact", "runs", "message"),
     [
         (np.inf, [0.0, 1.0], "`log_evidence` must be finite, got inf"),
-        (0.0, [1.0] * 8, "8 times the same number"),
+        (0.0, [1.0] * 8, "hold one number twice among 8"),
         (0.0, [1.0, np.nan], r"runs\[1\] = nan"),
         (0.0, None, "come as a pair"),
     ],

@@ -70,3 +70,19 @@ def test_bad_input_is_refused(nuts, smc):
         check({"theta": np.zeros((4, 10))}, EXAMPLE, EXAMPLE_Y)
     with pytest.raises(ValueError, match="nothing to judge"):
         check(None, EXAMPLE, EXAMPLE_Y)
+    mu = nuts.posterior["mu"].values
+    with pytest.raises(ValueError, match=r"`draws\['mu'\]` hold copied chains, \[4, 5\]"):
+        check({"mu": mu[[0, 1, 2, 3, 0, 2]]}, EXAMPLE, EXAMPLE_Y)
+    with pytest.raises(ValueError, match="must not have masked values"):
+        check({"mu": np.ma.masked_greater(mu, 3)}, EXAMPLE, EXAMPLE_Y)
+    for wrong in [mu, "draws.nc", [{"mu": mu}], nuts.posterior.to_dataset()]:
+        with pytest.raises(ValueError, match="`draws` must be an ArviZ DataTree"):
+            check(wrong, EXAMPLE, EXAMPLE_Y)
+
+
+def test_an_exact_evidence_estimator_passes():
+    """Importance sampling from the posterior returns the evidence itself, up to rounding, in every run."""
+    exact = EXAMPLE.log_evidence(EXAMPLE_Y)
+    assert check(None, EXAMPLE, EXAMPLE_Y, evidence=[exact] * 16).verdict == "pass"
+    assert check(None, EXAMPLE, EXAMPLE_Y, evidence=exact + 1e-15 * np.arange(16)).verdict == "pass"
+    assert check(None, EXAMPLE, EXAMPLE_Y, evidence=exact + 1e-9 * (1 + np.arange(16))).verdict == "fail"

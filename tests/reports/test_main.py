@@ -106,7 +106,9 @@ def test_the_exit_code_is_the_worst_verdict(tmp_path, monkeypatch, verdicts, cod
             page.verdict = verdict
             return page
 
-        return SimpleNamespace(NAME=verdict, Options=Common, read=lambda _: None, steps=lambda _: 0, build=build)
+        return SimpleNamespace(
+            NAME=verdict, Options=Common, read=lambda _: None, steps=lambda _: 0, packages=lambda _: [], build=build
+        )
 
     monkeypatch.setattr(reports.__main__, "PAGES", {verdict: page_of(verdict) for verdict in verdicts})
     assert reports.__main__.main(["all", "--out", str(tmp_path)]) == code

@@ -150,7 +150,7 @@ def test_a_sampler_of_another_model_fails_and_the_page_says_so():
         chains=4,
     )
     assert sampling.add_verdicts(page, runs).verdict == "fail"
-    assert "A sampler is wrong" in sentences(page)[-1]
+    assert "A check fails," in sentences(page)[-1]
 
 
 def test_evidence_that_smc_cannot_reach_is_inconclusive_with_the_reason():
