@@ -136,15 +136,15 @@ def smc(model: pm.Model, *, seed: int, runs: int = 16, draws: int = 2000) -> xr.
     pilot_seed, runs_seed = (int(s) for s in np.random.SeedSequence(seed).generate_state(2))
     schedule: list[Stage] = []
     settings = {
-        "draws": draws,
         "schedule": schedule,
         "cores": 1,  # no forked processes: forking after JAX has started its threads can deadlock
         "progressbar": False,
         "compute_convergence_checks": False,  # R-hat and ESS of particles mean nothing
     }
     with model, _warnings_only():
-        pm.sample_smc(kernel=Pilot, chains=1, random_seed=pilot_seed, **settings)
-        tree: Any = pm.sample_smc(kernel=Scheduled, chains=runs, random_seed=runs_seed, **settings)
+        # With more particles than a run: a schedule that overlooks a tail gives evidence with a heavy one.
+        pm.sample_smc(4 * draws, kernel=Pilot, chains=1, random_seed=pilot_seed, **settings)
+        tree: Any = pm.sample_smc(draws, kernel=Scheduled, chains=runs, random_seed=runs_seed, **settings)
     stages = {
         name: _by_stage(tree.sample_stats[name].values, runs)
         for name in ["log_marginal_likelihood", "beta", "accept_rate"]

@@ -16,9 +16,14 @@ from typing import Any
 import numpy as np
 import pymc as pm
 from scipy.special import logsumexp
+from scipy.stats import multivariate_t
 
 MOST_STAGES = 100
 """Tempering stages after which a run of SMC is given up. A model whose prior covers its posterior takes a handful."""
+
+
+PROPOSAL_DF = 5
+"""Degrees of freedom of the proposals of a schedule."""
 
 
 class TooManyStagesError(RuntimeError):
@@ -53,7 +58,10 @@ class Pilot(pm.smc.IMH):
     def mutate(self) -> None:
         """Move the particles and write the stage down."""
         super().mutate()
-        self.schedule.append(Stage(self.beta, self.proposal_dist, self.n_steps - 1))  # it starts to count at 1
+        normal = self.proposal_dist
+        # Tails heavier than the target's: with a normal's, a particle further out than the pilot's would never move.
+        proposal = multivariate_t(normal.mean, normal.cov, df=PROPOSAL_DF)
+        self.schedule.append(Stage(self.beta, proposal, self.n_steps - 1))  # n_steps starts to count at 1
 
 
 class Scheduled(pm.smc.IMH):

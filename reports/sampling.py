@@ -175,8 +175,8 @@ def add_verdicts(page: Page, runs: Runs) -> Checks:
     page.table(
         "verdicts",
         "Exact against sampled. P(&lt; 5 %) is the share of draws below the exact 5 % point. The smallest visible "
-        "error is in the units of both. Evidence is estimated by the mean of the runs and half their variance, which differs "
-        "from log-mean-exp in the third order of their sd.",
+        "error is in the units of both. Evidence is estimated by the mean of the runs and half their variance, which "
+        "differs from log-mean-exp in the third order of their sd.",
         {
             "run": [name for name, _ in runs],
             "of": [check.parameter for check in checks],
