@@ -1,4 +1,4 @@
-"""A family raises false alarms no more often than its alpha; mean and sd see their smallest visible error 9 times in 10.
+"""A family raises false alarms no more often than its alpha; mean and sd see their smallest visible error 0.9 of times.
 
     uv run python -m benchmarks.agreement            about half an hour on one core
     uv run python -m benchmarks.agreement --quick    a tenth of the runs, 3 minutes
