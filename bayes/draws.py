@@ -64,12 +64,12 @@ def chains_and_draws(name: str, draws: Draws) -> NDArray[np.float64]:
             f"`draws[{name!r}]` must be finite, got {theta[chain, draw]} at chain {chain}, draw {draw} "
             f"and {len(wrong)} such draws in all; a sampler that returns them is broken or not finished."
         )
-    _, first = np.unique(theta, axis=0, return_index=True)
-    if len(first) < len(theta) and np.ptp(theta) > 0:
-        copies = sorted(set(range(len(theta))) - set(first.tolist()))
-        raise ValueError(f"`draws[{name!r}]` hold copied chains, {copies}; give each chain its own seed.")
     if np.ptp(theta) == 0:
         raise ValueError(f"`draws[{name!r}]` are all {theta[0, 0]}; the sampler did not move.")
+    _, first = np.unique(theta, axis=0, return_index=True)
+    if len(first) < len(theta):
+        copies = sorted(set(range(len(theta))) - set(first.tolist()))
+        raise ValueError(f"`draws[{name!r}]` hold copied chains, {copies}; give each chain its own seed.")
     return theta
 
 

@@ -64,8 +64,8 @@ def nuts(
     Raises
     ------
     ValueError
-        If ``engine`` is unknown, ``draws``, ``chains`` or ``tune`` is not a positive whole number, or the predictive
-        draws would take more than 4 GiB.
+        If ``engine`` is unknown, ``draws``, ``chains`` or ``tune`` is not a positive whole number, ``seed`` is no whole
+        number of 63 bits, ``model`` has no observed variables, or the predictive draws would take more than 4 GiB.
 
     References
     ----------
@@ -118,13 +118,13 @@ def smc(model: pm.Model, *, seed: int, runs: int = 16, draws: int = 2000) -> xr.
     -------
     xarray.DataTree
         ``posterior`` with dimensions (chain, draw), a run a chain; in ``sample_stats`` ``log_evidence`` (chain,) in
-        nats, and for each stage ``log_marginal_likelihood``, ``beta`` and ``accept_rate`` (chain, stage), nan after a
-        run's last stage; ``observed_data``.
+        nats, and for each stage ``beta``, ``accept_rate`` and ``log_marginal_likelihood`` (chain, stage), the last of
+        which is nan before the last stage; ``observed_data``.
 
     Raises
     ------
     ValueError
-        If ``runs`` or ``draws`` is not a positive whole number.
+        If ``runs`` is not a positive whole number, ``draws`` is below 50, or ``seed`` is no whole number of 63 bits.
     TooManyStagesError
         If prior and posterior are so far apart that a run is not through after 100 stages; it might never be.
     """
@@ -149,12 +149,11 @@ def smc(model: pm.Model, *, seed: int, runs: int = 16, draws: int = 2000) -> xr.
         name: _by_stage(tree.sample_stats[name].values, runs)
         for name in ["log_marginal_likelihood", "beta", "accept_rate"]
     }
-    last = np.isfinite(stages["log_marginal_likelihood"]).cumsum(axis=1).argmax(axis=1)
     stats = xr.Dataset(
         {name: (("chain", "stage"), values) for name, values in stages.items()},
         coords={"chain": tree.posterior["chain"]},
     )
-    stats["log_evidence"] = ("chain", stages["log_marginal_likelihood"][np.arange(runs), last])
+    stats["log_evidence"] = ("chain", stages["log_marginal_likelihood"][:, -1])  # all runs have the same stages
     groups = {
         "posterior": tree.posterior.dataset,
         "sample_stats": stats,

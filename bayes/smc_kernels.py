@@ -21,7 +21,6 @@ from scipy.stats import multivariate_t
 MOST_STAGES = 100
 """Tempering stages after which a run of SMC is given up. A model whose prior covers its posterior takes a handful."""
 
-
 PROPOSAL_DF = 5
 """Degrees of freedom of the proposals of a schedule."""
 
@@ -39,12 +38,14 @@ class Stage:
     n_steps: int
 
 
-class Pilot(pm.smc.IMH):
-    """PyMC's adaptive kernel, which writes down what it chose and gives up where it would go on without end."""
-
+class _WithSchedule(pm.smc.IMH):
     def __init__(self, *args: Any, schedule: list[Stage], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.schedule = schedule
+
+
+class Pilot(_WithSchedule):
+    """PyMC's adaptive kernel, which writes down what it chose and gives up where it would go on without end."""
 
     def update_beta_and_weights(self) -> None:
         """Choose the next temperature, or raise TooManyStagesError."""
@@ -64,17 +65,14 @@ class Pilot(pm.smc.IMH):
         self.schedule.append(Stage(self.beta, proposal, self.n_steps - 1))  # n_steps starts to count at 1
 
 
-class Scheduled(pm.smc.IMH):
+class Scheduled(_WithSchedule):
     """Independent Metropolis-Hastings on a schedule that was fixed before the first particle was drawn."""
-
-    def __init__(self, *args: Any, schedule: list[Stage], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.schedule = schedule
 
     def update_beta_and_weights(self) -> None:
         """Go to the next temperature; the mean of the weights p(y | theta)^(beta - old beta) is a factor of Z."""
-        old_beta, self.beta = self.beta, self.schedule[self.iteration].beta
+        self.stage = self.schedule[self.iteration]
         self.iteration += 1
+        old_beta, self.beta = self.beta, self.stage.beta
         log_weights = (self.beta - old_beta) * self.likelihood_logp
         log_total = logsumexp(log_weights)
         self.weights = np.exp(log_weights - log_total)
@@ -82,12 +80,11 @@ class Scheduled(pm.smc.IMH):
         self.log_marginal_likelihood += log_total - np.log(self.draws)
 
     def tune(self) -> None:
-        """Take the stage's proposal."""
-        self.proposal_dist = self.schedule[self.iteration - 1].proposal
+        """Leave the proposal alone: PyMC would fit it to the particles."""
 
     def mutate(self) -> None:
         """Take the stage's number of Metropolis-Hastings steps with its proposal q, which does not look where it is."""
-        q, self.n_steps = self.proposal_dist, self.schedule[self.iteration - 1].n_steps
+        q, self.n_steps = self.stage.proposal, self.stage.n_steps
         rates = []
         for _ in range(self.n_steps):
             proposed = q.rvs(size=self.draws, random_state=self.rng).reshape(self.draws, -1)  # (particle, parameter)
