@@ -1,1 +1,1 @@
-"""Networks trained with JAX, and their gradients by hand. Nothing is here yet; see CHANGELOG.md for what is."""
+"""Networks in Flax NNX, their gradients by hand, and the witnesses that both are held to."""

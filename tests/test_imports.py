@@ -37,6 +37,18 @@ MAY_IMPORT = {
     "bayes.engines": {"numpy", "pymc", "xarray", "bayes.jax_engines"},
     "bayes.jax_engines": {"numpy", "pymc", "xarray", "arviz_base", "jax", "blackjax", "numpyro"},
     "nets": set(),
+    "nets.validate": {"numpy", "jax.numpy", "jax.core"},
+    "nets.backprop": {"jax.numpy", "nets.validate"},  # no autodiff, no Flax
+    "nets.backprop_layers": {"jax.numpy", "nets.validate"},
+    "nets.backprop_networks": {"jax.numpy", "nets.validate", "nets.backprop_layers"},
+    "nets.mlp": {"jax", "flax"},
+    "nets.conv": {"jax", "flax", "nets.mlp"},
+    "nets.losses": {"jax", "optax"},
+    "nets.witnesses": {"jax"},  # functions and vectors in; knows no network
+    "nets.blocks": {"numpy", "jax", "nets.validate"},
+    "nets.gradient_checks": {"numpy"},
+    "nets.testimony": {"numpy", "jax", "nets.blocks", "nets.gradient_checks", "nets.witnesses"},
+    "nets.gradients": {"numpy", "jax", "nets.blocks", "nets.gradient_checks", "nets.testimony"},
     "reports": {
         *["numpy", "matplotlib", "arviz_plots", "arviz_stats", "xarray", "jinja2", "markupsafe", "ziamath"],
         *["tyro", "rich", "bayes", "reports"],
@@ -87,6 +99,9 @@ def test_a_module_imports_only_what_its_layer_may(module):
         ("bayes.engines", "from bayes.exact import normal_normal"),
         ("bayes.programs.new", "import reports.page"),
         ("nets.new", "from bayes.exact.normal_normal import EXAMPLE"),
+        ("nets.backprop", "import jax"),
+        ("nets.backprop", "from jax import grad"),
+        ("nets.backprop_layers", "from flax import nnx"),
         ("bayes.new", "def f():\n    import jax.numpy"),
     ],
 )

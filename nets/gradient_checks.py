@@ -1,0 +1,134 @@
+"""What is said of a gradient: one check a block of parameters and witness, with a verdict, and all of them together."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Verdict = Literal["pass", "fail", "inconclusive"]
+
+VISIBLE = 1e-3
+"""A witness that could not have seen an error of 0.1 % in a block says nothing about it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientCheck:
+    """One block of parameters, asked of one witness."""
+
+    block: str
+    """Path of the block in the parameter tree, as in ``head.logits.kernel``."""
+    shape: tuple[int, ...]
+    witness: str
+    entries: int
+    """How many of its entries were compared."""
+    norm: float
+    """Larger of the Euclidean norms of the two gradients, over these entries."""
+    relative_error: float
+    """||a - b|| / max(||a||, ||b||), and 0 if both are zero to the rounding of f."""
+    limit: float
+    """Largest relative error that still passes: the witness's tolerance, or its own error where that is larger."""
+    verdict: Verdict
+    """``inconclusive`` if the limit is above 0.1 %, or the witness has no number: near a kink, or where rounding in f
+    drowns the gradient."""
+
+
+@dataclass(frozen=True)
+class GradientChecks:
+    """All checks of one gradient; ``print`` it to see the table."""
+
+    subject: str
+    """Whose gradient was held to the witnesses."""
+    checks: tuple[GradientCheck, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """``fail`` if a check fails, ``pass`` if beside that each block has a check that passes."""
+        if any(check.verdict == "fail" for check in self.checks):
+            return "fail"
+        seen = {check.block for check in self.checks if check.verdict == "pass"}
+        return "pass" if seen == {check.block for check in self.checks} else "inconclusive"
+
+    def __str__(self) -> str:
+        width = max(len(check.block) for check in self.checks)
+        lines = [f"{self.subject}: {self.verdict}"]
+        for check in self.checks:
+            lines.append(
+                f"  {check.block:{width}}  {check.witness:12}  relative error {check.relative_error:8.1e}"
+                f"  limit {check.limit:8.1e}  {check.verdict}"
+            )
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaylorCheck:
+    """One block of parameters, moved along one direction."""
+
+    block: str
+    steps: NDArray[np.float64]
+    """(K,), falling."""
+    zeroth: NDArray[np.float64]
+    """|f(theta + h v) - f(theta)|, (K,)."""
+    first: NDArray[np.float64]
+    """|f(theta + h v) - f(theta) - h <g, v>|, (K,)."""
+    slopes: tuple[float, float]
+    """Of both on logarithmic axes, over the four smallest steps above rounding; nan if there are not three."""
+    limit: float
+    """The largest relative error of <g, v> that these numbers leave room for."""
+    verdict: Verdict
+    """``fail`` if the second slope is below 1.9; ``inconclusive`` if the limit is above 0.1 %."""
+
+
+@dataclass(frozen=True)
+class TaylorChecks:
+    """The Taylor test of every block; ``print`` it to see the table."""
+
+    subject: str
+    checks: tuple[TaylorCheck, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of the blocks."""
+        verdicts = {check.verdict for check in self.checks}
+        return "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
+
+    def __str__(self) -> str:
+        width = max(len(check.block) for check in self.checks)
+        lines = [f"{self.subject}: {self.verdict}"]
+        for check in self.checks:
+            one, two = check.slopes
+            lines.append(f"  {check.block:{width}}  slopes {one:.2f} and {two:.2f}  {check.verdict}")
+        return "\n".join(lines)
+
+
+def taylor_check(
+    block: str, steps: NDArray[np.float64], value: float, moved: NDArray[np.float64], slope: float
+) -> TaylorCheck:
+    """Return the check of ``slope``, <g, v>, from f at the point, ``value``, and at each step along v, ``moved``."""
+    zeroth, first = np.abs(moved - value), np.abs(moved - value - steps * slope)
+    noise = 64 * np.finfo(float).eps * abs(value)
+    seen = np.flatnonzero(first > noise)
+    slopes, error = (np.nan, np.nan), np.nan
+    if len(seen) >= 3:
+        last = seen[-4:]
+        slopes = _slope(steps[last], zeroth[last]), _slope(steps[last], first[last])
+        error = first[last[-1]] / steps[last[-1]]
+    elif np.isfinite(first).all():  # f is linear along v to the last digit, or does not move
+        error = noise / steps[0]
+    limit = float(error / abs(slope)) if slope else np.nan
+    if not np.isfinite(slope) or slopes[1] < 1.9:
+        verdict: Verdict = "fail"
+    elif limit <= VISIBLE or (zeroth <= noise).all():
+        verdict = "pass"
+    else:
+        verdict = "inconclusive"
+    return TaylorCheck(
+        block=block, steps=steps, zeroth=zeroth, first=first, slopes=slopes, limit=limit, verdict=verdict
+    )
+
+
+def _slope(steps: NDArray[np.float64], remainders: NDArray[np.float64]) -> float:
+    """Return the slope of a straight line through the points on logarithmic axes, nan where there is no logarithm."""
+    if not (remainders > 0).all():
+        return float("nan")
+    return float(np.polyfit(np.log(steps), np.log(remainders), 1)[0])

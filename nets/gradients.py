@@ -1,0 +1,193 @@
+"""Is a gradient right? One derived by hand, or `jax.grad`, held to witnesses that share no derivation with it.
+
+`compare_gradients` asks every witness about every block of parameters. `taylor_test` costs a few evaluations a block,
+however many parameters it has; `adjoint_test` is for the rule of a single layer, whose output is no number. All three
+compute in float64, whatever the precision of the process, and leave that as it was.
+
+References
+----------
+Griewank, A., Walther, A. (2008). Evaluating Derivatives, 2nd ed. SIAM. Sections 3.1 and 3.2 (tangents and adjoints).
+Farrell, P. E., Ham, D. A., Funke, S. W., Rognes, M. E. (2013). Automated derivation of the adjoint of high-level
+transient finite element programs. SIAM J. Sci. Comput. 35, C369-C393. Section 5 (the Taylor remainder test).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from nets.blocks import Blocks
+from nets.gradient_checks import GradientCheck, GradientChecks, TaylorChecks, taylor_check
+from nets.testimony import TOLERANCE, Function, ask
+
+TAYLOR_STEPS = np.ldexp(1.0, -np.arange(4, 23))
+
+
+def compare_gradients(
+    f: Function,
+    params: Any,
+    *,
+    by_hand: Callable[[Any], Any] | None = None,
+    holomorphic: Function | None = None,
+    witnesses: Sequence[str] = tuple(TOLERANCE),
+    entries: int = 1000,
+    seed: int = 0,
+) -> GradientChecks:
+    """Hold a gradient derived by hand, or without one `jax.grad`'s, to every witness, block by block, in float64.
+
+    Parameters
+    ----------
+    f
+        Scalar function of ``params``, written with JAX. Arrays it closes over may have any precision.
+    params
+        Tree of floating-point arrays: the point at which the gradients are taken. Flax: ``nnx.split(model)[1]``.
+    by_hand
+        Your gradient: ``by_hand(params)`` returns a tree like ``params``. It is called with float64 arrays.
+    holomorphic
+        The same function, written with nothing but operations that are differentiable in the complex plane (no ``abs``,
+        ``max``, ``where``, ``logaddexp``, ``conj``): ``f`` itself if it is. Without it there is no complex step.
+    witnesses
+        Which to ask. Leave out ``"forward"`` if ``f`` has a ``jax.custom_vjp``.
+    entries
+        Reverse mode and ``by_hand`` are compared whole. The others cost 1 to 22 evaluations of ``f`` an entry, so that
+        of a block with more entries than this so many are compared, drawn at random.
+    seed
+        Of that draw.
+
+    Returns
+    -------
+    GradientChecks
+        One check a block and witness, and one verdict.
+
+    Raises
+    ------
+    ValueError
+        If ``params`` are not finite floats, ``f`` is no finite real scalar or loses float64, or ``by_hand`` has
+        another structure, shapes or precision.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> def f(params):
+    ...     return jnp.sum(jnp.sin(params["w"]) ** 2)
+    >>> def wrong(params):
+    ...     return {"w": 2 * jnp.sin(params["w"])}
+    >>> params = {"w": jnp.arange(1.0, 4.0)}
+    >>> print(compare_gradients(f, params).verdict)
+    pass
+    >>> print(compare_gradients(f, params, by_hand=wrong, holomorphic=f).verdict)
+    fail
+    """
+    testimony = ask(f, params, holomorphic=holomorphic, witnesses=witnesses, entries=entries, seed=seed)
+    if by_hand is not None:
+        return testimony.about("by hand", by_hand)
+    others = [answer for answer in testimony.answers if answer.witness != "reverse"]
+    return replace(testimony, answers=others).about("jax.grad", jax.grad(f))
+
+
+def taylor_test(
+    f: Function, params: Any, *, by_hand: Callable[[Any], Any] | None = None, seed: int = 0
+) -> TaylorChecks:
+    """Hold a gradient, ``by_hand`` or else `jax.grad`'s, to Taylor's theorem, along one direction in each block.
+
+    With g the gradient and v a direction, as h -> 0::
+
+        |f(theta + h v) - f(theta)|                 falls like h        (slope 1 on logarithmic axes)
+        |f(theta + h v) - f(theta) - h <g, v>|      falls like h^2      (slope 2) if g is right, like h if it is wrong
+
+    v is partly along g, so that an error in its size shows, and partly random, so that any other does. Arguments and
+    errors as in `compare_gradients`.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> def f(params):
+    ...     return jnp.sum(jnp.exp(params["w"]))
+    >>> print(taylor_test(f, {"w": jnp.arange(3.0)}))
+    jax.grad: pass
+      w  slopes 1.00 and 2.00  pass
+    """
+    rng = np.random.default_rng(seed)
+    with jax.enable_x64(True):
+        blocks = Blocks.of(params)
+        at = blocks.function("f", f)
+        subject, way = ("jax.grad", jax.grad(f)) if by_hand is None else ("by hand", by_hand)
+        gradient = blocks.vector(subject, way(blocks.tree(blocks.theta)))
+        directions = np.stack([_direction(rng, gradient, where) for where in blocks.slices.values()])  # (B, P)
+        value = float(jax.jit(at)(blocks.theta))
+        along = jax.vmap(lambda v: jax.lax.map(lambda h: at(blocks.theta + h * v), jnp.asarray(TAYLOR_STEPS)))
+        values = np.asarray(jax.jit(along)(directions))  # (B, steps)
+    slopes = np.sum(directions * gradient, axis=1)  # <g, v> of each block
+    return TaylorChecks(
+        subject,
+        tuple(
+            taylor_check(block, TAYLOR_STEPS, value, moved, slope)
+            for block, moved, slope in zip(blocks.slices, values, slopes, strict=True)
+        ),
+    )
+
+
+def adjoint_test(
+    function: Callable[[Any], jax.Array], inputs: Any, *, by_hand: Callable[[Any, jax.Array], Any], seed: int = 0
+) -> GradientChecks:
+    """Hold the vector-Jacobian product of a function with any output to its Jacobian-vector product, block by block.
+
+    With J the Jacobian of ``function`` at ``inputs``, u like its output and v like one block of its input, both random,
+    ``<u, J v> = <J^T u, v>``: J v is from `jax.jvp`, J^T u is ``by_hand(inputs, u)``, a tree like ``inputs``. The
+    relative error is the difference over the larger of ||u|| ||J v|| and ||J^T u|| ||v||. ValueError as in
+    `compare_gradients`.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> from nets.backprop_layers import linear, linear_vjp
+    >>> inputs = {"x": jnp.ones((5, 3)), "kernel": jnp.ones((3, 2)), "bias": jnp.ones(2)}
+    >>> def by_hand(inputs, dy):
+    ...     return linear_vjp(inputs["x"], inputs["kernel"], dy)._asdict()
+    >>> adjoint_test(lambda inputs: linear(**inputs), inputs, by_hand=by_hand).verdict
+    'pass'
+    """
+    rng = np.random.default_rng(seed)
+    with jax.enable_x64(True):
+        blocks = Blocks.of(inputs)
+
+        def of_vector(vector: jax.Array) -> jax.Array:
+            return function(blocks.tree(vector))
+
+        u = rng.standard_normal(jax.eval_shape(of_vector, blocks.theta).shape)
+        pulled = blocks.vector("by_hand", by_hand(blocks.tree(blocks.theta), jnp.asarray(u)))  # J^T u
+        directions = np.zeros((len(blocks.slices), len(pulled)))
+        for v, where in zip(directions, blocks.slices.values(), strict=True):
+            v[where] = rng.standard_normal(where.stop - where.start)
+        push = jax.jit(jax.vmap(lambda v: jax.jvp(of_vector, (blocks.theta,), (v,))[1]))
+        pushed = np.asarray(push(directions))  # (B, ...)
+    checks = []
+    for (block, where), v, Jv in zip(blocks.slices.items(), directions, pushed, strict=True):
+        norm = max(np.linalg.norm(u) * np.linalg.norm(Jv), np.linalg.norm(pulled[where]) * np.linalg.norm(v))
+        error = abs(np.sum(u * Jv) - np.sum(pulled * v))
+        relative_error = float(error / norm) if norm else 0.0
+        limit = TOLERANCE["forward"]
+        checks.append(
+            GradientCheck(
+                block=block,
+                shape=blocks.shapes[block],
+                witness="adjoint",
+                entries=where.stop - where.start,
+                norm=float(norm),
+                relative_error=relative_error,
+                limit=limit,
+                verdict="pass" if relative_error <= limit else "fail",
+            )
+        )
+    return GradientChecks("by hand", tuple(checks))
+
+
+def _direction(rng: np.random.Generator, gradient: NDArray[np.float64], where: slice) -> NDArray[np.float64]:
+    """Return a direction in one block, more along the gradient than random, so that the two never cancel."""
+    v, along, other = np.zeros_like(gradient), gradient[where], rng.standard_normal(where.stop - where.start)
+    v[where] = along / (np.linalg.norm(along) or 1) + other / (2 * np.linalg.norm(other))
+    return v
