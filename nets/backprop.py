@@ -99,7 +99,15 @@ class Activations(NamedTuple):
 def sigmoid(a: jnp.ndarray) -> jnp.ndarray:
     """Return 1 / (1 + exp(-a)), relative to itself right to the last digits at either end.
 
-    For a < 0 it is written exp(a) / (1 + exp(a)), so that nothing overflows.
+    For a < 0 it is written exp(a) / (1 + exp(a)), so that nothing overflows. Its derivative by `jax.grad` keeps its
+    digits too; that of `jax.nn.sigmoid` is computed as z (1 - z), and at a = 30 is right to three of them.
+
+    Examples
+    --------
+    >>> import jax
+    >>> with jax.enable_x64(True):
+    ...     print(jax.grad(sigmoid)(30.0), jax.grad(jax.nn.sigmoid)(30.0))
+    9.35762296883...e-14 9.3480778673429...e-14
     """
     e = jnp.exp(jnp.where(a < 0, a, -a))
     return jnp.where(a < 0, e, 1) / (1 + e)
@@ -204,8 +212,8 @@ def hessian_vector_product(params: Params, v: Params, x: Any, y: Any) -> dict[st
 
     Raises ValueError as `gradient` does, and if ``v`` does not have the shapes of ``params``.
     """
-    _, _, W2, _, x = _checked(params, x, "NM")
-    V1, c1, V2, c2, _ = _checked(v, x, "NM", name="v")
+    W1, _, W2, _, x = _checked(params, x, "NM")
+    V1, c1, V2, c2 = validate.params("v", v, SHAPES, {"H": len(W1), "M": x.shape[1]})
     a1, z1, a2, yhat = forward(params, x)
     y, N = _labels(y, a2), len(x)
     da2 = (-y * sigmoid(-a2) + (1 - y) * yhat) / N  # (N, 1)
@@ -243,10 +251,10 @@ def shapes(params: Params, x: Any) -> dict[str, tuple[int, ...]]:
     return {name: array.shape for name, array in arrays.items()}
 
 
-def _checked(params: Params, x: Any, shape: str = "", name: str = "params") -> list[jnp.ndarray]:
+def _checked(params: Params, x: Any, shape: str = "") -> list[jnp.ndarray]:
     """Return W1, b1, W2, b2 and x as arrays that fit together; without ``shape``, x is a point or a batch."""
     sizes: dict[str, int] = {}
-    arrays = validate.params(name, params, SHAPES, sizes)
+    arrays = validate.params("params", params, SHAPES, sizes)
     x = validate.as_array("x", x)
     return [*arrays, validate.array("x", x, shape or "NM"[-x.ndim :], sizes)]
 

@@ -23,3 +23,6 @@ QUADRATURE = 1e-6
 
 FALSE_ALARM = 1e-6
 """A test that counts random events fails by chance with this probability at most; its seed is fixed besides."""
+
+GRADIENT = {"reverse": 1e-13, "forward": 1e-13, "complex step": 1e-13, "richardson": 1e-10, "central": 1e-8}
+"""Witness -> relative error of a block of a gradient in float64, ||a - b|| / max(||a||, ||b||). FILL"""
