@@ -43,21 +43,24 @@ class Blocks:
         leaves = [jnp.reshape(vector[self.slices[name]], shape) for name, shape in self.shapes.items()]
         return jax.tree.unflatten(self.treedef, leaves)
 
-    def function(self, name: str, f: Callable[[Any], Any]) -> Callable[[jax.Array], jax.Array]:
-        """Return ``f`` as a function of the vector, or raise ValueError if it is no float64 scalar."""
+    def function(self, name: str, f: Callable[[Any], Any]) -> tuple[Callable[[jax.Array], jax.Array], float]:
+        """Return ``f`` as a function of the vector, and its value; raise ValueError if that is no finite float64."""
 
         def of_vector(vector: jax.Array) -> jax.Array:
             return f(self.tree(vector))
 
         made = jax.eval_shape(of_vector, self.theta)
         if not hasattr(made, "shape") or made.shape != ():
-            raise ValueError(f"`{name}` must return one number, shape (), got {_describe(made)}; sum or average it.")
+            raise ValueError(f"`{name}` must return one number, shape (), got {describe(made)}; sum or average it.")
         if made.dtype != jnp.float64:
             raise ValueError(
                 f"`{name}` must return float64 for float64 parameters, got {made.dtype}; something in it casts: "
                 "leave dtypes to JAX (in Flax, give no `dtype`)."
             )
-        return of_vector
+        value = float(jax.jit(of_vector)(self.theta))
+        if not np.isfinite(value):
+            raise ValueError(f"`{name}` must be finite at `params`, got {value}; choose another point.")
+        return of_vector, value
 
     def vector(self, name: str, tree: Any) -> NDArray[np.float64]:
         """Return ``tree``, a gradient, as a vector; raise ValueError if it is not like the parameters."""
@@ -67,7 +70,7 @@ class Blocks:
         for (block, shape), leaf in zip(self.shapes.items(), leaves, strict=True):
             if np.shape(leaf) != shape or np.asarray(leaf).dtype != np.float64:
                 raise ValueError(
-                    f"`{name}` must return float64 of shape {shape} at {block}, got {_describe(leaf)}; a gradient has "
+                    f"`{name}` must return float64 of shape {shape} at {block}, got {describe(leaf)}; a gradient has "
                     "the shape of its parameter, and its precision."
                 )
         return np.concatenate([np.ravel(leaf) for leaf in leaves])
@@ -77,5 +80,6 @@ def _name(path: tuple[Any, ...]) -> str:
     return jax.tree_util.keystr(path, simple=True, separator=".").removesuffix(".value") or "params"
 
 
-def _describe(value: Any) -> str:
+def describe(value: Any) -> str:
+    """Return what ``value`` is, for an error message: dtype and shape of an array, else its type."""
     return f"{value.dtype} of shape {value.shape}" if hasattr(value, "shape") else type(value).__name__

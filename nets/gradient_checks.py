@@ -107,7 +107,7 @@ def taylor_check(
     """Return the check of ``slope``, <g, v>, from f at the point, ``value``, and at each step along v, ``moved``."""
     zeroth, first = np.abs(moved - value), np.abs(moved - value - steps * slope)
     noise = 64 * np.finfo(float).eps * abs(value)
-    seen = np.flatnonzero(first > noise)
+    seen = np.flatnonzero(np.isfinite(first) & (first > noise))
     slopes, error = (np.nan, np.nan), np.nan
     if len(seen) >= 3:
         last = seen[-4:]

@@ -110,19 +110,20 @@ def ask(
     rng = np.random.default_rng(seed)
     with jax.enable_x64(True):
         blocks = Blocks.of(params)
-        theta, at = blocks.theta, blocks.function("f", f)
-        value = float(jax.jit(at)(theta))
-        if not np.isfinite(value):
-            raise ValueError(f"`f` must be finite at `params`, got {value}; choose another point.")
+        at, value = blocks.function("f", f)
         functions = {name: at for name in witnesses if name != "complex step"}
         if "complex step" in witnesses and holomorphic is not None:
-            functions["complex step"] = blocks.function("holomorphic", holomorphic)
-            _same(value, float(jax.jit(functions["complex step"])(theta)))
+            functions["complex step"], same = blocks.function("holomorphic", holomorphic)
+            if not abs(same - value) <= 1e-9 * abs(value):
+                raise ValueError(
+                    f"`holomorphic` must be the same function as `f`, got {same} where `f` is {value}; they may differ "
+                    "in how they are written only."
+                )
         some = np.concatenate([_draw(rng, where, entries) for where in blocks.slices.values()])
         answers = []
         for name, function in functions.items():
-            index = np.arange(len(theta)) if name == "reverse" else some
-            partials = jax.jit(partial(WAYS[name], function))(theta, index)
+            index = np.arange(len(blocks.theta)) if name == "reverse" else some
+            partials = jax.jit(partial(WAYS[name], function))(blocks.theta, index)
             answers.append(Answer(name, index, *map(np.asarray, partials)))
         return Testimony(blocks=blocks, value=value, answers=answers)
 
@@ -131,11 +132,3 @@ def _draw(rng: np.random.Generator, where: slice, entries: int) -> NDArray[np.in
     """Return the indices in ``where``, or if there are more than ``entries`` as many of them, in order."""
     index = np.arange(where.start, where.stop)
     return index if len(index) <= entries else np.sort(rng.choice(index, entries, replace=False))
-
-
-def _same(f: float, holomorphic: float) -> None:
-    if not abs(f - holomorphic) <= 1e-9 * abs(f):
-        raise ValueError(
-            f"`holomorphic` must be the same function as `f`, got {holomorphic} where `f` is {f}; they may differ in "
-            "how they are written only."
-        )
