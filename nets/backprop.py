@@ -42,7 +42,7 @@ over them.
 
 The loss from the logit
 -----------------------
-yhat rounds to 0 or 1 from \|a2\| = 37 on in float64, and its logarithm is then lost. It is not needed::
+yhat rounds to 1 from a2 = 37 on in float64 and to 0 below -745, and a logarithm is then lost. It is not needed::
 
     log yhat       = log sigmoid(a2)  = -log(1 + exp(-a2))
     log (1 - yhat) = log sigmoid(-a2) = -log(1 + exp(a2))
@@ -96,7 +96,7 @@ class Activations(NamedTuple):
     """(1,)"""
 
 
-def sigmoid(a: jnp.ndarray) -> jnp.ndarray:
+def sigmoid(a: Any) -> jnp.ndarray:
     """Return 1 / (1 + exp(-a)), relative to itself right to the last digits at either end.
 
     For a < 0 it is written exp(a) / (1 + exp(a)), so that nothing overflows. Its derivative by `jax.grad` keeps its

@@ -1,5 +1,6 @@
 """What is said of a gradient: one check a block of parameters and witness, with a verdict, and all of them together."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,11 @@ Verdict = Literal["pass", "fail", "inconclusive"]
 
 VISIBLE = 1e-3
 """A witness that could not have seen an error of 0.1 % in a block says nothing about it."""
+
+
+def worst(verdicts: Collection[Verdict]) -> Verdict:
+    """Return ``fail`` if one is, else ``inconclusive`` if one is, else ``pass``."""
+    return "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +95,7 @@ class TaylorChecks:
     @property
     def verdict(self) -> Verdict:
         """The worst of the blocks."""
-        verdicts = {check.verdict for check in self.checks}
-        return "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
+        return worst([check.verdict for check in self.checks])
 
     def __str__(self) -> str:
         width = max(len(check.block) for check in self.checks)

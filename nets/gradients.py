@@ -130,6 +130,28 @@ def taylor_test(
     )
 
 
+def slope_along(f: Function, v: Any) -> Function:
+    """Return the function <gradient of f, v>, whose own gradient is the Hessian of ``f`` times ``v``.
+
+    It makes `compare_gradients` a test of a Hessian-vector product.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> def f(x):
+    ...     return jnp.sum(x**3)
+    >>> x, v = jnp.array([1.0, 2.0]), jnp.array([3.0, -1.0])
+    >>> compare_gradients(slope_along(f, v), x, by_hand=lambda x: 6 * x * v).verdict
+    'pass'
+    """
+
+    def slope(params: Any) -> jax.Array:
+        direction = jax.tree.map(lambda a, b: jnp.asarray(a, b.dtype), v, params)  # complex, for the complex step
+        return jax.jvp(f, (params,), (direction,))[1]
+
+    return slope
+
+
 def adjoint_test(
     function: Callable[[Any], jax.Array], inputs: Any, *, by_hand: Callable[[Any, jax.Array], Any], seed: int = 0
 ) -> GradientChecks:

@@ -61,10 +61,9 @@ def forward(f: Scalar, theta: jax.Array, index: jax.Array) -> Partials:
     return _exact(_each(lambda j: jax.jvp(f, (theta,), (_unit(theta, j),))[1], index))
 
 
-def complex_step(f: Scalar, theta: jax.Array, index: jax.Array) -> Partials:
+def complex_step(f: Scalar, theta: jax.Array, index: jax.Array, step: jax.Array | float = COMPLEX_STEP) -> Partials:
     """Return Im f(theta + i h e) / h, right to rounding where ``f`` is holomorphic and nonsense where it is not."""
-    h = COMPLEX_STEP
-    return _exact(_each(lambda j: jnp.imag(f(theta + 1j * h * _unit(theta, j))) / h, index))
+    return _exact(_each(lambda j: jnp.imag(f(theta + 1j * step * _unit(theta, j))) / step, index))
 
 
 def one_sided(f: Scalar, theta: jax.Array, index: jax.Array, step: jax.Array | float) -> Partials:

@@ -13,4 +13,4 @@ class Common:
     seed: int = 0
     """Seed of everything random on the page: the same seed gives the same page."""
     quick: bool = False
-    """Fewer draws, for a first look."""
+    """Less of what takes time, for a first look."""

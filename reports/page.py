@@ -71,11 +71,15 @@ class Page:
         """Add a displayed formula."""
         self._add("formula", body=typeset(latex, inline=False))
 
+    def code(self, source: str) -> None:
+        """Add program text as it stands."""
+        self._add("code", body=source)
+
     def table(self, name: str, caption: str, columns: Mapping[str, Sequence[Any]], formats: Mapping[str, str]) -> None:
         """Add a table, column by column, and its columns to the page's numbers under ``name``.
 
         A heading may hold ``$LaTeX$``. ``formats`` gives the format of a column's numbers, as in ``format(x, ".3f")``.
-        Missing numbers (None or nan) show as a dash.
+        Missing numbers (None or nan) show as a dash; the format ``code`` shows text as program text.
         """
         self._record(name, {_plain(heading): list(column) for heading, column in columns.items()})
         shown = [[_cell(value, formats.get(heading, "")) for value in column] for heading, column in columns.items()]
@@ -173,7 +177,9 @@ def _cell(value: Any, spec: str) -> Markup:
     missing = value is None or (isinstance(value, float) and math.isnan(value))
     if missing:
         return Markup("&ndash;")
-    return escape(value) if isinstance(value, str) else _typography(escape(format(value, spec)))
+    if isinstance(value, str):
+        return Markup("<code>{}</code>").format(value) if spec == "code" else escape(value)
+    return _typography(escape(format(value, spec)))
 
 
 def _typography(text: Markup) -> Markup:

@@ -43,7 +43,9 @@ MAY_IMPORT = {
     "nets.backprop_networks": {"jax.numpy", "nets.validate", "nets.backprop_layers"},
     "nets.mlp": {"jax", "flax"},
     "nets.conv": {"jax", "flax", "nets.mlp"},
-    "nets.losses": {"jax", "optax"},
+    "nets.losses": {"jax", "flax", "optax"},
+    "nets.cubic": {"numpy", "jax", "flax", "optax"},
+    "nets.step_sizes": {"numpy", "jax", "nets.blocks", "nets.testimony", "nets.witnesses"},
     "nets.witnesses": {"jax"},  # functions and vectors in; knows no network
     "nets.blocks": {"numpy", "jax", "nets.validate"},
     "nets.gradient_checks": {"numpy"},
@@ -51,7 +53,7 @@ MAY_IMPORT = {
     "nets.gradients": {"numpy", "jax", "nets.blocks", "nets.gradient_checks", "nets.testimony"},
     "reports": {
         *["numpy", "matplotlib", "arviz_plots", "arviz_stats", "xarray", "jinja2", "markupsafe", "ziamath"],
-        *["tyro", "rich", "bayes", "reports"],
+        *["tyro", "rich", "flax", "bayes", "nets", "reports"],
     },
 }
 MAY_PRINT = ("reports", "bayes.__main__", "nets.__main__")

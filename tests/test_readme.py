@@ -19,3 +19,9 @@ def test_the_example_prints_what_it_says(tmp_path):
     assert [round(number, 4) for number in loss] == said[1]
     # Near: within 0.05, five Monte Carlo standard errors of 1,500 effective draws and more.
     assert all(abs(a - b) < 0.05 for a, b in zip(sampled, exact[:2], strict=True))
+
+
+def test_the_gradient_example_prints_what_it_says(tmp_path):
+    code, said = re.search(r"```python\n(import jax\.numpy.*?)```\n\nprints\n\n(.*?)\n\n\S", README, re.DOTALL).groups()
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert [line.split() for line in finished.stdout.splitlines()] == [line.split() for line in said.splitlines()]

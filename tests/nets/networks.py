@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
 from nets import backprop
 from nets.backprop_networks import conv_net_gradient, mlp_gradient
 from nets.conv import ConvNet
-from nets.losses import cross_entropy
+from nets.losses import as_function
 from nets.mlp import MLP
 
 
@@ -52,7 +51,7 @@ class SigmoidNet:
 class Classifier:
     """A Flax module with its initial parameters, random images and labels, and its gradient by hand."""
 
-    module: Any
+    function: Any
     params: Any
     images: Any
     labels: Any
@@ -60,7 +59,7 @@ class Classifier:
 
     def loss(self, params):
         with jax.numpy_rank_promotion("allow"):
-            return cross_entropy(nnx.merge(self.module, params)(jnp.asarray(self.images)), self.labels)
+            return self.function(params, self.images, self.labels)
 
     def gradient(self, params):
         return self.by_hand(params, self.images, self.labels)
@@ -77,9 +76,9 @@ def conv_net(image_shape=(6, 7, 2), channels=(4,), hidden=(5, 6), classes=3, poi
 
 
 def _classifier(model, image_shape, classes, points, seed, by_hand):
-    module, state = nnx.split(model)
+    function, params = as_function(model)
     rng = np.random.default_rng(seed)
-    params = jax.tree.map(lambda a: a + 0.1 * rng.standard_normal(a.shape), nnx.to_pure_dict(state))  # biases too
+    params = jax.tree.map(lambda a: a + 0.1 * rng.standard_normal(a.shape), params)  # biases too
     return Classifier(
-        module, params, rng.standard_normal((points, *image_shape)), rng.integers(0, classes, points), by_hand
+        function, params, rng.standard_normal((points, *image_shape)), rng.integers(0, classes, points), by_hand
     )

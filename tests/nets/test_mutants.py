@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nets import backprop, backprop_layers, backprop_networks
-from nets.gradients import adjoint_test, taylor_test
+from nets.gradients import adjoint_test, slope_along, taylor_test
 from nets.testimony import TOLERANCE, ask
 from tests.nets.mutants import mutants
 from tests.nets.networks import SigmoidNet, conv_net, mlp
@@ -25,16 +25,6 @@ EQUIVALENT = {
 }
 
 
-def curvature(loss):
-    """The function whose gradient is the Hessian of ``loss`` times V: the slope of ``loss`` along V."""
-
-    def along(params):
-        v = {name: V[name].astype(block.dtype) for name, block in params.items()}
-        return jax.jvp(loss, (params,), (v,))[1]
-
-    return along
-
-
 SIGMOID = {
     "gradient": (SQUARE.loss, SQUARE.textbook_loss, lambda gradient, params: gradient(params, X, Y)),
     "point_gradient": (  # of two points, since a label at either end makes one term 0
@@ -43,8 +33,8 @@ SIGMOID = {
         lambda gradient, params: jax.tree.map(jnp.add, gradient(params, X[0], 1), gradient(params, X[1], 0)),
     ),
     "hessian_vector_product": (
-        curvature(SQUARE.loss),
-        curvature(SQUARE.textbook_loss),
+        slope_along(SQUARE.loss, V),
+        slope_along(SQUARE.textbook_loss, V),
         lambda product, params: product(params, V, X, Y),
     ),
 }

@@ -56,6 +56,14 @@ def test_latex_becomes_a_picture_with_the_latex_as_its_name(page):
     assert html.count("<svg") == 2
 
 
+def test_code_is_shown_as_it_stands_and_escaped(page):
+    page.code("if a < b:\n    return {x}")
+    page.table("t", "Caption", {"call": ["f(<x>)"]}, {"call": "code"})
+    assert "<pre><code>if a &lt; b:\n    return {x}</code></pre>" in page.html()
+    assert "<td><code>f(&lt;x&gt;)</code></td>" in page.html()
+    assert page.numbers["t"] == {"call": ["f(<x>)"]}
+
+
 def test_a_table_shows_missing_numbers_as_a_dash_and_null(page):
     page.table("t", "Caption", {"$n$": [0, 1], "mean": [np.nan, 2.5]}, {"mean": ".3f"})
     assert "&ndash;" in page.html()

@@ -1,0 +1,55 @@
+"""The gradients page: back-propagation derived by hand, held to witnesses, and where the gradient lives in JAX."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from reports.gradients.problem import Options, Problem, read
+
+if TYPE_CHECKING:
+    from reports.page import Page
+
+__all__ = ["NAME", "Options", "build", "packages", "read", "steps"]
+
+NAME = "gradients"
+TITLE = "Gradients by hand, and jax.grad held to them"
+CLAIM = (
+    "A derivation and a program that differentiates can both be wrong; they are wrong in different ways. Where both "
+    "agree with each other and with differences that know neither, to the last digits that arithmetic has, trust them."
+)
+
+
+def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
+    """Compute everything and return the page; ``progress`` is told each step. Nothing is written."""
+    from nets.gradient_checks import Verdict, worst  # here, not above: --help answers without JAX
+    from reports.gradients import checks, derivation, library, step_sizes
+    from reports.page import Page
+
+    page = Page(NAME, TITLE, CLAIM)
+    progress("derivation and shapes")
+    derivation.add_network(page, problem)
+    derivation.add_shapes(page, problem)
+    derivation.add_saturation(page)
+    progress("the sigmoid network before every witness")
+    verdicts: list[Verdict] = [checks.add_witnesses(page, problem)]
+    verdicts.append(checks.add_mistakes(page, problem))
+    progress("errors of differences over their steps")
+    step_sizes.add_step_sizes(page, problem)
+    progress("the classifiers, composed by hand and by Flax")
+    verdicts.append(checks.add_classifiers(page, options.seed))
+    progress("second order")
+    verdicts.append(checks.add_second_order(page, problem))
+    steps = 200 if options.quick else 2000
+    progress(f"a cubic by RMSprop, {steps} steps")
+    library.add_library(page, steps, options.seed)
+    page.verdict = worst(verdicts)
+    return page
+
+
+def packages(options: Options) -> list[str]:  # noqa: ARG001
+    """Return the packages whose versions the page depends on."""
+    return ["closedform", "numpy", "jax", "flax", "optax", "matplotlib"]
+
+
+def steps(options: Options) -> int:  # noqa: ARG001
+    """Return how many steps ``build`` announces."""
+    return 6
