@@ -25,7 +25,7 @@ FALSE_ALARM = 1e-6
 """A test that counts random events fails by chance with this probability at most; its seed is fixed besides."""
 
 GRADIENT = {"reverse": 1e-13, "forward": 1e-13, "complex step": 1e-13, "richardson": 1e-10, "central": 1e-8}
-"""Witness -> relative error of a block of a gradient in float64, ||a - b|| / max(||a||, ||b||), against the one by hand.
+"""Witness -> relative error of a block of a gradient in float64, ||a - b|| / max(||a||, ||b||), against one by hand.
 
 The largest seen in 240 blocks of 60 sigmoid networks of up to 11 points, 5 inputs and 7 hidden units with standard
 normal parameters was 3.1e-15 (reverse), 3.7e-15 (forward), 6.7e-15 (complex step), 1.9e-11 (Richardson) and 4.9e-9
