@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import jax
 from flax import nnx
 
+from nets.convolution import valid_convolution
+from nets.initializers import Initialization, initializers
 from nets.mlp import MLP
 
 
@@ -22,8 +25,8 @@ class ConvNet(nnx.Module):
         Channels after each convolution.
     hidden
         Widths of the hidden layers of the perceptron.
-    rngs
-        Random numbers for the initial parameters (Flax's defaults: LeCun normal kernels, biases 0).
+    final_relu, initialization, dtype, rngs
+        As in `MLP`.
 
     Raises
     ------
@@ -45,6 +48,9 @@ class ConvNet(nnx.Module):
         *,
         channels: Sequence[int] = (12,),
         hidden: Sequence[int] = (1000, 1000),
+        final_relu: bool = False,
+        initialization: Initialization = "lecun-normal",
+        dtype: Any = None,
         rngs: nnx.Rngs,
     ) -> None:
         lost = 2 * len(channels)
@@ -57,11 +63,28 @@ class ConvNet(nnx.Module):
         depths = [colours, *channels]
         self.conv = nnx.List(
             [
-                nnx.Conv(inputs, outputs, kernel_size=(3, 3), padding="VALID", rngs=rngs)
+                nnx.Conv(
+                    inputs,
+                    outputs,
+                    kernel_size=(3, 3),
+                    padding="VALID",
+                    conv_general_dilated=valid_convolution,
+                    dtype=dtype,
+                    rngs=rngs,
+                    **initializers(initialization, 9 * inputs),
+                )
                 for inputs, outputs in pairwise(depths)
             ]
         )
-        self.head = MLP((height - lost, width - lost, depths[-1]), classes, hidden=hidden, rngs=rngs)
+        self.head = MLP(
+            (height - lost, width - lost, depths[-1]),
+            classes,
+            hidden=hidden,
+            final_relu=final_relu,
+            initialization=initialization,
+            dtype=dtype,
+            rngs=rngs,
+        )
 
     def __call__(self, images: jax.Array) -> jax.Array:
         """Return the logits (N, K) of ``images``, floats of shape (N, *image_shape)."""

@@ -3,9 +3,12 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import jax
 from flax import nnx
+
+from nets.initializers import Initialization, initializers
 
 
 class MLP(nnx.Module):
@@ -19,8 +22,14 @@ class MLP(nnx.Module):
         Number of classes K.
     hidden
         Widths of the hidden layers.
+    final_relu
+        Whether the logits pass a ReLU too. They should not: it is there to reproduce networks that have it.
+    initialization
+        How the parameters begin (`nets.initializers`).
+    dtype
+        What the layers compute in; None for the dtype of inputs and parameters, which are float32 whatever ``dtype`` is.
     rngs
-        Random numbers for the initial parameters (Flax's defaults: LeCun normal kernels, biases 0).
+        Random numbers for the initial parameters.
 
     Examples
     --------
@@ -31,15 +40,28 @@ class MLP(nnx.Module):
     """
 
     def __init__(
-        self, image_shape: Sequence[int], classes: int, *, hidden: Sequence[int] = (1000, 1000), rngs: nnx.Rngs
+        self,
+        image_shape: Sequence[int],
+        classes: int,
+        *,
+        hidden: Sequence[int] = (1000, 1000),
+        final_relu: bool = False,
+        initialization: Initialization = "lecun-normal",
+        dtype: Any = None,
+        rngs: nnx.Rngs,
     ) -> None:
-        widths = [math.prod(image_shape), *hidden]
-        self.hidden = nnx.List([nnx.Linear(inputs, outputs, rngs=rngs) for inputs, outputs in pairwise(widths)])
-        self.logits = nnx.Linear(widths[-1], classes, rngs=rngs)
+        widths = [math.prod(image_shape), *hidden, classes]
+        layers = [
+            nnx.Linear(inputs, outputs, dtype=dtype, rngs=rngs, **initializers(initialization, inputs))
+            for inputs, outputs in pairwise(widths)
+        ]
+        self.hidden, self.logits = nnx.List(layers[:-1]), layers[-1]
+        self.final_relu = final_relu
 
     def __call__(self, images: jax.Array) -> jax.Array:
         """Return the logits (N, K) of ``images``, floats of shape (N, *image_shape)."""
         x = images.reshape(len(images), -1)  # (N, M)
         for layer in self.hidden:
             x = nnx.relu(layer(x))  # (N, width)
-        return self.logits(x)  # (N, K)
+        logits = self.logits(x)  # (N, K)
+        return nnx.relu(logits) if self.final_relu else logits
