@@ -10,9 +10,21 @@ from flax import nnx
 from jax.typing import ArrayLike
 
 
-def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """Return the mean of -log p(label) in nats, p the softmax of ``logits`` (N, K), for integer ``labels`` (N,)."""
-    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, labels))
+def cross_entropy(logits: jax.Array, labels: jax.Array, label_smoothing: float = 0.0) -> jax.Array:
+    """Return the mean of -log p(label) in nats, p the softmax of ``logits`` (N, K), for integer ``labels`` (N,).
+
+    With ``label_smoothing`` a, the label has 1 - a of the weight and all K classes share a evenly (Szegedy et al. 2016,
+    "Rethinking the Inception architecture", section 7).
+    """
+    loss = jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, labels))
+    if label_smoothing == 0:
+        return loss
+    return (1 - label_smoothing) * loss - label_smoothing * jnp.mean(jax.nn.log_softmax(logits))
+
+
+def accuracy(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """Return the share of ``labels`` (N,) that have the largest of their ``logits`` (N, K)."""
+    return jnp.mean(jnp.argmax(logits, axis=1) == labels)
 
 
 def as_function(model: nnx.Module) -> tuple[Callable[[Any, ArrayLike, ArrayLike], jax.Array], dict[str, Any]]:

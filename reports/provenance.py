@@ -3,11 +3,10 @@
 import os
 import platform
 import shlex
-import subprocess
 from dataclasses import fields
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
+
+from nets.provenance import commit, versions
 
 
 def command(page: str, config: Any) -> str:
@@ -27,22 +26,8 @@ def provenance(command: str, seed: int, packages: list[str], seconds: float) -> 
     return {
         "Command": command,
         "Seed": str(seed),
-        "Versions": ", ".join(
-            [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in packages)]
-        ),
-        "Commit": _commit(),
+        "Versions": ", ".join(f"{name} {version}" for name, version in versions(packages).items()),
+        "Commit": commit(),
         "Machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "Time taken": f"{seconds:.1f} s",
     }
-
-
-def _commit() -> str:
-    """Return the commit of this source tree, marked ``-dirty`` if tracked files differ from it."""
-    root = Path(__file__).parents[1]
-    if not (root / ".git").exists():  # an installed copy may lie inside somebody else's repository
-        return f"none (closedform {version('closedform')}, not a git checkout)"
-    describe = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    try:
-        return subprocess.run(describe, cwd=root, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError) as error:
-        return f"unknown ({error})"

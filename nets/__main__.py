@@ -1,0 +1,166 @@
+"""Train classifiers on images, on whatever device JAX finds.
+
+`python -m nets train` trains a convolutional network on CIFAR-10; `python -m nets train --dataset digits` one on 8x8
+digits, in seconds and without a download. `python -m nets prepare NAME` downloads and prepares a data set of
+TensorFlow Datasets. Exit code: 0 if all is well, 1 if the loss is not finite, 2 for bad usage or a disk that fails.
+"""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from nets import prepare
+from nets.config import PRESETS, TrainConfig
+from nets.data import data_directory
+from nets.tfds_folder import NotPreparedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(TrainConfig):
+    """Train a classifier and keep the run in a folder: configuration, metrics, checkpoints, predictions."""
+
+    preset: str = "default"
+    """Options to start from: `default`, or `reference`, which reproduces published results; others override it."""
+    resume: bool = False
+    """Continue the run in the run folder from its last checkpoint; give the options it was started with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepare:
+    """Download a data set of TensorFlow Datasets and prepare it, as array_record files; needs TensorFlow."""
+
+    name: Annotated[str, tyro.conf.Positional]
+    """Data set by its name there, such as cifar10, mnist or fashion_mnist."""
+    data_dir: Path | None = None
+    """Folder of TensorFlow Datasets (default: TFDS_DATA_DIR, else ~/tensorflow_datasets)."""
+
+
+class Speed(ProgressColumn):
+    """Images a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f} images/s" if task.speed else "")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command line and return the exit code."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    logging.getLogger("absl").setLevel(logging.ERROR)  # TensorFlow Datasets and Orbax chat there
+    try:
+        preset = _preset(arguments)
+        options = tyro.cli(
+            Annotated[Train, tyro.conf.subcommand("train", default=preset)]
+            | Annotated[Prepare, tyro.conf.subcommand("prepare")],
+            prog="python -m nets",
+            description=__doc__,
+            args=arguments,
+        )
+        return _train(options, console) if isinstance(options, Train) else _prepare(options, console)
+    except ArithmeticError as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        return 1
+    except ValueError as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        return 2
+    except OSError as error:
+        console.print(f"error: {error.filename or ''} {error.strerror or error}".strip(), style="red", markup=False)
+        return 2
+    except KeyboardInterrupt:
+        console.print("interrupted; --resume continues from the last checkpoint", style="red")
+        return 130
+
+
+def _preset(arguments: list[str]) -> Train:
+    """Return the options of the preset named on the command line, before the others are read."""
+    name = "default"
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if word == "--preset" or word.startswith("--preset="):
+            name = word.partition("=")[2] or following
+    if name not in PRESETS:
+        raise ValueError(f"`--preset` must be one of {', '.join(PRESETS)}, got {name!r}.")
+    preset = PRESETS[name]
+    return Train(**{field.name: getattr(preset, field.name) for field in fields(TrainConfig)}, preset=name)
+
+
+def _train(options: Train, console: Console) -> int:
+    config = TrainConfig(**{field.name: getattr(options, field.name) for field in fields(TrainConfig)})
+    from nets.train import fit  # after the options are read: JAX takes seconds to import
+
+    with _progress(console) as progress:
+        arguments = {
+            "resume": options.resume,
+            "progress": progress,
+            "on_epoch": lambda line: console.print(_line(line, config.epochs), markup=False),
+            "on_start": lambda sentence: console.print(sentence, markup=False),
+        }
+        try:
+            run = fit(config, **arguments)
+        except NotPreparedError as missing:
+            data_dir = data_directory(config.data_dir)
+            console.print(f"{missing}; preparing it in an environment with TensorFlow", markup=False)
+            code = prepare.prepare_elsewhere(config.dataset, data_dir)
+            if code:
+                return code
+            run = fit(config, **arguments)
+    print(run.folder)
+    return 0
+
+
+def _prepare(options: Prepare, console: Console) -> int:
+    data_dir = data_directory(options.data_dir)
+    try:
+        folder = prepare.prepare(options.name, data_dir)
+    except ModuleNotFoundError:
+        console.print("TensorFlow is not in this environment; preparing in one that has it", markup=False)
+        return prepare.prepare_elsewhere(options.name, data_dir)
+    print(folder)
+    return 0
+
+
+def _line(metrics: dict[str, float], epochs: int) -> str:
+    """Return an epoch's metrics as a line."""
+    scores = [
+        f"{split} {metrics[f'{split}_loss']:.3f} {100 * metrics[f'{split}_accuracy']:.1f} %"
+        for split in ["train", "validation", "test"]
+        if f"{split}_loss" in metrics
+    ]
+    epoch = f"epoch {metrics['epoch']:.0f}/{epochs}"
+    return f"{epoch}: {', '.join(scores)}; {metrics['seconds']:.1f} s, {metrics['images_per_second']:,.0f} images/s"
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """Yield what shows how far something is: a bar on a terminal; elsewhere only what takes long has a line at its start."""
+    if not console.is_terminal:
+        said = set()
+
+        def say(what: str, done: int, total: int) -> None:
+            if what.startswith("decode") and what not in said:
+                said.add(what)
+                console.print(f"{what}: {total:,} images", markup=False)
+
+        yield say
+        return
+    columns = [TextColumn("{task.description}"), BarColumn(), Speed(), TimeRemainingColumn()]
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(what: str, done: int, total: int) -> None:
+            if bar.tasks[task].total != total:
+                bar.reset(task, total=total)
+            bar.update(task, description=what, completed=done)
+
+        yield show
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,167 @@
+"""The folder of a training run: what `nets.train` writes, and evaluation and reports read.
+
+    config.json        the configuration, the data's classes and shapes, and provenance
+    metrics.jsonl      a line an epoch: losses in nats and accuracies
+    checkpoints/       the last state, and the best on validation data
+    predictions.npz    the last parameters' logits for every image, when training is finished
+
+`predictions.npz` holds, for SPLIT in train, validation, test: ``SPLIT_logits`` (N, K) float32, ``SPLIT_labels`` (N,) int32,
+``SPLIT_index`` (N,) int64, where each image stands in the data set's own train or test split; and ``class_names`` (K,)
+and ``schema_version``. It loads without pickle.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flax import nnx
+from scipy.special import softmax
+
+from nets.checkpoints import checkpoints_in
+from nets.config import TrainConfig
+from nets.data import Split
+from nets.optimizers import optimizer
+from nets.train_step import TrainState, build, initial_state, logits_function
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of training, read from its folder."""
+
+    folder: Path
+    config: TrainConfig
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    provenance: dict[str, Any]
+    metrics: list[dict[str, float]]
+    """One dictionary an epoch, as the lines of metrics.jsonl."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether every epoch was trained and the predictions are there."""
+        return (self.folder / "predictions.npz").exists()
+
+    @cached_property
+    def predictions(self) -> dict[str, np.ndarray]:
+        """The arrays of predictions.npz; ValueError if the run is not finished or the file cannot be read."""
+        if not self.finished:
+            raise ValueError(f"run {self.folder} is not finished; continue it with --resume.")
+        try:
+            with np.load(self.folder / "predictions.npz", allow_pickle=False) as arrays:
+                return dict(arrays)
+        except Exception as error:
+            raise ValueError(f"run {self.folder} has a damaged predictions.npz: {error}; train it again.") from error
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        """The parameters of the last checkpoint; ValueError if there is none."""
+        model = build(self.config, self.image_shape, len(self.class_names))
+        with checkpoints_in(self.folder / "checkpoints") as checkpoints:
+            last = checkpoints.last()
+            if last is None:
+                raise ValueError(f"run {self.folder} has no checkpoint yet; continue it with --resume.")
+            return checkpoints.read(last, initial_state(model, optimizer(self.config, 1))).params
+
+    def logits(self, images: Any) -> np.ndarray:
+        """Return the logits (N, K), float32, of ``images``: bytes of shape (N, height, width, channels)."""
+        images = np.asarray(images)
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != self.image_shape or not len(images):
+            raise ValueError(
+                f"`images` must be uint8 of shape (N, {', '.join(map(str, self.image_shape))}) with N of 1 or more, got "
+                f"{images.dtype} of shape {images.shape}."
+            )
+        return self._logits_of(self.params, images)
+
+    def predict(self, images: Any) -> np.ndarray:
+        """Return the predictive distribution of each image: probabilities (N, K), whose rows sum to 1."""
+        return softmax(self.logits(images), axis=1)
+
+    @cached_property
+    def _logits_of(self) -> Callable[[Any, Any], np.ndarray]:
+        model = build(self.config, self.image_shape, len(self.class_names))
+        return logits_function(nnx.graphdef(model))
+
+
+def load_run(folder: Path | str) -> Run:
+    """Return the run in ``folder``; raise ValueError, in one line, if there is none or it cannot be read."""
+    folder = Path(folder)
+    try:
+        content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        if content["schema_version"] != SCHEMA_VERSION:
+            raise ValueError(f"it has schema version {content['schema_version']}, this closedform {SCHEMA_VERSION}")
+        config = TrainConfig(**_from_json(content["config"]))
+        metrics = read_metrics(folder)
+        return Run(
+            folder, config, tuple(content["class_names"]), tuple(content["image_shape"]), content["provenance"], metrics
+        )
+    except FileNotFoundError as error:
+        raise ValueError(f"{folder} is not the folder of a run: there is no {error.filename}.") from error
+    except OSError as error:
+        raise ValueError(f"run {folder} cannot be read: {error.strerror}.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"run {folder} cannot be read: {error}.") from error
+
+
+def write_config(
+    folder: Path, config: TrainConfig, class_names: tuple[str, ...], image_shape: tuple[int, ...], provenance: Any
+) -> None:
+    """Write config.json."""
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "config": asdict(config),
+        "class_names": class_names,
+        "image_shape": image_shape,
+        "provenance": provenance,
+    }
+    text = json.dumps(content, indent=1, default=str)
+    _write(folder / "config.json", lambda file: file.write(text.encode()))
+
+
+def read_metrics(folder: Path) -> list[dict[str, float]]:
+    """Return the lines of metrics.jsonl."""
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def write_metrics(folder: Path, metrics: list[dict[str, float]]) -> None:
+    """Write metrics.jsonl, a line an epoch."""
+    text = "".join(json.dumps(line) + "\n" for line in metrics)
+    _write(folder / "metrics.jsonl", lambda file: file.write(text.encode()))
+
+
+def write_predictions(
+    folder: Path, splits: dict[str, Split], logits: dict[str, np.ndarray], class_names: tuple[str, ...]
+) -> None:
+    """Write predictions.npz."""
+    arrays = {"schema_version": np.array(SCHEMA_VERSION), "class_names": np.array(class_names)}
+    for name, split in splits.items():
+        arrays |= {f"{name}_logits": logits[name], f"{name}_labels": split.labels, f"{name}_index": split.index}
+    _write(folder / "predictions.npz", lambda file: np.savez(file, **arrays))
+
+
+def _write(file: Path, write: Callable[[Any], Any]) -> None:
+    """Write a file whole or not at all: under another name, then renamed."""
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as temporary:
+        try:
+            write(temporary)
+            temporary.flush()
+            os.fsync(temporary.fileno())
+            Path(temporary.name).replace(file)
+        except BaseException:
+            Path(temporary.name).unlink(missing_ok=True)
+            raise
+
+
+def _from_json(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a configuration with the types that JSON does not have."""
+    types: dict[str, Callable[[Any], Any]] = {"data_dir": Path, "run_dir": Path, "hidden": tuple, "channels": tuple}
+    return {
+        name: types[name](value) if name in types and value is not None else value for name, value in config.items()
+    }

@@ -1,0 +1,212 @@
+"""Training a classifier: `fit`, from a configuration to a run folder."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from nets import devices, runs
+from nets.checkpoints import Checkpoints, checkpoints_in
+from nets.config import TrainConfig
+from nets.data import Progress, Split, hold_out, load
+from nets.losses import accuracy, cross_entropy
+from nets.optimizers import optimizer, schedule
+from nets.provenance import commit, versions
+from nets.train_step import TrainState, build, chunk_function, initial_state, logits_function
+
+SECONDS_A_CHUNK = 2.0
+"""How long a chunk takes on a CPU, where nothing else is heard of the training meanwhile."""
+PACKAGES = ["closedform", "jax", "jaxlib", "flax", "optax", "numpy"]
+
+
+class NotFiniteError(ArithmeticError):
+    """The loss of a step was infinite or not a number; the last checkpoint is from before."""
+
+
+def fit(
+    config: TrainConfig,
+    *,
+    resume: bool = False,
+    progress: Progress = lambda *_: None,
+    on_epoch: Callable[[dict[str, float]], None] = lambda _: None,
+    on_start: Callable[[str], None] = lambda _: None,
+) -> runs.Run:
+    """Train a classifier and return its run.
+
+    Parameters
+    ----------
+    config
+        What to train, on what, and how. The folder of the run is ``config.folder``.
+    resume
+        Continue the run in that folder from its last checkpoint, with the same configuration.
+    progress
+        Called with what is being done, how many images are done, and how many there are.
+    on_epoch
+        Called with the metrics of each epoch: losses in nats, accuracies, seconds, images a second.
+    on_start
+        Called with a sentence on what is about to be trained.
+
+    Raises
+    ------
+    tfds_folder.NotPreparedError
+        If the data set is not in the data folder.
+    ValueError
+        If data and configuration do not fit, the folder holds another run, or there is nothing to resume.
+    NotFiniteError
+        If a loss is not finite; the last checkpoint stays.
+    OSError
+        If the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from nets.config import TrainConfig
+    >>> folder = Path(tempfile.mkdtemp()) / "run"
+    >>> run = fit(TrainConfig(dataset="digits", model="mlp", hidden=(32,), epochs=3, run_dir=folder))
+    >>> run.predict(np.zeros((5, 8, 8, 1), np.uint8)).shape
+    (5, 10)
+    """
+    dataset = load(config.dataset, config.data_dir, progress)
+    kept, held = hold_out(dataset.train, config.validation, config.seed)
+    splits = {"train": kept, "validation": held, "test": dataset.test}
+    steps = len(kept) // config.batch_size  # of an epoch
+    if steps == 0:
+        raise ValueError(
+            f"`batch_size` must be at most {len(kept)}, the number of training images, got {config.batch_size}."
+        )
+    model = build(config, dataset.image_shape, len(dataset.class_names))
+    module = nnx.graphdef(model)
+    update = optimizer(config, config.epochs * steps)
+    state = initial_state(model, update)
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
+
+    folder = config.folder
+    _claim(config, resume)
+    if not resume:
+        provenance = {"commit": commit(), "versions": versions(PACKAGES), "device": devices.description()}
+        provenance |= {"parameters": parameters, "images": {name: len(split) for name, split in splits.items()}}
+        runs.write_config(folder, config, dataset.class_names, dataset.image_shape, provenance)
+        runs.write_metrics(folder, [])
+    with checkpoints_in(folder / "checkpoints", best=len(held) > 0) as checkpoints:
+        metrics = []
+        if resume:
+            state, metrics = _resume(folder, checkpoints, state)
+        on_start(
+            f"{config.model} with {parameters:,} parameters on {devices.description()}: {config.dataset}, "
+            + ", ".join(f"{len(split):,} {name}" for name, split in splits.items())
+            + f" images; run folder {folder}"
+        )
+        chunk = chunk_function(module, update, config, steps)
+        logits_of = logits_function(module)
+        rate = schedule(config, config.epochs * steps)
+        images, labels = jnp.asarray(kept.images), jnp.asarray(kept.labels)
+        for epoch in range(int(state.step) // steps + 1, config.epochs + 1):
+            started = time.perf_counter()
+            state = _epoch(chunk, state, images, labels, epoch, steps, config, progress)
+            seconds = time.perf_counter() - started
+            line: dict[str, float] = {
+                "epoch": epoch,
+                "step": int(state.step),
+                "learning_rate": float(rate(int(state.step) - 1)),
+                "train_loss": float(state.loss) / steps,
+                "train_accuracy": float(state.correct) / (steps * config.batch_size),
+                "seconds": seconds,
+                "images_per_second": steps * config.batch_size / seconds,
+            }
+            save = epoch % config.checkpoint_every == 0 or epoch == config.epochs
+            if save or epoch % config.eval_every == 0:  # the best checkpoint is chosen by its evaluation
+                for name in ["validation", "test"]:
+                    line |= _scores(name, splits[name], logits_of, state)
+            metrics.append(line)
+            if save:
+                checkpoints.save(state, {key: value for key, value in line.items() if key.startswith("validation")})
+            runs.write_metrics(folder, metrics)
+            on_epoch(line)
+        progress("predict", 0, 1)
+        logits = {
+            name: logits_of(state.params, split.images) if len(split) else np.empty((0, len(dataset.class_names)), "f")
+            for name, split in splits.items()
+        }
+    runs.write_predictions(folder, splits, logits, dataset.class_names)
+    return runs.load_run(folder)
+
+
+def _epoch(
+    chunk: Callable[..., TrainState],
+    state: TrainState,
+    images: jax.Array,
+    labels: jax.Array,
+    epoch: int,
+    steps: int,
+    config: TrainConfig,
+    progress: Progress,
+) -> TrainState:
+    """Take the steps that are left of ``epoch``, in chunks, and return the state after them."""
+    total = config.epochs * steps * config.batch_size
+    step, stop = int(state.step), epoch * steps
+    length = steps if devices.is_accelerator() else 1
+    while step < stop:
+        progress(f"epoch {epoch}/{config.epochs}", step * config.batch_size, total)
+        started = time.perf_counter()
+        state = chunk(state, images, labels, min(step + length, stop))
+        taken, step = int(state.step) - step, int(state.step)  # waits for the device
+        if int(state.lost) >= 0:
+            raise NotFiniteError(
+                f"the loss was not finite at step {int(state.lost) % steps + 1} of epoch {epoch}; a lower "
+                f"--learning-rate than {config.learning_rate:g} is the usual cure. The last checkpoint is from before."
+            )
+        if not devices.is_accelerator():
+            seconds = time.perf_counter() - started
+            length = max(1, min(2 * length, round(taken * SECONDS_A_CHUNK / seconds)))
+    progress(f"epoch {epoch}/{config.epochs}", step * config.batch_size, total)
+    return state
+
+
+def _scores(
+    name: str, split: Split, logits_of: Callable[[Any, Any], np.ndarray], state: TrainState
+) -> dict[str, float]:
+    """Return loss and accuracy on ``split``, nothing if it is empty; raise NotFiniteError."""
+    if not len(split):
+        return {}
+    logits, labels = jnp.asarray(logits_of(state.params, split.images)), jnp.asarray(split.labels)
+    loss = float(cross_entropy(logits, labels))
+    if not np.isfinite(loss):
+        raise NotFiniteError(f"the {name} loss after step {int(state.step)} is {loss}; lower --learning-rate.")
+    return {f"{name}_loss": loss, f"{name}_accuracy": float(accuracy(logits, labels))}
+
+
+def _claim(config: TrainConfig, resume: bool) -> None:
+    """Make the folder of the run, unless it holds another; ValueError if it does, or holds none to resume."""
+    folder = config.folder
+    there = (folder / "checkpoints").exists() and any((folder / "checkpoints").iterdir())
+    if resume:
+        if not there:
+            raise ValueError(f"`run_dir` {folder} has no checkpoint to resume from; leave --resume out.")
+        before, now = asdict(runs.load_run(folder).config), asdict(config)
+        for name in before:
+            if name not in ("run_dir", "data_dir") and before[name] != now[name]:
+                raise ValueError(
+                    f"`{name}` is {now[name]!r}, but the run in {folder} has {before[name]!r}; resume it with the same "
+                    "configuration, or train in another --run-dir."
+                )
+    elif there:
+        raise ValueError(
+            f"`run_dir` {folder} holds a run already; continue it with --resume, or choose another with --run-dir."
+        )
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _resume(folder: Path, checkpoints: Checkpoints, state: TrainState) -> tuple[TrainState, list[dict[str, float]]]:
+    """Return the state of the last checkpoint, and the metrics up to it."""
+    last = checkpoints.last()
+    if last is None:
+        raise ValueError(f"`run_dir` {folder} has no whole checkpoint to resume from; leave --resume out.")
+    state = checkpoints.read(last, state)
+    return state, [line for line in runs.read_metrics(folder) if line["step"] <= last]

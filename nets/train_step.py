@@ -1,0 +1,141 @@
+"""The training step, and the one compiled function that runs a chunk of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from nets.augmentation import augment
+from nets.config import TrainConfig
+from nets.conv import ConvNet
+from nets.losses import cross_entropy
+from nets.mlp import MLP
+
+EVALUATION_BATCH = 500
+"""Images whose logits are computed at a time."""
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["params", "optimizer", "step", "loss", "correct", "lost"],
+    meta_fields=[],
+)
+@dataclass(frozen=True)
+class TrainState:
+    """Everything that changes from step to step; with the configuration and the data it fixes all that follows.
+
+    ``params`` and the state of the ``optimizer`` are trees of arrays and ``step`` counts the steps taken. ``loss`` and
+    ``correct`` are the sums, over the epoch so far, of the batches' losses in nats and of the images right, each as the
+    parameters stood then. ``lost`` is the first step whose loss was not finite, -1 if there was none.
+    """
+
+    params: Any
+    optimizer: Any
+    step: jax.Array
+    loss: jax.Array
+    correct: jax.Array
+    lost: jax.Array
+
+
+def build(config: TrainConfig, image_shape: tuple[int, int, int], classes: int) -> nnx.Module:
+    """Return the network of ``config`` with its initial parameters."""
+    rngs = nnx.Rngs(params=jax.random.fold_in(jax.random.key(config.seed), 0))
+    options = {
+        "hidden": config.hidden,
+        "final_relu": config.final_relu,
+        "initialization": config.initialization,
+        "dtype": jnp.dtype(config.precision),
+        "rngs": rngs,
+    }
+    if config.model == "mlp":
+        return MLP(image_shape, classes, **options)
+    return ConvNet(image_shape, classes, channels=config.channels, **options)
+
+
+def initial_state(model: nnx.Module, optimizer: optax.GradientTransformation) -> TrainState:
+    """Return the state before the first step."""
+    params = nnx.to_pure_dict(nnx.state(model, nnx.Param))
+    return TrainState(
+        params=params,
+        optimizer=optimizer.init(params),
+        step=jnp.zeros((), jnp.int32),
+        loss=jnp.zeros(()),
+        correct=jnp.zeros((), jnp.int32),  # no array twice: each is donated
+        lost=jnp.full((), -1, jnp.int32),
+    )
+
+
+def scale(images: jax.Array) -> jax.Array:
+    """Return bytes 0 .. 255 as floats -1 .. 1."""
+    return images.astype(jnp.float32) / 127.5 - 1
+
+
+def chunk_function(
+    module: Any, optimizer: optax.GradientTransformation, config: TrainConfig, steps: int
+) -> Callable[[TrainState, jax.Array, jax.Array, int], TrainState]:
+    """Return the compiled ``chunk(state, images, labels, stop)``, which takes every step up to ``stop`` of one epoch.
+
+    ``images`` (N, height, width, channels) are bytes and stay on the device, as ``labels`` do; ``steps`` is how many
+    make an epoch. The number of steps in a chunk is not part of the program: it is compiled once, and the result does
+    not depend on where an epoch is cut. ``state`` is donated, so parameters and optimiser are updated in place.
+    """
+    key = jax.random.fold_in(jax.random.key(config.seed), 1)
+
+    def loss_of(params: Any, images: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+        logits = nnx.merge(module, params)(images).astype(jnp.float32)  # (B, K)
+        return cross_entropy(logits, labels, config.label_smoothing), logits
+
+    def train_step(state: TrainState, images: jax.Array, labels: jax.Array) -> TrainState:
+        (_, logits), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.params, images, labels)
+        update, optimizer_state = optimizer.update(gradient, state.optimizer, state.params)
+        loss = cross_entropy(logits, labels)
+        return TrainState(
+            params=optax.apply_updates(state.params, update),
+            optimizer=optimizer_state,
+            step=state.step + 1,
+            loss=state.loss + loss,
+            correct=state.correct + jnp.sum(jnp.argmax(logits, axis=1) == labels, dtype=jnp.int32),
+            lost=jnp.where((state.lost < 0) & ~jnp.isfinite(loss), state.step, state.lost),
+        )
+
+    @partial(jax.jit, donate_argnums=0)
+    def chunk(state: TrainState, images: jax.Array, labels: jax.Array, stop: int) -> TrainState:
+        shuffle_key, augment_key = jax.random.split(jax.random.fold_in(key, state.step // steps))
+        order = jax.random.permutation(shuffle_key, len(labels))
+
+        def body(_: jax.Array, state: TrainState) -> TrainState:
+            first = state.step % steps * config.batch_size
+            batch = jax.lax.dynamic_slice_in_dim(order, first, config.batch_size)
+            changed = augment(jax.random.fold_in(augment_key, first), scale(images[batch]), config.augmentation)
+            return train_step(state, changed, labels[batch])
+
+        begun = state.step % steps > 0  # in the middle of an epoch, whose sums go on
+        state = replace(state, loss=jnp.where(begun, state.loss, 0), correct=jnp.where(begun, state.correct, 0))
+        return jax.lax.fori_loop(state.step, stop, body, state)
+
+    return chunk
+
+
+def logits_function(module: Any) -> Callable[[Any, Any], np.ndarray]:
+    """Return ``logits_of(params, images)``: float32 logits (N, K) of bytes (N, height, width, channels)."""
+
+    @jax.jit
+    def batch_logits(params: Any, images: jax.Array) -> jax.Array:
+        return nnx.merge(module, params)(scale(images)).astype(jnp.float32)
+
+    def logits_of(params: Any, images: Any) -> np.ndarray:
+        size = min(EVALUATION_BATCH, len(images))
+        starts = [min(start, len(images) - size) for start in range(0, len(images), EVALUATION_BATCH)]
+        batches = [batch_logits(params, images[start : start + size]) for start in starts]
+        logits = np.empty((len(images), batches[0].shape[1]), np.float32)
+        for start, batch in zip(starts, batches, strict=True):  # the last batch may overlap the one before
+            logits[start : start + size] = batch
+        return logits
+
+    return logits_of
