@@ -42,15 +42,17 @@ over them.
 
 The loss from the logit
 -----------------------
-yhat rounds to 1 from a2 = 37 on in float64 and to 0 below -745, and a logarithm is then lost. It is not needed::
+yhat rounds to 1 from a2 = 37 on in float64 and is 0 below -709, where XLA has no subnormal numbers, and a logarithm is
+then lost. It is not needed::
 
     log yhat       = log sigmoid(a2)  = -log(1 + exp(-a2))
     log (1 - yhat) = log sigmoid(-a2) = -log(1 + exp(a2))
     L = y log(1 + exp(-a2)) + (1 - y) log(1 + exp(a2))
       = log(1 + exp((1 - 2 y) a2))                              for y = 0 and y = 1, one term is left
 
-and ``logaddexp(0, .)`` evaluates the last line to full precision for any logit. `textbook_loss` is the definition as it
-stands: it is holomorphic, which ``logaddexp`` is not, so it is the one for the complex step.
+and ``logaddexp(0, .)`` evaluates the last line to full precision, unless the result is below the smallest normal number,
+and then 0. `textbook_loss` is the definition as it stands: it is holomorphic, which ``logaddexp`` is not, so it is the
+one for the complex step.
 
 Second order
 ------------
@@ -97,7 +99,7 @@ class Activations(NamedTuple):
 
 
 def sigmoid(a: Any) -> jnp.ndarray:
-    """Return 1 / (1 + exp(-a)), relative to itself right to the last digits at either end.
+    """Return 1 / (1 + exp(-a)), relative to itself right to the last digits wherever it is a normal number.
 
     For a < 0 it is written exp(a) / (1 + exp(a)), so that nothing overflows. Its derivative by `jax.grad` keeps its
     digits too; that of `jax.nn.sigmoid` is computed as z (1 - z), and at a = 30 is right to three of them.

@@ -1,6 +1,6 @@
 """A tree of parameters as one float64 vector, and back; the blocks are its leaves, named by their paths."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,19 @@ class Blocks:
         leaves, treedef = jax.tree_util.tree_flatten_with_path(params)
         if not leaves:
             raise ValueError(f"`params` must be a tree with at least one array, got {params!r}.")
-        arrays = {_name(path): validate.floats(f"params at {_name(path)}", leaf) for path, leaf in leaves}
+        arrays: dict[str, jax.Array] = {}
+        for path, leaf in leaves:
+            name = _name(path)
+            if not np.issubdtype(getattr(leaf, "dtype", float), np.floating):
+                raise ValueError(
+                    f"`params` must be floats, got {describe(leaf)} at {name}; leave out what is not differentiated "
+                    "(in Flax: `module, params, rest = nnx.split(model, nnx.Param, ...)`, merged again inside `f`)."
+                )
+            while name in arrays:  # {"a": {"b": ...}, "a.b": ...}
+                name += "'"
+            arrays[name] = validate.floats(f"params at {name}", leaf)
+        if not sum(array.size for array in arrays.values()):
+            raise ValueError("`params` must have at least one number, got empty arrays only.")
         ends = np.cumsum([array.size for array in arrays.values()])
         return cls(
             treedef=treedef,
@@ -57,10 +69,20 @@ class Blocks:
                 f"`{name}` must return float64 for float64 parameters, got {made.dtype}; something in it casts: "
                 "leave dtypes to JAX (in Flax, give no `dtype`)."
             )
+        if lower := _lower_precision(jax.make_jaxpr(of_vector)(self.theta).jaxpr):
+            raise ValueError(
+                f"`{name}` must compute in float64 throughout, got a cast to {lower} inside it; a gradient cannot be "
+                "checked beyond what that rounds to. Leave dtypes to JAX, or write that part out without the cast."
+            )
         value = float(jax.jit(of_vector)(self.theta))
         if not np.isfinite(value):
             raise ValueError(f"`{name}` must be finite at `params`, got {value}; choose another point.")
         return of_vector, value
+
+    def has_custom_vjp(self, function: Callable[[jax.Array], jax.Array]) -> bool:
+        """Say whether there is a ``jax.custom_vjp`` in a function of the vector, through which `jax.jvp` cannot go."""
+        jaxpr = jax.make_jaxpr(function)(self.theta).jaxpr
+        return any(equation.primitive.name.startswith("custom_vjp") for equation in equations(jaxpr))
 
     def vector(self, name: str, tree: Any) -> NDArray[np.float64]:
         """Return ``tree``, a gradient, as a vector; raise ValueError if it is not like the parameters."""
@@ -74,6 +96,26 @@ class Blocks:
                     "the shape of its parameter, and its precision."
                 )
         return np.concatenate([np.ravel(leaf) for leaf in leaves])
+
+
+def equations(jaxpr: Any) -> Iterator[Any]:
+    """Yield every operation of a program, those inside others too."""
+    for equation in jaxpr.eqns:
+        yield equation
+        for value in jax.tree.leaves(list(equation.params.values())):
+            inner = getattr(value, "jaxpr", value)  # of a closed one
+            if hasattr(inner, "eqns"):
+                yield from equations(inner)
+
+
+def _lower_precision(jaxpr: Any) -> str | None:
+    """Return the dtype to which a float64 is cast somewhere in a program, None if it nowhere is."""
+    for equation in equations(jaxpr):
+        if equation.primitive.name == "convert_element_type":
+            new = np.dtype(equation.params["new_dtype"])
+            if equation.invars[0].aval.dtype == np.float64 and jnp.issubdtype(new, jnp.floating) and new != np.float64:
+                return str(new)
+    return None
 
 
 def _name(path: tuple[Any, ...]) -> str:

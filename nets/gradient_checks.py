@@ -1,5 +1,6 @@
 """What is said of a gradient: one check a block of parameters and witness, with a verdict, and all of them together."""
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
@@ -27,16 +28,17 @@ class GradientCheck:
     shape: tuple[int, ...]
     witness: str
     entries: int
-    """How many of its entries were compared."""
+    """How many of its entries were compared; in a large block, half of them where the gradient is largest."""
     norm: float
     """Larger of the Euclidean norms of the two gradients, over these entries."""
     relative_error: float
-    """||a - b|| / max(||a||, ||b||), and 0 if both are zero to the rounding of f."""
+    """||a - b|| / max(||a||, ||b||), and 0 if both are zero: below their own rounding and that of f."""
     limit: float
-    """Largest relative error that still passes: the witness's tolerance, or its own error where that is larger."""
+    """Largest relative error that still passes: the witness's tolerance, or where it is larger its own error and the
+    rounding measured in the gradient held to it."""
     verdict: Verdict
-    """``inconclusive`` if the limit is above 0.1 %, or the witness has no number: near a kink, or where rounding in f
-    drowns the gradient."""
+    """``inconclusive`` if the limit is above 0.1 %, the witness has no number, or it saw none of a block's gradient:
+    near a kink, out of the domain, or where rounding in f drowns the gradient."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,20 @@ class GradientChecks:
             lines.append(
                 f"  {check.block:{width}}  {check.witness:12}  relative error {check.relative_error:8.1e}"
                 f"  limit {check.limit:8.1e}  {check.verdict}"
+                + (f" ({check.entries} of {size} entries)" if check.entries < (size := math.prod(check.shape)) else "")
+            )
+        if self.contradicted:
+            lines.append(
+                f"  The witnesses contradict each other at {', '.join(self.contradicted)}: one of them may be wrong, "
+                "such as reverse mode through a custom rule."
             )
         return "\n".join(lines)
+
+    @property
+    def contradicted(self) -> list[str]:
+        """The blocks that one witness passes and another fails."""
+        said = {(check.block, check.verdict) for check in self.checks}
+        return [block for block, verdict in sorted(said) if verdict == "pass" and (block, "fail") in said]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +92,13 @@ class TaylorCheck:
     first: NDArray[np.float64]
     """|f(theta + h v) - f(theta) - h <g, v>|, (K,)."""
     slopes: tuple[float, float]
-    """Of both on logarithmic axes, over the four smallest steps above rounding; nan if there are not three."""
+    """Of both on logarithmic axes, over the four smallest steps above rounding; nan if there are not three, as where f
+    is linear along v."""
     limit: float
     """The largest relative error of <g, v> that these numbers leave room for."""
     verdict: Verdict
-    """``fail`` if the second slope is below 1.9; ``inconclusive`` if the limit is above 0.1 %."""
+    """``fail`` if the second slope is nearer 1 than 2, down to where rounding begins; else ``inconclusive`` if the
+    limit is above 0.1 %, as where a kink or the edge of the domain is near."""
 
 
 @dataclass(frozen=True)
@@ -107,29 +123,42 @@ class TaylorChecks:
 
 
 def taylor_check(
-    block: str, steps: NDArray[np.float64], value: float, moved: NDArray[np.float64], slope: float
+    block: str,
+    steps: NDArray[np.float64],
+    value: float,
+    moved: NDArray[np.float64],
+    slope: float,
+    noise: float,
 ) -> TaylorCheck:
-    """Return the check of ``slope``, <g, v>, from f at the point, ``value``, and at each step along v, ``moved``."""
+    """Return the check of ``slope``, <g, v>, from f at the point, ``value``, and at each step along v, ``moved``.
+
+    ``noise`` is the rounding of f, below which a remainder says nothing but that it is small.
+    """
     zeroth, first = np.abs(moved - value), np.abs(moved - value - steps * slope)
-    noise = 64 * np.finfo(float).eps * abs(value)
-    seen = np.flatnonzero(np.isfinite(first) & (first > noise))
-    slopes, error = (np.nan, np.nan), np.nan
+    finite = np.isfinite(first)
+    seen = np.flatnonzero(finite & (first > noise))
+    slopes = (np.nan, np.nan)
     if len(seen) >= 3:
         last = seen[-4:]
         slopes = _slope(steps[last], zeroth[last]), _slope(steps[last], first[last])
-        error = first[last[-1]] / steps[last[-1]]
-    elif np.isfinite(first).all():  # f is linear along v to the last digit, or does not move
-        error = noise / steps[0]
-    limit = float(error / abs(slope)) if slope else np.nan
-    if not np.isfinite(slope) or slopes[1] < 1.9:
+    # Every step bounds the error of the slope by its remainder; the least bound counts.
+    bounds = np.maximum(first, noise)[finite] / steps[finite]
+    limit = float(np.min(bounds, initial=np.inf) / abs(slope)) if slope and np.isfinite(slope) else np.nan
+    if not np.isfinite(slope) or (slopes[1] < 1.5 and _goes_on(steps, first, noise, seen) and not slopes[0] < 0.9):
         verdict: Verdict = "fail"
-    elif limit <= VISIBLE or (zeroth <= noise).all():
+    elif limit <= VISIBLE or (slope == 0 and (slopes[1] > 1.5 or (zeroth <= noise).all())):
         verdict = "pass"
     else:
         verdict = "inconclusive"
     return TaylorCheck(
         block=block, steps=steps, zeroth=zeroth, first=first, slopes=slopes, limit=limit, verdict=verdict
     )
+
+
+def _goes_on(steps: NDArray[np.float64], first: NDArray[np.float64], noise: float, seen: NDArray[np.int64]) -> bool:
+    """Say whether remainders fall steadily until rounding hides them: past a kink or a far-off region they drop."""
+    last = seen[-1]
+    return last + 1 == len(steps) or bool(first[last] * steps[last + 1] / steps[last] < 8 * noise)
 
 
 def _slope(steps: NDArray[np.float64], remainders: NDArray[np.float64]) -> float:

@@ -32,9 +32,9 @@ def as_function(model: nnx.Module) -> tuple[Callable[[Any, ArrayLike, ArrayLike]
 
     What JAX differentiates is a function of arrays: the module is taken apart, and put together again inside.
     """
-    module, state = nnx.split(model, nnx.Param)
+    module, state, rest = nnx.split(model, nnx.Param, ...)
 
     def loss(params: Any, images: ArrayLike, labels: ArrayLike) -> jax.Array:
-        return cross_entropy(nnx.merge(module, params)(jnp.asarray(images)), jnp.asarray(labels))
+        return cross_entropy(nnx.merge(module, params, rest, copy=True)(jnp.asarray(images)), jnp.asarray(labels))
 
     return loss, nnx.to_pure_dict(state)

@@ -27,7 +27,7 @@ from nets.checkpoints import checkpoints_in
 from nets.config import TrainConfig
 from nets.data import Split
 from nets.optimizers import optimizer
-from nets.train_step import TrainState, build, initial_state, logits_function
+from nets.train_step import build, initial_state, logits_function
 
 SCHEMA_VERSION = 1
 
@@ -143,7 +143,7 @@ def write_predictions(
     arrays = {"schema_version": np.array(SCHEMA_VERSION), "class_names": np.array(class_names)}
     for name, split in splits.items():
         arrays |= {f"{name}_logits": logits[name], f"{name}_labels": split.labels, f"{name}_index": split.index}
-    _write(folder / "predictions.npz", lambda file: np.savez(file, **arrays))
+    _write(folder / "predictions.npz", lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
 def _write(file: Path, write: Callable[[Any], Any]) -> None:

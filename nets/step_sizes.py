@@ -37,7 +37,7 @@ class StepSizes:
     order: int
     """p, in theory."""
     truncation: float
-    """C of C h^p, from the errors at the larger steps."""
+    """C of C h^p, from the error at h = 1/16."""
     rounding: float
     """R of R / h, in theory: eps |f| for each parameter. 0 for the complex step."""
 
@@ -75,11 +75,12 @@ def step_sizes(f: Function, params: Any, *, holomorphic: Function) -> list[StepS
         exact = np.asarray(ways.reverse(at, blocks.theta, everywhere).value)
         size = np.linalg.norm(exact)
         rounding = float(ways.EPS * abs(value) * np.linalg.norm(1 / np.asarray(ways.scale(blocks.theta))) / size)
+        error = ways.EPS * abs(value)
         made = []
         for name, order, way, function in [
-            ("one-sided", 1, ways.one_sided, at),
-            ("central", 2, ways.central, at),
-            ("Richardson", 6, partial(ways.richardson, tries=1), at),
+            ("one-sided", 1, partial(ways.one_sided, error=error), at),
+            ("central", 2, partial(ways.central, error=error), at),
+            ("Richardson", 6, partial(ways.richardson, error=error, tries=1), at),
             ("complex step", 2, ways.complex_step, complex_at),
         ]:
             values = np.asarray(jax.jit(_at_each(way, function, blocks.theta, everywhere))(jnp.asarray(STEPS)))
@@ -97,7 +98,7 @@ def step_sizes(f: Function, params: Any, *, holomorphic: Function) -> list[StepS
 
 
 def _at_each(way: Callable[..., ways.Partials], f: ways.Scalar, theta: jax.Array, index: jax.Array) -> Any:
-    return lambda steps: jax.lax.map(lambda h: way(f, theta, index, h).value, steps)
+    return lambda steps: jax.lax.map(lambda h: way(f, theta, index, step=h).value, steps)
 
 
 def _constant(errors: NDArray[np.float64], order: int) -> float:

@@ -89,7 +89,7 @@ def _features(tfds: Any, info: Any) -> tuple[str, str]:
     shape, dtype = features[pair[0]].shape, features[pair[0]].np_dtype
     if None in shape or dtype != np.uint8:
         raise ValueError(f"its images must be of one size and uint8, got shape {shape} and {np.dtype(dtype)}.")
-    return pair[0], pair[1]
+    return str(pair[0]), str(pair[1])
 
 
 def _pixels(encoded: bytes, shape: tuple[int, ...]) -> np.ndarray:

@@ -55,9 +55,9 @@ MAY_IMPORT = {
     "nets.blocks": {"numpy", "jax", "nets.validate"},
     "nets.gradient_checks": {"numpy"},
     "nets.testimony": {"numpy", "jax", "nets.blocks", "nets.gradient_checks", "nets.witnesses"},
-    "nets.gradients": {"numpy", "jax", "nets.blocks", "nets.gradient_checks", "nets.testimony"},
+    "nets.gradients": {"numpy", "jax", "nets.witnesses", "nets.blocks", "nets.gradient_checks", "nets.testimony"},
     "reports": {
-        *["numpy", "matplotlib", "arviz_plots", "arviz_stats", "xarray", "jinja2", "markupsafe", "ziamath"],
+        *["numpy", "matplotlib", "arviz_plots", "arviz_stats", "xarray", "jax", "jinja2", "markupsafe", "ziamath"],
         *["tyro", "rich", "flax", "bayes", "nets", "reports"],
     },
 }

@@ -180,7 +180,7 @@ def add_second_order(page: Page, problem: Problem) -> Verdict:
     page.text(
         "Differentiating every line of the derivation along a direction $v$ of the parameters, "
         "$R\\{\\cdot\\} = \\partial / \\partial r$ at $\\theta + r v$, gives the Hessian times $v$ for the price of "
-        "two gradients. The only new term is the slope of the slope, $1 - 2 z_1$:"
+        "two gradients. By the product rule each factor has its turn; the slope of the slope is $1 - 2 z_1$:"
     )
     page.formula(
         r"R\{\delta_1\} = \left( R\{\delta_2\} W_2 + \delta_2 V_2 \right) \odot z_1 \odot (1 - z_1)"

@@ -1,5 +1,6 @@
 """The sections on the sigmoid network: its derivation, its shapes, and what happens where it is saturated."""
 
+import jax
 import numpy as np
 
 from nets import backprop
@@ -93,6 +94,11 @@ def add_shapes(page: Page, problem: Problem) -> None:
 def add_saturation(page: Page) -> None:
     """Add the loss and the gradient where yhat rounds to 0 or 1, in the float32 that networks are trained in."""
     page.section("Where yhat rounds to 0 or 1")
+    with jax.enable_x64(False):  # float32, whatever the process uses
+        _saturation(page)
+
+
+def _saturation(page: Page) -> None:
     page.text(
         "In float32 the output $\\hat y$ is exactly 1 from a logit of {whole} on, and the logarithm of $1 - \\hat y$ "
         "is lost. The loss does not need it: with $\\log \\sigma(a) = -\\log(1 + e^{-a})$ it is a function of the "
@@ -103,7 +109,7 @@ def add_saturation(page: Page) -> None:
     page.text(
         "and <code>logaddexp</code> evaluates that for any logit. In the gradient, $\\hat y - y$ written as a "
         "difference has no digits left where $\\hat y$ is close to $y$; as $-y\\, \\sigma(-a_2) + (1 - y)\\, "
-        "\\sigma(a_2)$, one line earlier in the derivation, it keeps them all."
+        "\\sigma(a_2)$, one line earlier in the derivation, it keeps them all as long as it is a normal number."
     )
     logits = np.array([-500.0, -90.0, -20.0, 20.0, 90.0, 500.0])
     rows = [(logit, y) for y in (0, 1) for logit in logits]
@@ -117,7 +123,7 @@ def add_saturation(page: Page) -> None:
         slopes.append(float(backprop.point_gradient(params, x, y)["b2"][0]))
     page.table(
         "saturation",
-        "One point in float32, where everything below 1e-45 is 0.",
+        "One point in float32, where what is below the smallest normal number, 1.2e-38, is 0.",
         {
             "logit $a_2$": [logit for logit, _ in rows],
             "label $y$": [y for _, y in rows],

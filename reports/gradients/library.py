@@ -76,8 +76,14 @@ def add_library(page: Page, steps: int, seed: int) -> None:
     )
     page.conclusion(
         "After {cubic_steps} steps the sum of squares is {cubic_loss:.4f}, and {cubic_least:.4f} is the least "
-        "possible: {cubic_excess:.2%} more. RMSprop divides each gradient by its recent size, so with a constant step "
-        "it does not come to rest: it keeps moving each coefficient to and fro by about the step, {rate:g}.",
+        "possible: {cubic_excess:.2%} more. "
+        + (
+            "RMSprop divides each gradient by its recent size, so with a constant step it does not come to rest: it "
+            "keeps moving each coefficient to and fro by about the step, {rate:g}."
+            if result.loss < 1.1 * result.least_loss
+            else "RMSprop moves each coefficient by about the step, {rate:g}, whatever the size of the gradient, and "
+            "has not arrived yet."
+        ),
         cubic_steps=steps,
         cubic_loss=result.loss,
         cubic_least=result.least_loss,

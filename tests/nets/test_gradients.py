@@ -47,7 +47,7 @@ def test_each_witness_is_as_close_as_its_tolerance_and_as_its_own_account_says(s
     checks = compare_gradients(net.loss, net.params, by_hand=net.gradient, holomorphic=net.textbook_loss)
     for check in checks.checks:
         assert check.relative_error < tolerances.GRADIENT[check.witness]
-        assert check.limit < 10 * tolerances.GRADIENT[check.witness]
+        assert check.limit < 100 * tolerances.GRADIENT[check.witness]
 
 
 def test_without_a_gradient_by_hand_reverse_mode_is_held_to_the_others():
@@ -192,8 +192,10 @@ def test_a_gradient_of_jax_that_is_not_finite_fails():
     def f(x):  # the derivative of the branch not taken is infinite, and 0 times it nan
         return jnp.sum(jnp.where(x > 0, jnp.sqrt(x), x))
 
-    checks = compare_gradients(f, np.array([0.0, 2.0]), by_hand=lambda x: jnp.where(x > 0, 0.5 / jnp.sqrt(x), 1.0))
-    assert verdicts(checks)["reverse"] == "fail"
+    at = np.array([0.0, 2.0])
+    assert compare_gradients(f, at).verdict == "fail"
+    checks = compare_gradients(f, at, by_hand=lambda x: jnp.where(x > 0, 0.5 / jnp.sqrt(x), 1.0))
+    assert verdicts(checks)["reverse"] == "inconclusive"  # a witness without a number condemns nobody
 
 
 def test_one_verdict_from_many():
@@ -254,7 +256,9 @@ def test_the_error_of_a_difference_falls_with_its_order(way):
         theta, index = jnp.array([0.7]), np.arange(1)
         options = {"tries": 1} if way == "richardson" else {}
         steps = [2.0**-8, 2.0**-9] if way == "one_sided" else [0.5, 0.25]
-        differences = [getattr(witnesses, way)(lambda t: jnp.sin(t[0]), theta, index, h, **options) for h in steps]
+        differences = [
+            getattr(witnesses, way)(lambda t: jnp.sin(t[0]), theta, index, witnesses.EPS, h, **options) for h in steps
+        ]
         errors = [abs(float(difference.value[0]) - np.cos(0.7)) for difference in differences]
         np.testing.assert_allclose(np.log2(errors[0] / errors[1]), order, atol=0.1)
         for difference, error in zip(differences, errors, strict=True):
@@ -268,7 +272,7 @@ W = {"w": np.ones(2)}
     ("arguments", "message"),
     [
         ({"params": {}}, "`params` must be a tree with at least one array, got {}"),
-        ({"params": {"w": np.arange(2)}}, "`params at w` must hold real floating-point numbers, got dtype int"),
+        ({"params": {"w": np.arange(2)}}, r"`params` must be floats, got int64 of shape \(2,\) at w; leave out"),
         ({"params": {"w": np.array([1, np.nan])}}, "`params at w` must be finite, got nan"),
         ({"params": {"w": "text"}}, "`params at w` must be an array of numbers, got str"),
         ({"f": lambda p: p["w"]}, r"`f` must return one number, shape \(\), got float64 of shape \(2,\)"),
