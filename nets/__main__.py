@@ -139,11 +139,11 @@ def _line(metrics: dict[str, float], epochs: int) -> str:
 
 @contextmanager
 def _progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """Yield what shows how far something is: a bar on a terminal; elsewhere only what takes long has a line at its start."""
+    """Yield what shows how far something is: a bar on a terminal, elsewhere a line where decoding starts."""
     if not console.is_terminal:
         said = set()
 
-        def say(what: str, done: int, total: int) -> None:
+        def say(what: str, _: int, total: int) -> None:
             if what.startswith("decode") and what not in said:
                 said.add(what)
                 console.print(f"{what}: {total:,} images", markup=False)

@@ -50,9 +50,9 @@ then lost. It is not needed::
     L = y log(1 + exp(-a2)) + (1 - y) log(1 + exp(a2))
       = log(1 + exp((1 - 2 y) a2))                              for y = 0 and y = 1, one term is left
 
-and ``logaddexp(0, .)`` evaluates the last line to full precision, unless the result is below the smallest normal number,
-and then 0. `textbook_loss` is the definition as it stands: it is holomorphic, which ``logaddexp`` is not, so it is the
-one for the complex step.
+and ``logaddexp(0, .)`` evaluates the last line to full precision, unless the result is below the smallest normal
+number, and then 0. `textbook_loss` is the definition as it stands: it is holomorphic, which ``logaddexp`` is not, so it
+is the one for the complex step.
 
 Second order
 ------------

@@ -58,8 +58,8 @@ class Dataset:
 def load(name: str, data_dir: Path | None = None, progress: Progress = lambda *_: None) -> Dataset:
     """Return the data set ``name``: ``digits``, or any image classification data set of TensorFlow Datasets.
 
-    ``digits`` are the 1,797 real handwritten digits of 8 x 8 pixels that scikit-learn carries (a copy of the test set of
-    the UCI data set "Optical recognition of handwritten digits"); their 17 gray levels are spread over 0 .. 255, and a
+    ``digits`` are the 1,797 real handwritten digits of 8 x 8 pixels that scikit-learn carries (the test set of the UCI
+    data set "Optical recognition of handwritten digits"); their 17 gray levels are spread over 0 .. 255, and a
     stratified fifth is the test set. Everything else is read from the folder that TensorFlow Datasets prepared in
     ``data_dir``, decoded once, and kept as memory-mapped arrays in a cache (`nets.image_cache`).
 

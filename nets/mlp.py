@@ -27,7 +27,7 @@ class MLP(nnx.Module):
     initialization
         How the parameters begin (`nets.initializers`).
     dtype
-        What the layers compute in; None for the dtype of inputs and parameters, which are float32 whatever ``dtype`` is.
+        What the layers compute in; None for the dtype of inputs and parameters. Parameters are float32 always.
     rngs
         Random numbers for the initial parameters.
 

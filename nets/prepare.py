@@ -1,7 +1,7 @@
 """Preparing a data set of TensorFlow Datasets: its archive downloaded, checked, and written as array_record files.
 
-Reading needs no TensorFlow, writing does; it lives in an environment of its own, the extra ``prepare``, so that training
-never loads it.
+Reading needs no TensorFlow, writing does; it lives in an environment of its own, the extra ``prepare``, so that
+training never loads it.
 """
 
 import difflib
@@ -12,8 +12,9 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
+
+from nets.tfds_folder import image_and_label
 
 PATIENCE = 5.0
 """Seconds to wait for the server of an archive to answer; TensorFlow Datasets would try again for minutes."""
@@ -27,7 +28,9 @@ def check(name: str, data_dir: Path) -> None:
     """
     import tensorflow_datasets as tfds
 
-    known = tfds.list_builders()
+    if name == "digits":
+        raise ValueError("`dataset` 'digits' comes with closedform; there is nothing to prepare.")
+    known = tfds.list_builders(with_community_datasets=False)
     plain = name.split("/")[0]
     if plain not in known:
         near = difflib.get_close_matches(plain, ["digits", *known], 3)
@@ -35,9 +38,11 @@ def check(name: str, data_dir: Path) -> None:
         raise ValueError(f"`dataset` {name!r} is not one of TensorFlow Datasets; {hint}")
     manual = _manual(data_dir)
     try:
-        archives = tfds.builder(name, data_dir=data_dir).url_infos
+        builder = tfds.builder(name, data_dir=data_dir)
+        image_and_label(tfds, builder.info)
+        archives = builder.url_infos
     except Exception as error:  # a data set whose code needs more than is here
-        raise ValueError(f"`dataset` {name!r} cannot be prepared: {_first_line(error)}.") from error
+        raise ValueError(f"`dataset` {name!r} cannot be prepared: {_first_line(error)}") from error
     missing = {
         url: archive
         for url, archive in archives.items()
@@ -59,9 +64,9 @@ def check(name: str, data_dir: Path) -> None:
 
 
 def prepare(name: str, data_dir: Path) -> Path:
-    """Prepare ``name`` in ``data_dir`` and return its folder; ValueError if that cannot be done, and then leave nothing.
+    """Prepare ``name`` in ``data_dir`` and return its folder.
 
-    Raises ModuleNotFoundError without TensorFlow.
+    ValueError if that cannot be done, and then nothing is left; ModuleNotFoundError without TensorFlow.
     """
     import tensorflow_datasets as tfds
 
@@ -76,6 +81,10 @@ def prepare(name: str, data_dir: Path) -> Path:
         raise
     except Exception as error:  # a wrong checksum, a server that fails, an archive cut short
         raise ValueError(f"`dataset` {name!r} could not be prepared: {_first_line(error)}") from error
+    finally:
+        for folder in [data_dir / name.split("/")[0], data_dir / "downloads" / "extracted"]:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
     return Path(builder.data_dir)
 
 
@@ -114,5 +123,5 @@ def _unreachable(host: str) -> bool:
     return False
 
 
-def _first_line(error: Exception) -> Any:
+def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__

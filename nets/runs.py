@@ -5,9 +5,9 @@
     checkpoints/       the last state, and the best on validation data
     predictions.npz    the last parameters' logits for every image, when training is finished
 
-`predictions.npz` holds, for SPLIT in train, validation, test: ``SPLIT_logits`` (N, K) float32, ``SPLIT_labels`` (N,) int32,
-``SPLIT_index`` (N,) int64, where each image stands in the data set's own train or test split; and ``class_names`` (K,)
-and ``schema_version``. It loads without pickle.
+`predictions.npz` holds, for SPLIT in train, validation, test: ``SPLIT_logits`` (N, K) float32, ``SPLIT_labels`` (N,)
+int32 and ``SPLIT_index`` (N,) int64, where each image stands in the data set's own train or test split; besides,
+``class_names`` (K,) and ``schema_version``. It loads without pickle.
 """
 
 import json
@@ -75,7 +75,7 @@ class Run:
         images = np.asarray(images)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != self.image_shape or not len(images):
             raise ValueError(
-                f"`images` must be uint8 of shape (N, {', '.join(map(str, self.image_shape))}) with N of 1 or more, got "
+                f"`images` must be uint8 of shape (N, {', '.join(map(str, self.image_shape))}) and N >= 1, got "
                 f"{images.dtype} of shape {images.shape}."
             )
         return self._logits_of(self.params, images)

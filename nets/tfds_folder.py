@@ -30,8 +30,8 @@ def find(name: str, data_dir: Path) -> Path:
 def decode(folder: Path, out: Path, progress: Callable[[str, int, int], None]) -> list[str]:
     """Write {train,test}_{images,labels}.npy of the data set in ``folder`` into ``out`` and return its class names.
 
-    Images become (N, height, width, channels) uint8, labels (N,) int32. A data set without a test split is tested on its
-    validation split, as TensorFlow Datasets calls the labelled part of a challenge.
+    Images become (N, height, width, channels) uint8, labels (N,) int32. A data set without a test split is tested on
+    its validation split, as TensorFlow Datasets calls the labelled part of a challenge.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def decode(folder: Path, out: Path, progress: Callable[[str, int, int], None]) -
 
     try:
         builder = tfds.builder_from_directory(folder)
-        image, label = _features(tfds, builder.info)
+        image, label = image_and_label(tfds, builder.info)
         test = "test" if "test" in builder.info.splits else "validation"
         sources = {
             split: builder.as_data_source(split=published, decoders={image: tfds.decode.SkipDecoding()})
@@ -77,7 +77,7 @@ def decode(folder: Path, out: Path, progress: Callable[[str, int, int], None]) -
     return [str(class_name) for class_name in builder.info.features[label].names]
 
 
-def _features(tfds: Any, info: Any) -> tuple[str, str]:
+def image_and_label(tfds: Any, info: Any) -> tuple[str, str]:
     """Return the names of the image and of its class in a data set, or raise ValueError."""
     features = dict(info.features)
     kinds = tfds.features.Image, tfds.features.ClassLabel

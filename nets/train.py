@@ -159,7 +159,7 @@ def _epoch(
         if int(state.lost) >= 0:
             raise NotFiniteError(
                 f"the loss was not finite at step {int(state.lost) % steps + 1} of epoch {epoch}; a lower "
-                f"--learning-rate than {config.learning_rate:g} is the usual cure. The last checkpoint is from before."
+                f"--learning-rate than {config.learning_rate:g} is the usual cure. Checkpoints are from before."
             )
         if not devices.is_accelerator():
             seconds = time.perf_counter() - started

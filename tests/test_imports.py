@@ -49,6 +49,26 @@ MAY_IMPORT = {
     "nets.image_cache": {"numpy", "platformdirs"},
     "nets.tfds_folder": {"numpy", "PIL", "tensorflow_datasets"},
     "nets.losses": {"jax", "flax", "optax"},
+    "nets.provenance": set(),
+    "nets.config": {"nets.initializers"},
+    "nets.devices": {"jax"},
+    "nets.augmentation": {"jax", "nets.config"},
+    "nets.optimizers": {"jax", "optax", "nets.config"},
+    "nets.train_step": {
+        *["numpy", "jax", "flax", "optax"],
+        *["nets.augmentation", "nets.config", "nets.conv", "nets.losses", "nets.mlp"],
+    },
+    "nets.checkpoints": {"jax", "orbax", "nets.train_step"},
+    "nets.runs": {
+        *["numpy", "scipy", "flax"],
+        *["nets.checkpoints", "nets.config", "nets.data", "nets.optimizers", "nets.train_step"],
+    },
+    "nets.train": {
+        *["numpy", "jax", "flax", "nets.checkpoints", "nets.config", "nets.data", "nets.devices", "nets.losses"],
+        *["nets.optimizers", "nets.provenance", "nets.runs", "nets.train_step"],
+    },
+    "nets.prepare": {"tensorflow_datasets", "requests", "nets.tfds_folder"},
+    "nets.__main__": {"tyro", "rich", "nets.config", "nets.data", "nets.prepare", "nets.tfds_folder", "nets.train"},
     "nets.cubic": {"numpy", "jax", "flax", "optax"},
     "nets.step_sizes": {"numpy", "jax", "nets.blocks", "nets.testimony", "nets.witnesses"},
     "nets.witnesses": {"jax"},  # functions and vectors in; knows no network

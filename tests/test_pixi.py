@@ -47,6 +47,20 @@ def test_cuda_comes_first_and_only_widens_what_the_project_needs():
         assert set(content["pypi-dependencies"]) <= needed
 
 
+def test_the_environment_that_prepares_is_the_extra_of_that_name():
+    extra = PROJECT["project"]["optional-dependencies"]["prepare"]
+    targets = PIXI["feature"]["prepare"]["target"]
+    systems = {"linux": "linux", "osx": "darwin"}
+    assert {
+        f"{name}{bound}; sys_platform == '{systems[system]}'"
+        for system, content in targets.items()
+        for name, bound in content["pypi-dependencies"].items()
+    } == set(extra)
+    assert PIXI["environments"] == {"prepare": ["prepare"]}
+    assert PIXI["tasks"]["prepare"]["default-environment"] == "prepare"
+    assert "default-environment" not in PIXI["tasks"]["train"]
+
+
 @pytest.mark.parametrize("task", PIXI["tasks"])
 def test_every_task_is_one_plain_command_that_starts(task, tmp_path):
     command = shlex.split(PIXI["tasks"][task]["cmd"])

@@ -1,0 +1,192 @@
+"""Data: what is decoded is what was written, once, and nothing half-made or damaged is ever used."""
+
+import errno
+import multiprocessing
+
+import numpy as np
+import pytest
+
+from nets import data, image_cache, tfds_folder
+from tests.nets import tfds_data
+
+NAMES = ["ship", "a class with a long name", "c"]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLOSEDFORM_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.mark.parametrize("shape", [(6, 5, 3), (4, 7, 1)])
+def test_a_prepared_data_set_is_read_as_it_was_written(tmp_path, shape):
+    images, labels = tfds_data.random(shape)
+    tfds_data.write(tmp_path, "small", images, labels, NAMES)
+    steps = []
+    dataset = data.load("small", tmp_path, lambda *step: steps.append(step))
+    for split in ["train", "test"]:
+        got = getattr(dataset, split)
+        np.testing.assert_array_equal(got.images, images[split])
+        np.testing.assert_array_equal(got.labels, labels[split])
+        np.testing.assert_array_equal(got.index, np.arange(len(labels[split])))
+        assert (got.images.dtype, got.labels.dtype) == (np.uint8, np.int32)
+        assert isinstance(got.images, np.memmap)
+    assert (dataset.class_names, dataset.image_shape) == (tuple(NAMES), shape)
+    assert steps[-1] == ("decode small", 42, 42)
+
+
+def test_the_second_time_nothing_is_decoded_and_a_changed_source_is(tmp_path):
+    images, labels = tfds_data.random((4, 4, 3))
+    folder = tfds_data.write(tmp_path, "small", images, labels, NAMES)
+    data.load("small", tmp_path)
+    data.load("small", tmp_path, lambda *_: pytest.fail("decoded again"))
+    (folder / "label.labels.txt").write_text("x\ny\nz\n")
+    assert data.load("small", tmp_path).class_names == ("x", "y", "z")
+
+
+def test_the_newest_version_is_read_and_a_challenge_is_tested_on_validation(tmp_path):
+    images, labels = tfds_data.random((4, 4, 3))
+    tfds_data.write(tmp_path, "small", images, labels, ["old", "b", "c"], version="9.0.0")
+    images["validation"], labels["validation"] = images.pop("test"), labels.pop("test")
+    tfds_data.write(tmp_path, "small", images, labels, NAMES, version="10.0.0", test="validation")
+    dataset = data.load("small", tmp_path)
+    assert dataset.class_names == tuple(NAMES)
+    np.testing.assert_array_equal(dataset.test.images, images["validation"])
+
+
+@pytest.mark.parametrize("damage", ["bytes", "missing", "json", "empty"])
+def test_a_damaged_cache_is_found_and_made_again(tmp_path, cache, caplog, damage):
+    images, labels = tfds_data.random((4, 4, 3))
+    tfds_data.write(tmp_path, "small", images, labels, NAMES)
+    data.load("small", tmp_path)
+    (entry,) = cache.iterdir()
+    file = entry / {"json": "entry.json"}.get(damage, "train_images.npy")
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.unlink()
+    if damage != "missing":
+        file.write_bytes(b"" if damage == "empty" else content)
+    np.testing.assert_array_equal(data.load("small", tmp_path).train.images, images["train"])
+    assert "are damaged" in caplog.text
+    assert image_cache._damage(entry) is None
+
+
+def test_a_full_disk_leaves_nothing_and_says_what_to_do(tmp_path, cache, monkeypatch):
+    images, labels = tfds_data.random((4, 4, 3))
+    tfds_data.write(tmp_path, "small", images, labels, NAMES)
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np.lib.format, "open_memmap", full)
+    with pytest.raises(OSError, match=r"images of small cannot be kept in .*No space left on device.*CLOSEDFORM_CACHE"):
+        data.load("small", tmp_path)
+    assert not list(cache.iterdir())
+
+
+def test_an_interruption_leaves_nothing(tmp_path, cache):
+    images, labels = tfds_data.random((4, 4, 3))
+    tfds_data.write(tmp_path, "small", images, labels, NAMES)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        data.load("small", tmp_path, interrupt)
+    assert not list(cache.iterdir())
+
+
+def _load(data_dir, barrier, queue):
+    barrier.wait()
+    queue.put(data.load("small", data_dir).train.images.sum())
+
+
+def test_two_processes_at_once_both_get_the_images(tmp_path, cache):
+    images, labels = tfds_data.random((16, 16, 3), train=600)
+    tfds_data.write(tmp_path, "small", images, labels, NAMES)
+    spawn = multiprocessing.get_context("spawn")
+    barrier, queue = spawn.Barrier(2), spawn.Queue()
+    processes = [spawn.Process(target=_load, args=(tmp_path, barrier, queue)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    assert [queue.get(timeout=120) for _ in processes] == [images["train"].sum()] * 2
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_what_is_not_there_is_said_to_be_not_prepared(tmp_path):
+    with pytest.raises(tfds_folder.NotPreparedError, match="data set 'mnist' is not in the data folder"):
+        data.load("mnist", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"fileFormat": "tfrecord"}, "cannot be used"),
+        ({"supervisedKeys": {"tuple": {"items": [{"featureKey": "label"}, {"featureKey": "image"}]}}}, "a class each"),
+    ],
+)
+def test_a_data_set_of_another_kind_is_refused_in_one_line(tmp_path, changes, message):
+    images, labels = tfds_data.random((4, 4, 3))
+    tfds_data.write(tmp_path, "small", images, labels, NAMES, **changes)
+    with pytest.raises(ValueError, match=message) as caught:
+        data.load("small", tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_images_that_cannot_be_decoded_and_labels_out_of_range_are_refused(tmp_path):
+    images, labels = tfds_data.random((4, 4, 3))
+    labels["test"][0] = 7
+    tfds_data.write(tmp_path, "small", images, labels, NAMES)
+    with pytest.raises(ValueError, match="its test split lacks images or labels"):
+        data.load("small", tmp_path)
+    images["test"] = images["test"][:, :2]  # smaller than features.json says
+    labels["test"][0] = 0
+    tfds_data.write(tmp_path, "cut", images, labels, NAMES)
+    with pytest.raises(ValueError, match="cannot be read: test image 0 to 11: cannot reshape"):
+        data.load("cut", tmp_path)
+
+
+def test_the_folder_of_the_data_is_the_argument_or_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "there"))
+    assert data.data_directory(None) == tmp_path / "there"
+    assert data.data_directory(tmp_path) == tmp_path
+    monkeypatch.delenv("TFDS_DATA_DIR")
+    assert data.data_directory(None).name == "tensorflow_datasets"
+
+
+def test_digits_are_whole_and_their_split_is_fixed_and_stratified():
+    digits = data.load("digits")
+    assert (len(digits.train), len(digits.test), digits.image_shape) == (1437, 360, (8, 8, 1))
+    assert set(np.unique(digits.train.images)) == {round(255 * k / 16) for k in range(17)}
+    assert digits.train.labels.sum() + digits.test.labels.sum() == 8070  # of the 1,797 in scikit-learn
+    counts = np.bincount(digits.train.labels) / 4 - np.bincount(digits.test.labels)
+    assert np.abs(counts).max() < 2
+    np.testing.assert_array_equal(digits.test.images, data.load("digits").test.images)
+
+
+@pytest.mark.parametrize("count", [3, 40, None])
+def test_held_out_images_are_a_stratified_part(count):
+    rng = np.random.default_rng(0)
+    labels = rng.permutation(np.repeat([0, 1, 2], [200, 100, 100])).astype(np.int32)
+    split = data.Split(np.arange(400, dtype=np.uint8).reshape(400, 1, 1, 1), labels, np.arange(400))
+    kept, held = data.hold_out(split, count, seed=0)
+    assert len(held) == (count or 40)
+    np.testing.assert_array_equal(np.sort(np.concatenate([kept.index, held.index])), np.arange(400))
+    np.testing.assert_array_equal(held.labels, labels[held.index])
+    if count != 3:
+        np.testing.assert_array_equal(np.bincount(held.labels), [20, 10, 10])
+    other = data.hold_out(split, count, seed=1)[1]
+    assert set(other.index) != set(held.index)
+    np.testing.assert_array_equal(data.hold_out(split, count, seed=0)[1].index, held.index)
+
+
+def test_nothing_may_be_held_out_and_too_little_or_too_much_may_not():
+    split = data.load("digits").train
+    kept, held = data.hold_out(split, 0, seed=0)
+    assert (len(kept), len(held)) == (1437, 0)
+    for count in [9, 1428]:
+        with pytest.raises(ValueError, match=f"`validation` must be 0, or between 10 and 1427 .* got {count}"):
+            data.hold_out(split, count, seed=0)
