@@ -25,3 +25,12 @@ def test_the_gradient_example_prints_what_it_says(tmp_path):
     code, said = re.search(r"```python\n(import jax\.numpy.*?)```\n\nprints\n\n(.*?)\n\n\S", README, re.DOTALL).groups()
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert [line.split() for line in finished.stdout.splitlines()] == [line.split() for line in said.splitlines()]
+
+
+def test_the_training_example_prints_one_accuracy_twice(tmp_path):
+    code = re.search(r"```python\n(from pathlib.*?)```", README, re.DOTALL)
+    assert code
+    finished = subprocess.run([sys.executable, "-c", code[1]], capture_output=True, text=True, cwd=tmp_path, check=True)
+    predicted, measured = map(float, finished.stdout.split())
+    assert abs(predicted - measured) < 1e-6
+    assert predicted > 0.9
