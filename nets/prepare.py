@@ -4,6 +4,7 @@ Reading needs no TensorFlow, writing does; it lives in an environment of its own
 training never loads it.
 """
 
+import contextlib
 import difflib
 import importlib.util
 import os
@@ -14,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from nets.tfds_folder import image_and_label
+from nets.tfds_folder import NotPreparedError, find, image_and_label
 
 PATIENCE = 5.0
 """Seconds to wait for the server of an archive to answer; TensorFlow Datasets would try again for minutes."""
@@ -64,12 +65,14 @@ def check(name: str, data_dir: Path) -> None:
 
 
 def prepare(name: str, data_dir: Path) -> Path:
-    """Prepare ``name`` in ``data_dir`` and return its folder.
+    """Prepare ``name`` in ``data_dir``, unless it is there already, and return its folder.
 
     ValueError if that cannot be done, and then nothing is left; ModuleNotFoundError without TensorFlow.
     """
     import tensorflow_datasets as tfds
 
+    with contextlib.suppress(NotPreparedError):
+        return find(name, data_dir)
     check(name, data_dir)
     if importlib.util.find_spec("tensorflow") is None:
         raise ModuleNotFoundError("TensorFlow is not in this environment")

@@ -310,3 +310,10 @@ def test_the_environment_with_tensorflow_is_pixis_or_uvs(tmp_path, monkeypatch):
     monkeypatch.setattr(prepare.shutil, "which", lambda _: None)
     with pytest.raises(ValueError, match="needs TensorFlow, and neither pixi nor uv is at hand"):
         prepare.command("mnist", tmp_path)
+
+
+def test_a_data_set_that_is_there_is_not_prepared_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(prepare, "check", lambda *_: pytest.fail("asked for again"))
+    images, labels = tfds_data.random((4, 4, 3))
+    folder = tfds_data.write(tmp_path, "mnist", images, labels, list("abc"))
+    assert prepare.prepare("mnist", tmp_path) == folder
