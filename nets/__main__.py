@@ -6,12 +6,15 @@ TensorFlow Datasets. Exit code: 0 if all is well, 1 if the loss is not finite, 2
 """
 
 import logging
+import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
@@ -55,6 +58,7 @@ def main(arguments: list[str]) -> int:
     """Run the command line and return the exit code."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     logging.getLogger("absl").setLevel(logging.ERROR)  # TensorFlow Datasets and Orbax chat there
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # what Orbax leaves behind when it fails
     try:
         preset = _preset(arguments)
         options = tyro.cli(
@@ -72,17 +76,18 @@ def main(arguments: list[str]) -> int:
         console.print(f"error: {error}", style="red", markup=False)
         return 2
     except OSError as error:
-        console.print(f"error: {error.filename or ''} {error.strerror or error}".strip(), style="red", markup=False)
+        where = f"{error.filename}: " if error.filename else ""
+        console.print(f"error: {where}{error.strerror or error}", style="red", markup=False)
         return 2
-    except KeyboardInterrupt:
-        console.print("interrupted; --resume continues from the last checkpoint", style="red")
+    except KeyboardInterrupt as interrupt:
+        console.print(str(interrupt) or "interrupted", style="red", markup=False)
         return 130
 
 
 def _preset(arguments: list[str]) -> Train:
     """Return the options of the preset named on the command line, before the others are read."""
     name = "default"
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in zip_longest(arguments, arguments[1:], fillvalue=""):
         if word == "--preset" or word.startswith("--preset="):
             name = word.partition("=")[2] or following
     if name not in PRESETS:
@@ -95,17 +100,24 @@ def _train(options: Train, console: Console) -> int:
     config = TrainConfig(**{field.name: getattr(options, field.name) for field in fields(TrainConfig)})
     from nets.train import fit  # after the options are read: JAX takes seconds to import
 
-    with _progress(console) as progress:
+    with _progress(console) as progress, _interrupt() as (listen, interrupted):
+
+        def start(sentence: str) -> None:
+            console.print(sentence, markup=False)
+            listen()
+
         arguments = {
             "resume": options.resume,
             "progress": progress,
             "on_epoch": lambda line: console.print(_line(line, config.epochs), markup=False),
-            "on_start": lambda sentence: console.print(sentence, markup=False),
+            "on_start": start,
+            "stop": interrupted,
         }
         try:
             run = fit(config, **arguments)
         except NotPreparedError as missing:
             data_dir = data_directory(config.data_dir)
+            prepare.check(config.dataset, data_dir)
             console.print(f"{missing}; preparing it in an environment with TensorFlow", markup=False)
             code = prepare.prepare_elsewhere(config.dataset, data_dir)
             if code:
@@ -119,7 +131,7 @@ def _prepare(options: Prepare, console: Console) -> int:
     data_dir = data_directory(options.data_dir)
     try:
         folder = prepare.prepare(options.name, data_dir)
-    except ModuleNotFoundError:
+    except ModuleNotFoundError:  # after `check`
         console.print("TensorFlow is not in this environment; preparing in one that has it", markup=False)
         return prepare.prepare_elsewhere(options.name, data_dir)
     print(folder)
@@ -138,6 +150,29 @@ def _line(metrics: dict[str, float], epochs: int) -> str:
 
 
 @contextmanager
+def _interrupt() -> Iterator[tuple[Callable[[], None], Callable[[], bool]]]:
+    """Yield what begins to listen for Ctrl-C, and what says whether it was pressed; a second one interrupts at once.
+
+    A launcher passes on what the terminal has sent already, so one within a second of another is the same.
+    """
+    pressed: list[float] = []
+
+    def press(*_: Any) -> None:
+        pressed.append(time.monotonic())
+        if pressed[-1] - pressed[0] > 1:
+            raise KeyboardInterrupt
+
+    def listen() -> None:
+        signal.signal(signal.SIGINT, press)
+
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield listen, lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
 def _progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
     """Yield what shows how far something is: a bar on a terminal, elsewhere a line where decoding starts."""
     if not console.is_terminal:
@@ -152,7 +187,7 @@ def _progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
         return
     columns = [TextColumn("{task.description}"), BarColumn(), Speed(), TimeRemainingColumn()]
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=None)
+        task = bar.add_task("starting", total=None)
 
         def show(what: str, done: int, total: int) -> None:
             if bar.tasks[task].total != total:

@@ -29,4 +29,4 @@ def _move(key: jax.Array, images: jax.Array) -> jax.Array:
     # A shift is a product with a matrix of zeros and ones, faster on every device than a gather an image.
     rows = jnp.stack([jnp.eye(height, k=k) for k in range(-most_down, most_down + 1)])[down + most_down]  # (N, H, H)
     columns = jnp.stack([jnp.eye(width, k=k) for k in range(-most_right, most_right + 1)])[right + most_right]
-    return jnp.einsum("nij,njkc,nlk->nilc", rows, images, columns)
+    return jnp.einsum("nij,njkc,nlk->nilc", rows, images, columns, precision="highest")

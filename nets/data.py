@@ -115,13 +115,14 @@ def hold_out(split: Split, validation: int | None, seed: int) -> tuple[Split, Sp
     classes = len(np.unique(split.labels))
     if count == 0 and validation == 0:
         return split, split.take(np.arange(0))
-    if not classes <= count <= len(split) - classes:
-        raise ValueError(
-            f"`validation` must be 0, or between {classes} and {len(split) - classes} so that each of the {classes} "
-            f"classes has an image on either side, got {validation}; the training data has {len(split)} images."
-        )
-    kept, held = _stratified(split.labels, count, seed)
-    return split.take(kept), split.take(held)
+    if classes <= count <= len(split) - classes:
+        kept, held = _stratified(split.labels, count, seed)
+        if len(np.unique(split.labels[kept])) == len(np.unique(split.labels[held])) == classes:
+            return split.take(kept), split.take(held)
+    raise ValueError(
+        f"`validation` must be 0, or leave each of the {classes} classes an image on either side, got {count} of the "
+        f"{len(split)} training images."
+    )
 
 
 def _digits() -> Dataset:

@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from platformdirs import user_cache_path
 
 SCHEMA = 1
 """Raised when the meaning of an entry changes, so that old entries are made again."""
+
+DAY = 86400.0
+"""Seconds after which nobody is still writing an entry."""
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +69,9 @@ def _write(
     entry: Path, source: Path, decode: Callable[..., list[str]], progress: Callable[[str, int, int], None]
 ) -> None:
     entry.parent.mkdir(parents=True, exist_ok=True)
+    for left in entry.parent.glob("unfinished-*"):  # by a process that was killed
+        if time.time() - left.stat().st_mtime > DAY:
+            shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="unfinished-", dir=entry.parent) as temporary:
         folder = Path(temporary) / "entry"
         folder.mkdir()

@@ -107,8 +107,7 @@ def command(name: str, data_dir: Path) -> list[str]:
 
 
 def prepare_elsewhere(name: str, data_dir: Path) -> int:
-    """Run `command` and return its exit code; ValueError, before anything is installed, if it could not succeed."""
-    check(name, data_dir)
+    """Run `command`, after `check` has passed, and return its exit code."""
     return subprocess.run(command(name, data_dir), check=False).returncode
 
 

@@ -12,12 +12,11 @@ int32 and ``SPLIT_index`` (N,) int64, where each image stands in the data set's 
 
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from flax import nnx
@@ -43,6 +42,8 @@ class Run:
     provenance: dict[str, Any]
     metrics: list[dict[str, float]]
     """One dictionary an epoch, as the lines of metrics.jsonl."""
+    checkpoint: Literal["last", "best"] = "last"
+    """Which parameters `predict` uses: the last, as predictions.npz does, or the best on validation data."""
 
     @property
     def finished(self) -> bool:
@@ -62,13 +63,15 @@ class Run:
 
     @cached_property
     def params(self) -> dict[str, Any]:
-        """The parameters of the last checkpoint; ValueError if there is none."""
+        """The parameters of the checkpoint; ValueError if there is none, or it is damaged."""
         model = build(self.config, self.image_shape, len(self.class_names))
-        with checkpoints_in(self.folder / "checkpoints") as checkpoints:
-            last = checkpoints.last()
-            if last is None:
-                raise ValueError(f"run {self.folder} has no checkpoint yet; continue it with --resume.")
-            return checkpoints.read(last, initial_state(model, optimizer(self.config, 1))).params
+        step = None
+        if (self.folder / "checkpoints").is_dir():
+            with checkpoints_in(self.folder / "checkpoints", read_only=True) as checkpoints:
+                step = checkpoints.best() if self.checkpoint == "best" else checkpoints.last()
+                if step is not None:
+                    return checkpoints.read(step, initial_state(model, optimizer(self.config, 1))).params
+        raise ValueError(f"run {self.folder} has no {self.checkpoint} checkpoint; the best needs validation data.")
 
     def logits(self, images: Any) -> np.ndarray:
         """Return the logits (N, K), float32, of ``images``: bytes of shape (N, height, width, channels)."""
@@ -90,8 +93,11 @@ class Run:
         return logits_function(nnx.graphdef(model))
 
 
-def load_run(folder: Path | str) -> Run:
-    """Return the run in ``folder``; raise ValueError, in one line, if there is none or it cannot be read."""
+def load_run(folder: Path | str, checkpoint: Literal["last", "best"] = "last") -> Run:
+    """Return the run in ``folder``; raise ValueError, in one line, if there is none or it cannot be read.
+
+    ``checkpoint`` says which parameters it predicts with: the last, or the best on validation data.
+    """
     folder = Path(folder)
     try:
         content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -99,9 +105,8 @@ def load_run(folder: Path | str) -> Run:
             raise ValueError(f"it has schema version {content['schema_version']}, this closedform {SCHEMA_VERSION}")
         config = TrainConfig(**_from_json(content["config"]))
         metrics = read_metrics(folder)
-        return Run(
-            folder, config, tuple(content["class_names"]), tuple(content["image_shape"]), content["provenance"], metrics
-        )
+        names, shape = tuple(content["class_names"]), tuple(content["image_shape"])
+        return Run(folder, config, names, shape, content["provenance"], metrics, checkpoint)
     except FileNotFoundError as error:
         raise ValueError(f"{folder} is not the folder of a run: there is no {error.filename}.") from error
     except OSError as error:
@@ -147,16 +152,25 @@ def write_predictions(
 
 
 def _write(file: Path, write: Callable[[Any], Any]) -> None:
-    """Write a file whole or not at all: under another name, then renamed."""
-    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as temporary:
-        try:
-            write(temporary)
-            temporary.flush()
-            os.fsync(temporary.fileno())
-            Path(temporary.name).replace(file)
-        except BaseException:
-            Path(temporary.name).unlink(missing_ok=True)
-            raise
+    """Write a file whole or not at all: under another name, then renamed. OSError names the folder and the way out."""
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        with partial.open("wb") as stream:
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(file)
+    except OSError as error:
+        raise cannot_write(file.parent, error) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def cannot_write(folder: Path, error: OSError) -> OSError:
+    """Return ``error`` with a message that says where, why and what to do."""
+    return OSError(
+        error.errno, f"run folder {folder} cannot be written ({error.strerror}); choose another with --run-dir"
+    )
 
 
 def _from_json(config: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,8 @@ class NotPreparedError(ValueError):
 
 def find(name: str, data_dir: Path) -> Path:
     """Return the folder of the newest version of ``name`` in ``data_dir``; raise NotPreparedError if there is none."""
+    if data_dir.exists() and not data_dir.is_dir():
+        raise ValueError(f"`data_dir` must be a folder, got the file {data_dir}.")
     try:
         versions = [file.parent for file in (data_dir / name).glob("[0-9]*/dataset_info.json")]
     except OSError as error:
@@ -55,24 +57,26 @@ def decode(folder: Path, out: Path, progress: Callable[[str, int, int], None]) -
     total = sum(len(source) for source in sources.values())
     done = 0
     for split, source in sources.items():
-        images = np.lib.format.open_memmap(out / f"{split}_images.npy", "w+", np.uint8, (len(source), *shape))
         labels = np.zeros(len(source), np.int32)
-        for start in range(0, len(source), BLOCK):
-            stop = min(start + BLOCK, len(source))
-            try:
-                records = source.__getitems__(range(start, stop))
-                images[start:stop] = [_pixels(record[image], shape) for record in records]
-                labels[start:stop] = [record[label] for record in records]
-            except Exception as error:
-                raise ValueError(
-                    f"the data set in {folder} cannot be read: {split} image {start} to {stop - 1}: {_one_line(error)}"
-                    "; prepare it again"
-                ) from error
-            done += stop - start
-            progress(f"decode {folder.parent.name}", done, total)
+        with (out / f"{split}_images.npy").open("wb") as file:  # written, not mapped: a full disk is then an OSError
+            header = {"descr": "|u1", "fortran_order": False, "shape": (len(source), *shape)}
+            np.lib.format.write_array_header_1_0(file, header)
+            for start in range(0, len(source), BLOCK):
+                stop = min(start + BLOCK, len(source))
+                try:
+                    records = source.__getitems__(range(start, stop))
+                    images = np.stack([_pixels(record[image], shape) for record in records])
+                    labels[start:stop] = [record[label] for record in records]
+                except Exception as error:
+                    raise ValueError(
+                        f"the data set in {folder} cannot be read: {split} image {start} to {stop - 1}: "
+                        f"{_one_line(error)}; prepare it again."
+                    ) from error
+                file.write(images.tobytes())
+                done += stop - start
+                progress(f"decode {folder.parent.name}", done, total)
         if len(labels) == 0 or not (labels >= 0).all() or not (labels < classes).all():
             raise ValueError(f"the data set in {folder} cannot be used: its {split} split lacks images or labels.")
-        images.flush()
         np.save(out / f"{split}_labels.npy", labels)
     return [str(class_name) for class_name in builder.info.features[label].names]
 

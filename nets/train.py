@@ -1,7 +1,8 @@
 """Training a classifier: `fit`, from a configuration to a run folder."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from filelock import FileLock, Timeout
 from flax import nnx
 
 from nets import devices, runs
@@ -36,6 +38,7 @@ def fit(
     progress: Progress = lambda *_: None,
     on_epoch: Callable[[dict[str, float]], None] = lambda _: None,
     on_start: Callable[[str], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> runs.Run:
     """Train a classifier and return its run.
 
@@ -51,6 +54,8 @@ def fit(
         Called with the metrics of each epoch: losses in nats, accuracies, seconds, images a second.
     on_start
         Called with a sentence on what is about to be trained.
+    stop
+        Asked before every chunk of steps; when it says so, the state is saved and KeyboardInterrupt raised.
 
     Raises
     ------
@@ -86,54 +91,56 @@ def fit(
     state = initial_state(model, update)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
 
-    folder = config.folder
-    _claim(config, resume)
-    if not resume:
-        provenance = {"commit": commit(), "versions": versions(PACKAGES), "device": devices.description()}
-        provenance |= {"parameters": parameters, "images": {name: len(split) for name, split in splits.items()}}
-        runs.write_config(folder, config, dataset.class_names, dataset.image_shape, provenance)
-        runs.write_metrics(folder, [])
-    with checkpoints_in(folder / "checkpoints", best=len(held) > 0) as checkpoints:
-        metrics = []
-        if resume:
-            state, metrics = _resume(folder, checkpoints, state)
-        on_start(
-            f"{config.model} with {parameters:,} parameters on {devices.description()}: {config.dataset}, "
-            + ", ".join(f"{len(split):,} {name}" for name, split in splits.items())
-            + f" images; run folder {folder}"
-        )
-        chunk = chunk_function(module, update, config, steps)
-        logits_of = logits_function(module)
-        rate = schedule(config, config.epochs * steps)
-        images, labels = jnp.asarray(kept.images), jnp.asarray(kept.labels)
-        for epoch in range(int(state.step) // steps + 1, config.epochs + 1):
-            started = time.perf_counter()
-            state = _epoch(chunk, state, images, labels, epoch, steps, config, progress)
-            seconds = time.perf_counter() - started
-            line: dict[str, float] = {
-                "epoch": epoch,
-                "step": int(state.step),
-                "learning_rate": float(rate(int(state.step) - 1)),
-                "train_loss": float(state.loss) / steps,
-                "train_accuracy": float(state.correct) / (steps * config.batch_size),
-                "seconds": seconds,
-                "images_per_second": steps * config.batch_size / seconds,
-            }
-            save = epoch % config.checkpoint_every == 0 or epoch == config.epochs
-            if save or epoch % config.eval_every == 0:  # the best checkpoint is chosen by its evaluation
-                for name in ["validation", "test"]:
-                    line |= _scores(name, splits[name], logits_of, state)
-            metrics.append(line)
-            if save:
-                checkpoints.save(state, {key: value for key, value in line.items() if key.startswith("validation")})
-            runs.write_metrics(folder, metrics)
-            on_epoch(line)
+    with _claimed(config, resume) as folder:
+        if not resume:
+            provenance = {"commit": commit(), "versions": versions(PACKAGES), "device": devices.description()}
+            provenance |= {"parameters": parameters, "images": {name: len(split) for name, split in splits.items()}}
+            runs.write_metrics(folder, [])
+            runs.write_config(folder, config, dataset.class_names, dataset.image_shape, provenance)
+        with checkpoints_in(folder / "checkpoints") as checkpoints:
+            metrics = []
+            if resume:
+                state, metrics = _resumed(folder, checkpoints, state)
+            on_start(
+                f"{config.model} with {parameters:,} parameters on {devices.description()}: {config.dataset}, "
+                + ", ".join(f"{len(split):,} {name}" for name, split in splits.items())
+                + f" images; run folder {folder}"
+            )
+            chunk = chunk_function(module, update, config, steps)
+            logits_of = logits_function(module)
+            rate = schedule(config, config.epochs * steps)
+            images, labels = jnp.asarray(kept.images), jnp.asarray(kept.labels)
+            for epoch in range(int(state.step) // steps + 1, config.epochs + 1):
+                started = time.perf_counter()
+                state = _epoch(chunk, state, images, labels, epoch, steps, config, progress, stop)
+                if int(state.step) < epoch * steps:
+                    checkpoints.save(state, {})
+                    raise KeyboardInterrupt(f"stopped at step {int(state.step):,}; --resume goes on from there")
+                seconds = time.perf_counter() - started
+                line: dict[str, float] = {
+                    "epoch": epoch,
+                    "step": int(state.step),
+                    "learning_rate": float(rate(int(state.step) - 1)),
+                    "train_loss": float(state.loss) / steps,
+                    "train_accuracy": float(state.correct) / (steps * config.batch_size),
+                    "seconds": seconds,
+                    "images_per_second": steps * config.batch_size / seconds,
+                }
+                last = epoch == config.epochs
+                if last or epoch % config.eval_every == 0:
+                    for name in ["validation", "test"]:
+                        line |= _scores(name, splits[name], logits_of, state)
+                metrics.append(line)
+                runs.write_metrics(folder, metrics)  # before the checkpoint: lines after the last are dropped again
+                if last or epoch % config.checkpoint_every == 0:
+                    checkpoints.save(state, line)
+                on_epoch(line)
         progress("predict", 0, 1)
         logits = {
             name: logits_of(state.params, split.images) if len(split) else np.empty((0, len(dataset.class_names)), "f")
             for name, split in splits.items()
         }
-    runs.write_predictions(folder, splits, logits, dataset.class_names)
+        runs.write_predictions(folder, splits, logits, dataset.class_names)
     return runs.load_run(folder)
 
 
@@ -146,15 +153,16 @@ def _epoch(
     steps: int,
     config: TrainConfig,
     progress: Progress,
+    stop: Callable[[], bool],
 ) -> TrainState:
-    """Take the steps that are left of ``epoch``, in chunks, and return the state after them."""
+    """Take the steps that are left of ``epoch``, in chunks, unless told to ``stop``; return the state after them."""
     total = config.epochs * steps * config.batch_size
-    step, stop = int(state.step), epoch * steps
+    step, end = int(state.step), epoch * steps
     length = steps if devices.is_accelerator() else 1
-    while step < stop:
+    while step < end and not stop():
         progress(f"epoch {epoch}/{config.epochs}", step * config.batch_size, total)
         started = time.perf_counter()
-        state = chunk(state, images, labels, min(step + length, stop))
+        state = chunk(state, images, labels, min(step + length, end))
         taken, step = int(state.step) - step, int(state.step)  # waits for the device
         if int(state.lost) >= 0:
             raise NotFiniteError(
@@ -181,32 +189,59 @@ def _scores(
     return {f"{name}_loss": loss, f"{name}_accuracy": float(accuracy(logits, labels))}
 
 
-def _claim(config: TrainConfig, resume: bool) -> None:
-    """Make the folder of the run, unless it holds another; ValueError if it does, or holds none to resume."""
+@contextmanager
+def _claimed(config: TrainConfig, resume: bool) -> Iterator[Path]:
+    """Hold the folder of the run against other processes; ValueError if it is not free, or holds no run to resume."""
     folder = config.folder
-    there = (folder / "checkpoints").exists() and any((folder / "checkpoints").iterdir())
-    if resume:
-        if not there:
+    if resume and not folder.is_dir():
+        raise ValueError(f"`run_dir` {folder} has no checkpoint to resume from; leave --resume out.")
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise ValueError(f"`run_dir` {folder} is in use by another process; choose another with --run-dir.") from error
+    except OSError as error:
+        raise runs.cannot_write(folder, error) from error
+    try:
+        _require_fitting(config, resume)
+        yield folder
+    finally:
+        lock.release()
+
+
+def _require_fitting(config: TrainConfig, resume: bool) -> None:
+    """Raise ValueError unless the folder of the run is free, or holds the run that is to be resumed."""
+    folder = config.folder
+    if {file.name for file in folder.iterdir()} <= {".lock"}:
+        if resume:
             raise ValueError(f"`run_dir` {folder} has no checkpoint to resume from; leave --resume out.")
-        before, now = asdict(runs.load_run(folder).config), asdict(config)
-        for name in before:
-            if name not in ("run_dir", "data_dir") and before[name] != now[name]:
-                raise ValueError(
-                    f"`{name}` is {now[name]!r}, but the run in {folder} has {before[name]!r}; resume it with the same "
-                    "configuration, or train in another --run-dir."
-                )
-    elif there:
+        return
+    try:
+        before = asdict(runs.load_run(folder).config)
+    except ValueError as error:
+        raise ValueError(f"`run_dir` {folder} is not empty, and {error} Choose another with --run-dir.") from error
+    there = False
+    if (folder / "checkpoints").is_dir():
+        with checkpoints_in(folder / "checkpoints", read_only=True) as checkpoints:
+            there = checkpoints.last() is not None
+    if resume and not there:
+        raise ValueError(f"`run_dir` {folder} has no checkpoint to resume from; leave --resume out.")
+    if there and not resume:
         raise ValueError(
             f"`run_dir` {folder} holds a run already; continue it with --resume, or choose another with --run-dir."
         )
-    else:
-        folder.mkdir(parents=True, exist_ok=True)
+    for name, now in asdict(config).items():
+        if resume and name not in ("run_dir", "data_dir") and before[name] != now:
+            raise ValueError(
+                f"`{name}` is {now!r}, but the run in {folder} has {before[name]!r}; resume it with the same "
+                "configuration, or train in another --run-dir."
+            )
 
 
-def _resume(folder: Path, checkpoints: Checkpoints, state: TrainState) -> tuple[TrainState, list[dict[str, float]]]:
-    """Return the state of the last checkpoint, and the metrics up to it."""
-    last = checkpoints.last()
-    if last is None:
-        raise ValueError(f"`run_dir` {folder} has no whole checkpoint to resume from; leave --resume out.")
-    state = checkpoints.read(last, state)
-    return state, [line for line in runs.read_metrics(folder) if line["step"] <= last]
+def _resumed(folder: Path, checkpoints: Checkpoints, like: TrainState) -> tuple[TrainState, list[dict[str, float]]]:
+    """Return the last state that can be read, and the metrics up to it; ValueError if there is none."""
+    state = checkpoints.read_last(like)
+    if state is None:
+        raise ValueError(f"`run_dir` {folder} has no checkpoint that can be read; train in another --run-dir.")
+    return state, [line for line in runs.read_metrics(folder) if line["step"] <= int(state.step)]

@@ -112,7 +112,7 @@ def chunk_function(
         def body(_: jax.Array, state: TrainState) -> TrainState:
             first = state.step % steps * config.batch_size
             batch = jax.lax.dynamic_slice_in_dim(order, first, config.batch_size)
-            changed = augment(jax.random.fold_in(augment_key, first), scale(images[batch]), config.augmentation)
+            changed = augment(jax.random.fold_in(augment_key, first), scale(images[batch]), config.changes)
             return train_step(state, changed, labels[batch])
 
         begun = state.step % steps > 0  # in the middle of an epoch, whose sums go on

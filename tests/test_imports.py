@@ -64,7 +64,17 @@ MAY_IMPORT = {
         *["nets.checkpoints", "nets.config", "nets.data", "nets.optimizers", "nets.train_step"],
     },
     "nets.train": {
-        *["numpy", "jax", "flax", "nets.checkpoints", "nets.config", "nets.data", "nets.devices", "nets.losses"],
+        *[
+            "numpy",
+            "jax",
+            "flax",
+            "filelock",
+            "nets.checkpoints",
+            "nets.config",
+            "nets.data",
+            "nets.devices",
+            "nets.losses",
+        ],
         *["nets.optimizers", "nets.provenance", "nets.runs", "nets.train_step"],
     },
     "nets.prepare": {"tensorflow_datasets", "requests", "nets.tfds_folder"},

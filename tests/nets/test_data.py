@@ -2,6 +2,8 @@
 
 import errno
 import multiprocessing
+import os
+import time
 
 import numpy as np
 import pytest
@@ -78,10 +80,20 @@ def test_a_full_disk_leaves_nothing_and_says_what_to_do(tmp_path, cache, monkeyp
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(np.lib.format, "open_memmap", full)
+    monkeypatch.setattr(np.lib.format, "write_array_header_1_0", full)
     with pytest.raises(OSError, match=r"images of small cannot be kept in .*No space left on device.*CLOSEDFORM_CACHE"):
         data.load("small", tmp_path)
     assert not list(cache.iterdir())
+
+
+def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path, cache):
+    images, labels = tfds_data.random((4, 4, 3))
+    tfds_data.write(tmp_path, "small", images, labels, NAMES)
+    for name, age in [("unfinished-old", 90000), ("unfinished-new", 100)]:
+        (cache / name).mkdir(parents=True)
+        os.utime(cache / name, (time.time() - age,) * 2)
+    data.load("small", tmp_path)
+    assert {entry.name.split("-")[1] for entry in cache.glob("unfinished-*")} == {"new"}
 
 
 def test_an_interruption_leaves_nothing(tmp_path, cache):
@@ -119,6 +131,9 @@ def test_two_processes_at_once_both_get_the_images(tmp_path, cache):
 def test_what_is_not_there_is_said_to_be_not_prepared(tmp_path):
     with pytest.raises(tfds_folder.NotPreparedError, match="data set 'mnist' is not in the data folder"):
         data.load("mnist", tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="`data_dir` must be a folder, got the file"):
+        data.load("mnist", tmp_path / "file")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +182,7 @@ def test_digits_are_whole_and_their_split_is_fixed_and_stratified():
     np.testing.assert_array_equal(digits.test.images, data.load("digits").test.images)
 
 
-@pytest.mark.parametrize("count", [3, 40, None])
+@pytest.mark.parametrize("count", [13, 40, None])
 def test_held_out_images_are_a_stratified_part(count):
     rng = np.random.default_rng(0)
     labels = rng.permutation(np.repeat([0, 1, 2], [200, 100, 100])).astype(np.int32)
@@ -176,7 +191,7 @@ def test_held_out_images_are_a_stratified_part(count):
     assert len(held) == (count or 40)
     np.testing.assert_array_equal(np.sort(np.concatenate([kept.index, held.index])), np.arange(400))
     np.testing.assert_array_equal(held.labels, labels[held.index])
-    if count != 3:
+    if count != 13:
         np.testing.assert_array_equal(np.bincount(held.labels), [20, 10, 10])
     other = data.hold_out(split, count, seed=1)[1]
     assert set(other.index) != set(held.index)
@@ -188,5 +203,10 @@ def test_nothing_may_be_held_out_and_too_little_or_too_much_may_not():
     kept, held = data.hold_out(split, 0, seed=0)
     assert (len(kept), len(held)) == (1437, 0)
     for count in [9, 1428]:
-        with pytest.raises(ValueError, match=f"`validation` must be 0, or between 10 and 1427 .* got {count}"):
+        with pytest.raises(
+            ValueError, match=f"`validation` must be 0, or leave each of the 10 classes .* got {count} of"
+        ):
             data.hold_out(split, count, seed=0)
+    rare = data.Split(split.images[:100], np.repeat([0, 1], [99, 1]), np.arange(100))
+    with pytest.raises(ValueError, match="each of the 2 classes an image on either side, got 10 of the 100"):
+        data.hold_out(rare, 10, seed=0)

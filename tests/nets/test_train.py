@@ -2,10 +2,13 @@
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -35,6 +38,7 @@ def run(tmp_path_factory):
 
 def test_a_run_folder_holds_what_its_readers_need(run):
     assert {file.name for file in run.folder.iterdir()} == {
+        ".lock",
         "checkpoints",
         "config.json",
         "metrics.jsonl",
@@ -59,6 +63,7 @@ def test_a_run_folder_holds_what_its_readers_need(run):
     content = json.loads((run.folder / "config.json").read_text())
     assert content["provenance"]["versions"]["jax"] == jax.__version__
     assert content["provenance"]["parameters"] == 65 * 64 + 65 * 10
+    assert (run.folder / "config.json").stat().st_mode & 0o044 == 0o044  # others may read it
     assert {"commit", "device", "images"} <= set(content["provenance"])
 
 
@@ -114,6 +119,94 @@ def test_a_run_goes_on_from_its_last_checkpoint(run, tmp_path):
     assert [line["test_loss"] for line in resumed.metrics] == [line["test_loss"] for line in run.metrics]
 
 
+def snapshot(folder):
+    return {str(file): file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()}
+
+
+def test_reading_a_run_changes_nothing_in_it(run):
+    before = snapshot(run.folder)
+    unfinished = run.folder / "checkpoints" / "step_200.orbax-checkpoint-tmp"  # as the trainer writes it
+    unfinished.mkdir()
+    try:
+        assert runs.load_run(run.folder).params
+        assert unfinished.exists()
+    finally:
+        unfinished.rmdir()
+    assert snapshot(run.folder) == before
+
+
+def test_the_best_checkpoint_is_the_best_on_validation_data(tmp_path):
+    config = replace(CONFIG, run_dir=tmp_path / "run", epochs=6, schedule="constant", learning_rate=0.02)
+    run = fit(config)
+    accuracies = [line["validation_accuracy"] for line in run.metrics]
+    validation = load("digits").train.take(run.predictions["validation_index"])
+    for checkpoint, accuracy in [("best", max(accuracies)), ("last", accuracies[-1])]:
+        predicted = runs.load_run(run.folder, checkpoint).predict(validation.images).argmax(axis=1)
+        np.testing.assert_allclose(np.mean(predicted == validation.labels), accuracy, rtol=1e-6)
+    assert len(list((run.folder / "checkpoints").iterdir())) <= 3
+
+
+def test_a_damaged_checkpoint_is_skipped_for_the_one_before(run, tmp_path, caplog):
+    config = replace(CONFIG, run_dir=tmp_path / "run")
+    fit(config)
+    for file in (tmp_path / "run/checkpoints/step_160/default").rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"damage")
+    with pytest.raises(ValueError, match=r"checkpoint 160 in .* is damaged"):
+        _ = runs.load_run(config.folder).params
+    resumed = fit(config, resume=True)
+    assert "checkpoint 160 in" in caplog.text
+    np.testing.assert_array_equal(resumed.predictions["test_logits"], run.predictions["test_logits"])
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path):
+    (tmp_path / "config.json").write_text('{"my": "own"}')
+    with pytest.raises(ValueError, match=r"is not empty, and run .* cannot be read: .* Choose another with --run-dir"):
+        fit(replace(CONFIG, run_dir=tmp_path))
+    assert (tmp_path / "config.json").read_text() == '{"my": "own"}'
+
+
+def test_two_trainings_in_one_folder_are_refused(tmp_path):
+    config = replace(CONFIG, run_dir=tmp_path / "run", epochs=1)
+
+    def again(_):
+        with pytest.raises(ValueError, match="is in use by another process"):
+            fit(config)
+
+    assert fit(config, on_start=again).finished
+
+
+def test_no_room_for_a_checkpoint_is_one_line_and_keeps_the_one_before(tmp_path, monkeypatch):
+    config = replace(CONFIG, run_dir=tmp_path / "run")
+
+    def fill(_):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+
+    with pytest.raises(OSError, match=r"no room for a checkpoint of 57,\d\d\d bytes in"):
+        fit(config, on_epoch=fill)
+    monkeypatch.undo()
+    assert fit(config, resume=True).finished
+
+
+def test_ctrl_c_saves_in_the_middle_of_an_epoch_and_resuming_gives_the_same(run, tmp_path):
+    config = replace(CONFIG, run_dir=tmp_path / "run")
+    asked = iter([False] * 3 + [True] * 9)
+    with pytest.raises(KeyboardInterrupt, match=r"stopped at step .*; --resume goes on from there"):
+        fit(config, stop=lambda: next(asked))
+    resumed = fit(config, resume=True)
+    np.testing.assert_array_equal(resumed.predictions["test_logits"], run.predictions["test_logits"])
+    for now, before in zip(resumed.metrics, run.metrics, strict=True):
+        assert {key: now[key] for key in now if "second" not in key} == {
+            key: before[key] for key in before if "second" not in key
+        }
+
+
+def test_digits_are_not_mirrored_and_photographs_are():
+    assert TrainConfig(dataset="digits").changes == "none"
+    assert TrainConfig(dataset="cifar10").changes == "flip"
+    assert TrainConfig(dataset="digits", augmentation="flip+crop").changes == "flip+crop"
+
+
 def test_without_held_out_data_nothing_is_said_of_it(tmp_path):
     run = fit(replace(CONFIG, run_dir=tmp_path / "run", validation=0, epochs=2, eval_every=2, checkpoint_every=2))
     assert run.predictions["validation_logits"].shape == (0, 10)
@@ -133,7 +226,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_what_was_good(tmp_path):
     ("changes", "message"),
     [
         ({"batch_size": 2000}, "`batch_size` must be at most 1294, the number of training images, got 2000"),
-        ({"validation": 5}, "`validation` must be 0, or between 10 and 1427"),
+        ({"validation": 5}, "`validation` must be 0, or leave each of the 10 classes an image"),
     ],
 )
 def test_what_does_not_fit_the_data_is_refused_before_a_folder_is_made(tmp_path, changes, message):
@@ -146,8 +239,8 @@ def test_what_does_not_fit_the_data_is_refused_before_a_folder_is_made(tmp_path,
     ("changes", "message"),
     [
         ({"epochs": 0}, "`epochs` must be 1 or more, got 0"),
-        ({"epochs": 1.5}, "`epochs` must be int, got 1.5"),
-        ({"epochs": True}, "`epochs` must be int, got True"),
+        ({"epochs": 1.5}, "`epochs` must be of type int, got 1.5"),
+        ({"epochs": True}, "`epochs` must be of type int, got True"),
         ({"learning_rate": float("nan")}, "`learning_rate` must be positive and finite, got nan"),
         ({"learning_rate": "1e-3"}, "`learning_rate` must be a number, got '1e-3'"),
         ({"momentum": 1.0}, "`momentum` must be at least 0 and below 1, got 1.0"),
@@ -159,7 +252,7 @@ def test_what_does_not_fit_the_data_is_refused_before_a_folder_is_made(tmp_path,
         ({"optimizer": "lion"}, "`optimizer` must be one of sgd, adam, adamw, muon, got 'lion'"),
         ({"validation": -1}, "`validation` must be 0 or more, got -1"),
         ({"seed": -1}, "`seed` must be between 0 and"),
-        ({"run_dir": 3}, "`run_dir` must be NoneType or Path, got 3"),
+        ({"run_dir": 3}, "`run_dir` must be of type Path, got 3"),
     ],
 )
 def test_a_configuration_that_cannot_be_is_refused_in_one_line(changes, message):
@@ -248,7 +341,7 @@ def test_a_preset_is_where_the_other_options_start_from(tmp_path):
         (["train", "--model", "resnet"], 2, "resnet"),
         (["train", "--dataset", "digits", "--batch-size", "9999"], 2, "`batch_size` must be at most 1294"),
         (["train", "--dataset", "cifr10"], 2, "did you mean cifar10"),
-        (["train", "--dataset", "digits", "--run-dir", "/proc/run"], 2, "/proc/run"),
+        (["train", "--dataset", "digits", "--run-dir", "/proc/run"], 2, "run folder /proc/run cannot be written"),
         (["train", "--dataset", "digits", "--resume"], 2, "has no checkpoint to resume from"),
         (["prepare", "digits"], 2, "there is nothing to prepare"),
         (["prepare", "imdb_reviews"], 2, "cannot be prepared"),
@@ -317,3 +410,21 @@ def test_a_data_set_that_is_there_is_not_prepared_again(tmp_path, monkeypatch):
     images, labels = tfds_data.random((4, 4, 3))
     folder = tfds_data.write(tmp_path, "mnist", images, labels, list("abc"))
     assert prepare.prepare("mnist", tmp_path) == folder
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
+    options = ["--dataset", "digits", "--model", "mlp", "--epochs", "100000", "--run-dir", "run"]
+    command = [sys.executable, "-m", "nets", "train", *options]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as training:
+        assert training.stderr
+        while not training.stderr.readline().startswith("epoch 2"):
+            assert training.poll() is None
+        training.send_signal(signal.SIGINT)
+        training.send_signal(signal.SIGINT)  # as a launcher passes it on
+        rest = training.stderr.read()
+    assert training.returncode == 130, rest
+    said = rest.splitlines()[-1]
+    assert "--resume goes on from there" in said
+    step = said.split("step ")[1].split(";")[0].replace(",", "")
+    assert (tmp_path / f"run/checkpoints/step_{step}").is_dir()
