@@ -2,7 +2,8 @@
 
 `python -m nets train` trains a convolutional network on CIFAR-10; `python -m nets train --dataset digits` one on 8x8
 digits, in seconds and without a download. `python -m nets prepare NAME` downloads and prepares a data set of
-TensorFlow Datasets. Exit code: 0 if all is well, 1 if the loss is not finite, 2 for bad usage or a disk that fails.
+TensorFlow Datasets. `python -m nets runs` lists what was trained. Exit code: 0 if all is well, 1 if the loss is not
+finite, 2 for bad usage or a disk that fails, 130 after Ctrl-C.
 """
 
 import logging
@@ -17,8 +18,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
 from rich.text import Text
 
 from nets import prepare
@@ -47,6 +50,14 @@ class Prepare:
     """Folder of TensorFlow Datasets (default: TFDS_DATA_DIR, else ~/tensorflow_datasets)."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Runs:
+    """List the runs in a folder: network, data set, epochs, accuracies, finished or not."""
+
+    folder: Annotated[Path, tyro.conf.Positional] = Path("build/runs")
+    """Folder whose subfolders are runs."""
+
+
 class Speed(ProgressColumn):
     """Images a second."""
 
@@ -63,11 +74,14 @@ def main(arguments: list[str]) -> int:
         preset = _preset(arguments)
         options = tyro.cli(
             Annotated[Train, tyro.conf.subcommand("train", default=preset)]
-            | Annotated[Prepare, tyro.conf.subcommand("prepare")],
+            | Annotated[Prepare, tyro.conf.subcommand("prepare")]
+            | Annotated[Runs, tyro.conf.subcommand("runs")],
             prog="python -m nets",
             description=__doc__,
             args=arguments,
         )
+        if isinstance(options, Runs):
+            return _runs(options, console)
         return _train(options, console) if isinstance(options, Train) else _prepare(options, console)
     except ArithmeticError as error:
         console.print(f"error: {error}", style="red", markup=False)
@@ -135,6 +149,29 @@ def _prepare(options: Prepare, console: Console) -> int:
         console.print("TensorFlow is not in this environment; preparing in one that has it", markup=False)
         return prepare.prepare_elsewhere(options.name, data_dir)
     print(folder)
+    return 0
+
+
+def _runs(options: Runs, console: Console) -> int:
+    from nets.runs import load_run
+
+    if not options.folder.is_dir():
+        raise ValueError(f"`folder` must be one that holds runs, got {options.folder}; `train` makes {Runs.folder}.")
+    table = Table("run", "model", "data set", "epochs", "validation", "test", "finished", box=SIMPLE)
+    for file in sorted(options.folder.glob("*/config.json")):
+        try:
+            run = load_run(file.parent)
+        except ValueError as error:
+            console.print(str(error), style="red", markup=False)
+            continue
+        scores = [
+            next((f"{100 * line[name]:.1f} %" for line in reversed(run.metrics) if name in line), "-")
+            for name in ["validation_accuracy", "test_accuracy"]
+        ]
+        epochs = f"{len(run.metrics)}/{run.config.epochs}"
+        finished = "yes" if run.finished else "no"
+        table.add_row(Text(file.parent.name), run.config.model, run.config.dataset, epochs, *scores, finished)
+    Console(soft_wrap=True).print(table)
     return 0
 
 

@@ -78,7 +78,9 @@ MAY_IMPORT = {
         *["nets.optimizers", "nets.provenance", "nets.runs", "nets.train_step"],
     },
     "nets.prepare": {"tensorflow_datasets", "requests", "nets.tfds_folder"},
-    "nets.__main__": {"tyro", "rich", "nets.config", "nets.data", "nets.prepare", "nets.tfds_folder", "nets.train"},
+    "nets.__main__": {
+        *["tyro", "rich", "nets.config", "nets.data", "nets.prepare", "nets.runs", "nets.tfds_folder", "nets.train"],
+    },
     "nets.cubic": {"numpy", "jax", "flax", "optax"},
     "nets.step_sizes": {"numpy", "jax", "nets.blocks", "nets.testimony", "nets.witnesses"},
     "nets.witnesses": {"jax"},  # functions and vectors in; knows no network

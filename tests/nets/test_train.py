@@ -363,6 +363,24 @@ def test_help_teaches(tmp_path):
         assert word in out
 
 
+def test_runs_are_listed_with_what_became_of_them(run, tmp_path):
+    shutil.copytree(run.folder, tmp_path / "runs" / "whole")
+    shutil.copytree(run.folder, tmp_path / "runs" / "begun")
+    (tmp_path / "runs/begun/predictions.npz").unlink()
+    (tmp_path / "runs/broken").mkdir()
+    (tmp_path / "runs/broken/config.json").write_text("{")
+    code, out, err = nets("runs", "runs", cwd=tmp_path)
+    assert code == 0, err
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
+    accuracy = f"{100 * run.metrics[-1]['test_accuracy']:.1f}"
+    assert rows["whole"][:3] == ["mlp", "digits", "4/4"]
+    assert rows["whole"][-3:] == [accuracy, "%", "yes"]
+    assert rows["begun"][-1] == "no"
+    assert "runs/broken cannot be read" in err
+    code, _, err = nets("runs", cwd=tmp_path)
+    assert (code, "must be one that holds runs, got build/runs" in err) == (2, True)
+
+
 # Preparing.
 
 
