@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any
@@ -106,8 +106,7 @@ def _preset(arguments: list[str]) -> Train:
             name = word.partition("=")[2] or following
     if name not in PRESETS:
         raise ValueError(f"`--preset` must be one of {', '.join(PRESETS)}, got {name!r}.")
-    preset = PRESETS[name]
-    return Train(**{field.name: getattr(preset, field.name) for field in fields(TrainConfig)}, preset=name)
+    return Train(**asdict(PRESETS[name]), preset=name)
 
 
 def _train(options: Train, console: Console) -> int:

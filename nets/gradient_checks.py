@@ -19,6 +19,13 @@ def worst(verdicts: Collection[Verdict]) -> Verdict:
     return "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
 
 
+def verdict_on(error: float, limit: float) -> Verdict:
+    """Return ``fail`` for an error above its limit, else ``pass``, if the limit is one that says something."""
+    if not error <= limit:
+        return "fail"
+    return "pass" if limit <= VISIBLE else "inconclusive"
+
+
 @dataclass(frozen=True, kw_only=True)
 class GradientCheck:
     """One block of parameters, asked of one witness."""

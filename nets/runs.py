@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import jax
 import numpy as np
 from flax import nnx
 from scipy.special import softmax
@@ -64,13 +65,12 @@ class Run:
     @cached_property
     def params(self) -> dict[str, Any]:
         """The parameters of the checkpoint; ValueError if there is none, or it is damaged."""
-        model = build(self.config, self.image_shape, len(self.class_names))
-        step = None
         if (self.folder / "checkpoints").is_dir():
             with checkpoints_in(self.folder / "checkpoints", read_only=True) as checkpoints:
                 step = checkpoints.best() if self.checkpoint == "best" else checkpoints.last()
                 if step is not None:
-                    return checkpoints.read(step, initial_state(model, optimizer(self.config, 1))).params
+                    like = jax.eval_shape(lambda: initial_state(self._model(), optimizer(self.config, 1)))
+                    return checkpoints.read(step, like).params
         raise ValueError(f"run {self.folder} has no {self.checkpoint} checkpoint; the best needs validation data.")
 
     def logits(self, images: Any) -> np.ndarray:
@@ -89,8 +89,10 @@ class Run:
 
     @cached_property
     def _logits_of(self) -> Callable[[Any, Any], np.ndarray]:
-        model = build(self.config, self.image_shape, len(self.class_names))
-        return logits_function(nnx.graphdef(model))
+        return logits_function(nnx.graphdef(nnx.eval_shape(self._model)))
+
+    def _model(self) -> nnx.Module:
+        return build(self.config, self.image_shape, len(self.class_names))
 
 
 def load_run(folder: Path | str, checkpoint: Literal["last", "best"] = "last") -> Run:

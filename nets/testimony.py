@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nets import witnesses as ways
 from nets.blocks import Blocks
-from nets.gradient_checks import VISIBLE, GradientCheck, GradientChecks, Verdict
+from nets.gradient_checks import GradientCheck, GradientChecks, verdict_on
 
 Function = Callable[[Any], jax.Array]
 
@@ -100,12 +100,11 @@ class Testimony:
             error = 0.0
         elif norm > 0 and not (exact and error <= limit):
             limit = max(limit, doubt / norm)
+        verdict = verdict_on(error, limit)
         if not np.isfinite(a).all():
-            verdict: Verdict = "fail"
-        elif not np.isfinite(b).all() or unseen or (error <= limit and limit > VISIBLE):
+            verdict = "fail"
+        elif not np.isfinite(b).all() or unseen:
             verdict = "inconclusive"
-        else:
-            verdict = "pass" if error <= limit else "fail"
         return GradientCheck(
             block=block,
             shape=self.blocks.shapes[block],

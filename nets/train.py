@@ -194,7 +194,7 @@ def _claimed(config: TrainConfig, resume: bool) -> Iterator[Path]:
     """Hold the folder of the run against other processes; ValueError if it is not free, or holds no run to resume."""
     folder = config.folder
     if resume and not folder.is_dir():
-        raise ValueError(f"`run_dir` {folder} has no checkpoint to resume from; leave --resume out.")
+        raise _nothing_to_resume(folder)
     lock = FileLock(folder / ".lock", timeout=0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -215,7 +215,7 @@ def _require_fitting(config: TrainConfig, resume: bool) -> None:
     folder = config.folder
     if {file.name for file in folder.iterdir()} <= {".lock"}:
         if resume:
-            raise ValueError(f"`run_dir` {folder} has no checkpoint to resume from; leave --resume out.")
+            raise _nothing_to_resume(folder)
         return
     try:
         before = asdict(runs.load_run(folder).config)
@@ -226,7 +226,7 @@ def _require_fitting(config: TrainConfig, resume: bool) -> None:
         with checkpoints_in(folder / "checkpoints", read_only=True) as checkpoints:
             there = checkpoints.last() is not None
     if resume and not there:
-        raise ValueError(f"`run_dir` {folder} has no checkpoint to resume from; leave --resume out.")
+        raise _nothing_to_resume(folder)
     if there and not resume:
         raise ValueError(
             f"`run_dir` {folder} holds a run already; continue it with --resume, or choose another with --run-dir."
@@ -237,6 +237,10 @@ def _require_fitting(config: TrainConfig, resume: bool) -> None:
                 f"`{name}` is {now!r}, but the run in {folder} has {before[name]!r}; resume it with the same "
                 "configuration, or train in another --run-dir."
             )
+
+
+def _nothing_to_resume(folder: Path) -> ValueError:
+    return ValueError(f"`run_dir` {folder} has no checkpoint to resume from; leave --resume out.")
 
 
 def _resumed(folder: Path, checkpoints: Checkpoints, like: TrainState) -> tuple[TrainState, list[dict[str, float]]]:

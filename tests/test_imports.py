@@ -60,7 +60,7 @@ MAY_IMPORT = {
     },
     "nets.checkpoints": {"jax", "orbax", "nets.train_step"},
     "nets.runs": {
-        *["numpy", "scipy", "flax"],
+        *["numpy", "scipy", "jax", "flax"],
         *["nets.checkpoints", "nets.config", "nets.data", "nets.optimizers", "nets.train_step"],
     },
     "nets.train": {

@@ -22,11 +22,7 @@ from nets.optimizers import optimizer, schedule
 CONFIG = TrainConfig(dataset="digits", model="mlp", hidden=(16,), batch_size=10, epochs=3, validation=0)
 SHAPE, CLASSES, STEPS = (8, 8, 1), 4, 6
 
-
-@pytest.fixture(autouse=True)
-def flax_promotes_ranks():
-    with jax.numpy_rank_promotion("allow"):
-        yield
+pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,124 @@
+"""The command line of `python -m nets`, as its users type it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nets import runs
+from nets.config import PRESETS
+from tests.nets import tfds_data
+
+pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
+
+
+def nets(*arguments, cwd, **environment):
+    """Run ``python -m nets``; return exit code, standard output and error."""
+    made = subprocess.run(
+        [sys.executable, "-m", "nets", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])} | environment,
+        check=False,
+    )
+    return made.returncode, made.stdout, made.stderr
+
+
+def test_the_command_trains_on_a_prepared_data_set_and_says_how_it_goes(tmp_path):
+    images, labels = tfds_data.random((9, 8, 3), classes=4, train=80, test=20)
+    tfds_data.write(tmp_path / "data", "small", images, labels, list("abcd"))
+    environment = {"TFDS_DATA_DIR": str(tmp_path / "data"), "CLOSEDFORM_CACHE": str(tmp_path / "cache")}
+    options = ["--dataset", "small", "--epochs", "2", "--batch-size", "16", "--hidden", "8", "--precision", "bfloat16"]
+    code, out, err = nets("train", *options, cwd=tmp_path, **environment)
+    assert code == 0, err
+    folder = tmp_path / "build/runs/small-conv-seed0"
+    assert out.strip() == str(folder.relative_to(tmp_path))
+    lines = err.splitlines()
+    assert lines[0] == "decode small: 100 images"
+    assert lines[1].startswith("conv with 4,412 parameters on cpu")
+    assert "72 train, 8 validation, 20 test images" in lines[1]
+    assert [line.split(":")[0] for line in lines[2:]] == ["epoch 1/2", "epoch 2/2"]
+    assert "images/s" in lines[2]
+    run = runs.load_run(folder)
+    assert (run.config.hidden, run.config.precision, run.class_names) == ((8,), "bfloat16", tuple("abcd"))
+    assert nets("train", *options, cwd=tmp_path, **environment)[0] == 2  # there is a run already
+
+
+def test_a_preset_is_where_the_other_options_start_from(tmp_path):
+    options = ["--preset=reference", "--dataset", "digits", "--model", "mlp", "--hidden", "4", "--epochs", "1"]
+    code, _, err = nets("train", *options, "--run-dir", "r", cwd=tmp_path)
+    assert code == 0, err
+    config = replace(PRESETS["reference"], dataset="digits", model="mlp", hidden=(4,), epochs=1, run_dir=Path("r"))
+    assert runs.load_run(tmp_path / "r").config == config
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["train", "--preset", "ref"], 2, "`--preset` must be one of default, reference, got 'ref'"),
+        (["train", "--epochs", "0"], 2, "`epochs` must be 1 or more, got 0"),
+        (["train", "--model", "resnet"], 2, "resnet"),
+        (["train", "--dataset", "digits", "--batch-size", "9999"], 2, "`batch_size` must be at most 1294"),
+        (["train", "--dataset", "cifr10"], 2, "did you mean cifar10"),
+        (["train", "--dataset", "digits", "--run-dir", "/proc/run"], 2, "run folder /proc/run cannot be written"),
+        (["train", "--dataset", "digits", "--resume"], 2, "has no checkpoint to resume from"),
+        (["prepare", "digits"], 2, "there is nothing to prepare"),
+        (["prepare", "imdb_reviews"], 2, "cannot be prepared"),
+    ],
+)
+def test_bad_usage_is_one_clear_message_and_leaves_nothing(tmp_path, arguments, code, message):
+    got, out, err = nets(*arguments, cwd=tmp_path, TFDS_DATA_DIR=str(tmp_path / "data"))
+    assert got == code, err
+    assert message in err
+    assert "Traceback" not in err
+    assert not out
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_teaches(tmp_path):
+    code, out, _ = nets("train", "--help", cwd=tmp_path)
+    assert code == 0
+    for word in ["--preset", "--resume", "--learning-rate", "digits", "one-cycle", "Images a step"]:
+        assert word in out
+
+
+def test_runs_are_listed_with_what_became_of_them(run, tmp_path):
+    shutil.copytree(run.folder, tmp_path / "runs" / "whole")
+    shutil.copytree(run.folder, tmp_path / "runs" / "begun")
+    (tmp_path / "runs/begun/predictions.npz").unlink()
+    (tmp_path / "runs/broken").mkdir()
+    (tmp_path / "runs/broken/config.json").write_text("{")
+    code, out, err = nets("runs", "runs", cwd=tmp_path)
+    assert code == 0, err
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
+    accuracy = f"{100 * run.metrics[-1]['test_accuracy']:.1f}"
+    assert rows["whole"][:3] == ["mlp", "digits", "4/4"]
+    assert rows["whole"][-3:] == [accuracy, "%", "yes"]
+    assert rows["begun"][-1] == "no"
+    assert "runs/broken cannot be read" in err
+    code, _, err = nets("runs", cwd=tmp_path)
+    assert (code, "must be one that holds runs, got build/runs" in err) == (2, True)
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
+    options = ["--dataset", "digits", "--model", "mlp", "--epochs", "100000", "--run-dir", "run"]
+    command = [sys.executable, "-m", "nets", "train", *options]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as training:
+        assert training.stderr
+        while not training.stderr.readline().startswith("epoch 2"):
+            assert training.poll() is None
+        training.send_signal(signal.SIGINT)
+        training.send_signal(signal.SIGINT)  # as a launcher passes it on
+        rest = training.stderr.read()
+    assert training.returncode == 130, rest
+    said = rest.splitlines()[-1]
+    assert "--resume goes on from there" in said
+    step = said.split("step ")[1].split(";")[0].replace(",", "")
+    assert (tmp_path / f"run/checkpoints/step_{step}").is_dir()
