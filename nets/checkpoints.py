@@ -3,6 +3,7 @@
 import errno
 import logging
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,8 @@ class Checkpoints:
         )
         self._folder = folder
         self._manager = ocp.CheckpointManager(folder.resolve(), options=options)
+        self.step, self.time = -1, time.monotonic()
+        """The step last saved or read, -1 if there was none yet, and when that was."""
 
     def save(self, state: TrainState, metrics: dict[str, float]) -> None:
         """Write ``state``, whole or not at all; OSError if there is no room for it or it cannot be written."""
@@ -48,6 +51,7 @@ class Checkpoints:
             self._manager.save(
                 int(state.step), args=ocp.args.StandardSave(state), metrics={BEST: _score(metrics)}, force=True
             )
+            self.step, self.time = int(state.step), time.monotonic()
         except Exception as error:  # Orbax has many
             raise OSError(errno.EIO, f"no checkpoint could be written to {self._folder}: {_one_line(error)}") from error
 
@@ -64,9 +68,11 @@ class Checkpoints:
         """Return the state saved at ``step``; ``like`` is a state of the same shapes. ValueError if it is damaged."""
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
         try:
-            return self._manager.restore(step, args=ocp.args.StandardRestore(abstract))
+            state = self._manager.restore(step, args=ocp.args.StandardRestore(abstract))
         except Exception as error:
             raise ValueError(f"checkpoint {step} in {self._folder} is damaged: {_one_line(error)}") from error
+        self.step, self.time = step, time.monotonic()
+        return state
 
     def read_last(self, like: Any) -> TrainState | None:
         """Return the last state that can be read, with a warning for each that cannot; None if there is none."""

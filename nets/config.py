@@ -67,6 +67,9 @@ class TrainConfig:
     """Epochs between evaluations on validation and test data; the last epoch always has one."""
     checkpoint_every: int = 1
     """Epochs between checkpoints; the last epoch always has one, and the best is one that was evaluated."""
+    checkpoint_minutes: float = 5.0
+    """Minutes between checkpoints in the middle of an epoch (0: one after every chunk, which is some seconds of steps
+    on a CPU and an epoch on an accelerator)."""
     seed: int = 0
     """Seed of the initial parameters, the shuffling, the augmentation and the choice of validation images."""
 
@@ -79,6 +82,8 @@ class TrainConfig:
         _require("momentum", self.momentum, 0 <= self.momentum < 1, "at least 0 and below 1")
         _require("weight_decay", self.weight_decay, 0 <= self.weight_decay < math.inf, "0 or more and finite")
         _require("label_smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "at least 0 and below 1")
+        minutes = self.checkpoint_minutes
+        _require("checkpoint_minutes", minutes, minutes >= 0, "0 or more")
         _require("seed", self.seed, 0 <= self.seed < 2**32, "between 0 and 2**32 - 1")
         _require("hidden", self.hidden, all(width >= 1 for width in self.hidden), "widths of 1 or more")
         _require("channels", self.channels, all(width >= 1 for width in self.channels), "numbers of 1 or more")

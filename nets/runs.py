@@ -29,7 +29,7 @@ from nets.data import Split
 from nets.optimizers import optimizer
 from nets.train_step import build, initial_state, logits_function
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Run:
             with checkpoints_in(self.folder / "checkpoints", read_only=True) as checkpoints:
                 step = checkpoints.best() if self.checkpoint == "best" else checkpoints.last()
                 if step is not None:
-                    like = jax.eval_shape(lambda: initial_state(self._model(), optimizer(self.config, 1)))
+                    like = jax.eval_shape(lambda: initial_state(self._model(), optimizer(self.config, 1), 0))
                     return checkpoints.read(step, like).params
         raise ValueError(f"run {self.folder} has no {self.checkpoint} checkpoint; the best needs validation data.")
 

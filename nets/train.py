@@ -88,7 +88,7 @@ def fit(
     model = build(config, dataset.image_shape, len(dataset.class_names))
     module = nnx.graphdef(model)
     update = optimizer(config, config.epochs * steps)
-    state = initial_state(model, update)
+    state = initial_state(model, update, config.seed)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
 
     with _claimed(config, resume) as folder:
@@ -110,12 +110,21 @@ def fit(
             logits_of = logits_function(module)
             rate = schedule(config, config.epochs * steps)
             images, labels = jnp.asarray(kept.images), jnp.asarray(kept.labels)
-            for epoch in range(int(state.step) // steps + 1, config.epochs + 1):
-                started = time.perf_counter()
-                state = _epoch(chunk, state, images, labels, epoch, steps, config, progress, stop)
-                if int(state.step) < epoch * steps:
+
+            def between(state: TrainState) -> None:
+                """Show where an epoch is, and save if it is time to, or if training is to stop."""
+                step, stopped = int(state.step), stop()
+                epoch = f"epoch {step // steps + 1}/{config.epochs}"
+                progress(epoch, step * config.batch_size, config.epochs * steps * config.batch_size)
+                due = time.monotonic() - checkpoints.time >= 60 * config.checkpoint_minutes
+                if (stopped or due) and checkpoints.step != step:
                     checkpoints.save(state, {})
-                    raise KeyboardInterrupt(f"stopped at step {int(state.step):,}; --resume goes on from there")
+                if stopped:
+                    raise KeyboardInterrupt(f"stopped at step {step:,}; --resume goes on from there")
+
+            for epoch in range(int(state.step) // steps + 1, config.epochs + 1):
+                started, first = time.perf_counter(), int(state.step)
+                state = _epoch(chunk, state, images, labels, epoch * steps, between, config)
                 seconds = time.perf_counter() - started
                 line: dict[str, float] = {
                     "epoch": epoch,
@@ -124,7 +133,7 @@ def fit(
                     "train_loss": float(state.loss) / steps,
                     "train_accuracy": float(state.correct) / (steps * config.batch_size),
                     "seconds": seconds,
-                    "images_per_second": steps * config.batch_size / seconds,
+                    "images_per_second": (int(state.step) - first) * config.batch_size / seconds,
                 }
                 last = epoch == config.epochs
                 if last or epoch % config.eval_every == 0:
@@ -149,30 +158,26 @@ def _epoch(
     state: TrainState,
     images: jax.Array,
     labels: jax.Array,
-    epoch: int,
-    steps: int,
+    end: int,
+    between: Callable[[TrainState], None],
     config: TrainConfig,
-    progress: Progress,
-    stop: Callable[[], bool],
 ) -> TrainState:
-    """Take the steps that are left of ``epoch``, in chunks, unless told to ``stop``; return the state after them."""
-    total = config.epochs * steps * config.batch_size
-    step, end = int(state.step), epoch * steps
-    length = steps if devices.is_accelerator() else 1
-    while step < end and not stop():
-        progress(f"epoch {epoch}/{config.epochs}", step * config.batch_size, total)
+    """Take the steps up to ``end``, that of an epoch, in chunks with ``between`` before each; return the state then."""
+    step = int(state.step)
+    length = end if devices.is_accelerator() else 1
+    while step < end:
+        between(state)
         started = time.perf_counter()
         state = chunk(state, images, labels, min(step + length, end))
         taken, step = int(state.step) - step, int(state.step)  # waits for the device
         if int(state.lost) >= 0:
             raise NotFiniteError(
-                f"the loss was not finite at step {int(state.lost) % steps + 1} of epoch {epoch}; a lower "
-                f"--learning-rate than {config.learning_rate:g} is the usual cure. Checkpoints are from before."
+                f"the loss was not finite at step {int(state.lost) + 1}; a lower --learning-rate than "
+                f"{config.learning_rate:g} is the usual cure. Checkpoints are from before."
             )
         if not devices.is_accelerator():
             seconds = time.perf_counter() - started
             length = max(1, min(2 * length, round(taken * SECONDS_A_CHUNK / seconds)))
-    progress(f"epoch {epoch}/{config.epochs}", step * config.batch_size, total)
     return state
 
 

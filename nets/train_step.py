@@ -23,20 +23,22 @@ EVALUATION_BATCH = 500
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["params", "optimizer", "step", "loss", "correct", "lost"],
+    data_fields=["params", "optimizer", "key", "step", "loss", "correct", "lost"],
     meta_fields=[],
 )
 @dataclass(frozen=True)
 class TrainState:
-    """Everything that changes from step to step; with the configuration and the data it fixes all that follows.
+    """All that the steps to come depend on, besides configuration and data.
 
-    ``params`` and the state of the ``optimizer`` are trees of arrays and ``step`` counts the steps taken. ``loss`` and
+    ``params`` and the state of the ``optimizer`` are trees of arrays. ``key`` (2,) uint32 is the data of the random key
+    that shuffling and augmentation are derived from, and ``step`` counts the steps taken. ``loss`` and
     ``correct`` are the sums, over the epoch so far, of the batches' losses in nats and of the images right, each as the
     parameters stood then. ``lost`` is the first step whose loss was not finite, -1 if there was none.
     """
 
     params: Any
     optimizer: Any
+    key: jax.Array
     step: jax.Array
     loss: jax.Array
     correct: jax.Array
@@ -58,12 +60,13 @@ def build(config: TrainConfig, image_shape: tuple[int, int, int], classes: int) 
     return ConvNet(image_shape, classes, channels=config.channels, **options)
 
 
-def initial_state(model: nnx.Module, optimizer: optax.GradientTransformation) -> TrainState:
-    """Return the state before the first step."""
+def initial_state(model: nnx.Module, optimizer: optax.GradientTransformation, seed: int) -> TrainState:
+    """Return the state before the first step; ``seed`` is that of shuffling and augmentation."""
     params = nnx.to_pure_dict(nnx.state(model, nnx.Param))
     return TrainState(
         params=params,
         optimizer=optimizer.init(params),
+        key=jax.random.key_data(jax.random.fold_in(jax.random.key(seed), 1)),
         step=jnp.zeros((), jnp.int32),
         loss=jnp.zeros(()),
         correct=jnp.zeros((), jnp.int32),  # no array twice: each is donated
@@ -85,7 +88,6 @@ def chunk_function(
     make an epoch. The number of steps in a chunk is not part of the program: it is compiled once, and the result does
     not depend on where an epoch is cut. ``state`` is donated, so parameters and optimiser are updated in place.
     """
-    key = jax.random.fold_in(jax.random.key(config.seed), 1)
 
     def loss_of(params: Any, images: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
         logits = nnx.merge(module, params)(images).astype(jnp.float32)  # (B, K)
@@ -95,7 +97,8 @@ def chunk_function(
         (_, logits), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.params, images, labels)
         update, optimizer_state = optimizer.update(gradient, state.optimizer, state.params)
         loss = cross_entropy(logits, labels)
-        return TrainState(
+        return replace(
+            state,
             params=optax.apply_updates(state.params, update),
             optimizer=optimizer_state,
             step=state.step + 1,
@@ -106,7 +109,8 @@ def chunk_function(
 
     @partial(jax.jit, donate_argnums=0)
     def chunk(state: TrainState, images: jax.Array, labels: jax.Array, stop: int) -> TrainState:
-        shuffle_key, augment_key = jax.random.split(jax.random.fold_in(key, state.step // steps))
+        key = jax.random.wrap_key_data(state.key)
+        shuffle_key, augment_key = jax.random.split(jax.random.fold_in(key, state.step // steps))  # of the epoch
         order = jax.random.permutation(shuffle_key, len(labels))
 
         def body(_: jax.Array, state: TrainState) -> TrainState:

@@ -11,6 +11,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from tests import resolve
+
 ROOT = Path(__file__).parents[1]
 PIXI = tomllib.loads((ROOT / "pixi.toml").read_text(encoding="utf-8"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -33,18 +35,28 @@ def test_pixi_and_uv_read_one_list_of_dependencies():
     assert PIXI["dependencies"] == {"python": f"{version}.*"}
 
 
-def test_cuda_comes_first_and_only_widens_what_the_project_needs():
+def test_cuda_comes_first_and_a_tpu_only_when_asked_for():
     platforms = PIXI["workspace"]["platforms"]
-    assert [p["name"] for p in platforms if isinstance(p, dict)] == [
-        "linux-64-cuda13",
-        "linux-64-cuda12",
-        "linux-64-cpu",
-    ]
-    names = {p if isinstance(p, str) else p["name"] for p in platforms}
-    needed = {requirement.split(">=")[0].split("[")[0] for requirement in PROJECT["project"]["dependencies"]}
-    for target, content in PIXI["target"].items():
-        assert target in names
-        assert set(content["pypi-dependencies"]) <= needed
+    names = [p if isinstance(p, str) else p["name"] for p in platforms]
+    assert names == ["linux-64-cuda13", "linux-64-cuda12", "linux-64-cpu", "linux-64-tpu", "osx-arm64"]
+    accelerators = {
+        (environment, name): [r for r in requirements if r.startswith("jax[")]
+        for environment, name, _, requirements in resolve.environments()
+    }
+    assert accelerators == {
+        **{(environment, name): [] for environment in ["default", "prepare"] for name in names[2:]},
+        **{(environment, names[0]): ["jax[cuda13]"] for environment in ["default", "prepare"]},
+        **{(environment, names[1]): ["jax[cuda12]"] for environment in ["default", "prepare"]},
+        ("tpu", "linux-64-tpu"): ["jax[tpu]"],
+    }
+    for _, _, _, requirements in resolve.environments():
+        assert set(PROJECT["project"]["dependencies"]) <= set(requirements)
+
+
+def test_a_conflict_is_found():
+    packages, said = resolve.resolve(["jax>=0.12", "jax<0.12"], "x86_64-manylinux_2_28")
+    assert not packages
+    assert "unsatisfiable" in said
 
 
 def test_the_environment_that_prepares_is_the_extra_of_that_name():
@@ -56,7 +68,7 @@ def test_the_environment_that_prepares_is_the_extra_of_that_name():
         for system, content in targets.items()
         for name, bound in content["pypi-dependencies"].items()
     } == set(extra)
-    assert PIXI["environments"] == {"prepare": ["prepare"]}
+    assert PIXI["environments"] == {"prepare": ["prepare"], "tpu": ["tpu"]}
     assert PIXI["tasks"]["prepare"]["default-environment"] == "prepare"
     assert "default-environment" not in PIXI["tasks"]["train"]
 

@@ -28,7 +28,7 @@ def test_a_run_folder_holds_what_its_readers_need(run):
     digits = load("digits")
     with np.load(run.folder / "predictions.npz", allow_pickle=False) as arrays:
         predictions = dict(arrays)
-    assert predictions.pop("schema_version") == 1
+    assert predictions.pop("schema_version") == runs.SCHEMA_VERSION
     np.testing.assert_array_equal(predictions.pop("class_names"), [str(k) for k in range(10)])
     for split, count in SPLITS.items():
         logits, labels, index = (predictions.pop(f"{split}_{what}") for what in ["logits", "labels", "index"])

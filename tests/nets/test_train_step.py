@@ -37,7 +37,7 @@ def trainer(config):
     model = train_step.build(config, SHAPE, CLASSES)
     update = optimizer(config, config.epochs * STEPS)
     chunk = train_step.chunk_function(nnx.graphdef(model), update, config, STEPS)
-    return chunk, train_step.initial_state(model, update)
+    return chunk, train_step.initial_state(model, update, config.seed)
 
 
 def after(config, data, stops):
@@ -102,8 +102,10 @@ def test_a_step_of_gradient_descent_is_the_gradient_by_hand(model, data):
     network = train_step.build(config, SHAPE, CLASSES)
     update = optimizer(config, 1)
     chunk = train_step.chunk_function(nnx.graphdef(network), update, config, 1)
-    params = jax.tree.map(np.asarray, train_step.initial_state(network, update).params)  # before they are donated
-    state = chunk(train_step.initial_state(network, update), images, labels, 1)
+    params = jax.tree.map(
+        np.asarray, train_step.initial_state(network, update, config.seed).params
+    )  # before they are donated
+    state = chunk(train_step.initial_state(network, update, config.seed), images, labels, 1)
     x = np.asarray(train_step.scale(images))
     by_hand = (
         mlp_gradient(params, x.reshape(64, -1), labels) if model == "mlp" else conv_net_gradient(params, x, labels)
@@ -120,7 +122,7 @@ def test_the_sums_are_those_of_the_batches_of_this_epoch(data):
     network = train_step.build(config, SHAPE, CLASSES)
     update = optimizer(config, 8)
     chunk = train_step.chunk_function(nnx.graphdef(network), update, config, 4)
-    state = train_step.initial_state(network, update)
+    state = train_step.initial_state(network, update, config.seed)
     for stop in [3, 4, 8]:  # 4 batches of 16 are all 64 images, so an epoch sees each exactly once
         state = chunk(state, *data, stop)
     logits = train_step.logits_function(nnx.graphdef(network))(state.params, np.asarray(data[0]))
