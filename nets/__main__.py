@@ -7,6 +7,7 @@ finite, 2 for bad usage or a disk that fails, 130 after Ctrl-C.
 """
 
 import logging
+import os
 import signal
 import sys
 import time
@@ -189,14 +190,16 @@ def _line(metrics: dict[str, float], epochs: int) -> str:
 def _interrupt() -> Iterator[tuple[Callable[[], None], Callable[[], bool]]]:
     """Yield what begins to listen for Ctrl-C, and what says whether it was pressed; a second one interrupts at once.
 
-    A launcher passes on what the terminal has sent already, so one within a second of another is the same.
+    A launcher passes on what the terminal has sent already, so one within a second of the first is the same.
     """
     pressed: list[float] = []
 
     def press(*_: Any) -> None:
         pressed.append(time.monotonic())
-        if pressed[-1] - pressed[0] > 1:
-            raise KeyboardInterrupt
+        if len(pressed) == 1:
+            os.write(2, b"\nstopping: what is being computed is finished and saved; Ctrl-C again stops at once\n")
+        elif pressed[-1] - pressed[0] > 1:
+            raise KeyboardInterrupt("stopped at once; --resume goes on from the last checkpoint, if there is one")
 
     def listen() -> None:
         signal.signal(signal.SIGINT, press)

@@ -188,10 +188,10 @@ def _scores(
     if not len(split):
         return {}
     logits, labels = jnp.asarray(logits_of(state.params, split.images)), jnp.asarray(split.labels)
-    loss = float(cross_entropy(logits, labels))
+    loss = float(jax.jit(cross_entropy)(logits, labels))
     if not np.isfinite(loss):
         raise NotFiniteError(f"the {name} loss after step {int(state.step)} is {loss}; lower --learning-rate.")
-    return {f"{name}_loss": loss, f"{name}_accuracy": float(accuracy(logits, labels))}
+    return {f"{name}_loss": loss, f"{name}_accuracy": float(jax.jit(accuracy)(logits, labels))}
 
 
 @contextmanager

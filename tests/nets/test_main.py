@@ -5,12 +5,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from nets import runs
+from nets import __main__, runs
 from nets.config import PRESETS
 from tests.nets import tfds_data
 
@@ -106,6 +107,22 @@ def test_runs_are_listed_with_what_became_of_them(run, tmp_path):
     assert (code, "must be one that holds runs, got build/runs" in err) == (2, True)
 
 
+def test_a_second_ctrl_c_stops_at_once(monkeypatch, capfd):
+    now = iter([10.0, 10.5, 11.5])
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    before = signal.getsignal(signal.SIGINT)
+    with __main__._interrupt() as (listen, interrupted):
+        listen()
+        assert not interrupted()
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)  # as a launcher passes it on
+        assert interrupted()
+        with pytest.raises(KeyboardInterrupt, match="stopped at once"):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert capfd.readouterr().err.count("Ctrl-C again stops at once") == 1
+
+
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
     options = ["--dataset", "digits", "--model", "mlp", "--epochs", "100000", "--run-dir", "run"]
     command = [sys.executable, "-m", "nets", "train", *options]
@@ -118,6 +135,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
         training.send_signal(signal.SIGINT)  # as a launcher passes it on
         rest = training.stderr.read()
     assert training.returncode == 130, rest
+    assert rest.count("stopping: what is being computed is finished and saved") == 1
     said = rest.splitlines()[-1]
     assert "--resume goes on from there" in said
     step = said.split("step ")[1].split(";")[0].replace(",", "")

@@ -9,7 +9,9 @@ import pytest
 
 from nets import runs
 from nets.data import load
+from nets.tfds_folder import NotPreparedError
 from nets.train import NotFiniteError, fit
+from tests.nets import tfds_data
 from tests.nets.trained import CONFIG
 
 pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
@@ -105,6 +107,42 @@ def test_ctrl_c_saves_in_the_middle_of_an_epoch_and_resuming_gives_the_same(run,
         assert {key: now[key] for key in now if "second" not in key} == {
             key: before[key] for key in before if "second" not in key
         }
+
+
+def test_by_the_clock_there_are_checkpoints_in_the_middle_of_an_epoch(run, tmp_path):
+    config = replace(CONFIG, run_dir=tmp_path / "run", checkpoint_minutes=0)
+    seen = []
+
+    def look(*_):
+        seen.extend(int(step.name[5:]) for step in (tmp_path / "run/checkpoints").glob("step_*[0-9]"))
+        return False
+
+    often = fit(config, stop=look)
+    assert {step % 40 for step in seen} > {0, 1, 3}  # chunks double from one step, at first
+    np.testing.assert_array_equal(often.predictions["test_logits"], run.predictions["test_logits"])
+
+
+def test_data_that_vanish_are_decoded_again_or_asked_for_and_the_checkpoint_stays(tmp_path, monkeypatch):
+    images, labels = tfds_data.random((8, 8, 3), classes=4, train=80, test=20)
+    tfds_data.write(tmp_path / "data", "small", images, labels, list("abcd"))
+    monkeypatch.setenv("CLOSEDFORM_CACHE", str(tmp_path / "cache"))
+    config = replace(CONFIG, dataset="small", data_dir=tmp_path / "data", batch_size=16)
+    whole = fit(replace(config, run_dir=tmp_path / "whole"))
+
+    def vanish(line):
+        if line["epoch"] == 1:
+            shutil.rmtree(tmp_path / "cache")
+        if line["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    config = replace(config, run_dir=tmp_path / "run")
+    with pytest.raises(KeyboardInterrupt):
+        fit(config, on_epoch=vanish)
+    (tmp_path / "data").rename(tmp_path / "elsewhere")
+    with pytest.raises(NotPreparedError, match="small"):
+        fit(config, resume=True)
+    resumed = fit(replace(config, data_dir=tmp_path / "elsewhere"), resume=True)
+    np.testing.assert_array_equal(resumed.predictions["test_logits"], whole.predictions["test_logits"])
 
 
 def test_without_held_out_data_nothing_is_said_of_it(tmp_path):
