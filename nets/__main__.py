@@ -38,7 +38,8 @@ class Train(TrainConfig):
     preset: str = "default"
     """Options to start from: `default`, or `reference`, which reproduces published results; others override it."""
     resume: bool = False
-    """Continue the run in the run folder from its last checkpoint; give the options it was started with."""
+    """Continue the run in the run folder from its last whole checkpoint; give the options it was started with. On a CPU
+    the result is the same to the bit; on a GPU with XLA_FLAGS=--xla_gpu_deterministic_ops=true in both commands."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +191,8 @@ def _line(metrics: dict[str, float], epochs: int) -> str:
 def _interrupt() -> Iterator[tuple[Callable[[], None], Callable[[], bool]]]:
     """Yield what begins to listen for Ctrl-C, and what says whether it was pressed; a second one interrupts at once.
 
-    A launcher passes on what the terminal has sent already, so one within a second of the first is the same.
+    A launcher passes on what the terminal has sent already, so one within a second of the first is the same. SIGTERM,
+    which a scheduler sends before it takes a machine away, counts as Ctrl-C.
     """
     pressed: list[float] = []
 
@@ -202,13 +204,15 @@ def _interrupt() -> Iterator[tuple[Callable[[], None], Callable[[], bool]]]:
             raise KeyboardInterrupt("stopped at once; --resume goes on from the last checkpoint, if there is one")
 
     def listen() -> None:
-        signal.signal(signal.SIGINT, press)
+        for number in before:
+            signal.signal(number, press)
 
-    before = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield listen, lambda: bool(pressed)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

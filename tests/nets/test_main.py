@@ -123,7 +123,8 @@ def test_a_second_ctrl_c_stops_at_once(monkeypatch, capfd):
     assert capfd.readouterr().err.count("Ctrl-C again stops at once") == 1
 
 
-def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_a_schedulers_end_save_and_say_how_to_go_on(tmp_path, number):
     options = ["--dataset", "digits", "--model", "mlp", "--epochs", "100000", "--run-dir", "run"]
     command = [sys.executable, "-m", "nets", "train", *options]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
@@ -131,8 +132,8 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
         assert training.stderr
         while not training.stderr.readline().startswith("epoch 2"):
             assert training.poll() is None
-        training.send_signal(signal.SIGINT)
-        training.send_signal(signal.SIGINT)  # as a launcher passes it on
+        training.send_signal(number)
+        training.send_signal(number)  # as a launcher passes it on
         rest = training.stderr.read()
     assert training.returncode == 130, rest
     assert rest.count("stopping: what is being computed is finished and saved") == 1
