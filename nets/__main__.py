@@ -171,7 +171,8 @@ def _runs(options: Runs, console: Console) -> int:
         ]
         epochs = f"{len(run.metrics)}/{run.config.epochs}"
         finished = "yes" if run.finished else "no"
-        table.add_row(Text(file.parent.name), run.config.model, run.config.dataset, epochs, *scores, finished)
+        model = run.config.model if run.config.members == 1 else f"{run.config.members} x {run.config.model}"
+        table.add_row(Text(file.parent.name), model, run.config.dataset, epochs, *scores, finished)
     Console(soft_wrap=True).print(table)
     return 0
 

@@ -29,7 +29,8 @@ class TrainConfig:
     data_dir: Path | None = None
     """Folder of TensorFlow Datasets (default: TFDS_DATA_DIR, else ~/tensorflow_datasets)."""
     run_dir: Path | None = None
-    """Folder of this run (default: build/runs/DATASET-MODEL-seedSEED). It must not hold another run."""
+    """Folder of this run (default: build/runs/DATASET-MODEL-seedSEED, with -xMEMBERS for an ensemble). It must not hold
+    another run."""
     epochs: int = 10
     """How many times every training image is seen."""
     batch_size: int = 128
@@ -72,11 +73,14 @@ class TrainConfig:
     on a CPU and an epoch on an accelerator)."""
     seed: int = 0
     """Seed of the initial parameters, the shuffling, the augmentation and the choice of validation images."""
+    members: int = 1
+    """Networks trained side by side, with the seeds SEED, SEED + 1, ...; more than one are a deep ensemble, whose
+    predictive is the mean of theirs. They share the validation images of SEED."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
             _check_type(field.name, getattr(self, field.name), field.type)
-        for name in ["epochs", "batch_size", "eval_every", "checkpoint_every"]:
+        for name in ["epochs", "batch_size", "eval_every", "checkpoint_every", "members"]:
             _require(name, getattr(self, name), getattr(self, name) >= 1, "1 or more")
         _require("learning_rate", self.learning_rate, 0 < self.learning_rate < math.inf, "positive and finite")
         _require("momentum", self.momentum, 0 <= self.momentum < 1, "at least 0 and below 1")
@@ -84,7 +88,7 @@ class TrainConfig:
         _require("label_smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "at least 0 and below 1")
         minutes = self.checkpoint_minutes
         _require("checkpoint_minutes", minutes, minutes >= 0, "0 or more")
-        _require("seed", self.seed, 0 <= self.seed < 2**32, "between 0 and 2**32 - 1")
+        _require("seed", self.seed, 0 <= self.seed <= 2**32 - self.members, "between 0 and 2**32 - `members`")
         _require("hidden", self.hidden, all(width >= 1 for width in self.hidden), "widths of 1 or more")
         _require("channels", self.channels, all(width >= 1 for width in self.channels), "numbers of 1 or more")
         if self.validation is not None:
@@ -100,7 +104,13 @@ class TrainConfig:
     @property
     def folder(self) -> Path:
         """The folder of the run."""
-        return self.run_dir or Path("build/runs") / f"{self.dataset.replace('/', '-')}-{self.model}-seed{self.seed}"
+        name = f"{self.dataset.replace('/', '-')}-{self.model}-seed{self.seed}"
+        return self.run_dir or Path("build/runs") / (name if self.members == 1 else f"{name}-x{self.members}")
+
+    @property
+    def seeds(self) -> range:
+        """The seed of each member."""
+        return range(self.seed, self.seed + self.members)
 
 
 def _require(name: str, value: Any, holds: bool, rule: str) -> None:

@@ -7,7 +7,8 @@
 
 `predictions.npz` holds, for SPLIT in train, validation, test: ``SPLIT_logits`` (N, K) float32, ``SPLIT_labels`` (N,)
 int32 and ``SPLIT_index`` (N,) int64, where each image stands in the data set's own train or test split; besides,
-``class_names`` (K,) and ``schema_version``. It loads without pickle.
+``class_names`` (K,) and ``schema_version``. An ensemble's logits are those of its predictive, and there are
+``SPLIT_member_logits`` (members, N, K) float32 too. It loads without pickle.
 """
 
 import json
@@ -26,8 +27,9 @@ from scipy.special import softmax
 from nets.checkpoints import checkpoints_in
 from nets.config import TrainConfig
 from nets.data import Split
+from nets.ensemble import combine, initial_states
 from nets.optimizers import optimizer
-from nets.train_step import build, initial_state, logits_function
+from nets.train_step import build, logits_function
 
 SCHEMA_VERSION = 2
 
@@ -69,19 +71,25 @@ class Run:
             with checkpoints_in(self.folder / "checkpoints", read_only=True) as checkpoints:
                 step = checkpoints.best() if self.checkpoint == "best" else checkpoints.last()
                 if step is not None:
-                    like = jax.eval_shape(lambda: initial_state(self._model(), optimizer(self.config, 1), 0))
+                    update = optimizer(self.config, 1)
+                    like = jax.eval_shape(
+                        lambda: initial_states(self.config, self.image_shape, len(self.class_names), update)
+                    )
                     return checkpoints.read(step, like).params
         raise ValueError(f"run {self.folder} has no {self.checkpoint} checkpoint; the best needs validation data.")
 
     def logits(self, images: Any) -> np.ndarray:
-        """Return the logits (N, K), float32, of ``images``: bytes of shape (N, height, width, channels)."""
+        """Return the logits (N, K), float32, of ``images``: bytes of shape (N, height, width, channels).
+
+        An ensemble's are the logarithm of its predictive.
+        """
         images = np.asarray(images)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != self.image_shape or not len(images):
             raise ValueError(
                 f"`images` must be uint8 of shape (N, {', '.join(map(str, self.image_shape))}) and N >= 1, got "
                 f"{images.dtype} of shape {images.shape}."
             )
-        return self._logits_of(self.params, images)
+        return combine(self._logits_of(self.params, images))
 
     def predict(self, images: Any) -> np.ndarray:
         """Return the predictive distribution of each image: probabilities (N, K), whose rows sum to 1."""
@@ -89,10 +97,8 @@ class Run:
 
     @cached_property
     def _logits_of(self) -> Callable[[Any, Any], np.ndarray]:
-        return logits_function(nnx.graphdef(nnx.eval_shape(self._model)))
-
-    def _model(self) -> nnx.Module:
-        return build(self.config, self.image_shape, len(self.class_names))
+        model = nnx.eval_shape(lambda: build(self.config, self.image_shape, len(self.class_names)))
+        return logits_function(nnx.graphdef(model), self.config.members)
 
 
 def load_run(folder: Path | str, checkpoint: Literal["last", "best"] = "last") -> Run:
@@ -146,10 +152,13 @@ def write_metrics(folder: Path, metrics: list[dict[str, float]]) -> None:
 def write_predictions(
     folder: Path, splits: dict[str, Split], logits: dict[str, np.ndarray], class_names: tuple[str, ...]
 ) -> None:
-    """Write predictions.npz."""
+    """Write predictions.npz; ``logits`` are (N, K), or (members, N, K) in an ensemble."""
     arrays = {"schema_version": np.array(SCHEMA_VERSION), "class_names": np.array(class_names)}
     for name, split in splits.items():
-        arrays |= {f"{name}_logits": logits[name], f"{name}_labels": split.labels, f"{name}_index": split.index}
+        arrays |= {f"{name}_labels": split.labels, f"{name}_index": split.index}
+        arrays |= {f"{name}_logits": combine(logits[name])}
+        if logits[name].ndim == 3:
+            arrays |= {f"{name}_member_logits": logits[name]}
     _write(folder / "predictions.npz", lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 

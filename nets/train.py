@@ -17,10 +17,11 @@ from nets import devices, runs
 from nets.checkpoints import Checkpoints, checkpoints_in
 from nets.config import TrainConfig
 from nets.data import Progress, Split, hold_out, load
+from nets.ensemble import combine, initial_states
 from nets.losses import accuracy, cross_entropy
 from nets.optimizers import optimizer, schedule
 from nets.provenance import commit, versions
-from nets.train_step import TrainState, build, chunk_function, initial_state, logits_function
+from nets.train_step import TrainState, build, chunk_function, logits_function
 
 SECONDS_A_CHUNK = 2.0
 """How long a chunk takes on a CPU, where nothing else is heard of the training meanwhile."""
@@ -85,16 +86,17 @@ def fit(
         raise ValueError(
             f"`batch_size` must be at most {len(kept)}, the number of training images, got {config.batch_size}."
         )
-    model = build(config, dataset.image_shape, len(dataset.class_names))
-    module = nnx.graphdef(model)
+    classes = len(dataset.class_names)
+    module = nnx.graphdef(nnx.eval_shape(lambda: build(config, dataset.image_shape, classes)))
     update = optimizer(config, config.epochs * steps)
-    state = initial_state(model, update, config.seed)
-    parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
+    state = initial_states(config, dataset.image_shape, classes, update)
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params)) // config.members
 
     with _claimed(config, resume) as folder:
         if not resume:
             provenance = {"commit": commit(), "versions": versions(PACKAGES), "device": devices.description()}
             provenance |= {"parameters": parameters, "images": {name: len(split) for name, split in splits.items()}}
+            provenance |= {"seeds": list(config.seeds)}
             runs.write_metrics(folder, [])
             runs.write_config(folder, config, dataset.class_names, dataset.image_shape, provenance)
         with checkpoints_in(folder / "checkpoints") as checkpoints:
@@ -102,12 +104,12 @@ def fit(
             if resume:
                 state, metrics = _resumed(folder, checkpoints, state)
             on_start(
-                f"{config.model} with {parameters:,} parameters on {devices.description()}: {config.dataset}, "
+                f"{_networks(config)} with {parameters:,} parameters on {devices.description()}: {config.dataset}, "
                 + ", ".join(f"{len(split):,} {name}" for name, split in splits.items())
                 + f" images; run folder {folder}"
             )
             chunk = chunk_function(module, update, config, steps)
-            logits_of = logits_function(module)
+            logits_of = logits_function(module, config.members)
             rate = schedule(config, config.epochs * steps)
             images, labels = jnp.asarray(kept.images), jnp.asarray(kept.labels)
 
@@ -130,10 +132,10 @@ def fit(
                     "epoch": epoch,
                     "step": int(state.step),
                     "learning_rate": float(rate(int(state.step) - 1)),
-                    "train_loss": float(state.loss) / steps,
-                    "train_accuracy": float(state.correct) / (steps * config.batch_size),
+                    "train_loss": float(state.loss.mean()) / steps,
+                    "train_accuracy": float(state.correct.mean()) / (steps * config.batch_size),
                     "seconds": seconds,
-                    "images_per_second": (int(state.step) - first) * config.batch_size / seconds,
+                    "images_per_second": (int(state.step) - first) * config.batch_size * config.members / seconds,
                 }
                 last = epoch == config.epochs
                 if last or epoch % config.eval_every == 0:
@@ -145,8 +147,9 @@ def fit(
                     checkpoints.save(state, line)
                 on_epoch(line)
         progress("predict", 0, 1)
+        lead = (config.members,) if config.members > 1 else ()
         logits = {
-            name: logits_of(state.params, split.images) if len(split) else np.empty((0, len(dataset.class_names)), "f")
+            name: logits_of(state.params, split.images) if len(split) else np.empty((*lead, 0, classes), "f")
             for name, split in splits.items()
         }
         runs.write_predictions(folder, splits, logits, dataset.class_names)
@@ -170,9 +173,9 @@ def _epoch(
         started = time.perf_counter()
         state = chunk(state, images, labels, min(step + length, end))
         taken, step = int(state.step) - step, int(state.step)  # waits for the device
-        if int(state.lost) >= 0:
+        if (lost := int(state.lost.max())) >= 0:
             raise NotFiniteError(
-                f"the loss was not finite at step {int(state.lost) + 1}; a lower --learning-rate than "
+                f"the loss was not finite at step {lost + 1}; a lower --learning-rate than "
                 f"{config.learning_rate:g} is the usual cure. Checkpoints are from before."
             )
         if not devices.is_accelerator():
@@ -184,14 +187,18 @@ def _epoch(
 def _scores(
     name: str, split: Split, logits_of: Callable[[Any, Any], np.ndarray], state: TrainState
 ) -> dict[str, float]:
-    """Return loss and accuracy on ``split``, nothing if it is empty; raise NotFiniteError."""
+    """Return loss and accuracy of the predictive on ``split``, nothing if it is empty; raise NotFiniteError."""
     if not len(split):
         return {}
-    logits, labels = jnp.asarray(logits_of(state.params, split.images)), jnp.asarray(split.labels)
+    logits, labels = jnp.asarray(combine(logits_of(state.params, split.images))), jnp.asarray(split.labels)
     loss = float(jax.jit(cross_entropy)(logits, labels))
     if not np.isfinite(loss):
         raise NotFiniteError(f"the {name} loss after step {int(state.step)} is {loss}; lower --learning-rate.")
     return {f"{name}_loss": loss, f"{name}_accuracy": float(jax.jit(accuracy)(logits, labels))}
+
+
+def _networks(config: TrainConfig) -> str:
+    return config.model if config.members == 1 else f"{config.members} networks {config.model}, each"
 
 
 @contextmanager

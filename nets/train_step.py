@@ -1,7 +1,7 @@
 """The training step, and the one compiled function that runs a chunk of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -33,7 +33,8 @@ class TrainState:
     ``params`` and the state of the ``optimizer`` are trees of arrays. ``key`` (2,) uint32 is the data of the random key
     that shuffling and augmentation are derived from, and ``step`` counts the steps taken. ``loss`` and
     ``correct`` are the sums, over the epoch so far, of the batches' losses in nats and of the images right, each as the
-    parameters stood then. ``lost`` is the first step whose loss was not finite, -1 if there was none.
+    parameters stood then. ``lost`` is the first step whose loss was not finite, -1 if there was none. In an ensemble
+    every array has the members as its first axis, besides the count of steps, which they share.
     """
 
     params: Any
@@ -43,6 +44,11 @@ class TrainState:
     loss: jax.Array
     correct: jax.Array
     lost: jax.Array
+
+
+_AXES: dict[str, Any] = {field.name: None if field.name == "step" else 0 for field in fields(TrainState)}
+MEMBERS = TrainState(**_AXES)
+"""Where the axis of the members is in the state of an ensemble, for `jax.vmap`."""
 
 
 def build(config: TrainConfig, image_shape: tuple[int, int, int], classes: int) -> nnx.Module:
@@ -107,7 +113,6 @@ def chunk_function(
             lost=jnp.where((state.lost < 0) & ~jnp.isfinite(loss), state.step, state.lost),
         )
 
-    @partial(jax.jit, donate_argnums=0)
     def chunk(state: TrainState, images: jax.Array, labels: jax.Array, stop: int) -> TrainState:
         key = jax.random.wrap_key_data(state.key)
         shuffle_key, augment_key = jax.random.split(jax.random.fold_in(key, state.step // steps))  # of the epoch
@@ -123,23 +128,30 @@ def chunk_function(
         state = replace(state, loss=jnp.where(begun, state.loss, 0), correct=jnp.where(begun, state.correct, 0))
         return jax.lax.fori_loop(state.step, stop, body, state)
 
-    return chunk
+    if config.members > 1:
+        chunk = jax.vmap(chunk, in_axes=(MEMBERS, None, None, None), out_axes=MEMBERS)
+    return jax.jit(chunk, donate_argnums=0)
 
 
-def logits_function(module: Any) -> Callable[[Any, Any], np.ndarray]:
-    """Return ``logits_of(params, images)``: float32 logits (N, K) of bytes (N, height, width, channels)."""
+def logits_function(module: Any, members: int = 1) -> Callable[[Any, Any], np.ndarray]:
+    """Return ``logits_of(params, images)``: float32 logits (N, K) of bytes (N, height, width, channels).
 
-    @jax.jit
+    Those of the members of an ensemble are (members, N, K).
+    """
+
     def batch_logits(params: Any, images: jax.Array) -> jax.Array:
         return nnx.merge(module, params)(scale(images)).astype(jnp.float32)
+
+    batch_logits = jax.jit(batch_logits if members == 1 else jax.vmap(batch_logits, in_axes=(0, None)))
 
     def logits_of(params: Any, images: Any) -> np.ndarray:
         size = min(EVALUATION_BATCH, len(images))
         starts = [min(start, len(images) - size) for start in range(0, len(images), EVALUATION_BATCH)]
         batches = [batch_logits(params, images[start : start + size]) for start in starts]
-        logits = np.empty((len(images), batches[0].shape[1]), np.float32)
+        *lead, _, classes = batches[0].shape
+        logits = np.empty((*lead, len(images), classes), np.float32)
         for start, batch in zip(starts, batches, strict=True):  # the last batch may overlap the one before
-            logits[start : start + size] = batch
+            logits[..., start : start + size, :] = batch
         return logits
 
     return logits_of

@@ -59,9 +59,10 @@ MAY_IMPORT = {
         *["nets.augmentation", "nets.config", "nets.conv", "nets.losses", "nets.mlp"],
     },
     "nets.checkpoints": {"jax", "orbax", "nets.train_step"},
+    "nets.ensemble": {"numpy", "scipy", "jax", "optax", "nets.config", "nets.train_step"},
     "nets.runs": {
         *["numpy", "scipy", "jax", "flax"],
-        *["nets.checkpoints", "nets.config", "nets.data", "nets.optimizers", "nets.train_step"],
+        *["nets.checkpoints", "nets.config", "nets.data", "nets.ensemble", "nets.optimizers", "nets.train_step"],
     },
     "nets.train": {
         *[
@@ -73,6 +74,7 @@ MAY_IMPORT = {
             "nets.config",
             "nets.data",
             "nets.devices",
+            "nets.ensemble",
             "nets.losses",
         ],
         *["nets.optimizers", "nets.provenance", "nets.runs", "nets.train_step"],

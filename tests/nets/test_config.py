@@ -22,6 +22,7 @@ from nets.config import PRESETS, TrainConfig
         ({"optimizer": "lion"}, "`optimizer` must be one of sgd, adam, adamw, muon, got 'lion'"),
         ({"validation": -1}, "`validation` must be 0 or more, got -1"),
         ({"seed": -1}, "`seed` must be between 0 and"),
+        ({"members": 0}, "`members` must be 1 or more, got 0"),
         ({"run_dir": 3}, "`run_dir` must be of type Path, got 3"),
     ],
 )
