@@ -59,6 +59,10 @@ MAY_IMPORT = {
         *["nets.augmentation", "nets.config", "nets.conv", "nets.losses", "nets.mlp"],
     },
     "nets.checkpoints": {"jax", "orbax", "nets.train_step"},
+    "nets.proportions": {"numpy", "scipy"},
+    "nets.calibration": {"numpy", "scipy"},
+    "nets.evaluate": {"numpy", "scipy", "sklearn", "nets.calibration", "nets.proportions", "nets.runs"},
+    "nets.comparison": {"numpy", "scipy", "nets.evaluate", "nets.proportions"},
     "nets.ensemble": {"numpy", "scipy", "jax", "optax", "nets.config", "nets.train_step"},
     "nets.runs": {
         *["numpy", "scipy", "jax", "flax"],

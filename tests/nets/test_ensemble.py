@@ -60,7 +60,7 @@ def test_an_ensemble_goes_on_where_it_was_stopped(ensemble, tmp_path):
     asked = iter([False] * 3 + [True])
     with pytest.raises(KeyboardInterrupt):
         fit(config, stop=lambda: next(asked))
-    with pytest.raises(ValueError, match="`members` is 2, but the run in .* has 3"):
+    with pytest.raises(ValueError, match=r"`members` is 2, but the run in .* has 3"):
         fit(replace(config, members=2), resume=True)
     resumed = fit(config, resume=True)
     np.testing.assert_array_equal(resumed.predictions["test_logits"], ensemble.predictions["test_logits"])
