@@ -2,32 +2,29 @@
 
 `python -m nets train` trains a convolutional network on CIFAR-10; `python -m nets train --dataset digits` one on 8x8
 digits, in seconds and without a download. `python -m nets prepare NAME` downloads and prepares a data set of
-TensorFlow Datasets. `python -m nets runs` lists what was trained. Exit code: 0 if all is well, 1 if the loss is not
-finite, 2 for bad usage or a disk that fails, 130 after Ctrl-C.
+TensorFlow Datasets. `python -m nets runs` lists what was trained, and `python -m nets evaluate RUN` says what it got
+right and wrong. Exit code: 0 if all is well, 1 if the loss is not finite, 2 for bad usage or a disk that fails, 130
+after Ctrl-C.
 """
 
+import json
 import logging
-import os
-import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from nets import prepare
 from nets.config import PRESETS, TrainConfig
 from nets.data import data_directory
+from nets.terminal import interrupt, progress_bar
 from nets.tfds_folder import NotPreparedError
 
 
@@ -60,11 +57,16 @@ class Runs:
     """Folder whose subfolders are runs."""
 
 
-class Speed(ProgressColumn):
-    """Images a second."""
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Say what a run got right and wrong, on train and test images, with 95 % intervals; compare it with another."""
 
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:,.0f} images/s" if task.speed else "")
+    run: Annotated[Path, tyro.conf.Positional]
+    """Folder of the run, as `train` printed it."""
+    against: Path | None = None
+    """Folder of another run, to be compared on the same test images by McNemar's exact test."""
+    json: bool = False
+    """Print everything as JSON instead."""
 
 
 def main(arguments: list[str]) -> int:
@@ -77,13 +79,16 @@ def main(arguments: list[str]) -> int:
         options = tyro.cli(
             Annotated[Train, tyro.conf.subcommand("train", default=preset)]
             | Annotated[Prepare, tyro.conf.subcommand("prepare")]
-            | Annotated[Runs, tyro.conf.subcommand("runs")],
+            | Annotated[Runs, tyro.conf.subcommand("runs")]
+            | Annotated[Evaluate, tyro.conf.subcommand("evaluate")],
             prog="python -m nets",
             description=__doc__,
             args=arguments,
         )
         if isinstance(options, Runs):
             return _runs(options, console)
+        if isinstance(options, Evaluate):
+            return _evaluate(options)
         return _train(options, console) if isinstance(options, Train) else _prepare(options, console)
     except ArithmeticError as error:
         console.print(f"error: {error}", style="red", markup=False)
@@ -115,7 +120,7 @@ def _train(options: Train, console: Console) -> int:
     config = TrainConfig(**{field.name: getattr(options, field.name) for field in fields(TrainConfig)})
     from nets.train import fit  # after the options are read: JAX takes seconds to import
 
-    with _progress(console) as progress, _interrupt() as (listen, interrupted):
+    with progress_bar(console) as progress, interrupt() as (listen, interrupted):
 
         def start(sentence: str) -> None:
             console.print(sentence, markup=False)
@@ -177,6 +182,23 @@ def _runs(options: Runs, console: Console) -> int:
     return 0
 
 
+def _evaluate(options: Evaluate) -> int:
+    from nets import summary
+    from nets.runs import load_run
+
+    run = load_run(options.run)
+    against = load_run(options.against) if options.against else None
+    if options.json:
+        print(json.dumps(summary.numbers(run, against), indent=1))
+        return 0
+    console = Console(soft_wrap=True, highlight=False)
+    if not console.is_terminal:
+        console.width = 120
+    for part in summary.parts(run, against):
+        console.print(part)
+    return 0
+
+
 def _line(metrics: dict[str, float], epochs: int) -> str:
     """Return an epoch's metrics as a line."""
     scores = [
@@ -186,59 +208,6 @@ def _line(metrics: dict[str, float], epochs: int) -> str:
     ]
     epoch = f"epoch {metrics['epoch']:.0f}/{epochs}"
     return f"{epoch}: {', '.join(scores)}; {metrics['seconds']:.1f} s, {metrics['images_per_second']:,.0f} images/s"
-
-
-@contextmanager
-def _interrupt() -> Iterator[tuple[Callable[[], None], Callable[[], bool]]]:
-    """Yield what begins to listen for Ctrl-C, and what says whether it was pressed; a second one interrupts at once.
-
-    A launcher passes on what the terminal has sent already, so one within a second of the first is the same. SIGTERM,
-    which a scheduler sends before it takes a machine away, counts as Ctrl-C.
-    """
-    pressed: list[float] = []
-
-    def press(*_: Any) -> None:
-        pressed.append(time.monotonic())
-        if len(pressed) == 1:
-            os.write(2, b"\nstopping: what is being computed is finished and saved; Ctrl-C again stops at once\n")
-        elif pressed[-1] - pressed[0] > 1:
-            raise KeyboardInterrupt("stopped at once; --resume goes on from the last checkpoint, if there is one")
-
-    def listen() -> None:
-        for number in before:
-            signal.signal(number, press)
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield listen, lambda: bool(pressed)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """Yield what shows how far something is: a bar on a terminal, elsewhere a line where decoding starts."""
-    if not console.is_terminal:
-        said = set()
-
-        def say(what: str, _: int, total: int) -> None:
-            if what.startswith("decode") and what not in said:
-                said.add(what)
-                console.print(f"{what}: {total:,} images", markup=False)
-
-        yield say
-        return
-    columns = [TextColumn("{task.description}"), BarColumn(), Speed(), TimeRemainingColumn()]
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("starting", total=None)
-
-        def show(what: str, done: int, total: int) -> None:
-            if bar.tasks[task].total != total:
-                bar.reset(task, total=total)
-            bar.update(task, description=what, completed=done)
-
-        yield show
 
 
 if __name__ == "__main__":

@@ -63,6 +63,8 @@ MAY_IMPORT = {
     "nets.calibration": {"numpy", "scipy"},
     "nets.evaluate": {"numpy", "scipy", "sklearn", "nets.calibration", "nets.proportions", "nets.runs"},
     "nets.comparison": {"numpy", "scipy", "nets.evaluate", "nets.proportions"},
+    "nets.summary": {"rich", "nets.comparison", "nets.evaluate", "nets.proportions", "nets.runs"},
+    "nets.terminal": {"rich"},
     "nets.ensemble": {"numpy", "scipy", "jax", "optax", "nets.config", "nets.train_step"},
     "nets.runs": {
         *["numpy", "scipy", "jax", "flax"],
@@ -85,7 +87,8 @@ MAY_IMPORT = {
     },
     "nets.prepare": {"tensorflow_datasets", "requests", "nets.tfds_folder"},
     "nets.__main__": {
-        *["tyro", "rich", "nets.config", "nets.data", "nets.prepare", "nets.runs", "nets.tfds_folder", "nets.train"],
+        *["tyro", "rich", "nets.config", "nets.data", "nets.prepare", "nets.runs", "nets.summary", "nets.terminal"],
+        *["nets.tfds_folder", "nets.train"],
     },
     "nets.cubic": {"numpy", "jax", "flax", "optax"},
     "nets.step_sizes": {"numpy", "jax", "nets.blocks", "nets.testimony", "nets.witnesses"},

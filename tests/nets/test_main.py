@@ -1,5 +1,6 @@
 """The command line of `python -m nets`, as its users type it."""
 
+import json
 import os
 import shutil
 import signal
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from nets import __main__, runs
+from nets import runs, terminal
 from nets.config import PRESETS
+from nets.train import fit
 from tests.nets import tfds_data
 
 pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
@@ -107,11 +109,28 @@ def test_runs_are_listed_with_what_became_of_them(run, tmp_path):
     assert (code, "must be one that holds runs, got build/runs" in err) == (2, True)
 
 
+def test_a_run_is_evaluated_and_compared_in_words_and_as_json(run, tmp_path):
+    other = fit(replace(run.config, run_dir=tmp_path / "other", epochs=1))
+    code, out, err = nets("evaluate", run.folder, "--against", other.folder, cwd=tmp_path)
+    assert code == 0, err
+    accuracy = run.metrics[-1]["test_accuracy"]
+    assert f" {100 * accuracy:.1f} (" in out
+    for words in ["recall, %", "taken for", "temperature", "most confident first", f"{run.folder} is better"]:
+        assert words in out
+    code, out, _ = nets("evaluate", run.folder, "--against", other.folder, "--json", cwd=tmp_path)
+    content = json.loads(out)
+    assert content["test"]["accuracy"]["value"] == pytest.approx(accuracy)
+    assert content["comparison"]["verdict"] == "first"
+    assert len(content["train"]["confusion"]) == 10
+    code, out, err = nets("evaluate", tmp_path, cwd=tmp_path)
+    assert (code, out, "is not the folder of a run" in err) == (2, "", True)
+
+
 def test_a_second_ctrl_c_stops_at_once(monkeypatch, capfd):
     now = iter([10.0, 10.5, 11.5])
     monkeypatch.setattr(time, "monotonic", lambda: next(now))
     before = signal.getsignal(signal.SIGINT)
-    with __main__._interrupt() as (listen, interrupted):
+    with terminal.interrupt() as (listen, interrupted):
         listen()
         assert not interrupted()
         signal.raise_signal(signal.SIGINT)
