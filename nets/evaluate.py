@@ -1,6 +1,6 @@
 """What a trained classifier gets right and wrong: accuracy, figures a class, confusions, mistakes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -116,6 +116,10 @@ class Evaluation:
             for i in worst
         ]
 
+    def take(self, places: NDArray[np.integer]) -> "Evaluation":
+        """Return the evaluation of the images at ``places``."""
+        return replace(self, logits=self.logits[places], labels=self.labels[places], index=self.index[places])
+
     def in_words(self, confusion: Confusion) -> str:
         """Return a confusion as a sentence."""
         true, predicted = self.class_names[confusion.true], self.class_names[confusion.predicted]
@@ -154,8 +158,7 @@ def _evaluation(run: Run, split: SplitName, logits: Any) -> Evaluation:
 
 def scaled(evaluation: Evaluation, temperature: Temperature) -> Evaluation:
     """Return ``evaluation`` with its logits divided by a temperature; which class is the largest stays."""
-    logits = evaluation.logits / np.float32(temperature.value)
-    return Evaluation(evaluation.class_names, logits, evaluation.labels, evaluation.index)
+    return replace(evaluation, logits=evaluation.logits / np.float32(temperature.value))
 
 
 def temperature_of(run: Run) -> Temperature:

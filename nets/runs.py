@@ -78,6 +78,13 @@ class Run:
                     return checkpoints.read(step, like).params
         raise ValueError(f"run {self.folder} has no {self.checkpoint} checkpoint; the best needs validation data.")
 
+    @cached_property
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The parameters of one network, layer by layer: their names, and their shapes."""
+        params = nnx.to_pure_dict(nnx.state(self._model, nnx.Param))
+        leaves = jax.tree_util.tree_leaves_with_path(params)
+        return {jax.tree_util.keystr(path, simple=True, separator="."): leaf.shape for path, leaf in leaves}
+
     def logits(self, images: Any) -> np.ndarray:
         """Return the logits (N, K), float32, of ``images``: bytes of shape (N, height, width, channels).
 
@@ -97,8 +104,12 @@ class Run:
 
     @cached_property
     def _logits_of(self) -> Callable[[Any, Any], np.ndarray]:
-        model = nnx.eval_shape(lambda: build(self.config, self.image_shape, len(self.class_names)))
-        return logits_function(nnx.graphdef(model), self.config.members)
+        return logits_function(nnx.graphdef(self._model), self.config.members)
+
+    @cached_property
+    def _model(self) -> nnx.Module:
+        """The network, with shapes for arrays."""
+        return nnx.eval_shape(lambda: build(self.config, self.image_shape, len(self.class_names)))
 
 
 def load_run(folder: Path | str, checkpoint: Literal["last", "best"] = "last") -> Run:

@@ -21,10 +21,10 @@ import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from reports import gradients, normal_normal
+from reports import classifiers, gradients, normal_normal
 from reports.options import Common
 
-PAGES: dict[str, ModuleType] = {"normal-normal": normal_normal, "gradients": gradients}
+PAGES: dict[str, ModuleType] = {"normal-normal": normal_normal, "gradients": gradients, "classifiers": classifiers}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,10 +54,25 @@ class Page:
         self.numbers: dict[str, Any] = {}
         self.provenance: dict[str, str] = {}
         self.verdict: Verdict = "pass"
+        self._prefix = ""
 
     def section(self, title: str) -> None:
         """Start a section; what is added next belongs to it."""
         self.sections.append({"title": title, "id": re.sub(r"\W+", "-", title.lower()).strip("-"), "blocks": []})
+
+    @contextmanager
+    def about(self, key: str) -> Iterator[None]:
+        """Within this context numbers are recorded as ``key_NAME``, while sentences go on calling them NAME."""
+        self._prefix = f"{key}_"
+        try:
+            yield
+        finally:
+            self._prefix = ""
+
+    def record(self, **numbers: Any) -> None:
+        """Add numbers, or names, to the page's numbers, for later sentences and the JSON file."""
+        for name, value in numbers.items():
+            self._record(name, value)
 
     def text(self, sentence: str, **numbers: Any) -> None:
         """Add a paragraph, and each of ``numbers`` to the page's numbers under its name."""
@@ -75,17 +90,25 @@ class Page:
         """Add program text as it stands."""
         self._add("code", body=source)
 
-    def table(self, name: str, caption: str, columns: Mapping[str, Sequence[Any]], formats: Mapping[str, str]) -> None:
+    def table(
+        self,
+        name: str,
+        caption: str,
+        columns: Mapping[str, Sequence[Any]],
+        formats: Mapping[str, str],
+        **numbers: Any,
+    ) -> None:
         """Add a table, column by column, and its columns to the page's numbers under ``name``.
 
-        A heading may hold ``$LaTeX$``. ``formats`` gives the format of a column's numbers, as in ``format(x, ".3f")``.
+        A heading may hold ``$LaTeX$``, and the caption fields that ``numbers`` fill. ``formats`` gives the format of a
+        column's numbers, as in ``format(x, ".3f")``.
         Missing numbers (None or nan) show as a dash; the format ``code`` shows text as program text.
         """
         self._record(name, {_plain(heading): list(column) for heading, column in columns.items()})
         shown = [[_cell(value, formats.get(heading, "")) for value in column] for heading, column in columns.items()]
         self._add(
             "table",
-            caption=self._fill(caption, {}),
+            caption=self._fill(caption, numbers),
             headings=[self._fill(heading, {}) for heading in columns],
             rows=list(zip(*shown, strict=True)),
             numeric=[not any(isinstance(value, str) for value in column) for column in columns.values()],
@@ -124,9 +147,13 @@ class Page:
         self.sections[-1]["blocks"].append({"kind": kind, **content})
 
     def _fill(self, sentence: str, numbers: Mapping[str, Any]) -> Markup:
-        for name, value in numbers.items():
-            self._record(name, value)
-        known = {**self.numbers, **numbers}
+        self.record(**numbers)
+        own = {
+            name.removeprefix(self._prefix): value
+            for name, value in self.numbers.items()
+            if name.startswith(self._prefix)
+        }
+        known = {**self.numbers, **own, **numbers}
         parts = sentence.split("$")  # text and LaTeX in turn
         return Markup("").join(
             typeset(part, inline=True) if i % 2 else _typography(Markup(part).format(**known))
@@ -134,7 +161,7 @@ class Page:
         )
 
     def _record(self, name: str, value: Any) -> None:
-        value = _as_json(value)
+        name, value = self._prefix + name, _as_json(value)
         if self.numbers.setdefault(name, value) != value:
             raise ValueError(f"`{name}` is on page {self.name} as {self.numbers[name]!r}, got {value!r}; rename one.")
 

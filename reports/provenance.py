@@ -16,6 +16,9 @@ def command(page: str, config: Any) -> str:
         value = getattr(config, field.name)
         if field.name != "out" and value != field.default:
             option = "--" + field.name.replace("_", "-")
+            if isinstance(value, tuple) and field.name != "engine":  # which takes one a time
+                words += [option, *map(str, value)]
+                continue
             for one in value if isinstance(value, tuple) else [value]:
                 words += [option] if one is True else [option, str(one)]
     return shlex.join(words)

@@ -1,0 +1,174 @@
+"""The sections on classes: precision, recall and F1 of each, and which is taken for which."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+
+from nets.error_groups import error_groups
+from nets.evaluate import Evaluation
+from nets.proportions import F1, Proportion
+from reports.classifiers.problem import Subject
+from reports.classifiers.text import label
+from reports.page import Page
+
+SHOWN = 20
+"""Of more classes than this, those with the smallest F1 are shown."""
+COUNTED = 12
+"""Up to so many classes the heatmap has the counts in it."""
+NAMED = 40
+"""Up to so many classes its axes have their names."""
+CONFUSIONS = 10
+
+
+def add_classes(page: Page, subjects: list[Subject]) -> None:
+    """Add precision, recall and F1 of each class on test images, with intervals."""
+    page.section("Class by class")
+    test = subjects[0].test
+    order = np.arange(len(test.class_names))
+    if len(order) > SHOWN:
+        # An undefined F1, of a class without images, is not a small one.
+        mean = np.mean([[one.value for one in subject.test.f1] for subject in subjects], axis=0)
+        order = np.argsort(mean, kind="stable")[:SHOWN]
+        page.text(
+            "Of the {classes} classes, here are the {shown} with the smallest F1; all are in the JSON file.",
+            classes=len(test.class_names),
+            shown=SHOWN,
+        )
+    page.figure(
+        _figures(subjects, order),
+        "Precision (of the images taken for a class, the share that are), recall (of its images, the share taken for "
+        "it) and F1, their harmonic mean, on test images, with intervals of 95&nbsp;%. A class that was never "
+        "predicted has no precision, and no point.",
+        "Three panels with a row a class: precision, recall and F1 of each run as points with intervals.",
+    )
+    for subject in subjects:
+        with page.about(subject.key):
+            for name in ["precision", "recall", "f1"]:
+                page.record(**{name: [[one.value, *one.interval] for one in getattr(subject.test, name)]})
+            _add_table(page, subject.test, order)
+
+
+def _add_table(page: Page, test: Evaluation, order: np.ndarray) -> None:
+    page.table(
+        "classes",
+        "{name} on test images, in percent, with intervals of 95&nbsp;%.",
+        {
+            "class": [test.class_names[k] for k in order],
+            "images": [test.recall[k].total for k in order],
+            "precision": [_percent(test.precision[k]) for k in order],
+            "recall": [_percent(test.recall[k]) for k in order],
+            "F1": [_percent(test.f1[k]) for k in order],
+        },
+        {"images": ","},
+    )
+    never = [test.class_names[k] for k, precision in enumerate(test.precision) if not precision.total]
+    if never:
+        page.text("{name} takes no test image for {never}: precision is undefined there.", never=", ".join(never))
+
+
+def add_confusions(page: Page, subjects: list[Subject]) -> None:
+    """Add the confusion matrices, the most frequent confusions, and the groups they fall into."""
+    page.section("What is taken for what")
+    for subject in subjects:
+        with page.about(subject.key):
+            page.figure(
+                _heatmaps(subject),
+                "{name}: of the images of each class (row), the share taken for each (column). Colours go by the "
+                "square root, so that small shares show; numbers are counts.",
+                "Two heatmaps of confusion, for train and for test images, dark on the diagonal.",
+                confusion_train=subject.train.confusion,
+                confusion_test=subject.test.confusion,
+            )
+    words = {
+        subject.name: [subject.test.in_words(c) for c in subject.test.confusions(CONFUSIONS)] for subject in subjects
+    }
+    longest = max(map(len, words.values()))
+    page.table(
+        "confusions",
+        "The most frequent confusions on test images.",
+        {name: [*lines, *[None] * (longest - len(lines))] for name, lines in words.items()},
+        {},
+    )
+    for subject in subjects:
+        with page.about(subject.key):
+            _add_groups(page, subject.test)
+
+
+def _add_groups(page: Page, test: Evaluation) -> None:
+    found = error_groups(test)
+    if found is None:
+        page.text("{name} makes too few errors, or has too few classes, to sort them into groups that are confused.")
+        return
+    names = [", ".join(test.class_names[k] for k in group) for group in found.groups]
+    low, high = found.within.interval
+    where = "stay inside them" if low > found.chance else "may be inside them by chance"
+    page.text(
+        "The errors of {name} on every other test image cut the classes in two where they are confused least (the "
+        "Fiedler vector of the graph of confusions): {group_1}; and {group_2}. On the other half of the images "
+        "{within:.1f}&nbsp;% of {judged:,} errors stay within a group ({within_low:.1f} to {within_high:.1f}); were "
+        "every other class as "
+        f"likely, {{chance:.1f}}&nbsp;% would. Errors {where}.",
+        group_1=names[0],
+        group_2=names[1],
+        within=100 * found.within.value,
+        within_low=100 * low,
+        within_high=100 * high,
+        judged=found.within.total,
+        chance=100 * found.chance,
+    )
+
+
+def _percent(figure: Proportion | F1) -> str | None:
+    if np.isnan(figure.value):
+        return None
+    low, high = figure.interval
+    return f"{100 * figure.value:.1f} ({100 * low:.1f} – {100 * high:.1f})"
+
+
+def _figures(subjects: list[Subject], order: np.ndarray) -> Figure:
+    rows = 0.22 + 0.09 * len(subjects)
+    figure, axes = plt.subplots(1, 3, figsize=(10, 1 + rows * len(order)), sharey=True)
+    for axis, name in zip(axes, ["precision", "recall", "f1"], strict=True):
+        for i, subject in enumerate(subjects):
+            y = np.arange(len(order)) + 0.6 * ((i + 0.5) / len(subjects) - 0.5)
+            figures = [getattr(subject.test, name)[k] for k in order]
+            value = 100 * np.array([one.value for one in figures])
+            ends = 100 * np.array([one.interval for one in figures])  # (classes, 2)
+            axis.hlines(y, ends[:, 0], ends[:, 1], color=subject.colour, linewidth=1)
+            axis.plot(value, y, "o", color=subject.colour, markersize=3.5, label=label(subject.name))
+        axis.set(title=f"{name.capitalize()} (%)", yticks=np.arange(len(order)))
+    axes[0].set_yticklabels([label(subjects[0].test.class_names[k]) for k in order])
+    axes[0].invert_yaxis()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=min(4, len(subjects)))
+    return figure
+
+
+def _heatmaps(subject: Subject) -> Figure:
+    figure, axes = plt.subplots(1, 2, figsize=(10, 5))
+    image = None
+    for axis, split in zip(axes, ["train", "test"], strict=True):
+        counts = getattr(subject, split).confusion
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        image = axis.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
+        axis.set(title=f"{split} images", xlabel="taken for", ylabel="is" if axis is axes[0] else None)
+        axis.grid(False)
+        _name_classes(axis, subject.test.class_names)
+        if len(counts) <= COUNTED:
+            for i, j in np.ndindex(counts.shape):
+                if counts[i, j]:
+                    colour = "white" if shares[i, j] > 0.4 else "0.2"
+                    axis.text(j, i, f"{counts[i, j]}", ha="center", va="center", color=colour, fontsize=6)
+    assert image is not None
+    figure.colorbar(image, ax=axes, shrink=0.7, label="share of the class")
+    return figure
+
+
+def _name_classes(axis: Axes, names: tuple[str, ...]) -> None:
+    places = np.arange(len(names))
+    if len(names) > NAMED:
+        return
+    size = 8 if len(names) <= 20 else 5
+    axis.set_xticks(places, [label(name) for name in names], rotation=90, fontsize=size)
+    axis.set_yticks(places, [label(name) for name in names], fontsize=size)

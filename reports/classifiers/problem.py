@@ -1,0 +1,121 @@
+"""What the page is about: runs of training, given or made here, and what every section needs of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reports.options import Common
+
+if TYPE_CHECKING:
+    from nets.evaluate import Evaluation
+    from nets.runs import Run
+
+DIGITS = {
+    "mlp": {"model": "mlp", "hidden": (64,)},
+    "conv": {"model": "conv", "hidden": (64,), "channels": (12,)},
+}
+"""The two networks that the page trains where no runs are given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Common):
+    """What trained classifiers get right and wrong, side by side; without --runs, two are trained on the digits."""
+
+    runs: tuple[Path, ...] = ()
+    """Folders of finished runs of one data set, as `python -m nets train` leaves them; any number."""
+    data_dir: Path | None = None
+    """Folder of TensorFlow Datasets with their images (default: TFDS_DATA_DIR, else ~/tensorflow_datasets)."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The runs that were given, by name; none if the page is to train its own."""
+
+    runs: "Mapping[str, Run]"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A run on the page."""
+
+    name: str
+    """As it is shown."""
+    key: str
+    """What the names of its numbers begin with: r1, r2, ..."""
+    colour: str
+    run: "Run"
+
+    @cached_property
+    def train(self) -> "Evaluation":
+        """What its predictive says of the images it was trained on."""
+        return self._evaluate("train")
+
+    @cached_property
+    def test(self) -> "Evaluation":
+        """What it says of the test images."""
+        return self._evaluate("test")
+
+    def _evaluate(self, split: str) -> "Evaluation":
+        from nets.evaluate import evaluate
+
+        return evaluate(self.run, split)  # pyright: ignore[reportArgumentType]
+
+
+def read(options: Options) -> Problem:
+    """Return the runs that the options name; raise ValueError with one clear line for what is wrong."""
+    if not options.runs:
+        return Problem({})
+    from nets.runs import load_run
+
+    folders = list(options.runs)
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise ValueError("`runs` must be different folders, got one of them twice.")
+    runs = [load_run(folder) for folder in folders]
+    first = runs[0]
+    for run in runs:
+        for name in ["class_names", "test_index", "test_labels"]:
+            if not np.array_equal(run.predictions[name], first.predictions[name]):
+                raise ValueError(
+                    f"`runs` must be of one data set, but {run.folder} ({run.config.dataset}) and {first.folder} "
+                    f"({first.config.dataset}) differ; render them on pages of their own, with another --out."
+                )
+    return Problem(dict(zip(_names(folders), runs, strict=True)))
+
+
+def subjects(runs: "Mapping[str, Run]") -> list[Subject]:
+    """Return the runs as the sections take them."""
+    return [Subject(name, f"r{i + 1}", f"C{i % 5}", run) for i, (name, run) in enumerate(runs.items())]
+
+
+def train_on_digits(folder: str, options: Options) -> "dict[str, Run]":
+    """Train an ensemble of each network on the digits, in seconds, and return the two runs."""
+    from nets.config import TrainConfig
+    from nets.train import fit
+
+    return {
+        name: fit(
+            TrainConfig(
+                dataset="digits",
+                **changes,
+                batch_size=32,
+                learning_rate=3e-3,
+                epochs=5 if options.quick else 30,
+                validation=360,
+                members=5,
+                seed=options.seed,
+                run_dir=Path(folder) / name,
+            )
+        )
+        for name, changes in DIGITS.items()
+    }
+
+
+def _names(folders: list[Path]) -> list[str]:
+    """Return the shortest ends of the paths, of one length, that differ."""
+    parts = [folder.resolve().parts for folder in folders]
+    length = next(n for n in range(1, 100) if len({path[-n:] for path in parts}) == len(parts))
+    return ["/".join(path[-length:]) for path in parts]
