@@ -7,6 +7,7 @@ Exit code: 0 when the pages are written and no check on them fails, 1 if one fai
 inconclusive, 2 for bad usage.
 """
 
+import logging
 import sys
 import tempfile
 import time
@@ -46,6 +47,7 @@ def main(arguments: list[str]) -> int:
         description=__doc__,
         args=arguments,
     )
+    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax chats there
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         if isinstance(options, All):

@@ -127,10 +127,11 @@ class Page:
         return TEMPLATES.get_template("page.html").render(page=self)
 
     def json(self) -> str:
-        """Return title, claim, numbers and provenance as JSON; numbers that do not exist are null."""
+        """Return title, claim, verdict, numbers and provenance as JSON; numbers that do not exist are null."""
         content = {
             "title": self.title,
             "claim": self.claim,
+            "verdict": self.verdict,
             "numbers": self.numbers,
             "provenance": self.provenance,
         }
@@ -167,12 +168,22 @@ class Page:
 
 
 def write_index(folder: Path, names: Iterable[str]) -> Path:
-    """Write ``index.html``, which lists those pages of ``names`` that lie in ``folder``, and return its path."""
+    """Write ``index.html``, which lists those pages of ``names`` that lie in ``folder``, and return its path.
+
+    Each is there with its verdict.
+    """
     pages = []
     for file in (folder / f"{name}.json" for name in names):
         if file.exists():
             content = json.loads(file.read_text(encoding="utf-8"))
-            pages.append({"href": f"{file.stem}.html", "title": content["title"], "claim": content["claim"]})
+            pages.append(
+                {
+                    "href": f"{file.stem}.html",
+                    "title": content["title"],
+                    "claim": content["claim"],
+                    "verdict": content.get("verdict", "not known"),  # of a page made before there were verdicts in it
+                }
+            )
     write_whole(folder / "index.html", TEMPLATES.get_template("index.html").render(pages=pages))
     return folder / "index.html"
 

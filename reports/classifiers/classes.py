@@ -81,19 +81,26 @@ def add_confusions(page: Page, subjects: list[Subject]) -> None:
                 confusion_train=subject.train.confusion,
                 confusion_test=subject.test.confusion,
             )
-    words = {
-        subject.name: [subject.test.in_words(c) for c in subject.test.confusions(CONFUSIONS)] for subject in subjects
-    }
-    longest = max(map(len, words.values()))
+            _add_confusions(page, subject.test)
+            _add_groups(page, subject.test)
+
+
+def _add_confusions(page: Page, test: Evaluation) -> None:
+    confusions = test.confusions(CONFUSIONS)
+    if not confusions:
+        page.text("{name} makes no mistake on test images.")
+        return
     page.table(
         "confusions",
-        "The most frequent confusions on test images.",
-        {name: [*lines, *[None] * (longest - len(lines))] for name, lines in words.items()},
-        {},
+        "{name}: the most frequent confusions on test images.",
+        {
+            "class": [test.class_names[one.true] for one in confusions],
+            "taken for": [test.class_names[one.predicted] for one in confusions],
+            "images": [one.count for one in confusions],
+            "of": [one.total for one in confusions],
+        },
+        dict.fromkeys(["images", "of"], ","),
     )
-    for subject in subjects:
-        with page.about(subject.key):
-            _add_groups(page, subject.test)
 
 
 def _add_groups(page: Page, test: Evaluation) -> None:
@@ -101,21 +108,22 @@ def _add_groups(page: Page, test: Evaluation) -> None:
     if found is None:
         page.text("{name} makes too few errors, or has too few classes, to sort them into groups that are confused.")
         return
-    names = [", ".join(test.class_names[k] for k in group) for group in found.groups]
+    groups = [[test.class_names[k] for k in group] for group in found.groups]
+    page.record(groups=groups)
+    words = [", ".join(group) if len(test.class_names) <= NAMED else f"{len(group)} classes" for group in groups]
     low, high = found.within.interval
-    where = "stay inside them" if low > found.chance else "may be inside them by chance"
     page.text(
         "The errors of {name} on every other test image cut the classes in two where they are confused least (the "
         "Fiedler vector of the graph of confusions): {group_1}; and {group_2}. On the other half of the images "
-        "{within:.1f}&nbsp;% of {judged:,} errors stay within a group ({within_low:.1f} to {within_high:.1f}); were "
-        "every other class as "
-        f"likely, {{chance:.1f}}&nbsp;% would. Errors {where}.",
-        group_1=names[0],
-        group_2=names[1],
+        "{within:.1f}&nbsp;% of {judged:,} errors stay within a group ({within_low:.1f} to {within_high:.1f}), {more} "
+        "the {chance:.1f}&nbsp;% it would be if every other class were as likely.",
+        group_1=words[0],
+        group_2=words[1],
         within=100 * found.within.value,
         within_low=100 * low,
         within_high=100 * high,
         judged=found.within.total,
+        more="more than" if low > found.chance else "which may be",
         chance=100 * found.chance,
     )
 

@@ -135,8 +135,9 @@ def _add_moved(page: Page, better: Subject, worse: Subject, test: Split, most: i
         "moved",
         "Accuracy in percent on {moved_images:,} test images as they are, and moved by so many pixels left, right, up "
         "and down, with the border repeated behind them.",
-        {"pixels": list(PIXELS)} | {name: [100 * one.value for one in values] for name, values in accuracy.items()},
-        dict.fromkeys(accuracy, ".1f"),
+        {"run": list(accuracy)}
+        | {f"{pixels} px": [100 * values[i].value for values in accuracy.values()] for i, pixels in enumerate(PIXELS)},
+        dict.fromkeys([f"{pixels} px" for pixels in PIXELS], ".1f"),
         moved_images=len(images),
     )
     lost = {name: 100 * (values[0].value - values[1].value) for name, values in accuracy.items()}

@@ -34,7 +34,7 @@ def add_runs(page: Page, subjects: list[Subject], trained_here: bool) -> Verdict
     page.table(
         "runs",
         "Accuracies in percent, with Wilson's intervals of 95&nbsp;%. An ensemble's are those of its predictive. Train "
-        "accuracy is that of the final parameters on all training images. The last column says whether the loss in the "
+        "accuracy is that of the final parameters on all training images. “Metrics” says whether the loss in the "
         "run's metrics is that of its predictions.",
         {name: [row[name] for row in rows] for name in rows[0]},
         {"parameters": ",", "seconds an epoch": ".2f", "train": ".2f", "test": ".2f", "gap": ".2f"},
@@ -51,6 +51,7 @@ def _row(subject: Subject) -> dict[str, object]:
         "network": run.config.model if run.config.members == 1 else f"{run.config.members} x {run.config.model}",
         "parameters": run.provenance["parameters"],
         "epochs": len(run.metrics),
+        "seeds": " ".join(map(str, run.config.seeds)),
         "device": run.provenance["device"],
         "seconds an epoch": float(np.median([line["seconds"] for line in run.metrics])),
         "train": 100 * train.value,
@@ -58,6 +59,7 @@ def _row(subject: Subject) -> dict[str, object]:
         "interval": f"{100 * low:.1f} – {100 * high:.1f}",
         "gap": 100 * (train.value - test.value),
         "metrics": "pass" if agrees else "fail",
+        "commit": run.provenance["commit"],
     }
 
 
