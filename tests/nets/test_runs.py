@@ -74,6 +74,15 @@ def test_a_run_is_read_back_as_it_was_and_predicts(run):
             again.predict(images)
 
 
+def test_the_shapes_of_the_parameters_are_known_by_name(run):
+    assert run.parameter_shapes == {
+        "hidden.0.bias": (64,),
+        "hidden.0.kernel": (64, 64),
+        "logits.bias": (10,),
+        "logits.kernel": (64, 10),
+    }
+
+
 def snapshot(folder):
     return {str(file): file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()}
 

@@ -104,7 +104,28 @@ def test_files_are_whole_and_listed(page, tmp_path):
     assert 'href="example.html"' in index.read_text(encoding="utf-8")
     assert "A &lt;title&gt;" in index.read_text(encoding="utf-8")
     assert "not-made-yet" not in index.read_text(encoding="utf-8")
+    assert '<span class="verdict pass">pass</span>' in index.read_text(encoding="utf-8")
+    page.verdict = "fail"
+    page.write(tmp_path)
+    write_index(tmp_path, ["example"])
+    assert '<span class="verdict fail">fail</span>' in index.read_text(encoding="utf-8")
     assert sorted(f.name for f in tmp_path.iterdir()) == ["example.html", "example.json", "index.html"]
+
+
+def test_numbers_about_something_are_kept_apart_and_called_by_their_own_names():
+    page = Page("p", "t", "c")
+    page.section("s")
+    for key, name in [("r1", "<one>"), ("r2", "two")]:
+        with page.about(key):
+            page.record(name=name)
+            page.text("{name} has {parts} parts", parts=len(name))
+    page.text("{r1_name} and {r2_name}")
+    assert [str(block["body"]) for block in page.sections[0]["blocks"]] == [
+        "&lt;one&gt; has 5 parts",
+        "two has 3 parts",
+        "&lt;one&gt; and two",
+    ]
+    assert page.numbers == {"r1_name": "<one>", "r1_parts": 5, "r2_name": "two", "r2_parts": 3}
 
 
 def test_a_file_name_that_is_no_utf8_is_written_escaped(tmp_path):
