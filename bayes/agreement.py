@@ -25,10 +25,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayes import nulls
 from bayes.convergence import SMALLEST_ESS, ess_of_mean, not_converged, too_few
-from bayes.draws import Draws, chains_and_draws, divergences, validate_distribution
+from bayes.draws import Draws, chains_and_draws, divergences, validate_distribution, variable
 from bayes.evidence import log_evidence_runs as validated_runs
-from bayes.exact.distribution import Distribution
+from bayes.exact.distribution import Distribution, elements
 from bayes.verdicts import ALPHA, Checks, Comparison, judge
+
+Projections = Mapping[str, tuple[NDArray[np.float64], Distribution]]
+"""Name of a vector -> weights (P, K), and the distributions (P,) of the vector weighted by them."""
 
 PROBABILITIES = (0.05, 0.5, 0.95)
 FEWEST_RUNS = 8
@@ -40,6 +43,7 @@ def compare(
     marginals: Mapping[str, Distribution] | None = None,
     draws: Draws | None = None,
     *,
+    projections: Projections | None = None,
     log_evidence: float | None = None,
     log_evidence_runs: ArrayLike | None = None,
     alpha: float = ALPHA,
@@ -49,10 +53,15 @@ def compare(
     Parameters
     ----------
     marginals
-        The exact marginal distribution of each parameter to check: continuous, univariate, by its name in ``draws``.
+        The exact marginal distribution of each parameter to check, by its name in ``draws``: continuous and univariate,
+        or array-valued (a frozen ``scipy.stats`` distribution with vectors for parameters), which is checked element by
+        element.
     draws
         An ArviZ ``DataTree`` with group ``posterior`` and optionally ``sample_stats`` with ``diverging``, or a mapping
-        from names to arrays of shape (chain, draw).
+        from names to arrays of shape (chain, draw, ...).
+    projections
+        For vectors among the parameters, weights (P, K) and the array-valued exact distribution (P,) of the draws
+        weighted by them: what the marginals of the elements cannot show, such as a wrong correlation.
     log_evidence
         The exact log p(y), in nats.
     log_evidence_runs
@@ -82,14 +91,16 @@ def compare(
     comparisons: list[Comparison] = []
     notes: list[str] = []
     if marginals is not None and draws is not None:
-        comparisons, notes = compare_draws(marginals, draws)
+        comparisons, notes = compare_draws(marginals, draws, projections)
     if log_evidence is not None and log_evidence_runs is not None:
         comparisons = [*comparisons, compare_evidence(log_evidence, log_evidence_runs)]
     return judge(comparisons, alpha=alpha, notes=notes)
 
 
-def compare_draws(marginals: Mapping[str, Distribution], draws: Draws) -> tuple[list[Comparison], list[str]]:
-    """Return the comparisons of every marginal with its draws, and notes on what is not checked.
+def compare_draws(
+    marginals: Mapping[str, Distribution], draws: Draws, projections: Projections | None = None
+) -> tuple[list[Comparison], list[str]]:
+    """Return the comparisons of every marginal and projection with its draws, and notes on what is not checked.
 
     The mean and the sd are left out, with a note, where the exact distribution's tails are too heavy for the number of
     draws: this is decided by the exact distribution and that number, never by what was drawn.
@@ -97,15 +108,23 @@ def compare_draws(marginals: Mapping[str, Distribution], draws: Draws) -> tuple[
     Raises
     ------
     ValueError
-        If a variable is missing, is not (chain, draw), has fewer than 4 draws a chain, is not finite or is constant; or
-        if a marginal is discrete or array-valued.
+        If a variable is missing, has not the shape of its marginal, has fewer than 4 draws a chain, is not finite or is
+        constant; or if a marginal is discrete.
     """
     comparisons: list[Comparison] = []
     notes: list[str] = []
     n_divergent = divergences(draws)
+    exact: dict[str, Distribution] = {}
     for name, distribution in marginals.items():
         validate_distribution(name, distribution)
-        theta = chains_and_draws(name, draws)
+        exact |= elements(name, distribution)
+    drawn = {name: chains_and_draws(name, draws) for name in exact}
+    for name, (weights, distribution) in (projections or {}).items():
+        along = variable(name, draws) @ weights.T  # (chain, draw, P)
+        for i, one in enumerate(elements(name, distribution).values()):
+            exact[f"w{i + 1} . {name}"], drawn[f"w{i + 1} . {name}"] = one, along[..., i]
+    for name, distribution in exact.items():
+        theta = drawn[name]
         more, more_notes = _compare_parameter(name, distribution, theta, n_divergent)
         comparisons += more
         notes += more_notes

@@ -9,12 +9,13 @@ def test_my_sampler():
     assert checks.verdict == "pass", checks  # on failure pytest prints the table
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from bayes.agreement import compare
+from bayes.agreement import Projections, compare
 from bayes.draws import Draws
 from bayes.exact.distribution import Distribution
 from bayes.verdicts import ALPHA, Checks
@@ -25,6 +26,13 @@ class ExactModel(Protocol):
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]: ...
     def log_evidence(self, y: ArrayLike) -> float: ...
+
+
+@runtime_checkable
+class HasVectors(ExactModel, Protocol):
+    """One with vectors among its parameters, whose distribution along random directions is known too."""
+
+    def projections(self, y: ArrayLike, rng: np.random.Generator) -> Projections: ...
 
 
 def check(
@@ -41,7 +49,8 @@ def check(
     ----------
     draws
         Posterior draws of every parameter of the model: an ArviZ ``DataTree`` with group ``posterior``, or a mapping
-        from names to arrays of shape (chain, draw). None to check the evidence alone.
+        from names to arrays of shape (chain, draw, ...). Vectors are checked element by element and along random
+        directions. None to check the evidence alone.
     model, y
         The exact model and the data, shape (n,), that the sampler was given.
     evidence
@@ -83,9 +92,12 @@ def check(
         if not _is_smc(evidence):
             raise ValueError("`evidence` has no `log_evidence` in its sample_stats; give the tree of `inference.smc`.")
         runs = evidence.sample_stats["log_evidence"].to_numpy()
+    # A stream of its own: draws made from a seed that is used here too would be projected on themselves.
+    rng = np.random.default_rng([2718281828, 459])
     return compare(
         None if draws is None else model.marginals(y),
         draws,
+        projections=model.projections(y, rng) if isinstance(model, HasVectors) else None,
         log_evidence=None if runs is None else model.log_evidence(y),
         log_evidence_runs=runs,
         alpha=alpha,

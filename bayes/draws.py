@@ -1,6 +1,8 @@
 """Draws and marginals at the edge of every comparison: they come in as float64 (chain, draw) or not at all."""
 
+import re
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -13,45 +15,33 @@ Draws = xr.DataTree | Mapping[str, ArrayLike]
 
 
 def validate_distribution(name: str, distribution: Distribution) -> None:
-    """Raise ValueError unless ``distribution`` is univariate, scalar and continuous."""
+    """Raise ValueError unless ``distribution`` is continuous, and univariate or array-valued."""
     if hasattr(distribution, "pmf"):
         raise ValueError(f"`marginals[{name!r}]` is discrete; only continuous marginals can be compared.")
     quantiles = np.asarray([distribution.ppf(q) for q in (0.05, 0.5, 0.95)] if hasattr(distribution, "ppf") else None)
-    if quantiles.shape != (3,) or not np.all(np.diff(quantiles) > 0):
+    if quantiles.dtype == object or len(quantiles) != 3 or not np.all(np.diff(quantiles, axis=0) > 0):
         raise ValueError(
-            f"`marginals[{name!r}]` must be a frozen univariate scipy.stats distribution with scalar parameters, got "
-            f"{distribution!r} with 5, 50 and 95 % quantiles {quantiles}; give one distribution a scalar variable."
+            f"`marginals[{name!r}]` must be a frozen univariate scipy.stats distribution, got {distribution!r} with 5, "
+            f"50 and 95 % quantiles {quantiles}."
         )
 
 
 def chains_and_draws(name: str, draws: Draws) -> NDArray[np.float64]:
-    """Return the draws of ``name`` as a float64 array (chain, draw), or raise ValueError naming what is wrong."""
-    if not isinstance(draws, xr.DataTree | Mapping) or isinstance(draws, xr.Dataset):
+    """Return the draws of ``name`` as a float64 array (chain, draw), or raise ValueError naming what is wrong.
+
+    ``name`` is a scalar variable, or an element of an array, such as ``theta[2]``.
+    """
+    base, place = _element(name, _names(draws))
+    theta = variable(base, draws)
+    if len(place) != theta.ndim - 2:
         raise ValueError(
-            f"`draws` must be an ArviZ DataTree with a group `posterior`, or a dict from names to arrays of shape "
-            f"(chain, draw), got {type(draws).__name__}; load a file with `arviz.from_netcdf`."
+            f"`draws[{base!r}]` has the shape {theta.shape}, chains, draws and {theta.ndim - 2} more, but {name!r} has "
+            f"{len(place)} more; give the marginal of an array as one array-valued distribution, or name an element."
         )
-    if isinstance(draws, xr.DataTree):
-        if "posterior" not in draws.children:
-            raise ValueError(
-                f"`draws` has no group `posterior`, only {sorted(draws.children)}; give a sampled DataTree."
-            )
-        posterior = draws["posterior"].to_dataset()
-        _validate_present(name, [str(variable) for variable in posterior.data_vars])
-        variable = posterior[name]
-        if set(variable.dims) != {"chain", "draw"}:
-            raise ValueError(
-                f"`draws[{name!r}]` must have the dimensions (chain, draw), got {variable.dims}; select one element, "
-                "under a name of its own."
-            )
-        theta = variable.transpose("chain", "draw").to_numpy()
-    else:
-        _validate_present(name, list(draws))
-        if np.ma.is_masked(draws[name]):
-            raise ValueError(f"`draws[{name!r}]` must not have masked values; a sampler's draws are all there.")
-        theta = np.asarray(draws[name])
-        if theta.ndim != 2:
-            raise ValueError(f"`draws[{name!r}]` must have the shape (chain, draw), got {theta.shape}; use x[None, :].")
+    try:
+        theta = theta[(..., *place)]
+    except IndexError:
+        raise ValueError(f"`draws[{base!r}]` has no element {name!r}: its shape is {theta.shape}.") from None
     if theta.dtype.kind not in "iuf":
         raise ValueError(f"`draws[{name!r}]` must hold real numbers, got dtype {theta.dtype}.")
     if theta.shape[0] < 1 or theta.shape[1] < 4:
@@ -73,7 +63,45 @@ def chains_and_draws(name: str, draws: Draws) -> NDArray[np.float64]:
     return theta
 
 
-def _validate_present(name: str, names: list[str]) -> None:
+def variable(name: str, draws: Draws) -> NDArray[Any]:
+    """Return the draws of a variable as an array (chain, draw, ...); ValueError if it is not there or has no chains."""
+    _require_present(name, _names(draws))
+    if isinstance(draws, xr.DataTree):
+        array = draws["posterior"].to_dataset()[name]
+        if not {"chain", "draw"} <= set(array.dims):
+            raise ValueError(f"`draws[{name!r}]` must have the dimensions (chain, draw, ...), got {array.dims}.")
+        return array.transpose("chain", "draw", ...).to_numpy()
+    if np.ma.is_masked(draws[name]):
+        raise ValueError(f"`draws[{name!r}]` must not have masked values; a sampler's draws are all there.")
+    theta = np.asarray(draws[name])
+    if theta.ndim < 2:
+        raise ValueError(f"`draws[{name!r}]` must have the shape (chain, draw), got {theta.shape}; use x[None, :].")
+    return theta
+
+
+def _names(draws: Draws) -> list[str]:
+    """Return the names of the variables; ValueError if ``draws`` are of no kind that has them."""
+    if not isinstance(draws, xr.DataTree | Mapping) or isinstance(draws, xr.Dataset):
+        raise ValueError(
+            f"`draws` must be an ArviZ DataTree with a group `posterior`, or a dict from names to arrays of shape "
+            f"(chain, draw), got {type(draws).__name__}; load a file with `arviz.from_netcdf`."
+        )
+    if not isinstance(draws, xr.DataTree):
+        return list(draws)
+    if "posterior" not in draws.children:
+        raise ValueError(f"`draws` has no group `posterior`, only {sorted(draws.children)}; give a sampled DataTree.")
+    return [str(name) for name in draws["posterior"].to_dataset().data_vars]
+
+
+def _element(name: str, names: list[str]) -> tuple[str, tuple[int, ...]]:
+    """Return the variable and the place in it that ``name`` means: ``theta[2]`` is the third of ``theta``."""
+    indexed = re.fullmatch(r"(.+)\[(\d+(?:,\d+)*)\]", name)
+    if name in names or not indexed:
+        return name, ()
+    return indexed[1], tuple(map(int, indexed[2].split(",")))
+
+
+def _require_present(name: str, names: list[str]) -> None:
     """Raise ValueError unless ``name`` is among the ``names`` that were drawn."""
     if name not in names:
         raise ValueError(f"`draws` has no variable {name!r}, only {sorted(names)}; rename it or drop its marginal.")

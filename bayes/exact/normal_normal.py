@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from bayes.exact import validate
+from bayes.exact import sums, validate
 from bayes.exact.distribution import Distribution
 
 
@@ -140,8 +140,7 @@ class NormalNormal:
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw mu from the prior and ``n`` observations given it; return ``({"mu": mu}, y)`` with y of shape (n,)."""
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
-            raise ValueError(f"`n` must be a whole number of observations, 0 or more, got {n!r}.")
+        n = validate.number_of_observations(n)
         mu = rng.normal(self.prior_mean, self.prior_sd)
         return {"mu": mu}, rng.normal(mu, self.noise_sd, size=n)
 
@@ -162,19 +161,8 @@ class NormalNormal:
         )
 
     def _statistics(self, y: NDArray[np.float64]) -> tuple[int, float, float, float]:
-        """Return n, ybar, ybar - m0 and sum (y_i - ybar)^2, none of which loses digits to a large common offset.
-
-        The differences from a rounded mean are exact, and what the rounding left out is added back (the corrected
-        two-pass algorithm; Chan, Golub and LeVeque 1983, "Algorithms for computing the sample variance", eq. 1.7).
-        """
-        n = len(y)
-        if n == 0:
-            return 0, 0.0, 0.0, 0.0
-        centre = y.mean()
-        rest = y - centre
-        left_out = rest.mean()
-        distance = (centre - self.prior_mean) + left_out
-        return n, float(centre + left_out), float(distance), float(rest @ rest - n * left_out**2)
+        """Return n, ybar, ybar - m0 and sum (y_i - ybar)^2."""
+        return sums.about(y, self.prior_mean)
 
     def _posterior(self, n: Any, ybar: Any, distance: Any) -> tuple[Any, Any]:
         """Return the mean m_n and standard deviation s_n of mu from n points of mean ybar = m0 + distance."""
@@ -222,3 +210,5 @@ EXAMPLE = NormalNormal(prior_mean=0.0, prior_sd=5**0.5, noise_sd=1.0)
 
 EXAMPLE_Y = (3.3, 3.5, 3.1, 1.8, 3.0, 0.74, 2.5, 2.4, 1.6, 2.1, 2.4, 1.3, 1.7, 0.19)
 """The 14 reference observations."""
+
+EXAMPLE_SOURCE = "14 reference observations, made up"

@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 SMALLEST, LARGEST = 1e-75, 1e75
 """Smallest scale and largest magnitude accepted, so that no ratio of squares leaves float64."""
 
+LARGEST_COUNT = 2**53
+"""Largest count accepted: above it float64 does not have every whole number."""
+
 
 def finite(name: str, value: Any) -> float:
     """Return ``value`` as a float, or raise ValueError naming the argument if it is no finite real number."""
@@ -45,4 +48,98 @@ def observations(y: ArrayLike) -> NDArray[np.float64]:
             f"`y` must hold finite numbers of magnitude at most {LARGEST:g}, got y[{wrong[0]}] = {values[wrong[0]]}; "
             f"drop the {wrong.size} such point(s) or mend them."
         )
+    return values
+
+
+def counts(y: ArrayLike, most: int | None = None) -> NDArray[np.int64]:
+    """Return ``y`` as an int64 array of counts (n,), each 0 or more and at most ``most``, or raise ValueError."""
+    values = observations(y)
+    limit = LARGEST_COUNT if most is None else most
+    wrong = np.flatnonzero((values != np.round(values)) | (values < 0) | (values > limit))
+    if wrong.size:
+        raise ValueError(
+            f"`y` must hold whole numbers between 0 and {limit:g}, got y[{wrong[0]}] = {values[wrong[0]]:g}."
+        )
+    return values.astype(np.int64)
+
+
+def positive_observations(y: ArrayLike) -> NDArray[np.float64]:
+    """Return ``y`` as a float64 array of shape (n,) of positive numbers, or raise ValueError naming what is wrong."""
+    values = observations(y)
+    wrong = np.flatnonzero(~(values >= SMALLEST))
+    if wrong.size:
+        raise ValueError(f"`y` must hold positive numbers, got y[{wrong[0]}] = {values[wrong[0]]:g}.")
+    return values
+
+
+def rows(y: ArrayLike, columns: int) -> NDArray[np.float64]:
+    """Return ``y`` as a float64 array of shape (n, columns), n = 0 included, or raise ValueError."""
+    values = np.asarray(y)
+    if values.size == 0:
+        return np.empty((0, columns))
+    if values.ndim != 2 or values.shape[1] != columns:
+        raise ValueError(f"`y` must have the shape (n, {columns}), a row an observation, got {values.shape}.")
+    return observations(values.ravel()).reshape(values.shape)
+
+
+def vector(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """Return ``value`` as a read-only float64 vector of at least one finite number, or raise ValueError."""
+    values = np.asarray(value)
+    if values.dtype.kind not in "iuf" or values.ndim != 1 or not values.size or not np.all(np.abs(values) <= LARGEST):
+        raise ValueError(
+            f"`{name}` must be a vector of one or more numbers of magnitude at most {LARGEST:g}, got {value!r}."
+        )
+    return _frozen(values)
+
+
+def positive_vector(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """Return ``value`` as a read-only float64 vector of positive numbers, or raise ValueError."""
+    values = vector(name, value)
+    if not np.all(values >= SMALLEST):
+        raise ValueError(f"`{name}` must hold positive numbers, at least {SMALLEST:g}, got {value!r}.")
+    return values
+
+
+def matrix(name: str, value: ArrayLike, columns: int | None = None) -> NDArray[np.float64]:
+    """Return ``value`` as a read-only float64 matrix of finite numbers with so many columns, or raise ValueError."""
+    values = np.asarray(value)
+    fits = values.ndim == 2 and values.size > 0 and (columns is None or values.shape[1] == columns)
+    if values.dtype.kind not in "iuf" or not fits or not np.all(np.abs(values) <= LARGEST):
+        wanted = "one or more columns" if columns is None else f"{columns} column(s)"
+        raise ValueError(
+            f"`{name}` must be a matrix of numbers of magnitude at most {LARGEST:g} with {wanted}, got shape "
+            f"{values.shape} and dtype {values.dtype}."
+        )
+    return _frozen(values)
+
+
+def covariance(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
+    """Return ``value`` as a read-only float64 matrix, symmetric and positive definite, or raise ValueError."""
+    values = matrix(name, value, size)
+    if values.shape != (size, size) or not np.allclose(values, values.T, rtol=1e-12, atol=0):
+        raise ValueError(f"`{name}` must be a symmetric {size} x {size} matrix, got shape {values.shape}: {value!r}.")
+    try:
+        np.linalg.cholesky(values)
+    except np.linalg.LinAlgError:
+        raise ValueError(f"`{name}` must be positive definite, got {value!r}.") from None
+    return values
+
+
+def whole(name: str, value: Any) -> int:
+    """Return ``value`` as an int of 1 or more, or raise ValueError naming the argument."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value <= LARGEST_COUNT:
+        raise ValueError(f"`{name}` must be a whole number between 1 and {LARGEST_COUNT:g}, got {value!r}.")
+    return int(value)
+
+
+def number_of_observations(n: Any) -> int:
+    """Return ``n`` as an int of 0 or more, or raise ValueError."""
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
+        raise ValueError(f"`n` must be a whole number of observations, 0 or more, got {n!r}.")
+    return int(n)
+
+
+def _frozen(values: NDArray[Any]) -> NDArray[np.float64]:
+    values = values.astype(np.float64)
+    values.flags.writeable = False
     return values

@@ -1,0 +1,96 @@
+"""Probability of success: the beta-binomial model.
+
+    theta ~ Beta(a, b)                       a = successes, b = failures, as if seen before
+    y_i   ~ Binomial(m, theta)               m = trials, i = 1..n, all independent
+
+References
+----------
+Bishop (2006), Pattern Recognition and Machine Learning, eq. 2.13 to 2.18: prior and posterior. Gelman et al. (2013),
+Bayesian Data Analysis, 3rd ed., section 2.4: the example.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaln, gammaln
+from scipy.stats import beta, betabinom
+
+from bayes.exact import validate
+from bayes.exact.distribution import Discrete, Distribution
+
+
+@dataclass(frozen=True, kw_only=True)
+class BetaBinomial:
+    """The model with its hyperparameters; ``y`` are counts of shape (n,), n = 0 is legal everywhere, logs are in nats.
+
+    Parameters
+    ----------
+    trials
+        m, the trials behind each count.
+    successes, failures
+        a and b of the beta prior; 1 and 1 are the uniform distribution.
+
+    Raises
+    ------
+    ValueError
+        If ``trials`` is no positive whole number, a prior parameter is not positive, or ``y`` are no counts up to
+        ``trials``.
+
+    Examples
+    --------
+    >>> model = BetaBinomial(trials=980)
+    >>> posterior = model.posterior([437])
+    >>> round(float(posterior.mean()), 3), round(float(posterior.std()), 3)
+    (0.446, 0.016)
+    """
+
+    trials: int
+    successes: float = 1.0
+    failures: float = 1.0
+
+    def __post_init__(self) -> None:
+        set_field = partial(object.__setattr__, self)
+        set_field("trials", validate.whole("trials", self.trials))
+        proper = "an improper prior may have no posterior: use a small but positive number."
+        for name in ["successes", "failures"]:
+            set_field(name, validate.positive(name, getattr(self, name), proper))
+
+    def posterior(self, y: ArrayLike) -> Distribution:
+        """Return p(theta | y), a beta (Bishop 2006, eq. 2.17)."""
+        return beta(*self._posterior(validate.counts(y, self.trials)))
+
+    def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
+        """Return ``{"theta": posterior}``."""
+        return {"theta": self.posterior(y)}
+
+    def predictive(self, y: ArrayLike) -> Discrete:
+        """Return p(y_new | y), the successes in as many new trials: a beta-binomial."""
+        return betabinom(self.trials, *self._posterior(validate.counts(y, self.trials)))
+
+    def log_evidence(self, y: ArrayLike) -> float:
+        """Return log p(y), in nats, with the binomial coefficients of each count."""
+        y = validate.counts(y, self.trials)
+        # log p(y) = sum log C(m, y_i) + log B(a_n, b_n) - log B(a, b)
+        coefficients = gammaln(self.trials + 1) - gammaln(y + 1) - gammaln(self.trials - y + 1)
+        return float(coefficients.sum() + betaln(*self._posterior(y)) - betaln(self.successes, self.failures))
+
+    def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.int64]]:
+        """Draw theta from the prior and ``n`` counts given it; return ``({"theta": theta}, y)``."""
+        n = validate.number_of_observations(n)
+        theta = rng.beta(self.successes, self.failures)
+        return {"theta": theta}, rng.binomial(self.trials, theta, size=n)
+
+    def _posterior(self, y: NDArray[np.int64]) -> tuple[float, float]:
+        """Return a_n = a + sum y_i and b_n = b + sum (m - y_i)."""
+        return self.successes + float(y.sum()), self.failures + float((self.trials - y).sum())
+
+
+EXAMPLE = BetaBinomial(trials=980)
+"""A uniform prior."""
+
+EXAMPLE_Y = (437,)
+"""Girls among 980 births with placenta previa."""
+
+EXAMPLE_SOURCE = "Gelman et al. (2013), section 2.4: 437 girls among 980 births with placenta previa"

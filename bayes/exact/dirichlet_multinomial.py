@@ -1,0 +1,134 @@
+"""Probabilities of classes: the Dirichlet-multinomial model.
+
+    p   ~ Dirichlet(alpha)                   alpha = concentration, K positive numbers
+    y_i ~ Multinomial(m, p)                  m = trials, i = 1..n, all independent; y_i are K counts that sum to m
+
+References
+----------
+Bishop (2006), Pattern Recognition and Machine Learning, eq. 2.34 to 2.41: prior and posterior.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaln
+from scipy.stats import beta, dirichlet, dirichlet_multinomial
+
+from bayes.exact import validate
+from bayes.exact.distribution import Distribution
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joint:
+    """A Dirichlet of K probabilities ``p``."""
+
+    concentration: NDArray[np.float64]
+
+    def logpdf(self, params: dict[str, NDArray[np.float64]]) -> float:
+        """Return the log density of ``p`` (K,) with respect to its first K - 1 elements, in nats."""
+        return float(dirichlet(self.concentration).logpdf(params["p"]))
+
+    def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        """Return ``size`` independent draws, (size, K)."""
+        return {"p": random_state.dirichlet(self.concentration, size=size)}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DirichletMultinomial:
+    """The model with its hyperparameters; ``y`` has shape (n, K), n = 0 is legal everywhere, logs are in nats.
+
+    Parameters
+    ----------
+    concentration
+        alpha, shape (K,): as if so many of each class had been seen before.
+    trials
+        m, what every observation's counts sum to.
+
+    Raises
+    ------
+    ValueError
+        If the concentration is no vector of two or more positive numbers, or ``y`` are no rows of K counts with that
+        sum.
+
+    Examples
+    --------
+    >>> model = DirichletMultinomial(concentration=[1.0, 1.0, 1.0], trials=4)
+    >>> model.marginals([[2, 1, 1]])["p"].mean().round(4).tolist()
+    [0.4286, 0.2857, 0.2857]
+    """
+
+    concentration: NDArray[np.float64]
+    trials: int
+
+    def __init__(self, *, concentration: ArrayLike, trials: int) -> None:
+        set_field = partial(object.__setattr__, self)
+        set_field("concentration", validate.positive_vector("concentration", concentration))
+        set_field("trials", validate.whole("trials", trials))
+        if len(self.concentration) < 2:
+            raise ValueError(f"`concentration` must have two or more classes, got {concentration!r}.")
+
+    def posterior(self, y: ArrayLike) -> Joint:
+        """Return p(p | y), a Dirichlet (Bishop 2006, eq. 2.41)."""
+        # alpha_n = alpha + sum y_i
+        return Joint(concentration=self.concentration + self._counts(y).sum(axis=0))
+
+    def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
+        """Return ``{"p": betas}``, array-valued: one beta a class."""
+        alpha = self.posterior(y).concentration
+        return {"p": beta(alpha, alpha.sum() - alpha)}
+
+    def projections(
+        self, y: ArrayLike, rng: np.random.Generator
+    ) -> dict[str, tuple[NDArray[np.float64], Distribution]]:
+        """Return K random sums of classes, weights (K, K) of zeros and ones, and their distributions: betas again."""
+        alpha = self.posterior(y).concentration
+        K = len(alpha)
+        weights = np.zeros((K, K))
+        for row in weights:
+            row[rng.permutation(K)[: rng.integers(1, K)]] = 1  # some, and never all
+        inside = weights @ alpha
+        return {"p": (weights, beta(inside, alpha.sum() - inside))}
+
+    def predictive(self, y: ArrayLike) -> "dirichlet_multinomial":
+        """Return p(y_new | y), a Dirichlet-multinomial of as many trials."""
+        return dirichlet_multinomial(self.posterior(y).concentration, self.trials)
+
+    def log_evidence(self, y: ArrayLike) -> float:
+        """Return log p(y), in nats, with the multinomial coefficients of each observation."""
+        counts = self._counts(y)
+        prior, posterior = self.concentration, self.concentration + counts.sum(axis=0)
+        # log p(y) = sum_i (log m! - sum_k log y_ik!) + log B(alpha_n) - log B(alpha)
+        coefficients = len(counts) * gammaln(self.trials + 1) - gammaln(counts + 1).sum()
+        return float(coefficients + _log_beta(posterior) - _log_beta(prior))
+
+    def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int64]]:
+        """Draw p from the prior and ``n`` observations given it; return ``({"p": p}, y)`` with y of shape (n, K)."""
+        n = validate.number_of_observations(n)
+        p = rng.dirichlet(self.concentration)
+        return {"p": p}, rng.multinomial(self.trials, p, size=n)
+
+    def _counts(self, y: ArrayLike) -> NDArray[np.float64]:
+        values = validate.rows(y, len(self.concentration))
+        validate.counts(values.ravel(), self.trials)
+        wrong = np.flatnonzero(values.sum(axis=1) != self.trials)
+        if wrong.size:
+            raise ValueError(
+                f"`y` must have rows that sum to the {self.trials} `trials`, got y[{wrong[0]}] = {values[wrong[0]]}."
+            )
+        return values
+
+
+def _log_beta(alpha: NDArray[np.float64]) -> float:
+    """Return the logarithm of the multivariate beta function."""
+    return float(gammaln(alpha).sum() - gammaln(alpha.sum()))
+
+
+EXAMPLE = DirichletMultinomial(concentration=[1.0, 1.0, 1.0, 1.0], trials=556)
+"""A uniform prior on four probabilities."""
+
+EXAMPLE_Y = ((315, 108, 101, 32),)
+"""Peas that are round and yellow, round and green, wrinkled and yellow, wrinkled and green."""
+
+EXAMPLE_SOURCE = "Mendel (1866), 556 peas by shape and colour"

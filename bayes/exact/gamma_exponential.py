@@ -1,0 +1,98 @@
+"""Rate of an exponential: the gamma-exponential model of waiting times.
+
+    rate ~ Gamma(a, b)                       a = shape, b = inverse_scale, so that its mean is a / b
+    y_i  ~ Exponential(rate)                 density rate e^(-rate y_i), i = 1..n, all independent
+
+References
+----------
+Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 2.6: the posterior.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from math import log, log1p
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaln
+from scipy.stats import gamma, lomax
+
+from bayes.exact import validate
+from bayes.exact.distribution import Distribution
+
+
+@dataclass(frozen=True, kw_only=True)
+class GammaExponential:
+    """The model with its hyperparameters; ``y`` are times of shape (n,), n = 0 is legal everywhere, logs are in nats.
+
+    Parameters
+    ----------
+    shape, inverse_scale
+        a and b of the gamma prior: as if a events had been seen in a time b, in the units of the data.
+
+    Raises
+    ------
+    ValueError
+        If a hyperparameter or a time is not positive.
+
+    Examples
+    --------
+    >>> model = GammaExponential(shape=1.0, inverse_scale=1.0)
+    >>> round(float(model.posterior([2.0, 1.0]).mean()), 4)
+    0.75
+    """
+
+    shape: float
+    inverse_scale: float
+
+    def __post_init__(self) -> None:
+        set_field = partial(object.__setattr__, self)
+        proper = "an improper prior has no evidence: use a small but positive number."
+        for name in ["shape", "inverse_scale"]:
+            set_field(name, validate.positive(name, getattr(self, name), proper))
+
+    def posterior(self, y: ArrayLike) -> Distribution:
+        """Return p(rate | y), a gamma."""
+        a, b = self._posterior(y)
+        return gamma(a, scale=1 / b)
+
+    def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
+        """Return ``{"rate": posterior}``."""
+        return {"rate": self.posterior(y)}
+
+    def predictive(self, y: ArrayLike) -> Distribution:
+        """Return p(y_new | y), a Lomax (Pareto of the second kind): (a_n / b_n) (1 + y_new / b_n)^(-a_n - 1)."""
+        a, b = self._posterior(y)
+        return lomax(a, scale=b)
+
+    def log_evidence(self, y: ArrayLike) -> float:
+        """Return log p(y), in nats."""
+        n = len(validate.positive_observations(y))
+        a, b = self._posterior(y)
+        # log p(y) = log Gamma(a_n) - log Gamma(a) + a log(b / b_n) - n log b_n
+        return float(
+            gammaln(a)
+            - gammaln(self.shape)
+            - self.shape * log1p((b - self.inverse_scale) / self.inverse_scale)
+            - n * log(b)
+        )
+
+    def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
+        """Draw the rate from the prior and ``n`` times given it; return ``({"rate": rate}, y)``."""
+        n = validate.number_of_observations(n)
+        rate = rng.gamma(self.shape, 1 / self.inverse_scale)
+        return {"rate": rate}, rng.exponential(1 / rate, size=n)
+
+    def _posterior(self, y: ArrayLike) -> tuple[float, float]:
+        """Return a_n = a + n and b_n = b + sum y_i."""
+        y = validate.positive_observations(y)
+        return self.shape + len(y), self.inverse_scale + float(y.sum())
+
+
+EXAMPLE = GammaExponential(shape=1.0, inverse_scale=50.0)
+"""About one failure in 50 hours, give or take one."""
+
+EXAMPLE_Y = (3, 5, 7, 18, 43, 85, 91, 98, 100, 130, 230, 487)
+"""Hours between failures of the air-conditioning of one airplane."""
+
+EXAMPLE_SOURCE = "Proschan (1963), hours between 12 failures of the air-conditioning of a Boeing 720"

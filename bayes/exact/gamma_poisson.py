@@ -1,0 +1,98 @@
+"""Rate of a Poisson: the gamma-Poisson model.
+
+    rate ~ Gamma(a, b)                       a = shape, b = inverse_scale, so that its mean is a / b
+    y_i  ~ Poisson(rate)                     i = 1..n, all independent
+
+References
+----------
+Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 2.6: posterior and predictive.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from math import log, log1p
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaln
+from scipy.stats import gamma, nbinom
+
+from bayes.exact import validate
+from bayes.exact.distribution import Discrete, Distribution
+
+
+@dataclass(frozen=True, kw_only=True)
+class GammaPoisson:
+    """The model with its hyperparameters; ``y`` are counts of shape (n,), n = 0 is legal everywhere, logs are in nats.
+
+    Parameters
+    ----------
+    shape, inverse_scale
+        a and b of the gamma prior: as if a events had been seen in b observations.
+
+    Raises
+    ------
+    ValueError
+        If a hyperparameter is not positive, or ``y`` are no counts.
+
+    Examples
+    --------
+    >>> model = GammaPoisson(shape=1.0, inverse_scale=1.0)
+    >>> round(float(model.posterior([2, 0, 1]).mean()), 4)
+    1.0
+    """
+
+    shape: float
+    inverse_scale: float
+
+    def __post_init__(self) -> None:
+        set_field = partial(object.__setattr__, self)
+        proper = "an improper prior has no evidence: use a small but positive number."
+        for name in ["shape", "inverse_scale"]:
+            set_field(name, validate.positive(name, getattr(self, name), proper))
+
+    def posterior(self, y: ArrayLike) -> Distribution:
+        """Return p(rate | y), a gamma."""
+        a, b = self._posterior(validate.counts(y))
+        return gamma(a, scale=1 / b)
+
+    def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
+        """Return ``{"rate": posterior}``."""
+        return {"rate": self.posterior(y)}
+
+    def predictive(self, y: ArrayLike) -> Discrete:
+        """Return p(y_new | y), a negative binomial."""
+        a, b = self._posterior(validate.counts(y))
+        return nbinom(a, b / (b + 1))
+
+    def log_evidence(self, y: ArrayLike) -> float:
+        """Return log p(y), in nats."""
+        y = validate.counts(y)
+        a, _ = self._posterior(y)
+        # log p(y) = log Gamma(a_n) - log Gamma(a) + a log(b / b_n) - sum y log b_n - sum log y_i!
+        return float(
+            gammaln(a)
+            - gammaln(self.shape)
+            - self.shape * log1p(len(y) / self.inverse_scale)
+            - float(y.sum()) * log(self.inverse_scale + len(y))
+            - gammaln(y + 1).sum()
+        )
+
+    def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.int64]]:
+        """Draw the rate from the prior and ``n`` counts given it; return ``({"rate": rate}, y)``."""
+        n = validate.number_of_observations(n)
+        rate = rng.gamma(self.shape, 1 / self.inverse_scale)
+        return {"rate": rate}, rng.poisson(rate, size=n)
+
+    def _posterior(self, y: NDArray[np.int64]) -> tuple[float, float]:
+        """Return a_n = a + sum y_i and b_n = b + n."""
+        return self.shape + float(y.sum()), self.inverse_scale + len(y)
+
+
+EXAMPLE = GammaPoisson(shape=1.0, inverse_scale=1.0)
+"""About one death a year, give or take one."""
+
+EXAMPLE_Y = (0,) * 109 + (1,) * 65 + (2,) * 22 + (3,) * 3 + (4,)
+"""Deaths by horse kick in 10 corps over 20 years, one count a corps and year."""
+
+EXAMPLE_SOURCE = "Bortkiewicz (1898), deaths by horse kick in 10 corps of the Prussian army over 20 years"

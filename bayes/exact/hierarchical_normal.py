@@ -1,0 +1,226 @@
+"""Means of several groups with their own noise, and how far apart they are: eight schools, up to one integral.
+
+    tau     ~ HalfCauchy(s)                              s = spread
+    mu      ~ Normal(m0, s0^2)                           m0 = prior_mean, s0 = prior_sd
+    theta_j ~ Normal(mu, tau^2)                          j = 1..J
+    y_j     ~ Normal(theta_j, sigma_j^2)                 sigma_j = noise_sds[j], known; all independent
+
+Given tau everything is normal, so posterior, predictive and evidence are one-dimensional integrals over tau
+(`bayes.exact.quadrature`). Where tau is near 0 the groups lie on top of one another, a funnel in which samplers get
+stuck. ``y`` may be shorter than ``noise_sds``: the first n groups then have been seen, and the next is the one that
+`predictive` predicts.
+
+References
+----------
+Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 5.4: eq. 5.17 of theta given mu and tau, 5.20 of mu given
+tau, 5.21 of tau, there with a flat prior of mu; section 5.5: the example. Gelman (2006), "Prior distributions for
+variance parameters in hierarchical models": the half-Cauchy prior.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from math import pi
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import halfcauchy, norm
+
+from bayes.exact import quadrature, validate
+from bayes.exact.distribution import Distribution
+
+ALL = 99
+"""Moments of a distribution with normal tails: as many as anybody asks for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenTau:
+    """What is known given each of G values of tau: arrays of (G,), and of (G, n) for theta."""
+
+    tau: NDArray[np.float64]
+    log_likelihood: NDArray[np.float64]
+    """log p(y | tau), in nats."""
+    mu_mean: NDArray[np.float64]
+    mu_var: NDArray[np.float64]
+    theta_mean: NDArray[np.float64]
+    theta_var: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HierarchicalNormal:
+    """The model with its hyperparameters; ``y`` has shape (n,), one number a group, logs are in nats.
+
+    Parameters
+    ----------
+    noise_sds
+        sigma_j, the known standard deviations, shape (J,).
+    prior_mean, prior_sd
+        m0 and s0 of the mean mu of all groups.
+    spread
+        s, the median of the standard deviation tau between groups before any data.
+
+    Raises
+    ------
+    ValueError
+        If a scale is not positive, or ``y`` has more numbers than there are groups or one that is not finite.
+
+    Examples
+    --------
+    >>> model = HierarchicalNormal(noise_sds=[15, 10], prior_mean=0.0, prior_sd=5.0, spread=5.0)
+    >>> round(model.log_evidence([28.0, 8.0]), 4)
+    -8.7801
+    """
+
+    noise_sds: NDArray[np.float64]
+    prior_mean: float
+    prior_sd: float
+    spread: float
+
+    def __init__(self, *, noise_sds: ArrayLike, prior_mean: float, prior_sd: float, spread: float) -> None:
+        set_field = partial(object.__setattr__, self)
+        set_field("noise_sds", validate.positive_vector("noise_sds", noise_sds))
+        set_field("prior_mean", validate.finite("prior_mean", prior_mean))
+        set_field("prior_sd", validate.positive("prior_sd", prior_sd, "a flat prior has no evidence."))
+        set_field("spread", validate.positive("spread", spread, "groups that are all the same need no hierarchy."))
+
+    def posterior(self, y: ArrayLike) -> "Joint":
+        """Return p(mu, tau, theta | y)."""
+        return Joint(self, validate.observations(y), self.log_evidence(y))
+
+    def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
+        """Return the marginals of ``mu``, of ``tau``, and of the groups' means as ``theta[0]``, ``theta[1]``, ..."""
+        y = self._observations(y)
+        given, weights = self._mixture(y)
+        marginals: dict[str, Distribution] = {
+            "mu": quadrature.Mixture(weights, given.mu_mean, np.sqrt(given.mu_var), moments=ALL),
+            "tau": quadrature.Positive(**self._integrand(y), moments=len(y)),
+        }
+        for j in range(len(y)):
+            sds = np.sqrt(given.theta_var[:, j])
+            marginals[f"theta[{j}]"] = quadrature.Mixture(weights, given.theta_mean[:, j], sds, moments=ALL)
+        return marginals
+
+    def predictive(self, y: ArrayLike) -> Distribution:
+        """Return p(y_new | y) of the group that follows the data. It has as many moments as there are data."""
+        y = self._observations(y)
+        if len(y) == len(self.noise_sds):
+            raise ValueError(f"`y` has an observation for all {len(y)} groups: there is none left to predict.")
+        given, weights = self._mixture(y)
+        var = given.mu_var + given.tau**2 + self.noise_sds[len(y)] ** 2
+        return quadrature.Mixture(weights, given.mu_mean, np.sqrt(var), moments=len(y))
+
+    def log_evidence(self, y: ArrayLike) -> float:
+        """Return log p(y), in nats."""
+        y = self._observations(y)
+        # p(y) = integral p(y | tau) p(tau) dtau
+        return quadrature.LogQuadrature(**self._integrand(y)).log_integral if len(y) else 0.0
+
+    def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
+        """Draw mu, tau and n of theta from the prior, and their observations, n up to J; return ``(params, y)``."""
+        n = validate.number_of_observations(n)
+        if n > len(self.noise_sds):
+            raise ValueError(f"`n` must be at most {len(self.noise_sds)}, the number of groups, got {n}.")
+        tau = self.spread * abs(rng.standard_cauchy())
+        mu = rng.normal(self.prior_mean, self.prior_sd)
+        theta = rng.normal(mu, tau, size=n)
+        return {"mu": mu, "tau": tau, "theta": theta}, rng.normal(theta, self.noise_sds[:n])
+
+    def _given(self, y: NDArray[np.float64], tau: NDArray[np.float64]) -> GivenTau:
+        """Return what is known given each of ``tau`` (G,)."""
+        tau2 = np.square(tau)[:, None]  # (G, 1)
+        sigma2 = self.noise_sds[: len(y)] ** 2
+        var = sigma2 + tau2  # (G, n), of y_j given mu
+        # 1/V = 1/s0^2 + sum_j 1/(sigma_j^2 + tau^2),    mu^ = m0 + V sum_j (y_j - m0) / (sigma_j^2 + tau^2)
+        mu_var = 1 / (self.prior_sd**-2 + np.sum(1 / var, axis=1))
+        distance = y - self.prior_mean
+        step = mu_var * np.sum(distance / var, axis=1)  # mu^ - m0
+        # log p(y | tau) = -1/2 sum log(2 pi var_j) + 1/2 log(V / s0^2)
+        #                  - 1/2 sum (y_j - mu^)^2 / var_j - 1/2 (mu^ - m0)^2 / s0^2
+        log_likelihood = (
+            -np.sum(np.log(2 * pi * var), axis=1)
+            + np.log(mu_var / self.prior_sd**2)
+            - np.sum((distance - step[:, None]) ** 2 / var, axis=1)
+            - step**2 / self.prior_sd**2
+        ) / 2
+        # theta_j given mu: precision 1/sigma_j^2 + 1/tau^2, and mu by its own posterior
+        share = tau2 / var  # of y_j - mu
+        mu_mean = self.prior_mean + step
+        return GivenTau(
+            tau=tau,
+            log_likelihood=log_likelihood,
+            mu_mean=mu_mean,
+            mu_var=mu_var,
+            theta_mean=mu_mean[:, None] + share * (distance - step[:, None]),
+            theta_var=share * sigma2 + (1 - share) ** 2 * mu_var[:, None],
+        )
+
+    def _mixture(self, y: NDArray[np.float64]) -> tuple[GivenTau, NDArray[np.float64]]:
+        """Return what is known at the quadrature's values of tau, and their posterior weights."""
+        v, weights = quadrature.LogQuadrature(**self._integrand(y)).nodes
+        # Far below every other scale it makes no difference how small tau is: those nodes become one.
+        small = np.flatnonzero(np.exp(v) < 1e-9 * min(self.noise_sds))[:-1]
+        weights[small.size] += weights[small].sum()
+        return self._given(y, np.exp(v[small.size :])), weights[small.size :]
+
+    def _integrand(self, y: NDArray[np.float64]) -> dict[str, Any]:
+        """Return log p(y | tau) p(tau) tau as a function of v = log tau, and where it has its scales."""
+
+        def log_density(v: NDArray[np.float64]) -> NDArray[np.float64]:
+            tau = np.exp(v)
+            return self._given(y, tau).log_likelihood + halfcauchy.logpdf(tau, scale=self.spread) + v
+
+        scales = [self.spread, *self.noise_sds[: len(y)]]
+        widest = [*scales, *(abs(y - self.prior_mean))]
+        return {
+            "log_density": log_density,
+            "low": np.log(min(scales)) - quadrature.REACH,
+            "high": np.log(max(widest)) + quadrature.REACH,
+            # n groups fix log tau to about 1 / sqrt(2 n), and no panel is wider than four of that.
+            "width": min(1.0, 4 / np.sqrt(2 * len(y) + 1)),
+        }
+
+    def _observations(self, y: ArrayLike) -> NDArray[np.float64]:
+        y = validate.observations(y)
+        if len(y) > len(self.noise_sds):
+            raise ValueError(f"`y` must have at most {len(self.noise_sds)} numbers, one a group, got {len(y)}.")
+        return y
+
+
+@dataclass(frozen=True)
+class Joint:
+    """The posterior of mu, tau and theta: its density by Bayes' rule, its draws tau first, then mu, then theta."""
+
+    model: HierarchicalNormal
+    y: NDArray[np.float64]
+    log_evidence: float
+
+    def logpdf(self, params: dict[str, Any]) -> float:
+        """Return the log density of ``mu``, ``tau`` and ``theta`` (n,), in nats."""
+        model, (mu, tau, theta) = self.model, (params[name] for name in ("mu", "tau", "theta"))
+        prior = halfcauchy.logpdf(tau, scale=model.spread) + norm.logpdf(mu, model.prior_mean, model.prior_sd)
+        groups = norm.logpdf(theta, mu, tau) + norm.logpdf(self.y, theta, model.noise_sds[: len(self.y)])
+        return float(prior + np.sum(groups) - self.log_evidence)
+
+    def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        """Return ``size`` independent draws: ``mu`` and ``tau`` (size,), and ``theta`` (size, n)."""
+        model, rng = self.model, random_state
+        tau = np.asarray(model.marginals(self.y)["tau"].rvs(size, rng))
+        given = model._given(self.y, tau)
+        mu = rng.normal(given.mu_mean, np.sqrt(given.mu_var))
+        # theta_j given mu and tau: Normal(mu + w (y_j - mu), w sigma_j^2),    w = tau^2 / (sigma_j^2 + tau^2)
+        sigma2 = model.noise_sds[: len(self.y)] ** 2
+        share = tau[:, None] ** 2 / (sigma2 + tau[:, None] ** 2)
+        return {
+            "mu": mu,
+            "tau": tau,
+            "theta": rng.normal(mu[:, None] + share * (self.y - mu[:, None]), np.sqrt(share * sigma2)),
+        }
+
+
+EXAMPLE = HierarchicalNormal(noise_sds=[15, 10, 16, 11, 9, 11, 10, 18], prior_mean=0.0, prior_sd=5.0, spread=5.0)
+"""The priors that are customary for these schools: mu ~ Normal(0, 5^2), tau ~ HalfCauchy(5)."""
+
+EXAMPLE_Y = (28, 8, -3, 7, -1, 1, 18, 12)
+"""Effects of coaching on the scores of eight schools, in points."""
+
+EXAMPLE_SOURCE = "Rubin (1981), effects of coaching on test scores in eight schools, with standard errors"

@@ -1,0 +1,210 @@
+"""Bayesian linear regression, noise unknown.
+
+    sigma2 ~ InverseGamma(a, b)                          a = shape, b = scale
+    beta   ~ Normal(m0, sigma2 V0)                       m0 = prior_mean (P,), V0 = prior_covariance (P, P)
+    y_i    ~ Normal(x_i . beta, sigma2)                  x_i = design[i] (P,), i = 1..n, all independent
+
+``y`` may be shorter than the design: the first n of its N rows then belong to it, and the next row is the one that
+`predictive` predicts.
+
+References
+----------
+Bishop (2006), Pattern Recognition and Machine Learning, exercises 3.12 and 3.23: posterior and evidence with this
+prior, eq. 3.118. Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 14.8.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from math import log, log1p, pi, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import linalg
+from scipy.special import gammaln
+from scipy.stats import invgamma, multivariate_normal, t
+
+from bayes.exact import validate
+from bayes.exact.distribution import Distribution
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joint:
+    """sigma2 ~ InverseGamma(a, b), beta | sigma2 ~ Normal(m, sigma2 V)."""
+
+    m: NDArray[np.float64]
+    V: NDArray[np.float64]
+    a: float
+    b: float
+
+    def logpdf(self, params: dict[str, Any]) -> float:
+        """Return the log density of ``beta`` (P,) and ``sigma2``, in nats."""
+        sigma2 = float(params["sigma2"])
+        given = multivariate_normal(self.m, sigma2 * self.V).logpdf(params["beta"])
+        return float(invgamma.logpdf(sigma2, self.a, scale=self.b) + given)
+
+    def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        """Return ``size`` independent draws: ``beta`` (size, P) and ``sigma2`` (size,)."""
+        sigma2 = self.b / random_state.gamma(self.a, size=size)
+        step = random_state.multivariate_normal(np.zeros(len(self.m)), self.V, size=size)
+        return {"beta": self.m + np.sqrt(sigma2)[:, None] * step, "sigma2": sigma2}
+
+    def along(self, weights: NDArray[np.float64], noise: float = 0.0) -> Distribution:
+        """Return Student's t of weights . beta plus noise of so many sigma2; one for each row of weights."""
+        variance = np.sum(weights @ self.V * weights, axis=-1) + noise
+        return t(2 * self.a, loc=weights @ self.m, scale=np.sqrt(self.b / self.a * variance))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LinearRegression:
+    """The model with its hyperparameters; ``y`` has shape (n,) with n up to N, logs are in nats.
+
+    Parameters
+    ----------
+    design
+        Shape (N, P), a row an observation; a column of ones is an intercept.
+    prior_mean, prior_covariance
+        m0 (P,) and V0 (P, P), the covariance of the coefficients in units of sigma2.
+    shape, scale
+        a and b of the inverse-gamma prior of the noise variance sigma2; ``scale`` in squared units of the data.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, the covariance is not symmetric and positive definite, ``shape`` or ``scale`` is not
+        positive, or ``y`` has more than N numbers or one that is not finite.
+
+    Examples
+    --------
+    >>> design = [[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]]
+    >>> model = LinearRegression(design=design, prior_mean=[0, 0], prior_covariance=np.eye(2), shape=2.0, scale=1.0)
+    >>> model.marginals([1.0, 2.0, 3.0])["beta"].mean().round(4).tolist()
+    [0.8, 0.9333]
+    >>> round(float(model.predictive([1.0, 2.0]).mean()), 4)  # of the third row
+    2.0
+    """
+
+    design: NDArray[np.float64]
+    prior_mean: NDArray[np.float64]
+    prior_covariance: NDArray[np.float64]
+    shape: float
+    scale: float
+
+    def __init__(
+        self,
+        *,
+        design: ArrayLike,
+        prior_mean: ArrayLike,
+        prior_covariance: ArrayLike,
+        shape: float,
+        scale: float,
+    ) -> None:
+        set_field = partial(object.__setattr__, self)
+        set_field("prior_mean", validate.vector("prior_mean", prior_mean))
+        P = len(self.prior_mean)
+        set_field("design", validate.matrix("design", design, P))
+        set_field("prior_covariance", validate.covariance("prior_covariance", prior_covariance, P))
+        proper = "an improper prior has no evidence: use a small but positive number."
+        set_field("shape", validate.positive("shape", shape, proper))
+        set_field("scale", validate.positive("scale", scale, proper))
+
+    def posterior(self, y: ArrayLike) -> Joint:
+        """Return p(beta, sigma2 | y) (Bishop 2006, exercise 3.12)."""
+        return self._posterior(self._observations(y))[0]
+
+    def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
+        """Return the marginals of ``beta``, array-valued, one Student's t a coefficient, and of ``sigma2``."""
+        joint = self.posterior(y)
+        return {"beta": joint.along(np.eye(len(joint.m))), "sigma2": invgamma(joint.a, scale=joint.b)}
+
+    def projections(
+        self, y: ArrayLike, rng: np.random.Generator
+    ) -> dict[str, tuple[NDArray[np.float64], Distribution]]:
+        """Return P random directions, unit vectors (P, P), and the distributions of beta along them: Student's t."""
+        joint = self.posterior(y)
+        weights = rng.standard_normal((len(joint.m), len(joint.m)))
+        weights /= np.linalg.norm(weights, axis=1, keepdims=True)
+        return {"beta": (weights, joint.along(weights))}
+
+    def predictive(self, y: ArrayLike, x_new: ArrayLike | None = None) -> Distribution:
+        """Return p(y_new | y) at ``x_new`` (P,), by default at the row of the design that follows the data."""
+        y = self._observations(y)
+        if x_new is None and len(y) == len(self.design):
+            raise ValueError(f"`x_new` must be given: `y` has an observation for all {len(y)} rows of the design.")
+        x = validate.vector("x_new", self.design[len(y)] if x_new is None else x_new)
+        if len(x) != len(self.prior_mean):
+            raise ValueError(f"`x_new` must have {len(self.prior_mean)} numbers, got {len(x)}.")
+        return self._posterior(y)[0].along(x, noise=1.0)
+
+    def log_evidence(self, y: ArrayLike) -> float:
+        """Return log p(y), in nats (Bishop 2006, eq. 3.118)."""
+        y = self._observations(y)
+        joint, excess, log_det = self._posterior(y)
+        # log p(y) = -n/2 log(2 pi) - 1/2 log|I + X V0 X'| + log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n
+        return float(
+            -len(y) * log(2 * pi) / 2
+            - log_det / 2
+            + gammaln(joint.a)
+            - gammaln(self.shape)
+            - self.shape * log1p(excess / self.scale)
+            - len(y) * log(joint.b) / 2
+        )
+
+    def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
+        """Draw beta and sigma2 from the prior and ``n`` observations given them, n up to N; return ``(params, y)``."""
+        n = validate.number_of_observations(n)
+        if n > len(self.design):
+            raise ValueError(f"`n` must be at most {len(self.design)}, the rows of the design, got {n}.")
+        drawn = self.posterior([]).rvs(1, rng)
+        params = {"beta": drawn["beta"][0], "sigma2": float(drawn["sigma2"][0])}
+        return params, rng.normal(self.design[:n] @ params["beta"], sqrt(params["sigma2"]))
+
+    def _posterior(self, y: NDArray[np.float64]) -> tuple[Joint, float, float]:
+        """Return the joint posterior, b_n - b, and log|I + X V0 X'|."""
+        X, m0 = self.design[: len(y)], self.prior_mean
+        # With V0 = L L' and A = X L the coefficients u = L^-1 (beta - m0) have the prior Normal(0, sigma2 I): then
+        # V_n = L (I + A'A)^-1 L',    m_n = m0 + L u_n,    u_n = (I + A'A)^-1 A'r,    r = y - X m0
+        # b_n = b + 1/2 (|r - A u_n|^2 + |u_n|^2)
+        L = np.linalg.cholesky(self.prior_covariance)
+        A, r = X @ L, y - X @ m0
+        # A QR of [A; I] has R'R = I + A'A and never squares A.
+        P = len(m0)
+        stacked = np.vstack([A, np.eye(P)])
+        Q, R = linalg.qr(stacked, mode="economic")
+        u = linalg.solve_triangular(R, Q[: len(y)].T @ r)
+        half = linalg.solve_triangular(R, L.T, trans="T")  # R^-T L', so that V_n = half' half
+        excess = float((np.sum((r - A @ u) ** 2) + np.sum(u**2)) / 2)
+        joint = Joint(m=m0 + L @ u, V=half.T @ half, a=self.shape + len(y) / 2, b=self.scale + excess)
+        return joint, excess, 2 * float(np.sum(np.log(np.abs(np.diag(R)))))
+
+    def _observations(self, y: ArrayLike) -> NDArray[np.float64]:
+        y = validate.observations(y)
+        if len(y) > len(self.design):
+            raise ValueError(
+                f"`y` must have at most {len(self.design)} numbers, one a row of the design, got {len(y)}."
+            )
+        return y
+
+
+_BOILING_POINT = (
+    *(194.5, 194.3, 197.9, 198.4, 199.4, 199.9, 200.9, 201.1, 201.4),
+    *(201.3, 203.6, 204.6, 209.5, 208.6, 210.7, 211.9, 212.2),
+)
+_PRESSURE = (
+    *(20.79, 20.79, 22.40, 22.67, 23.15, 23.35, 23.89, 23.99, 24.02),
+    *(24.01, 25.14, 26.57, 28.49, 27.76, 29.04, 29.88, 30.06),
+)
+
+EXAMPLE = LinearRegression(
+    design=[(1.0, boiling - 203.0) for boiling in _BOILING_POINT],
+    prior_mean=[140.0, 1.0],
+    prior_covariance=[[100.0, 0.0], [0.0, 1.0]],
+    shape=2.0,
+    scale=1.0,
+)
+"""An intercept, and the boiling point of water in degrees Fahrenheit above 203."""
+
+EXAMPLE_Y = tuple(float(100 * np.log10(pressure)) for pressure in _PRESSURE)
+"""100 log10 of the air pressure in inches of mercury, at 17 places in the Alps and in Scotland."""
+
+EXAMPLE_SOURCE = "Forbes (1857), boiling point of water and air pressure at 17 places"

@@ -1,0 +1,143 @@
+"""Mean vector of a multivariate normal, covariance known.
+
+    mu  ~ Normal(m0, S0)                     m0 = prior_mean (K,), S0 = prior_covariance (K, K)
+    y_i ~ Normal(mu, Sigma)                  Sigma = noise_covariance (K, K), i = 1..n, all independent
+
+References
+----------
+Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 3.5. Bishop (2006), Pattern Recognition and Machine
+Learning, eq. 2.113 to 2.117: the linear Gaussian model, of which this is the case A = I.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import linalg
+from scipy.stats import multivariate_normal, norm
+
+from bayes.exact import validate
+from bayes.exact.distribution import Distribution
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joint:
+    """A multivariate normal of ``mu`` (K,)."""
+
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+    def logpdf(self, params: dict[str, NDArray[np.float64]]) -> float:
+        """Return the log density of ``mu``, in nats."""
+        return float(multivariate_normal(self.mean, self.covariance).logpdf(params["mu"]))
+
+    def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        """Return ``size`` independent draws, (size, K)."""
+        return {"mu": random_state.multivariate_normal(self.mean, self.covariance, size=size)}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MultivariateNormal:
+    """The model with its hyperparameters; ``y`` has shape (n, K), n = 0 is legal everywhere, logs are in nats.
+
+    Parameters
+    ----------
+    prior_mean
+        m0, shape (K,).
+    prior_covariance, noise_covariance
+        S0 and Sigma, symmetric and positive definite, shape (K, K).
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a matrix is not symmetric and positive definite, or ``y`` are no rows of K finite numbers.
+
+    Examples
+    --------
+    >>> model = MultivariateNormal(prior_mean=[0, 0], prior_covariance=np.eye(2), noise_covariance=np.eye(2))
+    >>> model.marginals([[1.0, 2.0], [3.0, 4.0]])["mu"].mean().round(4).tolist()
+    [1.3333, 2.0]
+    """
+
+    prior_mean: NDArray[np.float64]
+    prior_covariance: NDArray[np.float64]
+    noise_covariance: NDArray[np.float64]
+
+    def __init__(self, *, prior_mean: ArrayLike, prior_covariance: ArrayLike, noise_covariance: ArrayLike) -> None:
+        set_field = partial(object.__setattr__, self)
+        set_field("prior_mean", validate.vector("prior_mean", prior_mean))
+        K = len(self.prior_mean)
+        set_field("prior_covariance", validate.covariance("prior_covariance", prior_covariance, K))
+        set_field("noise_covariance", validate.covariance("noise_covariance", noise_covariance, K))
+
+    def posterior(self, y: ArrayLike) -> Joint:
+        """Return p(mu | y), a normal (Bishop 2006, eq. 2.116 and 2.117)."""
+        y = self._rows(y)
+        n = len(y)
+        if n == 0:
+            return Joint(mean=self.prior_mean, covariance=self.prior_covariance)
+        # S_n = S0 - S0 (S0 + Sigma/n)^-1 S0,    m_n = m0 + S0 (S0 + Sigma/n)^-1 (ybar - m0)
+        S0 = self.prior_covariance
+        gain = linalg.solve(S0 + self.noise_covariance / n, S0, assume_a="pos").T
+        mean = self.prior_mean + gain @ (y - self.prior_mean).mean(axis=0)
+        # Joseph's form of S_n, a sum of two positive definite matrices: (I - G) S0 (I - G)' + G Sigma G' / n
+        rest = np.eye(len(S0)) - gain
+        covariance = rest @ S0 @ rest.T + gain @ (self.noise_covariance / n) @ gain.T
+        return Joint(mean=mean, covariance=(covariance + covariance.T) / 2)
+
+    def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
+        """Return ``{"mu": normals}``, array-valued: one normal an element."""
+        joint = self.posterior(y)
+        return {"mu": norm(joint.mean, np.sqrt(np.diag(joint.covariance)))}
+
+    def projections(
+        self, y: ArrayLike, rng: np.random.Generator
+    ) -> dict[str, tuple[NDArray[np.float64], Distribution]]:
+        """Return K random directions, unit vectors (K, K), and the distributions of mu along them: normals again."""
+        joint = self.posterior(y)
+        weights = rng.standard_normal((len(joint.mean), len(joint.mean)))
+        weights /= np.linalg.norm(weights, axis=1, keepdims=True)
+        variance = np.sum(weights @ joint.covariance * weights, axis=1)
+        return {"mu": (weights, norm(weights @ joint.mean, np.sqrt(variance)))}
+
+    def predictive(self, y: ArrayLike) -> "multivariate_normal":
+        """Return p(y_new | y), a normal with covariance S_n + Sigma (Bishop 2006, eq. 2.115)."""
+        joint = self.posterior(y)
+        return multivariate_normal(joint.mean, joint.covariance + self.noise_covariance)
+
+    def log_evidence(self, y: ArrayLike) -> float:
+        """Return log p(y), in nats."""
+        y = self._rows(y)
+        n, K = y.shape
+        if n == 0:
+            return 0.0
+        ybar = self.prior_mean + (y - self.prior_mean).mean(axis=0)
+        # p(y) = [prod_i Normal(y_i; ybar, Sigma)] (2 pi)^(K/2) |Sigma/n|^(1/2) Normal(ybar; m0, S0 + Sigma/n)
+        scatter = multivariate_normal(np.zeros(K), self.noise_covariance).logpdf(y - ybar)
+        of_mean = multivariate_normal(self.prior_mean, self.prior_covariance + self.noise_covariance / n).logpdf(ybar)
+        _, log_det = np.linalg.slogdet(self.noise_covariance / n)
+        return float(np.sum(scatter) + (K * np.log(2 * np.pi) + log_det) / 2 + of_mean)
+
+    def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
+        """Draw mu from the prior and ``n`` observations given it; return ``({"mu": mu}, y)`` with y of shape (n, K)."""
+        n = validate.number_of_observations(n)
+        mu = rng.multivariate_normal(self.prior_mean, self.prior_covariance)
+        return {"mu": mu}, rng.multivariate_normal(mu, self.noise_covariance, size=n)
+
+    def _rows(self, y: ArrayLike) -> NDArray[np.float64]:
+        return validate.rows(y, len(self.prior_mean))
+
+
+EXAMPLE = MultivariateNormal(
+    prior_mean=[5.0, 3.0], prior_covariance=[[1.0, 0.5], [0.5, 1.0]], noise_covariance=[[0.12, 0.10], [0.10, 0.14]]
+)
+"""Lengths and widths of flowers of one kind vary together, about as much as this."""
+
+EXAMPLE_Y = (
+    *((5.1, 3.5), (4.9, 3.0), (4.7, 3.2), (4.6, 3.1), (5.0, 3.6)),
+    *((5.4, 3.9), (4.6, 3.4), (5.0, 3.4), (4.4, 2.9), (4.9, 3.1)),
+)
+"""Length and width of the sepals of ten flowers, in cm."""
+
+EXAMPLE_SOURCE = "Fisher (1936), sepal length and width in cm of the first ten Iris setosa (measured by Anderson)"

@@ -1,0 +1,109 @@
+"""Variance of a normal, mean known.
+
+    sigma2 ~ InverseGamma(a, b)             a = shape, b = scale; density ~ sigma2^(-a-1) e^(-b/sigma2)
+    y_i    ~ Normal(mu, sigma2)             mu = mean, sigma2 a variance, i = 1..n, all independent
+
+References
+----------
+Bishop (2006), Pattern Recognition and Machine Learning, section 2.3.6: the posterior of the precision 1/sigma2, eq.
+2.149 to 2.151, and the predictive, eq. 2.158. Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 2.6.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from math import log, pi, sqrt
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaln
+from scipy.stats import invgamma, t
+
+from bayes.exact import sums, validate
+from bayes.exact.distribution import Distribution
+
+
+@dataclass(frozen=True, kw_only=True)
+class NormalVariance:
+    """The model with its hyperparameters; ``y`` has shape (n,), n = 0 is legal everywhere, logs are in nats.
+
+    Parameters
+    ----------
+    mean
+        mu, the known mean of every observation.
+    shape, scale
+        a and b of the inverse-gamma prior of the variance; ``scale`` in squared units of the data.
+
+    Raises
+    ------
+    ValueError
+        If a hyperparameter or ``y`` is not finite, or ``shape`` or ``scale`` is not positive.
+
+    Examples
+    --------
+    >>> model = NormalVariance(mean=0.0, shape=3.0, scale=2.0)
+    >>> round(float(model.posterior([1.0, -1.0]).mean()), 4)
+    1.0
+    """
+
+    mean: float
+    shape: float
+    scale: float
+
+    def __post_init__(self) -> None:
+        set_field = partial(object.__setattr__, self)
+        set_field("mean", validate.finite("mean", self.mean))
+        proper = "an improper prior has no evidence: use a small but positive number."
+        set_field("shape", validate.positive("shape", self.shape, proper))
+        set_field("scale", validate.positive("scale", self.scale, proper))
+
+    def posterior(self, y: ArrayLike) -> Distribution:
+        """Return p(sigma2 | y), an inverse gamma (Bishop 2006, eq. 2.150 and 2.151)."""
+        a, b = self._posterior(y)
+        return invgamma(a, scale=b)
+
+    def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
+        """Return ``{"sigma2": posterior}``."""
+        return {"sigma2": self.posterior(y)}
+
+    def predictive(self, y: ArrayLike) -> Distribution:
+        """Return p(y_new | y), Student's t with 2 a_n degrees of freedom (Bishop 2006, eq. 2.158)."""
+        a, b = self._posterior(y)
+        return t(2 * a, loc=self.mean, scale=sqrt(b / a))
+
+    def log_evidence(self, y: ArrayLike) -> float:
+        """Return log p(y), in nats: the ratio of the normalising constants of prior and posterior."""
+        n = len(validate.observations(y))
+        a, b = self._posterior(y)
+        # log p(y) = -n/2 log(2 pi) + log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n
+        #          = ... - a log(b_n / b) - n/2 log b_n
+        return float(
+            -n * log(2 * pi) / 2
+            + gammaln(a)
+            - gammaln(self.shape)
+            - self.shape * np.log1p((b - self.scale) / self.scale)
+            - n * log(b) / 2
+        )
+
+    def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
+        """Draw sigma2 from the prior and ``n`` observations given it; return ``({"sigma2": ...}, y)``."""
+        n = validate.number_of_observations(n)
+        sigma2 = self.scale / rng.gamma(self.shape)
+        return {"sigma2": sigma2}, rng.normal(self.mean, sqrt(sigma2), size=n)
+
+    def _posterior(self, y: ArrayLike) -> tuple[float, float]:
+        """Return a_n and b_n."""
+        n, _, distance, scatter = sums.about(validate.observations(y), self.mean)
+        # a_n = a + n/2,    b_n = b + 1/2 sum (y_i - mu)^2
+        return self.shape + n / 2, self.scale + (scatter + n * distance**2) / 2
+
+
+EXAMPLE = NormalVariance(mean=5.513, shape=2.0, scale=0.05)
+"""Densities about the one known today, 5.513 g/cm3."""
+
+EXAMPLE_Y = (
+    *(5.50, 5.61, 4.88, 5.07, 5.26, 5.55, 5.36, 5.29, 5.58, 5.65, 5.57, 5.53, 5.62, 5.29, 5.44),
+    *(5.34, 5.79, 5.10, 5.27, 5.39, 5.42, 5.47, 5.63, 5.34, 5.46, 5.30, 5.75, 5.68, 5.85),
+)
+"""The density of the Earth, 29 times, in g/cm3."""
+
+EXAMPLE_SOURCE = "Cavendish (1798), density of the Earth in g/cm3, 29 measurements"

@@ -1,0 +1,400 @@
+"""Every closed form proves itself by the identities it must obey, looped over the registry."""
+
+import math
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from scipy import integrate
+from scipy.stats import (
+    beta,
+    binom,
+    dirichlet_multinomial,
+    expon,
+    gamma,
+    halfcauchy,
+    invgamma,
+    kstest,
+    multivariate_normal,
+    multivariate_t,
+    norm,
+    poisson,
+)
+
+from bayes.check import check
+from bayes.exact.beta_binomial import BetaBinomial
+from bayes.exact.dirichlet_multinomial import DirichletMultinomial
+from bayes.exact.gamma_exponential import GammaExponential
+from bayes.exact.gamma_poisson import GammaPoisson
+from bayes.exact.hierarchical_normal import HierarchicalNormal
+from bayes.exact.linear_regression import LinearRegression
+from bayes.exact.multivariate_normal import MultivariateNormal
+from bayes.exact.normal_inverse_gamma import NormalInverseGamma
+from bayes.exact.normal_normal import NormalNormal
+from bayes.exact.normal_variance import NormalVariance
+from bayes.models import NAMES, model, scalars
+from tests.tolerances import FALSE_ALARM, IDENTITY, MONTE_CARLO, QUADRATURE
+
+every = pytest.mark.parametrize("name", NAMES)
+ORDERED = {"linear_regression", "hierarchical_normal"}  # whose observations are not exchangeable
+
+# Proper priors, small data: none that has no mean, so that moments can be compared.
+numbers, scales, shapes = st.floats(-50, 50), st.floats(0.02, 50), st.floats(0.1, 200)
+
+
+def covariance(size):
+    def make(values):
+        root = np.array(values).reshape(size, size)
+        return root @ root.T + 0.1 * np.eye(size)
+
+    return st.lists(st.floats(-3, 3), min_size=size**2, max_size=size**2).map(make)
+
+
+DESIGN = np.column_stack([np.ones(12), np.linspace(-2, 3, 12), np.cos(np.arange(12))])
+STRATEGIES = {
+    "normal_normal": st.builds(NormalNormal, prior_mean=numbers, prior_sd=scales, noise_sd=scales),
+    "normal_variance": st.builds(NormalVariance, mean=numbers, shape=shapes, scale=scales),
+    "normal_inverse_gamma": st.builds(
+        NormalInverseGamma, prior_mean=numbers, prior_count=scales, shape=shapes, scale=scales
+    ),
+    "beta_binomial": st.builds(BetaBinomial, trials=st.integers(1, 300), successes=shapes, failures=shapes),
+    "gamma_poisson": st.builds(GammaPoisson, shape=shapes, inverse_scale=scales),
+    "gamma_exponential": st.builds(GammaExponential, shape=shapes, inverse_scale=scales),
+    "dirichlet_multinomial": st.builds(
+        DirichletMultinomial, concentration=st.lists(shapes, min_size=2, max_size=6), trials=st.integers(1, 50)
+    ),
+    "multivariate_normal": st.builds(
+        MultivariateNormal,
+        prior_mean=st.lists(numbers, min_size=3, max_size=3),
+        prior_covariance=covariance(3),
+        noise_covariance=covariance(3),
+    ),
+    "linear_regression": st.builds(
+        partial(LinearRegression, design=DESIGN),
+        prior_mean=st.lists(numbers, min_size=3, max_size=3),
+        prior_covariance=covariance(3),
+        shape=shapes,
+        scale=scales,
+    ),
+    "hierarchical_normal": st.builds(
+        partial(HierarchicalNormal, noise_sds=[1.0, 2.0, 0.5, 1.0, 3.0]),
+        prior_mean=numbers,
+        prior_sd=scales,
+        spread=scales,
+    ),
+}
+
+
+def log_mass(distribution, y):
+    return float(distribution.logpmf(y) if hasattr(distribution, "logpmf") else distribution.logpdf(y))
+
+
+def by_prediction(exact, y):
+    """The log evidence as the sum of one-step-ahead log predictives, and the sum of their absolute values."""
+    steps = [log_mass(exact.predictive(y[:i]), y[i]) for i in range(len(y))]
+    return math.fsum(steps), 1 + math.fsum(map(abs, steps))
+
+
+def log_posterior(exact, y, params):
+    univariate = len(params) == 1 and np.ndim(next(iter(params.values()))) == 0
+    return float(exact.posterior(y).logpdf(next(iter(params.values())) if univariate else params))
+
+
+def as_draws(drawn, chains=4):
+    """Independent draws (size, ...) of each parameter as chains."""
+    return {name: values.reshape(chains, -1, *values.shape[1:]) for name, values in drawn.items()}
+
+
+def independent_draws(exact, y, size, rng):
+    posterior = exact.posterior(y)
+    drawn = posterior.rvs(size, rng) if not hasattr(posterior, "dist") else posterior.rvs(size, random_state=rng)
+    return drawn if isinstance(drawn, dict) else {next(iter(exact.marginals(y))): drawn}
+
+
+def test_every_model_has_a_strategy():
+    assert set(STRATEGIES) == set(NAMES)
+
+
+# ---- the evidence
+
+
+@every
+def test_the_evidence_is_the_product_of_one_step_predictives(name):
+    one = model(name)
+    steps, size = by_prediction(one.exact, one.y)
+    assert_allclose(one.exact.log_evidence(one.y), steps, atol=IDENTITY * size, rtol=0)
+
+
+@every
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_it_is_so_for_any_hyperparameters(name, data):
+    exact = data.draw(STRATEGIES[name])
+    _, y = exact.simulate(np.random.default_rng(data.draw(st.integers(0, 1000))), data.draw(st.integers(0, 5)))
+    steps, size = by_prediction(exact, y)
+    # The logarithm of a gamma function of the hyperparameters is a term too, as large as they are.
+    assert_allclose(exact.log_evidence(y), steps, atol=1e3 * IDENTITY * size, rtol=0)
+
+
+@every
+def test_the_order_of_exchangeable_data_does_not_matter(name):
+    one = model(name)
+    if name in ORDERED:
+        with pytest.raises(AssertionError):
+            assert_allclose(one.exact.log_evidence(one.y[::-1]), one.exact.log_evidence(one.y), rtol=1e-6)
+        return
+    assert_allclose(one.exact.log_evidence(one.y[::-1]), one.exact.log_evidence(one.y), rtol=IDENTITY)
+
+
+@every
+def test_no_data_leave_the_prior_and_have_evidence_one(name):
+    exact = model(name).exact
+    assert exact.log_evidence([]) == pytest.approx(0, abs=1e-13)
+    rng = np.random.default_rng(0)
+    drawn = [exact.simulate(rng, 0)[0] for _ in range(2000)]
+    for scalar, marginal in scalars(exact, []).items():
+        base, _, place = scalar.partition("[")
+        values = [params[base][int(place[:-1])] if place else params[base] for params in drawn]
+        assert kstest(values, marginal.cdf).pvalue > FALSE_ALARM
+
+
+def univariate(prior, likelihood):
+    """Return log of the integral of prior times likelihood of y, over the middle of the posterior's whole range."""
+
+    def evidence(exact, y):
+        posterior = exact.posterior(y)
+        at = posterior.mean()
+        peak = prior(exact).logpdf(at) + likelihood(exact, at, y)
+        ends = posterior.ppf([1e-13, 0.5, 1 - 1e-13])
+        return peak + math.log(
+            sum(
+                integrate.quad(
+                    lambda v: math.exp(prior(exact).logpdf(v) + likelihood(exact, v, y) - peak),
+                    low,
+                    high,
+                    epsabs=0,
+                    epsrel=1e-10,
+                )[0]
+                for low, high in pairwise(ends)
+            )
+        )
+
+    return evidence
+
+
+def normal_inverse_gamma(exact, y):
+    """Integrate over mu by scipy's multivariate normal of y, and over sigma2 by quadrature."""
+    n = len(y)
+    covariance = np.eye(n) + np.ones((n, n)) / exact.prior_count
+    posterior = exact.marginals(y)["sigma2"]
+
+    def log_joint(sigma2):
+        given = multivariate_normal(np.full(n, exact.prior_mean), sigma2 * covariance).logpdf(y)
+        return given + invgamma.logpdf(sigma2, exact.shape, scale=exact.scale)
+
+    peak = log_joint(posterior.mean())
+    ends = posterior.ppf([1e-12, 0.5, 1 - 1e-12])
+    return peak + math.log(
+        sum(integrate.quad(lambda v: math.exp(log_joint(v) - peak), a, b, epsrel=1e-9)[0] for a, b in pairwise(ends))
+    )
+
+
+def stacked_normal(exact, y):
+    """All observations as one normal vector."""
+    n = len(y)
+    covariance = np.kron(np.ones((n, n)), exact.prior_covariance) + np.kron(np.eye(n), exact.noise_covariance)
+    return multivariate_normal(np.tile(exact.prior_mean, n), covariance).logpdf(y.ravel())
+
+
+def stacked_t(exact, y):
+    X = exact.design[: len(y)]
+    shape = exact.scale / exact.shape * (np.eye(len(y)) + X @ exact.prior_covariance @ X.T)
+    return multivariate_t(X @ exact.prior_mean, shape, df=2 * exact.shape).logpdf(y)
+
+
+def over_tau(exact, y):
+    def at(u):
+        tau = halfcauchy.ppf(u, scale=exact.spread)
+        variance = exact.noise_sds[: len(y)] ** 2 + tau**2
+        covariance = np.diag(variance) + exact.prior_sd**2
+        return math.exp(multivariate_normal(np.full(len(y), exact.prior_mean), covariance).logpdf(y))
+
+    return math.log(integrate.quad(at, 0, 1 - 1e-12, epsabs=0, epsrel=1e-9)[0])
+
+
+BY_FORCE = {
+    "normal_normal": univariate(
+        lambda m: norm(m.prior_mean, m.prior_sd), lambda m, mu, y: norm.logpdf(y, mu, m.noise_sd).sum()
+    ),
+    "normal_variance": univariate(
+        lambda m: invgamma(m.shape, scale=m.scale), lambda m, v, y: norm.logpdf(y, m.mean, v**0.5).sum()
+    ),
+    "normal_inverse_gamma": normal_inverse_gamma,
+    "beta_binomial": univariate(
+        lambda m: beta(m.successes, m.failures), lambda m, p, y: binom.logpmf(y, m.trials, p).sum()
+    ),
+    "gamma_poisson": univariate(
+        lambda m: gamma(m.shape, scale=1 / m.inverse_scale), lambda _, rate, y: poisson.logpmf(y, rate).sum()
+    ),
+    "gamma_exponential": univariate(
+        lambda m: gamma(m.shape, scale=1 / m.inverse_scale), lambda _, rate, y: expon.logpdf(y, scale=1 / rate).sum()
+    ),
+    # One observation of scipy's own Dirichlet-multinomial.
+    "dirichlet_multinomial": lambda m, y: dirichlet_multinomial(m.concentration, m.trials).logpmf(y[0]),
+    "multivariate_normal": stacked_normal,
+    "linear_regression": stacked_t,
+    "hierarchical_normal": over_tau,
+}
+
+
+@every
+def test_the_evidence_is_the_integral_of_prior_times_likelihood(name):
+    one = model(name)
+    assert_allclose(one.exact.log_evidence(one.y), BY_FORCE[name](one.exact, one.y), rtol=QUADRATURE)
+
+
+# ---- the posterior
+
+
+@every
+def test_bayes_rule_holds_at_random_parameters(name):
+    """log p(y, theta) of the PyMC program less log p(theta | y) is log p(y), wherever theta is."""
+    one = model(name)
+    program = one.program()
+    # Densities with respect to the parameters themselves, not to what PyMC samples in their place.
+    log_joint = program.compile_fn(program.logp(jacobian=False), inputs=program.value_vars, on_unused_input="ignore")
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        params = {key: values[0] for key, values in independent_draws(one.exact, one.y, 1, rng).items()}
+        jacobian = 0.0
+        free = dict(params)
+        if name == "hierarchical_normal":  # whose program has theta = mu + tau distance
+            free["distance"] = (free.pop("theta") - params["mu"]) / params["tau"]
+            jacobian = len(one.y) * np.log(params["tau"])
+        point = {}
+        for variable in program.free_RVs:
+            value, transform = program.rvs_to_values[variable], program.rvs_to_transforms[variable]
+            given = np.asarray(free[variable.name])
+            inputs = variable.owner.inputs
+            point[value.name] = transform.forward(given, *inputs).eval() if transform else given
+        assert set(free) == {variable.name for variable in program.free_RVs}
+        evidence = float(log_joint(point)) - jacobian - log_posterior(one.exact, one.y, params)
+        assert_allclose(evidence, one.exact.log_evidence(one.y), rtol=1e-9)
+
+
+@every
+def test_marginals_and_projections_are_those_of_the_joint(name):
+    one = model(name)
+    rng = np.random.default_rng(2)
+    drawn = as_draws(independent_draws(one.exact, one.y, 8000, rng))
+    checks = check(drawn, one.exact, one.y)
+    assert checks.verdict == "pass", checks
+    # and a joint that is a little too wide is seen
+    wide = {key: values.mean() + 1.15 * (values - values.mean()) for key, values in drawn.items()}
+    if "p" not in wide:
+        wide = {key: np.abs(v) if (drawn[key] > 0).all() else v for key, v in wide.items()}
+    assert check(wide, one.exact, one.y).verdict == "fail"
+
+
+@every
+def test_parameters_drawn_from_the_prior_are_uniform_in_their_posteriors(name):
+    """Cook, Gelman and Rubin 2006: the exact posterior's CDF at the parameters that made the data is uniform."""
+    exact = model(name).exact
+    rng = np.random.default_rng(3)
+    values = {}
+    for _ in range(300):
+        params, y = exact.simulate(rng, min(len(model(name).y), 4))
+        for scalar, marginal in scalars(exact, y).items():
+            base, _, place = scalar.partition("[")
+            values.setdefault(scalar, []).append(
+                float(marginal.cdf(params[base][int(place[:-1])] if place else params[base]))
+            )
+    for scalar, u in values.items():
+        assert kstest(u, "uniform").pvalue > FALSE_ALARM, scalar
+
+
+@every
+def test_the_predictive_is_that_of_simulated_observations(name):
+    one = model(name)
+    rng = np.random.default_rng(4)
+    y = one.y[:-1] if name in ORDERED else one.y
+    predictive = one.exact.predictive(y)
+    if name in ("dirichlet_multinomial", "multivariate_normal"):  # of which the mean of each element is compared
+        posterior = independent_draws(one.exact, y, 4000, rng)
+        (vectors,) = posterior.values()
+        new = (
+            rng.multinomial(one.exact.trials, vectors)
+            if name == "dirichlet_multinomial"
+            else vectors + rng.multivariate_normal(np.zeros(2), one.exact.noise_covariance, size=4000)
+        )
+        mean = predictive.mean() if callable(predictive.mean) else predictive.mean
+        assert np.all(np.abs(new.mean(axis=0) - mean) < MONTE_CARLO * new.std(axis=0) / 4000**0.5)
+        return
+    u = rng.random(2000)
+    assert_allclose(predictive.cdf(predictive.ppf(u)) >= u - 1e-9, True)
+    assert predictive.mean() == pytest.approx(np.mean(predictive.rvs(size=20000, random_state=rng)), rel=0.2)
+
+
+# ---- bad input
+
+
+@every
+def test_data_that_cannot_be_are_refused_in_one_line(name):
+    one = model(name)
+    wrong = np.array(one.y, dtype=float)
+    wrong.flat[0] = np.nan
+    for y in [wrong, "abc", [[1.0, 2.0], [3.0]], np.array(one.y, dtype=complex)]:
+        with pytest.raises(ValueError) as caught:  # noqa: PT011
+            one.exact.log_evidence(y)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: NormalVariance(mean=0, shape=0, scale=1), "`shape` must be a positive number"),
+        (
+            lambda: NormalInverseGamma(prior_mean=0, prior_count=-1, shape=1, scale=1),
+            "`prior_count` must be",
+        ),
+        (lambda: BetaBinomial(trials=2.5), "`trials` must be a whole number between 1"),
+        (lambda: BetaBinomial(trials=3).posterior([4]), "`y` must hold whole numbers between 0 and 3, got y.0. = 4"),
+        (lambda: GammaPoisson(shape=1, inverse_scale=1).posterior([0.5]), "`y` must hold whole numbers"),
+        (lambda: GammaExponential(shape=1, inverse_scale=1).posterior([0.0]), "`y` must hold positive numbers"),
+        (lambda: DirichletMultinomial(concentration=[1.0], trials=3), "`concentration` must have two or more classes"),
+        (lambda: DirichletMultinomial(concentration=[1.0, 0.0], trials=3), "`concentration` must hold positive"),
+        (lambda: DirichletMultinomial(concentration=[1, 1], trials=3).posterior([[1, 1]]), "sum to the 3 `trials`"),
+        (
+            lambda: MultivariateNormal(
+                prior_mean=[0, 0], prior_covariance=[[1, 2], [2, 1]], noise_covariance=np.eye(2)
+            ),
+            "`prior_covariance` must be positive definite",
+        ),
+        (
+            lambda: MultivariateNormal(prior_mean=[0, 0], prior_covariance=np.eye(3), noise_covariance=np.eye(2)),
+            "`prior_covariance` must be a matrix .* 2 column",
+        ),
+        (lambda: model("linear_regression").exact.predictive(model("linear_regression").y), "`x_new` must be given"),
+        (lambda: model("linear_regression").exact.posterior(np.ones(18)), "`y` must have at most 17 numbers"),
+        (lambda: model("hierarchical_normal").exact.predictive(np.ones(8)), "there is none left to predict"),
+        (lambda: model("normal"), "`model` must be one of normal_normal, .*, got 'normal'"),
+    ],
+)
+def test_what_cannot_be_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@every
+def test_the_registry_describes_each_model(name):
+    one = model(name)
+    assert one.title
+    assert not one.title.endswith(".")
+    assert "~" in one.equations
+    assert "(" in one.references
+    assert one.source
+    assert all(key in one.equations for key in one.exact.marginals(one.y) if "[" not in key)
