@@ -16,6 +16,8 @@ STATISTICS = {"numpy", "scipy", "xarray", "arviz_stats", "bayes.exact.distributi
 MAY_IMPORT = {
     "bayes": set(),
     "bayes.data": {"numpy"},
+    "bayes.models": {"numpy", "bayes.exact", "bayes.programs"},
+    "bayes.__main__": {"tyro", "rich", "bayes.models", "bayes.inference"},
     "bayes.exact": {"numpy", "scipy", "bayes.exact"},
     "bayes.programs": {"numpy", "pymc", "bayes.exact"},
     "bayes.agreement": {
