@@ -72,7 +72,7 @@ class Evaluate:
 def main(arguments: list[str]) -> int:
     """Run the command line and return the exit code."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    logging.getLogger("absl").setLevel(logging.ERROR)  # TensorFlow Datasets and Orbax chat there
+    logging.getLogger("absl").setLevel(logging.CRITICAL)  # TensorFlow Datasets and Orbax chat there
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # what Orbax leaves behind when it fails
     try:
         preset = _preset(arguments)
@@ -178,7 +178,10 @@ def _runs(options: Runs, console: Console) -> int:
         finished = "yes" if run.finished else "no"
         model = run.config.model if run.config.members == 1 else f"{run.config.members} x {run.config.model}"
         table.add_row(Text(file.parent.name), model, run.config.dataset, epochs, *scores, finished)
-    Console(soft_wrap=True).print(table)
+    if not table.row_count:
+        console.print(f"no runs in {options.folder}; `train` makes them in {Runs.folder}", markup=False)
+        return 0
+    _wide().print(table)
     return 0
 
 
@@ -191,12 +194,18 @@ def _evaluate(options: Evaluate) -> int:
     if options.json:
         print(json.dumps(summary.numbers(run, against), indent=1))
         return 0
-    console = Console(soft_wrap=True, highlight=False)
-    if not console.is_terminal:
-        console.width = 120
+    console = _wide()
     for part in summary.parts(run, against):
         console.print(part)
     return 0
+
+
+def _wide() -> Console:
+    """Return the standard output, wide enough for any table where it is not a terminal."""
+    console = Console(soft_wrap=True, highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    return console
 
 
 def _line(metrics: dict[str, float], epochs: int) -> str:

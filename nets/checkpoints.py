@@ -1,6 +1,11 @@
-"""Checkpoints of a run, by Orbax: each whole or not there; the last two are kept, and the best on validation data."""
+"""Checkpoints of a run, by Orbax: each whole or not there; the last two are kept, and the best on validation data.
+
+A checkpoint holds the state and its SHA-256. One that cannot be read, or whose sum is another, is damaged: it is passed
+over for the one before, and removed when the next is written.
+"""
 
 import errno
+import hashlib
 import logging
 import shutil
 import time
@@ -10,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
 from nets.train_step import TrainState
@@ -24,11 +30,7 @@ class Checkpoints:
     """The checkpoints in ``folder``, by the number of steps taken; made by `checkpoints_in`."""
 
     def __init__(self, folder: Path, read_only: bool) -> None:
-        keep = ocp.checkpoint_managers
-        best = keep.BestN(get_metric_fn=_score, n=1)
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=None if read_only else keep.AnyPreservationPolicy([keep.LatestN(2), best]),
-            best_fn=_score,
             enable_async_checkpointing=False,
             step_prefix="step",
             create=not read_only,
@@ -36,41 +38,64 @@ class Checkpoints:
             cleanup_tmp_directories=not read_only,
         )
         self._folder = folder
-        self._manager = ocp.CheckpointManager(folder.resolve(), options=options)
+        self._manager = ocp.CheckpointManager(folder.resolve(), options=options, item_names=("state", "sum"))
+        self._damaged: set[int] = set()
         self.step, self.time = -1, time.monotonic()
         """The step last saved or read, -1 if there was none yet, and when that was."""
 
-    def save(self, state: TrainState, metrics: dict[str, float]) -> None:
-        """Write ``state``, whole or not at all; OSError if there is no room for it or it cannot be written."""
-        size = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+    def save(self, state: TrainState, metrics: list[dict[str, float]]) -> None:
+        """Write ``state``, whole or not at all, and remove what is no longer kept; ``metrics`` say which is best.
+
+        OSError if there is no room for it or it cannot be written.
+        """
+        size, step = sum(leaf.nbytes for leaf in jax.tree.leaves(state)), int(state.step)
         if shutil.disk_usage(self._folder).free < 1.2 * size + 2**20:
-            raise OSError(errno.ENOSPC, f"no room for a checkpoint of {size:,} bytes in {self._folder}; make some")
-        try:
-            if int(state.step) in self._manager.all_steps():  # damaged, or this step would not be taken again
-                self._manager.delete(int(state.step))
-            self._manager.save(
-                int(state.step), args=ocp.args.StandardSave(state), metrics={BEST: _score(metrics)}, force=True
+            raise OSError(
+                errno.ENOSPC, f"no room for a checkpoint of {size:,} bytes in {self._folder}; make some, and --resume"
             )
-            self.step, self.time = int(state.step), time.monotonic()
+        args = ocp.args.Composite(state=ocp.args.StandardSave(state), sum=ocp.args.JsonSave({"sha256": _sum(state)}))
+        try:
+            if step in self._manager.all_steps():  # damaged, or this step would not be taken again
+                self._manager.delete(step)
+            self._manager.save(step, args=args, force=True)
+            self._damaged.discard(step)
+            self.step, self.time = step, time.monotonic()
+            good = sorted(set(self._manager.all_steps()) - self._damaged)
+            kept = {*good[-2:], self.best(metrics)}
+            for old in self._manager.all_steps():
+                if old not in kept:
+                    self._manager.delete(old)
         except Exception as error:  # Orbax has many
-            raise OSError(errno.EIO, f"no checkpoint could be written to {self._folder}: {_one_line(error)}") from error
+            raise OSError(
+                errno.EIO, f"no checkpoint could be written to {self._folder}: {_reason(error)}; --resume after that"
+            ) from error
 
     def last(self) -> int | None:
         """Return the step of the last checkpoint, None if there is none."""
         return self._manager.latest_step()
 
-    def best(self) -> int | None:
-        """Return the step of the best checkpoint on validation data, None if there is none."""
-        step = self._manager.best_step()
-        return None if step is None or _score(self._manager.metrics(step)) < 0 else step
+    def best(self, metrics: list[dict[str, float]]) -> int | None:
+        """Return the step of the best checkpoint on validation data, None if none was evaluated on any."""
+        steps = set(self._manager.all_steps()) - self._damaged
+        scores = {int(line["step"]): line[BEST] for line in metrics if BEST in line and int(line["step"]) in steps}
+        return max(scores, key=lambda step: scores[step]) if scores else None
 
     def read(self, step: int, like: Any) -> TrainState:
-        """Return the state saved at ``step``; ``like`` is a state of the same shapes. ValueError if it is damaged."""
+        """Return the state saved at ``step``; ``like`` is a state of the same shapes.
+
+        ValueError if it is damaged, OSError if it is not to be read for another reason.
+        """
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+        args = ocp.args.Composite(state=ocp.args.StandardRestore(abstract), sum=ocp.args.JsonRestore())
         try:
-            state = self._manager.restore(step, args=ocp.args.StandardRestore(abstract))
+            restored = self._manager.restore(step, args=args)
+            state, expected = restored["state"], restored["sum"]["sha256"]
+        except PermissionError as error:
+            raise PermissionError(error.errno, error.strerror, error.filename or str(self._folder)) from error
         except Exception as error:
-            raise ValueError(f"checkpoint {step} in {self._folder} is damaged: {_one_line(error)}") from error
+            raise ValueError(f"checkpoint {step} in {self._folder} is damaged: {_reason(error)}") from error
+        if _sum(state) != expected:
+            raise ValueError(f"checkpoint {step} in {self._folder} is damaged: its SHA-256 is not the one written")
         self.step, self.time = step, time.monotonic()
         return state
 
@@ -80,7 +105,8 @@ class Checkpoints:
             try:
                 return self.read(step, like)
             except ValueError as error:
-                logger.warning("%s; the one before is taken", error)
+                logger.warning("%s; it is passed over", error)
+                self._damaged.add(step)
         return None
 
     def close(self) -> None:
@@ -98,10 +124,21 @@ def checkpoints_in(folder: Path, read_only: bool = False) -> Iterator[Checkpoint
         checkpoints.close()
 
 
-def _score(metrics: Any) -> float:
-    """Return what the best checkpoint has most of; one that was not evaluated is never the best."""
-    return (metrics or {}).get(BEST, -1.0)
+def _sum(state: TrainState) -> str:
+    """Return the SHA-256 of all arrays of a state, in order, with their names and types."""
+    digest = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(state):
+        array = np.asarray(leaf)
+        digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+def _reason(error: BaseException) -> str:
+    """Return in one line what went wrong: the error of the system that is behind Orbax's, if there is one."""
+    cause: BaseException | None = error
+    while cause is not None and not (isinstance(cause, OSError) and cause.strerror):
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(cause, OSError):
+        return str(cause.strerror)
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -6,8 +6,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
-from nets.initializers import Initialization
-
+type Initialization = Literal["lecun-normal", "fan-in-uniform"]
 type Model = Literal["mlp", "conv"]
 type Optimizer = Literal["sgd", "adam", "adamw", "muon"]
 type Schedule = Literal["constant", "cosine", "one-cycle"]
@@ -69,8 +68,8 @@ class TrainConfig:
     checkpoint_every: int = 1
     """Epochs between checkpoints; the last epoch always has one, and the best is one that was evaluated."""
     checkpoint_minutes: float = 5.0
-    """Minutes between checkpoints in the middle of an epoch (0: one after every chunk, which is some seconds of steps
-    on a CPU and an epoch on an accelerator)."""
+    """Minutes between checkpoints in the middle of an epoch (0: one after every chunk of steps, which takes two seconds
+    at most)."""
     seed: int = 0
     """Seed of the initial parameters, the shuffling, the augmentation and the choice of validation images."""
     members: int = 1

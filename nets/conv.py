@@ -7,8 +7,9 @@ from typing import Any
 import jax
 from flax import nnx
 
+from nets.config import Initialization
 from nets.convolution import valid_convolution
-from nets.initializers import Initialization, initializers
+from nets.initializers import initializers
 from nets.mlp import MLP
 
 

@@ -1,12 +1,12 @@
 """How the parameters of a layer begin."""
 
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-type Initialization = Literal["lecun-normal", "fan-in-uniform"]
+from nets.config import Initialization
 
 
 def initializers(initialization: Initialization, fan_in: int) -> dict[str, Any]:

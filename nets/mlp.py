@@ -8,7 +8,8 @@ from typing import Any
 import jax
 from flax import nnx
 
-from nets.initializers import Initialization, initializers
+from nets.config import Initialization
+from nets.initializers import initializers
 
 
 class MLP(nnx.Module):

@@ -2,7 +2,7 @@
 
     config.json        the configuration, the data's classes and shapes, and provenance
     metrics.jsonl      a line an epoch: losses in nats and accuracies
-    checkpoints/       the last state, and the best on validation data
+    checkpoints/       the last two states, and the best on validation data
     predictions.npz    the last parameters' logits for every image, when training is finished
 
 `predictions.npz` holds, for SPLIT in train, validation, test: ``SPLIT_logits`` (N, K) float32, ``SPLIT_labels`` (N,)
@@ -31,7 +31,7 @@ from nets.ensemble import combine, initial_states
 from nets.optimizers import optimizer
 from nets.train_step import build, logits_function
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether every epoch was trained and the predictions are there."""
-        return (self.folder / "predictions.npz").exists()
+        return (self.folder / "predictions.npz").exists() and len(self.metrics) == self.config.epochs
 
     @cached_property
     def predictions(self) -> dict[str, np.ndarray]:
@@ -69,7 +69,7 @@ class Run:
         """The parameters of the checkpoint; ValueError if there is none, or it is damaged."""
         if (self.folder / "checkpoints").is_dir():
             with checkpoints_in(self.folder / "checkpoints", read_only=True) as checkpoints:
-                step = checkpoints.best() if self.checkpoint == "best" else checkpoints.last()
+                step = checkpoints.best(self.metrics) if self.checkpoint == "best" else checkpoints.last()
                 if step is not None:
                     update = optimizer(self.config, 1)
                     like = jax.eval_shape(
@@ -150,8 +150,18 @@ def write_config(
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:
-    """Return the lines of metrics.jsonl."""
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    """Return the lines of metrics.jsonl; ValueError, naming the line, if one is not an epoch's."""
+    metrics: list[dict[str, float]] = []
+    for number, text in enumerate((folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            line = json.loads(text)
+        except ValueError:
+            line = {}
+        numbers = isinstance(line, dict) and all(isinstance(value, int | float) for value in line.values())
+        if not numbers or "step" not in line or line.get("epoch") != number:
+            raise ValueError(f"line {number} of metrics.jsonl is not epoch {number}'s; remove it and all after it")
+        metrics.append(line)
+    return metrics
 
 
 def write_metrics(folder: Path, metrics: list[dict[str, float]]) -> None:
@@ -190,9 +200,8 @@ def _write(file: Path, write: Callable[[Any], Any]) -> None:
 
 def cannot_write(folder: Path, error: OSError) -> OSError:
     """Return ``error`` with a message that says where, why and what to do."""
-    return OSError(
-        error.errno, f"run folder {folder} cannot be written ({error.strerror}); choose another with --run-dir"
-    )
+    way_out = "choose another with --run-dir, or mend that and, if it has a checkpoint, --resume"
+    return OSError(error.errno, f"run folder {folder} cannot be written ({error.strerror}); {way_out}")
 
 
 def _from_json(config: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Training a classifier: `fit`, from a configuration to a run folder."""
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +25,9 @@ from nets.provenance import commit, versions
 from nets.train_step import TrainState, build, chunk_function, logits_function
 
 SECONDS_A_CHUNK = 2.0
-"""How long a chunk takes on a CPU, where nothing else is heard of the training meanwhile."""
+"""How long a chunk takes, in the middle of which nothing is heard of the training and nothing can be saved."""
+MAY_CHANGE = {"run_dir", "data_dir", "checkpoint_minutes"}
+"""Options that a resumed run need not have had before: none of its numbers depend on them."""
 PACKAGES = ["closedform", "jax", "jaxlib", "flax", "optax", "numpy"]
 
 
@@ -78,6 +81,8 @@ def fit(
     >>> run.predict(np.zeros((5, 8, 8, 1), np.uint8)).shape
     (5, 10)
     """
+    if resume:  # before data are looked for
+        _require_fitting(config, resume)
     dataset = load(config.dataset, config.data_dir, progress)
     kept, held = hold_out(dataset.train, config.validation, config.seed)
     splits = {"train": kept, "validation": held, "test": dataset.test}
@@ -91,18 +96,20 @@ def fit(
     update = optimizer(config, config.epochs * steps)
     state = initial_states(config, dataset.image_shape, classes, update)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params)) // config.members
+    data = {"classes": list(dataset.class_names), "images": {name: len(split) for name, split in splits.items()}}
+    data |= {"sha256": _sum(splits)}
 
     with _claimed(config, resume) as folder:
         if not resume:
             provenance = {"commit": commit(), "versions": versions(PACKAGES), "device": devices.description()}
-            provenance |= {"parameters": parameters, "images": {name: len(split) for name, split in splits.items()}}
-            provenance |= {"seeds": list(config.seeds)}
+            provenance |= {"parameters": parameters, "seeds": list(config.seeds), "data": data}
             runs.write_metrics(folder, [])
             runs.write_config(folder, config, dataset.class_names, dataset.image_shape, provenance)
         with checkpoints_in(folder / "checkpoints") as checkpoints:
             metrics = []
             if resume:
-                state, metrics = _resumed(folder, checkpoints, state)
+                _require_same_data(folder, data)
+                state, metrics = _resumed(folder, checkpoints, state, steps)
             on_start(
                 f"{_networks(config)} with {parameters:,} parameters on {devices.description()}: {config.dataset}, "
                 + ", ".join(f"{len(split):,} {name}" for name, split in splits.items())
@@ -120,13 +127,14 @@ def fit(
                 progress(epoch, step * config.batch_size, config.epochs * steps * config.batch_size)
                 due = time.monotonic() - checkpoints.time >= 60 * config.checkpoint_minutes
                 if (stopped or due) and checkpoints.step != step:
-                    checkpoints.save(state, {})
+                    checkpoints.save(state, metrics)
                 if stopped:
                     raise KeyboardInterrupt(f"stopped at step {step:,}; --resume goes on from there")
 
+            length = 1
             for epoch in range(int(state.step) // steps + 1, config.epochs + 1):
                 started, first = time.perf_counter(), int(state.step)
-                state = _epoch(chunk, state, images, labels, epoch * steps, between, config)
+                state, length = _epoch(chunk, state, images, labels, epoch * steps, length, between, config)
                 seconds = time.perf_counter() - started
                 line: dict[str, float] = {
                     "epoch": epoch,
@@ -144,7 +152,7 @@ def fit(
                 metrics.append(line)
                 runs.write_metrics(folder, metrics)  # before the checkpoint: lines after the last are dropped again
                 if last or epoch % config.checkpoint_every == 0:
-                    checkpoints.save(state, line)
+                    checkpoints.save(state, metrics)
                 on_epoch(line)
         progress("predict", 0, 1)
         lead = (config.members,) if config.members > 1 else ()
@@ -162,12 +170,15 @@ def _epoch(
     images: jax.Array,
     labels: jax.Array,
     end: int,
+    length: int,
     between: Callable[[TrainState], None],
     config: TrainConfig,
-) -> TrainState:
-    """Take the steps up to ``end``, that of an epoch, in chunks with ``between`` before each; return the state then."""
+) -> tuple[TrainState, int]:
+    """Take the steps up to ``end``, that of an epoch, in chunks with ``between`` before each.
+
+    Return the state then, and how long the next chunk should be; ``length`` is that of the first.
+    """
     step = int(state.step)
-    length = end if devices.is_accelerator() else 1
     while step < end:
         between(state)
         started = time.perf_counter()
@@ -175,13 +186,12 @@ def _epoch(
         taken, step = int(state.step) - step, int(state.step)  # waits for the device
         if (lost := int(state.lost.max())) >= 0:
             raise NotFiniteError(
-                f"the loss was not finite at step {lost + 1}; a lower --learning-rate than "
-                f"{config.learning_rate:g} is the usual cure. Checkpoints are from before."
+                f"the loss was not finite at step {lost + 1}; train in another --run-dir with a lower --learning-rate "
+                f"than {config.learning_rate:g}, which is the usual cure. Checkpoints are from before."
             )
-        if not devices.is_accelerator():
-            seconds = time.perf_counter() - started
-            length = max(1, min(2 * length, round(taken * SECONDS_A_CHUNK / seconds)))
-    return state
+        seconds = time.perf_counter() - started
+        length = max(1, min(2 * length, round(taken * SECONDS_A_CHUNK / seconds)))
+    return state, length
 
 
 def _scores(
@@ -205,8 +215,7 @@ def _networks(config: TrainConfig) -> str:
 def _claimed(config: TrainConfig, resume: bool) -> Iterator[Path]:
     """Hold the folder of the run against other processes; ValueError if it is not free, or holds no run to resume."""
     folder = config.folder
-    if resume and not folder.is_dir():
-        raise _nothing_to_resume(folder)
+    _require_fitting(config, resume)  # before anything is put into somebody's folder
     lock = FileLock(folder / ".lock", timeout=0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -225,39 +234,74 @@ def _claimed(config: TrainConfig, resume: bool) -> Iterator[Path]:
 def _require_fitting(config: TrainConfig, resume: bool) -> None:
     """Raise ValueError unless the folder of the run is free, or holds the run that is to be resumed."""
     folder = config.folder
-    if {file.name for file in folder.iterdir()} <= {".lock"}:
+    left = {file.name: file for file in folder.iterdir()} if folder.is_dir() else {}
+    beginnings = {".lock", ".config.json.partial", ".metrics.jsonl.partial"}  # of a run that was killed at its start
+    if "metrics.jsonl" in left and left["metrics.jsonl"].stat().st_size == 0:
+        beginnings.add("metrics.jsonl")
+    if left.keys() <= beginnings:
         if resume:
-            raise _nothing_to_resume(folder)
+            raise ValueError(f"`run_dir` {folder} has no checkpoint to resume from; leave --resume out.")
         return
     try:
-        before = asdict(runs.load_run(folder).config)
+        run = runs.load_run(folder)
     except ValueError as error:
-        raise ValueError(f"`run_dir` {folder} is not empty, and {error} Choose another with --run-dir.") from error
+        raise ValueError(f"`run_dir` {folder} is not empty, and {error} Or choose another with --run-dir.") from error
     there = False
     if (folder / "checkpoints").is_dir():
         with checkpoints_in(folder / "checkpoints", read_only=True) as checkpoints:
             there = checkpoints.last() is not None
     if resume and not there:
-        raise _nothing_to_resume(folder)
-    if there and not resume:
+        raise ValueError(f"`run_dir` {folder} has no checkpoint to resume from; train in another --run-dir.")
+    if not resume and (there or run.metrics or "predictions.npz" in left):
         raise ValueError(
             f"`run_dir` {folder} holds a run already; continue it with --resume, or choose another with --run-dir."
         )
+    before = asdict(run.config)
     for name, now in asdict(config).items():
-        if resume and name not in ("run_dir", "data_dir") and before[name] != now:
+        if resume and name not in MAY_CHANGE and before[name] != now:
             raise ValueError(
                 f"`{name}` is {now!r}, but the run in {folder} has {before[name]!r}; resume it with the same "
                 "configuration, or train in another --run-dir."
             )
 
 
-def _nothing_to_resume(folder: Path) -> ValueError:
-    return ValueError(f"`run_dir` {folder} has no checkpoint to resume from; leave --resume out.")
+def _require_same_data(folder: Path, data: dict[str, Any]) -> None:
+    """Raise ValueError unless the run was begun on the same data."""
+    before = runs.load_run(folder).provenance["data"]
+    for name, now in data.items():
+        if before[name] != now:
+            raise ValueError(
+                f"`data_dir` holds other data than the run in {folder} was begun on: {name} {now}, not {before[name]}; "
+                "resume it on the same, or train in another --run-dir."
+            )
 
 
-def _resumed(folder: Path, checkpoints: Checkpoints, like: TrainState) -> tuple[TrainState, list[dict[str, float]]]:
-    """Return the last state that can be read, and the metrics up to it; ValueError if there is none."""
+def _sum(splits: dict[str, Split]) -> str:
+    """Return the SHA-256 of all images and labels."""
+    digest = hashlib.sha256()
+    for split in splits.values():
+        digest.update(np.ascontiguousarray(split.images))
+        digest.update(np.ascontiguousarray(split.labels))
+    return digest.hexdigest()
+
+
+def _resumed(
+    folder: Path, checkpoints: Checkpoints, like: TrainState, steps: int
+) -> tuple[TrainState, list[dict[str, float]]]:
+    """Return the last state that can be read, and the metrics up to it; ValueError if there is none.
+
+    What the run wrote after that state is removed: it is made again.
+    """
     state = checkpoints.read_last(like)
     if state is None:
         raise ValueError(f"`run_dir` {folder} has no checkpoint that can be read; train in another --run-dir.")
-    return state, [line for line in runs.read_metrics(folder) if line["step"] <= int(state.step)]
+    metrics = [line for line in runs.read_metrics(folder) if line["step"] <= int(state.step)]
+    if len(metrics) < int(state.step) // steps:
+        raise ValueError(
+            f"metrics.jsonl in {folder} has {len(metrics)} epochs and its checkpoint {int(state.step) // steps}; train "
+            "in another --run-dir."
+        )
+    if int(state.step) < runs.load_run(folder).config.epochs * steps:
+        (folder / "predictions.npz").unlink(missing_ok=True)
+    runs.write_metrics(folder, metrics)
+    return state, metrics

@@ -35,7 +35,7 @@ def environments() -> Iterator[tuple[str, str, str, list[str]]]:
             yield environment, name, _uv_platform(platform), requirements
 
 
-def resolve(requirements: list[str], platform: str, *options: str) -> tuple[list[str], str]:
+def resolve(requirements: list[str], platform: str) -> tuple[list[str], str]:
     """Return the pinned packages that meet ``requirements``, none if there is no solution, and what uv says."""
     version = PIXI["dependencies"]["python"].removesuffix(".*")
     command = [
@@ -51,7 +51,7 @@ def resolve(requirements: list[str], platform: str, *options: str) -> tuple[list
         "--python-version",
         version,
     ]
-    command += ["--python-platform", platform, "--exclude-newer", PIXI["workspace"]["exclude-newer"], *options]
+    command += ["--python-platform", platform, "--exclude-newer", PIXI["workspace"]["exclude-newer"]]
     made = subprocess.run(command, input="\n".join(requirements), capture_output=True, text=True, check=False)
     return (made.stdout.split() if made.returncode == 0 else []), made.stderr.strip()
 

@@ -45,7 +45,7 @@ def test_a_run_folder_holds_what_its_readers_need(run):
     assert content["provenance"]["versions"]["jax"] == jax.__version__
     assert content["provenance"]["parameters"] == 65 * 64 + 65 * 10
     assert (run.folder / "config.json").stat().st_mode & 0o044 == 0o044  # others may read it
-    assert {"commit", "device", "images"} <= set(content["provenance"])
+    assert {"commit", "device", "data", "seeds"} <= set(content["provenance"])
 
 
 def test_metrics_have_a_line_an_epoch(run):

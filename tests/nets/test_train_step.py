@@ -60,6 +60,13 @@ def test_the_result_does_not_depend_on_where_an_epoch_is_cut(model, data):
     assert float(after(replace(config, seed=1), data, [6, 12]).loss) != float(whole.loss)
 
 
+def test_order_and_augmentation_are_drawn_from_the_key_in_the_state(data):
+    chunk, state = trainer(CONFIG)
+    mine = after(CONFIG, data, [6])
+    other = chunk(replace(state, key=state.key + 1), *data, 6)
+    assert float(other.loss) != float(mine.loss)
+
+
 def test_a_chunk_of_any_length_is_traced_once(data, monkeypatch):
     traces = []
 
