@@ -15,10 +15,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from bayes.agreement import Projections, compare
+from bayes.agreement import Projections, compare, compare_draws
 from bayes.draws import Draws
 from bayes.exact.distribution import Distribution
-from bayes.verdicts import ALPHA, Checks
+from bayes.verdicts import ALPHA, Checks, Comparison
 
 
 class ExactModel(Protocol):
@@ -92,16 +92,28 @@ def check(
         if not _is_smc(evidence):
             raise ValueError("`evidence` has no `log_evidence` in its sample_stats; give the tree of `inference.smc`.")
         runs = evidence.sample_stats["log_evidence"].to_numpy()
-    # A stream of its own: draws made from a seed that is used here too would be projected on themselves.
-    rng = np.random.default_rng([2718281828, 459])
     return compare(
         None if draws is None else model.marginals(y),
         draws,
-        projections=model.projections(y, rng) if isinstance(model, HasVectors) else None,
+        projections=_projections(model, y),
         log_evidence=None if runs is None else model.log_evidence(y),
         log_evidence_runs=runs,
         alpha=alpha,
     )
+
+
+def compare_with_model(draws: Draws, model: ExactModel, y: ArrayLike) -> tuple[list[Comparison], list[str]]:
+    """Return the comparisons of ``check``, for a family that holds those of other models too, and notes.
+
+    Judge them with ``bayes.verdicts.judge``. Raises ValueError as ``compare_draws`` does.
+    """
+    return compare_draws(model.marginals(y), draws, _projections(model, y))
+
+
+def _projections(model: ExactModel, y: ArrayLike) -> Projections | None:
+    # A stream of its own: draws made from a seed that is used here too would be projected on themselves.
+    rng = np.random.default_rng([2718281828, 459])
+    return model.projections(y, rng) if isinstance(model, HasVectors) else None
 
 
 def _is_smc(tree: xr.DataTree) -> bool:

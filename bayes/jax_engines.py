@@ -35,6 +35,7 @@ def run(
     draws: int,
     chains: int,
     tune: int,
+    target_accept: float,
 ) -> tuple[xr.Dataset, xr.Dataset]:
     """Sample ``model`` with ``engine``; return posterior and sample stats over (chain, draw) as ``bayes.engines``."""
     pymc_jax = _pymc_jax()
@@ -42,7 +43,7 @@ def run(
         log_density: LogDensity = pymc_jax.get_jaxified_logp(model, negative_logp=True)  # PyMC's sign: this is +log p
         start_key, run_key = jax.random.split(jax.random.key(seed))
         start = _starting_points(model, log_density, start_key, chains)
-        positions, stats = engine(log_density, start, run_key, draws=draws, tune=tune)
+        positions, stats = engine(log_density, start, run_key, draws=draws, tune=tune, target_accept=target_accept)
         variables = get_default_varnames(model.unobserved_value_vars, include_transformed=False)
         constrain = pymc_jax.get_jaxified_graph(inputs=model.value_vars, outputs=variables)
         values = jax.jit(jax.vmap(jax.vmap(constrain)))(*positions)
@@ -55,10 +56,12 @@ def run(
     )
 
 
-def numpyro_nuts(log_density: LogDensity, start: Position, key: jax.Array, *, draws: int, tune: int) -> Chains:
+def numpyro_nuts(
+    log_density: LogDensity, start: Position, key: jax.Array, *, draws: int, tune: int, target_accept: float
+) -> Chains:
     """Run NumPyro's NUTS (Phan, Pradhan and Jankowiak 2019, arXiv 1912.11554) from ``start``, a chain a row."""
     mcmc = MCMC(
-        NUTS(potential_fn=lambda position: -log_density(position)),
+        NUTS(potential_fn=lambda position: -log_density(position), target_accept_prob=target_accept),
         num_warmup=tune,
         num_samples=draws,
         num_chains=len(start[0]),
@@ -81,9 +84,11 @@ def numpyro_nuts(log_density: LogDensity, start: Position, key: jax.Array, *, dr
     return mcmc.get_samples(group_by_chain=True), stats
 
 
-def blackjax_nuts(log_density: LogDensity, start: Position, key: jax.Array, *, draws: int, tune: int) -> Chains:
+def blackjax_nuts(
+    log_density: LogDensity, start: Position, key: jax.Array, *, draws: int, tune: int, target_accept: float
+) -> Chains:
     """Run BlackJAX's NUTS (Cabezas et al. 2024, arXiv 2402.10797) after its window adaptation, a chain a row."""
-    warm_up: Any = blackjax.window_adaptation(blackjax.nuts, log_density)
+    warm_up: Any = blackjax.window_adaptation(blackjax.nuts, log_density, target_acceptance_rate=target_accept)
 
     def chain(key: jax.Array, position: Position) -> Chains:
         warm_up_key, draws_key = jax.random.split(key)

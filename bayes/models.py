@@ -40,6 +40,8 @@ class Model:
     """Where the data are from."""
     documentation: str
     """The docstring of the file: the model, its notation, its references."""
+    formulas: dict[str, str]
+    """What is known, in LaTeX, by what it is called: the model, the posterior, the predictive, the evidence."""
 
     @property
     def title(self) -> str:
@@ -69,7 +71,19 @@ def model(name: str) -> Model:
     if name not in NAMES:
         raise ValueError(f"`model` must be one of {', '.join(NAMES)}, got {name!r}.")
     module = import_module(f"bayes.exact.{name}")
-    return Model(name, module.EXAMPLE, np.array(module.EXAMPLE_Y), module.EXAMPLE_SOURCE, module.__doc__ or "")
+    return Model(
+        name, module.EXAMPLE, np.array(module.EXAMPLE_Y), module.EXAMPLE_SOURCE, module.__doc__ or "", module.FORMULAS
+    )
+
+
+def one_step_log_predictives(exact: Any, y: NDArray[Any]) -> NDArray[np.float64]:
+    """Return log p(y_i | y_1..i-1) of every observation, in nats: by the chain rule they sum to the log evidence."""
+
+    def log_density(i: int) -> float:
+        predictive = exact.predictive(y[:i])
+        return float((predictive.logpmf if hasattr(predictive, "logpmf") else predictive.logpdf)(y[i]))
+
+    return np.array([log_density(i) for i in range(len(y))])
 
 
 def scalars(exact: Any, y: Any) -> dict[str, Distribution]:

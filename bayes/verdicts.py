@@ -123,8 +123,7 @@ class Checks:
     @property
     def verdict(self) -> Verdict:
         """``"fail"`` if a check fails, else ``"inconclusive"`` if one is, else ``"pass"``."""
-        verdicts = {check.verdict for check in self.checks}
-        return "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
+        return verdict_of(self.checks)
 
     def __iter__(self) -> Iterator[Check]:
         return iter(self.checks)
@@ -167,6 +166,12 @@ class Checks:
             *(f"inconclusive: {reason} ({', '.join(names)})" for reason, names in reasons.items()),
             *(f"note: {note}" for note in self.notes),
         ]
+
+
+def verdict_of(checks: Sequence[Check]) -> Verdict:
+    """Return ``"fail"`` if one of ``checks`` fails, else ``"inconclusive"`` if one is, else ``"pass"``."""
+    verdicts = {check.verdict for check in checks}
+    return "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
 
 
 def judge(comparisons: Sequence[Comparison], *, alpha: float = ALPHA, notes: Sequence[str] = ()) -> Checks:

@@ -22,10 +22,15 @@ import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from reports import classifiers, gradients, normal_normal
+from reports import classifiers, gradients, models, normal_normal
 from reports.options import Common
 
-PAGES: dict[str, ModuleType] = {"normal-normal": normal_normal, "gradients": gradients, "classifiers": classifiers}
+PAGES: dict[str, ModuleType] = {
+    "normal-normal": normal_normal,
+    "models": models,
+    "gradients": gradients,
+    "classifiers": classifiers,
+}
 
 
 @dataclass(frozen=True, kw_only=True)

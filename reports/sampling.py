@@ -47,7 +47,7 @@ def add_posterior(
     ``predictive`` is the exact predictive of one new observation, and ``predict`` the program of one.
     """
     tree = inference.nuts(
-        program, seed=_stream(seed, engine), draws=draws, chains=chains, engine=engine, predict=predict
+        program, seed=stream(seed, engine), draws=draws, chains=chains, engine=engine, predict=predict
     )
     (observed,) = inference.observed_data(program)
     exact = {**marginals, NEW: predictive}
@@ -107,9 +107,9 @@ def add_evidence(
     judged: Runs = []
     for label, (_, program) in models.items():
         try:
-            tree = inference.smc(program, seed=_stream(seed, label), runs=runs, draws=draws)
+            tree = inference.smc(program, seed=stream(seed, label), runs=runs, draws=draws)
         except TooManyStagesError as error:
-            judged.append((f"SMC, {label}", _no_runs(exact[label], str(error))))
+            judged.append((f"SMC, {label}", no_runs(exact[label], str(error))))
             continue
         estimates[label] = tree.sample_stats["log_evidence"].to_numpy()
         judged.append((f"SMC, {label}", compare_evidence(exact[label], estimates[label])))
@@ -132,12 +132,12 @@ def add_evidence(
     return judged
 
 
-def _stream(seed: int, name: str) -> int:
+def stream(seed: int, name: str) -> int:
     """Return the seed of one run: two runs of a page, or of pages with other seeds, share no random numbers."""
     return int(np.random.SeedSequence([seed, *name.encode()]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def _no_runs(exact: float, reason: str) -> Comparison:
+def no_runs(exact: float, reason: str) -> Comparison:
     """Return the comparison of an exact log evidence with runs that did not come through."""
     nothing = dict.fromkeys(["estimate", "null_error", "p_value", "size"], nan)
     return Comparison(

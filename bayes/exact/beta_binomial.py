@@ -94,3 +94,16 @@ EXAMPLE_Y = (437,)
 """Girls among 980 births with placenta previa."""
 
 EXAMPLE_SOURCE = "Gelman et al. (2013), section 2.4: 437 girls among 980 births with placenta previa"
+
+FORMULAS = {
+    "model": r"\theta \sim \mathrm{Beta}(a,\, b), \qquad y_i \sim \mathrm{Binomial}(m,\, \theta)",
+    "posterior": (
+        r"\theta \mid y \sim \mathrm{Beta}(a_n,\, b_n), \qquad a_n = a + \sum_{i=1}^n y_i, \qquad b_n = b +"
+        r" \sum_{i=1}^n (m - y_i)"
+    ),
+    "predictive": (
+        r"p(\tilde y \mid y) = \binom{m}{\tilde y} \frac{B(a_n + \tilde y,\, b_n + m - \tilde y)}{B(a_n,\, b_n)}"
+    ),
+    "evidence": r"\log p(y) = \sum_{i=1}^n \log \binom{m}{y_i} + \log \frac{B(a_n,\, b_n)}{B(a,\, b)}",
+}
+"""The closed forms in LaTeX, for pages."""

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
-from scipy.stats import beta, dirichlet, dirichlet_multinomial
+from scipy.stats import beta, betabinom, dirichlet, dirichlet_multinomial
 
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
@@ -95,6 +95,11 @@ class DirichletMultinomial:
         """Return p(y_new | y), a Dirichlet-multinomial of as many trials."""
         return dirichlet_multinomial(self.posterior(y).concentration, self.trials)
 
+    def predictive_marginals(self, y: ArrayLike) -> "betabinom":
+        """Return the distribution of each class's count in a new observation, array-valued: beta-binomials."""
+        alpha = self.posterior(y).concentration
+        return betabinom(self.trials, alpha, alpha.sum() - alpha)
+
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats, with the multinomial coefficients of each observation."""
         counts = self._counts(y)
@@ -132,3 +137,17 @@ EXAMPLE_Y = ((315, 108, 101, 32),)
 """Peas that are round and yellow, round and green, wrinkled and yellow, wrinkled and green."""
 
 EXAMPLE_SOURCE = "Mendel (1866), 556 peas by shape and colour"
+
+FORMULAS = {
+    "model": r"p \sim \mathrm{Dirichlet}(\alpha), \qquad y_i \sim \mathrm{Multinomial}(m,\, p)",
+    "posterior": (
+        r"p \mid y \sim \mathrm{Dirichlet}(\alpha_n), \qquad \alpha_n = \alpha + \sum_{i=1}^n y_i, \qquad p_k"
+        r" \mid y \sim \mathrm{Beta}(\alpha_{n,k},\, \sum_{j \neq k} \alpha_{n,j})"
+    ),
+    "predictive": (
+        r"p(\tilde y \mid y) = \frac{m!}{\prod_k \tilde y_k!} \frac{B(\alpha_n + \tilde y)}{B(\alpha_n)}, \qquad"
+        r" B(\alpha) = \frac{\prod_k \Gamma(\alpha_k)}{\Gamma(\sum_k \alpha_k)}"
+    ),
+    "evidence": r"\log p(y) = \sum_{i=1}^n \log \frac{m!}{\prod_k y_{ik}!} + \log \frac{B(\alpha_n)}{B(\alpha)}",
+}
+"""The closed forms in LaTeX, for pages."""

@@ -96,3 +96,13 @@ EXAMPLE_Y = (3, 5, 7, 18, 43, 85, 91, 98, 100, 130, 230, 487)
 """Hours between failures of the air-conditioning of one airplane."""
 
 EXAMPLE_SOURCE = "Proschan (1963), hours between 12 failures of the air-conditioning of a Boeing 720"
+
+FORMULAS = {
+    "model": r"\lambda \sim \mathrm{Gamma}(a,\, b), \qquad y_i \sim \mathrm{Exponential}(\lambda)",
+    "posterior": (
+        r"\lambda \mid y \sim \mathrm{Gamma}(a_n,\, b_n), \qquad a_n = a + n, \qquad b_n = b + \sum_{i=1}^n y_i"
+    ),
+    "predictive": r"p(\tilde y \mid y) = \frac{a_n}{b_n} \left(1 + \frac{\tilde y}{b_n}\right)^{-a_n - 1}",
+    "evidence": r"\log p(y) = \log \frac{\Gamma(a_n)}{\Gamma(a)} + a \log b - a_n \log b_n",
+}
+"""The closed forms in LaTeX, for pages."""

@@ -96,3 +96,16 @@ EXAMPLE_Y = (0,) * 109 + (1,) * 65 + (2,) * 22 + (3,) * 3 + (4,)
 """Deaths by horse kick in 10 corps over 20 years, one count a corps and year."""
 
 EXAMPLE_SOURCE = "Bortkiewicz (1898), deaths by horse kick in 10 corps of the Prussian army over 20 years"
+
+FORMULAS = {
+    "model": r"\lambda \sim \mathrm{Gamma}(a,\, b), \qquad y_i \sim \mathrm{Poisson}(\lambda)",
+    "posterior": (
+        r"\lambda \mid y \sim \mathrm{Gamma}(a_n,\, b_n), \qquad a_n = a + \sum_{i=1}^n y_i, \qquad b_n = b + n"
+    ),
+    "predictive": (
+        r"p(\tilde y \mid y) = \frac{\Gamma(a_n + \tilde y)}{\Gamma(a_n)\, \tilde y!} \left(\frac{b_n}{b_n +"
+        r" 1}\right)^{a_n} \left(\frac{1}{b_n + 1}\right)^{\tilde y}"
+    ),
+    "evidence": r"\log p(y) = \log \frac{\Gamma(a_n)}{\Gamma(a)} + a \log b - a_n \log b_n - \sum_{i=1}^n \log y_i!",
+}
+"""The closed forms in LaTeX, for pages."""

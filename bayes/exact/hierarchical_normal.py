@@ -217,10 +217,36 @@ class Joint:
         }
 
 
-EXAMPLE = HierarchicalNormal(noise_sds=[15, 10, 16, 11, 9, 11, 10, 18], prior_mean=0.0, prior_sd=5.0, spread=5.0)
-"""The priors that are customary for these schools: mu ~ Normal(0, 5^2), tau ~ HalfCauchy(5)."""
+EXAMPLE = HierarchicalNormal(noise_sds=[15, 10, 16, 11, 9, 11, 10, 18, 10], prior_mean=0.0, prior_sd=5.0, spread=5.0)
+"""The priors that are customary for these schools: mu ~ Normal(0, 5^2), tau ~ HalfCauchy(5). The ninth is a school that
+was not there, with a standard error of 10 to come."""
 
 EXAMPLE_Y = (28, 8, -3, 7, -1, 1, 18, 12)
 """Effects of coaching on the scores of eight schools, in points."""
 
 EXAMPLE_SOURCE = "Rubin (1981), effects of coaching on test scores in eight schools, with standard errors"
+
+FORMULAS = {
+    "model": (
+        r"\tau \sim \mathrm{HalfCauchy}(s), \qquad \mu \sim \mathcal{N}(m_0,\, s_0^2), \qquad \theta_j \sim"
+        r" \mathcal{N}(\mu,\, \tau^2), \qquad y_j \sim \mathcal{N}(\theta_j,\, \sigma_j^2)"
+    ),
+    "posterior": (
+        r"p(\tau \mid y) = \frac{p(\tau)\, p(y \mid \tau)}{p(y)}, \qquad \mu \mid \tau, y \sim"
+        r" \mathcal{N}(\hat\mu,\, V), \qquad \frac{1}{V} = \frac{1}{s_0^2} + \sum_{j=1}^n \frac{1}{\sigma_j^2 +"
+        r" \tau^2}, \qquad \hat\mu = m_0 + V \sum_{j=1}^n \frac{y_j - m_0}{\sigma_j^2 + \tau^2}"
+    ),
+    "marginals": (
+        r"\theta_j \mid \mu, \tau, y \sim \mathcal{N}\left(\mu + w_j (y_j - \mu),\, w_j \sigma_j^2\right), \qquad"
+        r" w_j = \frac{\tau^2}{\sigma_j^2 + \tau^2}"
+    ),
+    "predictive": (
+        r"p(\tilde y \mid y) = \int \mathcal{N}(\tilde y \mid \hat\mu,\, V + \tau^2 + \sigma_{n+1}^2)\, p(\tau"
+        r" \mid y)\, d\tau"
+    ),
+    "evidence": (
+        r"p(y) = \int p(y \mid \tau)\, p(\tau)\, d\tau, \qquad p(y \mid \tau) = \sqrt{\frac{V}{s_0^2}}"
+        r" \prod_{j=1}^n \mathcal{N}(y_j \mid \hat\mu,\, \sigma_j^2 + \tau^2)\; e^{-(\hat\mu - m_0)^2 / (2 s_0^2)}"
+    ),
+}
+"""The closed forms in LaTeX, for pages."""

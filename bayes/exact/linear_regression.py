@@ -196,15 +196,40 @@ _PRESSURE = (
 )
 
 EXAMPLE = LinearRegression(
-    design=[(1.0, boiling - 203.0) for boiling in _BOILING_POINT],
+    design=[(1.0, boiling - 203.0) for boiling in (*_BOILING_POINT, 212.0)],
     prior_mean=[140.0, 1.0],
     prior_covariance=[[100.0, 0.0], [0.0, 1.0]],
-    shape=2.0,
-    scale=1.0,
+    shape=3.0,
+    scale=2.0,
 )
-"""An intercept, and the boiling point of water in degrees Fahrenheit above 203."""
+"""An intercept, and the boiling point of water in degrees Fahrenheit above 203; the last row is the sea level's."""
 
 EXAMPLE_Y = tuple(float(100 * np.log10(pressure)) for pressure in _PRESSURE)
 """100 log10 of the air pressure in inches of mercury, at 17 places in the Alps and in Scotland."""
 
 EXAMPLE_SOURCE = "Forbes (1857), boiling point of water and air pressure at 17 places"
+
+FORMULAS = {
+    "model": (
+        r"\sigma^2 \sim \mathrm{InverseGamma}(a,\, b), \qquad \beta \mid \sigma^2 \sim \mathcal{N}(m_0,\,"
+        r" \sigma^2 V_0), \qquad y_i \sim \mathcal{N}(x_i^\top \beta,\, \sigma^2)"
+    ),
+    "posterior": (
+        r"V_n^{-1} = V_0^{-1} + X^\top X, \quad m_n = V_n \left(V_0^{-1} m_0 + X^\top y\right), \quad a_n = a +"
+        r" \frac{n}{2}, \quad b_n = b + \frac{1}{2} \left(|y - X m_n|^2 + (m_n - m_0)^\top V_0^{-1} (m_n -"
+        r" m_0)\right)"
+    ),
+    "marginals": (
+        r"\sigma^2 \mid y \sim \mathrm{InverseGamma}(a_n,\, b_n), \qquad w^\top \beta \mid y \sim t_{2"
+        r" a_n}\left(w^\top m_n,\, \frac{b_n}{a_n} w^\top V_n w\right)"
+    ),
+    "predictive": (
+        r"\tilde y \mid y \sim t_{2 a_n}\left(\tilde x^\top m_n,\, \frac{b_n}{a_n} \left(1 + \tilde x^\top V_n"
+        r" \tilde x\right)\right)"
+    ),
+    "evidence": (
+        r"\log p(y) = -\frac{n}{2} \log(2\pi) + \frac{1}{2} \log \frac{|V_n|}{|V_0|} + \log"
+        r" \frac{\Gamma(a_n)}{\Gamma(a)} + a \log b - a_n \log b_n"
+    ),
+}
+"""The closed forms in LaTeX, for pages."""

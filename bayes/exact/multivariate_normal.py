@@ -106,6 +106,11 @@ class MultivariateNormal:
         joint = self.posterior(y)
         return multivariate_normal(joint.mean, joint.covariance + self.noise_covariance)
 
+    def predictive_marginals(self, y: ArrayLike) -> Distribution:
+        """Return the distribution of each element of a new observation, array-valued: normals."""
+        joint = self.posterior(y)
+        return norm(joint.mean, np.sqrt(np.diag(joint.covariance + self.noise_covariance)))
+
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats."""
         y = self._rows(y)
@@ -141,3 +146,17 @@ EXAMPLE_Y = (
 """Length and width of the sepals of ten flowers, in cm."""
 
 EXAMPLE_SOURCE = "Fisher (1936), sepal length and width in cm of the first ten Iris setosa (measured by Anderson)"
+
+FORMULAS = {
+    "model": r"\mu \sim \mathcal{N}(m_0,\, S_0), \qquad y_i \sim \mathcal{N}(\mu,\, \Sigma)",
+    "posterior": (
+        r"\mu \mid y \sim \mathcal{N}(m_n,\, S_n), \qquad S_n^{-1} = S_0^{-1} + n \Sigma^{-1}, \qquad m_n = S_n"
+        r" \left(S_0^{-1} m_0 + n \Sigma^{-1} \bar y\right)"
+    ),
+    "predictive": r"\tilde y \mid y \sim \mathcal{N}(m_n,\, S_n + \Sigma)",
+    "evidence": (
+        r"\log p(y) = \sum_{i=1}^n \log \mathcal{N}(y_i \mid m_n,\, \Sigma) + \log \mathcal{N}(m_n \mid m_0,\,"
+        r" S_0) + \frac{1}{2} \log |2\pi S_n|"
+    ),
+}
+"""The closed forms in LaTeX, for pages."""

@@ -131,10 +131,31 @@ class NormalInverseGamma:
         return params, rng.normal(params["mu"], sqrt(params["sigma2"]), size=n)
 
 
-EXAMPLE = NormalInverseGamma(prior_mean=0.0, prior_count=0.1, shape=2.0, scale=800.0)
+EXAMPLE = NormalInverseGamma(prior_mean=0.0, prior_count=0.1, shape=3.0, scale=1600.0)
 """No difference expected, and little known of it or of its spread."""
 
 EXAMPLE_Y = (49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48)
 """Differences in height of 15 pairs of plants, cross-fertilised less self-fertilised, in eighths of an inch."""
 
 EXAMPLE_SOURCE = "Darwin (1876), heights of 15 pairs of maize plants, differences in eighths of an inch"
+
+FORMULAS = {
+    "model": (
+        r"\sigma^2 \sim \mathrm{InverseGamma}(a,\, b), \qquad \mu \mid \sigma^2 \sim \mathcal{N}(m_0,\, \sigma^2"
+        r" / k_0), \qquad y_i \sim \mathcal{N}(\mu,\, \sigma^2)"
+    ),
+    "posterior": (
+        r"k_n = k_0 + n, \quad m_n = \frac{k_0 m_0 + n \bar y}{k_n}, \quad a_n = a + \frac{n}{2}, \quad b_n = b +"
+        r" \frac{1}{2} \sum_{i=1}^n (y_i - \bar y)^2 + \frac{k_0 n (\bar y - m_0)^2}{2 k_n}"
+    ),
+    "marginals": (
+        r"\sigma^2 \mid y \sim \mathrm{InverseGamma}(a_n,\, b_n), \qquad \mu \mid y \sim t_{2 a_n}\left(m_n,\,"
+        r" \frac{b_n}{a_n k_n}\right)"
+    ),
+    "predictive": r"\tilde y \mid y \sim t_{2 a_n}\left(m_n,\, \frac{b_n}{a_n} \left(1 + \frac{1}{k_n}\right)\right)",
+    "evidence": (
+        r"\log p(y) = -\frac{n}{2} \log(2\pi) + \frac{1}{2} \log \frac{k_0}{k_n} + \log"
+        r" \frac{\Gamma(a_n)}{\Gamma(a)} + a \log b - a_n \log b_n"
+    ),
+}
+"""The closed forms in LaTeX, for pages."""

@@ -212,3 +212,17 @@ EXAMPLE_Y = (3.3, 3.5, 3.1, 1.8, 3.0, 0.74, 2.5, 2.4, 1.6, 2.1, 2.4, 1.3, 1.7, 0
 """The 14 reference observations."""
 
 EXAMPLE_SOURCE = "14 reference observations, made up"
+
+FORMULAS = {
+    "model": r"\mu \sim \mathcal{N}(m_0,\, \tau^2), \qquad y_i \sim \mathcal{N}(\mu,\, \sigma^2)",
+    "posterior": (
+        r"\mu \mid y \sim \mathcal{N}(m_n,\, s_n^2), \qquad \frac{1}{s_n^2} = \frac{1}{\tau^2} +"
+        r" \frac{n}{\sigma^2}, \qquad m_n = s_n^2 \left( \frac{m_0}{\tau^2} + \frac{n \bar y}{\sigma^2} \right)"
+    ),
+    "predictive": r"\tilde y \mid y \sim \mathcal{N}(m_n,\, s_n^2 + \sigma^2)",
+    "evidence": (
+        r"\log p(y) = -\frac{n}{2} \log(2\pi\sigma^2) - \frac{1}{2} \log\left(1 + \frac{n\tau^2}{\sigma^2}\right)"
+        r" - \sum_{i=1}^n \frac{(y_i - \bar y)^2}{2\sigma^2} - \frac{n (\bar y - m_0)^2}{2(\sigma^2 + n\tau^2)}"
+    ),
+}
+"""The closed forms in LaTeX, for pages."""

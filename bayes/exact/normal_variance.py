@@ -107,3 +107,14 @@ EXAMPLE_Y = (
 """The density of the Earth, 29 times, in g/cm3."""
 
 EXAMPLE_SOURCE = "Cavendish (1798), density of the Earth in g/cm3, 29 measurements"
+
+FORMULAS = {
+    "model": r"\sigma^2 \sim \mathrm{InverseGamma}(a,\, b), \qquad y_i \sim \mathcal{N}(\mu,\, \sigma^2)",
+    "posterior": (
+        r"\sigma^2 \mid y \sim \mathrm{InverseGamma}(a_n,\, b_n), \qquad a_n = a + \frac{n}{2}, \qquad b_n = b +"
+        r" \frac{1}{2} \sum_{i=1}^n (y_i - \mu)^2"
+    ),
+    "predictive": r"\tilde y \mid y \sim t_{2 a_n}(\mu,\, b_n / a_n)",
+    "evidence": r"\log p(y) = -\frac{n}{2} \log(2\pi) + \log \frac{\Gamma(a_n)}{\Gamma(a)} + a \log b - a_n \log b_n",
+}
+"""The closed forms in LaTeX, for pages."""

@@ -12,7 +12,7 @@ import numpy as np
 from nets import runs
 
 KILLS = 20
-OPTIONS = ["--dataset", "digits", "--model", "mlp", "--hidden", "64", "--epochs", "40", "--batch-size", "32"]
+OPTIONS = ["--dataset", "digits", "--model", "mlp", "--hidden", "64", "--epochs", "60", "--batch-size", "32"]
 OPTIONS += ["--checkpoint-minutes", "0"]
 STEPS_AN_EPOCH = 1294 // 32
 TIMES = {"seconds", "images_per_second"}
@@ -46,18 +46,24 @@ def saved(folder):
     return [int(step.name.removeprefix("step_")) for step in (folder / "checkpoints").glob("step_*[0-9]")]
 
 
+def wait_for_a_new_one(training, folder):
+    """Return when a checkpoint is there that was not there before, or training has ended."""
+    before = set(saved(folder))
+    while not set(saved(folder)) - before and training.poll() is None:
+        time.sleep(0.005)
+
+
 def test_twenty_kills_change_nothing(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    training = train(whole)
-    started = time.monotonic()
-    finish(training)
-    seconds = time.monotonic() - started
+    finish(train(whole))
 
     rng = np.random.default_rng(0)
     reached = []
-    for _ in range(KILLS):
+    for kill in range(KILLS):
         training = train(killed, *["--resume"] if saved(killed) else [])
-        time.sleep(rng.uniform(0, seconds / 8))
+        if kill % 2:  # soon after a checkpoint, or in the middle of the next; otherwise before the first steps
+            wait_for_a_new_one(training, killed)
+        time.sleep(rng.uniform(0, 0.3))
         training.kill()
         training.communicate()
         assert training.returncode == -signal.SIGKILL

@@ -1,4 +1,8 @@
-"""The closed forms against another implementation of theirs, conjugate-models from PyPI."""
+"""The closed forms against another implementation of theirs, conjugate-models from PyPI.
+
+Its gamma-exponential is not among them: in 0.14.0 the sum of the times is added to the shape and their number to the
+rate, and the predictive has the two the wrong way round again.
+"""
 
 import pytest
 from conjugate import distributions, models
@@ -21,20 +25,13 @@ def gamma_poisson(m, y):
     return {"rate": posterior}, models.poisson_gamma_predictive(distribution=posterior)
 
 
-def gamma_exponential(m, y):
-    prior = distributions.Gamma(alpha=m.shape, beta=m.inverse_scale)
-    posterior = models.exponential_gamma(x_total=y.sum(), n=len(y), prior=prior)
-    # exponential_gamma_predictive has shape and scale the wrong way round (0.14.0).
-    return {"rate": posterior}, distributions.Lomax(alpha=posterior.alpha, lam=posterior.beta)
-
-
 def normal_variance(m, y):
     prior = distributions.InverseGamma(alpha=m.shape, beta=m.scale)
     posterior = models.normal_known_mean(x_total=y.sum(), x2_total=(y**2).sum(), n=len(y), mu=m.mean, prior=prior)
     return {"sigma2": posterior}, models.normal_known_mean_predictive(mu=m.mean, distribution=posterior)
 
 
-CASES = {f.__name__: f for f in (beta_binomial, gamma_poisson, gamma_exponential, normal_variance)}
+CASES = {f.__name__: f for f in (beta_binomial, gamma_poisson, normal_variance)}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -67,7 +64,7 @@ def test_the_parameters_of_vectors_are_theirs():
     prior = distributions.NormalInverseGamma(
         mu=m.prior_mean, alpha=m.shape, beta=m.scale, delta_inverse=m.prior_covariance
     )
-    posterior = models.linear_regression(X=m.design, y=one.y, prior=prior)
+    posterior = models.linear_regression(X=m.design[: len(one.y)], y=one.y, prior=prior)
     joint = m.posterior(one.y)
     assert_allclose(joint.m, posterior.mu, rtol=1e-8)
     assert_allclose([joint.a, joint.b], [posterior.alpha, posterior.beta], rtol=1e-8)

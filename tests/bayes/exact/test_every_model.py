@@ -28,6 +28,7 @@ from scipy.stats import (
 from bayes.check import check
 from bayes.exact.beta_binomial import BetaBinomial
 from bayes.exact.dirichlet_multinomial import DirichletMultinomial
+from bayes.exact.distribution import elements
 from bayes.exact.gamma_exponential import GammaExponential
 from bayes.exact.gamma_poisson import GammaPoisson
 from bayes.exact.hierarchical_normal import HierarchicalNormal
@@ -36,7 +37,7 @@ from bayes.exact.multivariate_normal import MultivariateNormal
 from bayes.exact.normal_inverse_gamma import NormalInverseGamma
 from bayes.exact.normal_normal import NormalNormal
 from bayes.exact.normal_variance import NormalVariance
-from bayes.models import NAMES, model, scalars
+from bayes.models import NAMES, model, one_step_log_predictives, scalars
 from tests.tolerances import FALSE_ALARM, IDENTITY, MONTE_CARLO, QUADRATURE
 
 every = pytest.mark.parametrize("name", NAMES)
@@ -89,13 +90,9 @@ STRATEGIES = {
 }
 
 
-def log_mass(distribution, y):
-    return float(distribution.logpmf(y) if hasattr(distribution, "logpmf") else distribution.logpdf(y))
-
-
 def by_prediction(exact, y):
     """The log evidence as the sum of one-step-ahead log predictives, and the sum of their absolute values."""
-    steps = [log_mass(exact.predictive(y[:i]), y[i]) for i in range(len(y))]
+    steps = one_step_log_predictives(exact, y)
     return math.fsum(steps), 1 + math.fsum(map(abs, steps))
 
 
@@ -321,8 +318,7 @@ def test_parameters_drawn_from_the_prior_are_uniform_in_their_posteriors(name):
 def test_the_predictive_is_that_of_simulated_observations(name):
     one = model(name)
     rng = np.random.default_rng(4)
-    y = one.y[:-1] if name in ORDERED else one.y
-    predictive = one.exact.predictive(y)
+    y, predictive = one.y, one.exact.predictive(one.y)
     if name in ("dirichlet_multinomial", "multivariate_normal"):  # of which the mean of each element is compared
         posterior = independent_draws(one.exact, y, 4000, rng)
         (vectors,) = posterior.values()
@@ -333,6 +329,16 @@ def test_the_predictive_is_that_of_simulated_observations(name):
         )
         mean = predictive.mean() if callable(predictive.mean) else predictive.mean
         assert np.all(np.abs(new.mean(axis=0) - mean) < MONTE_CARLO * new.std(axis=0) / 4000**0.5)
+        # and the elements by themselves are those of the joint, which scipy merges or integrates
+        marginals = one.exact.predictive_marginals(y)
+        for k, element in enumerate(elements("y", marginals).values()):
+            if name == "dirichlet_multinomial":
+                alpha = predictive.alpha.ravel()
+                merged = dirichlet_multinomial([alpha[k], alpha.sum() - alpha[k]], one.exact.trials)
+                assert_allclose(element.logpmf(100), merged.logpmf([100, one.exact.trials - 100]), rtol=IDENTITY)
+            else:
+                alone = multivariate_normal(predictive.mean[k], predictive.cov[k, k])
+                assert_allclose(element.logpdf(4.0), alone.logpdf(4.0), rtol=IDENTITY)
         return
     u = rng.random(2000)
     assert_allclose(predictive.cdf(predictive.ppf(u)) >= u - 1e-9, True)
@@ -378,9 +384,9 @@ def test_data_that_cannot_be_are_refused_in_one_line(name):
             lambda: MultivariateNormal(prior_mean=[0, 0], prior_covariance=np.eye(3), noise_covariance=np.eye(2)),
             "`prior_covariance` must be a matrix .* 2 column",
         ),
-        (lambda: model("linear_regression").exact.predictive(model("linear_regression").y), "`x_new` must be given"),
-        (lambda: model("linear_regression").exact.posterior(np.ones(18)), "`y` must have at most 17 numbers"),
-        (lambda: model("hierarchical_normal").exact.predictive(np.ones(8)), "there is none left to predict"),
+        (lambda: model("linear_regression").exact.predictive(np.ones(18)), "`x_new` must be given"),
+        (lambda: model("linear_regression").exact.posterior(np.ones(19)), "`y` must have at most 18 numbers"),
+        (lambda: model("hierarchical_normal").exact.predictive(np.ones(9)), "there is none left to predict"),
         (lambda: model("normal"), "`model` must be one of normal_normal, .*, got 'normal'"),
     ],
 )
@@ -398,3 +404,5 @@ def test_the_registry_describes_each_model(name):
     assert "(" in one.references
     assert one.source
     assert all(key in one.equations for key in one.exact.marginals(one.y) if "[" not in key)
+    assert {"model", "posterior", "predictive", "evidence"} <= one.formulas.keys()
+    assert one.exact.predictive(one.y)  # the example leaves one to predict

@@ -1,0 +1,49 @@
+"""The models page: every model that is known exactly, with its formulas, and samplers held to each."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from reports.models.problem import Options, Problem, read
+
+if TYPE_CHECKING:
+    from reports.page import Page
+
+__all__ = ["NAME", "Options", "build", "packages", "read", "steps"]
+
+NAME = "models"
+TITLE = "Models that are known exactly"
+CLAIM = (
+    "A sampler that is right on one model may be wrong on the next: a boundary, a heavy tail, a correlation, a funnel. "
+    "Here are models of each kind whose posterior, predictive and evidence are known, and what samplers make of them."
+)
+
+
+def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
+    """Compute everything and return the page; ``progress`` is told each step. Nothing is written."""
+    from bayes.verdicts import judge  # here, not above: --help and bad input answer without PyMC
+    from reports.models import runs, sections
+    from reports.page import Page
+
+    page = Page(NAME, TITLE, CLAIM)
+    results = [result for one in problem.models for result in runs.of(one, options, progress)]
+    checks = judge([comparison for result in results for comparison in result.comparisons])
+    progress("closed forms and their figures")
+    sections.add_overview(page, problem.models)
+    sections.add_verdicts(page, results, checks)
+    for one in problem.models:
+        sections.add_model(page, one, results, checks)
+    page.verdict = "fail" if sections.chain_rule_fails(page) else checks.verdict
+    return page
+
+
+def packages(options: Options) -> list[str]:
+    """Return the packages whose versions the page depends on."""
+    from bayes.engines import PACKAGES
+
+    used = dict.fromkeys(name for engine in options.engines for name in PACKAGES[engine])
+    return ["closedform", "numpy", "scipy", *used, "matplotlib"]
+
+
+def steps(options: Options) -> int:
+    """Return how many steps ``build`` announces."""
+    return 1 + len(options.models) * (1 + len(options.engines))

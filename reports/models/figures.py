@@ -1,0 +1,61 @@
+"""The figure of a model: its exact posterior over the draws, and its exact predictive over the data."""
+
+from collections.abc import Mapping
+from math import ceil
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+EXACT, DRAWS = "0.15", "C0"
+COLUMNS = 4
+TAIL = 2e-4
+
+
+def posterior_and_predictive(
+    marginals: Mapping[str, Any],
+    draws: Mapping[str, NDArray[np.float64]],
+    predictives: Mapping[str, Any],
+    y: NDArray[Any],
+) -> Figure:
+    """Draw each exact marginal over a histogram of its draws, and each predictive over the data.
+
+    ``y`` has a column for each of ``predictives``, or is a vector if there is one.
+    """
+    panels = len(marginals) + len(predictives)
+    columns = min(COLUMNS, panels)
+    rows = ceil(panels / columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(10, 0.4 + 1.9 * rows), squeeze=False)
+    flat = list(axes.flat)
+    for axis, (name, exact) in zip(flat, marginals.items(), strict=False):
+        low, high = exact.ppf([TAIL, 1 - TAIL])
+        axis.hist(draws[name].ravel(), bins=60, range=(low, high), density=True, color=DRAWS, alpha=0.35)
+        x = np.linspace(low, high, 400)
+        axis.plot(x, exact.pdf(x), color=EXACT)
+        axis.set(title=name, yticks=[], ylim=(0, None))
+    data = np.reshape(y, (len(y), -1)).T
+    for axis, (name, exact), seen in zip(flat[len(marginals) :], predictives.items(), data, strict=False):
+        if hasattr(exact, "pmf"):
+            _bars(axis, exact, seen)
+        else:
+            low, high = exact.ppf([TAIL, 1 - TAIL])
+            x = np.linspace(low, high, 400)
+            axis.plot(x, exact.pdf(x), color="C1")
+            axis.plot(seen, np.zeros(len(seen)), "|", color=EXACT, markersize=12)
+        axis.set(title=name, yticks=[], ylim=(0, None))
+    for axis in flat[panels:]:
+        axis.remove()
+    return figure
+
+
+def _bars(axis: Any, exact: Any, seen: NDArray[Any]) -> None:
+    """Draw the probability of each whole number, and the share of the data that have it."""
+    k = np.arange(exact.ppf(TAIL), exact.ppf(1 - TAIL) + 1)
+    axis.vlines(k, 0, exact.pmf(k), color="C1", linewidth=max(0.8, min(6.0, 120 / len(k))))
+    values, counts = np.unique(seen, return_counts=True)
+    if len(seen) == 1:
+        axis.plot(values, [0], "|", color=EXACT, markersize=12)
+    else:
+        axis.plot(values, counts / len(seen), "o", color=EXACT, fillstyle="none", markersize=5)

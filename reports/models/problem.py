@@ -1,0 +1,48 @@
+"""The options of the page, and the models it is about."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import tyro
+
+from bayes.models import NAMES, Model, model
+from reports.options import Common
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Common):
+    """Every model that is known exactly: formulas, example, posterior, predictive, evidence; NUTS and SMC beside."""
+
+    model: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """A model by the name that `python -m bayes models` lists; repeat the option for several. Without it: all, or
+    three with --quick."""
+    engine: Annotated[tuple[Literal["nutpie", "pymc", "numpyro", "blackjax"], ...], tyro.conf.UseAppendAction] = ()
+    """NUTS implementation; repeat the option to hold several to the exact answer. Without it: nutpie."""
+    draws: int = 5000
+    """NUTS draws in each of 4 chains after warm-up."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Return the names of the models to show, each once."""
+        return tuple(dict.fromkeys(self.model)) or (NAMES[:3] if self.quick else NAMES)
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Return the engines to run, each once."""
+        return tuple(dict.fromkeys(self.engine)) or ("nutpie",)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What the page is about."""
+
+    models: tuple[Model, ...]
+
+
+def read(options: Options) -> Problem:
+    """Read and validate everything the options name; raise ValueError with one clear line for what is wrong."""
+    if not 100 <= options.draws <= 10**6:
+        raise ValueError(f"`draws` must lie between 100 and {10**6}, got {options.draws}.")
+    if options.seed < 0:
+        raise ValueError(f"`seed` must be 0 or more, got {options.seed}.")
+    return Problem(tuple(model(name) for name in options.models))

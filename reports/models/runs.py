@@ -1,0 +1,49 @@
+"""Samplers on a model of the registry: draws and evidence runs beside the closed form, before they are judged."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import xarray as xr
+
+from bayes import inference
+from bayes.agreement import compare_evidence
+from bayes.check import compare_with_model
+from bayes.models import Model
+from bayes.smc_kernels import TooManyStagesError
+from bayes.verdicts import Comparison
+from reports.models.problem import Options
+from reports.sampling import no_runs, stream
+
+SMC_RUNS, PARTICLES = 8, 1500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What one sampler made of one model."""
+
+    model: str
+    run: str
+    comparisons: list[Comparison]
+    notes: list[str] = field(default_factory=list)
+    tree: xr.DataTree | None = None
+    """The draws, of NUTS."""
+
+
+def of(one: Model, options: Options, progress: Callable[[str], None]) -> Iterator[Result]:
+    """Run every engine, and SMC, on the example of ``one``; ``progress`` is told before each."""
+    program = one.program()
+    for engine in options.engines:
+        progress(f"{one.name}: NUTS by {engine}, 4 chains of {options.draws} draws")
+        tree = inference.nuts(
+            program, seed=stream(options.seed, f"{one.name} {engine}"), draws=options.draws, engine=engine
+        )
+        comparisons, notes = compare_with_model(tree, one.exact, one.y)
+        yield Result(model=one.name, run=f"NUTS, {engine}", comparisons=comparisons, notes=notes, tree=tree)
+    progress(f"{one.name}: SMC, {SMC_RUNS} runs of {PARTICLES} particles")
+    exact = one.exact.log_evidence(one.y)
+    try:
+        tree = inference.smc(program, seed=stream(options.seed, f"{one.name} smc"), runs=SMC_RUNS, draws=PARTICLES)
+        comparison = compare_evidence(exact, tree.sample_stats["log_evidence"].to_numpy())
+    except TooManyStagesError as error:
+        comparison = no_runs(exact, str(error))
+    yield Result(model=one.name, run="SMC", comparisons=[comparison])

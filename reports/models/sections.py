@@ -1,0 +1,220 @@
+"""The sections of the page: what is known of each model, what the samplers made of it, and the verdicts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bayes.draws import chains_and_draws
+from bayes.exact.distribution import elements
+from bayes.models import Model, one_step_log_predictives, scalars
+from bayes.verdicts import Check, Checks, verdict_of
+from reports.models import figures
+from reports.models.runs import Result
+from reports.page import Page
+
+ROUNDING = 1e-10
+"""Gap of the chain rule, relative to the terms that were added up, beyond which a closed form is wrong."""
+NUMBERS_SHOWN = 40
+
+
+def add_overview(page: Page, models: Sequence[Model]) -> None:
+    """Add what the models are, and hold each to the chain rule of its own predictives."""
+    page.section("What is known, and how it is known")
+    page.text(
+        "Each model below has posterior, predictive and evidence in closed form, or as integrals in one dimension "
+        "that are taken to rounding. The same models are written as PyMC programs, without a word of the algebra."
+    )
+    page.text("A formula can be wrong. One check is made on this page, of two formulas at once: the chain rule")
+    page.formula(r"\log p(y_1, \dots, y_n) = \sum_{i=1}^n \log p(y_i \mid y_1, \dots, y_{i-1})")
+    page.text(
+        "with the evidence on the left and one predictive after another on the right. The tests make more: Bayes' rule "
+        "between program, posterior and evidence at random parameters; the evidence by quadrature; the exact "
+        "distribution function at parameters drawn from the prior, which must be uniform; and any hyperparameters."
+    )
+    gaps, relative = zip(*(_chain_rule(one) for one in models), strict=True)
+    page.table(
+        "models",
+        "The models with their examples. The chain rule's gap is the difference of its two sides.",
+        {
+            "model": [one.name for one in models],
+            "observations": [len(one.y) for one in models],
+            "parameters": [len(scalars(one.exact, one.y)) for one in models],
+            "log $p(y)$, nats": [one.exact.log_evidence(one.y) for one in models],
+            "chain rule, gap": list(gaps),
+        },
+        {"model": "code", "log $p(y)$, nats": ".6f", "chain rule, gap": ".1e"},
+    )
+    page.conclusion(
+        "The largest gap is {largest_gap:.1e} of the terms that were added up: "
+        + ("rounding." if max(relative) < ROUNDING else "<strong>more than rounding.</strong>"),
+        largest_gap=max(relative),
+    )
+
+
+def chain_rule_fails(page: Page) -> bool:
+    """Return whether a closed form of the page contradicts itself."""
+    return page.numbers["largest_gap"] >= ROUNDING
+
+
+def add_verdicts(page: Page, results: Sequence[Result], checks: Checks) -> None:
+    """Add a row a model and sampler: the worst of its checks, and the verdict."""
+    page.section("Verdicts")
+    page.text(
+        "Of every parameter the mean, the sd, the shares below the exact 5, 50 and 95 % points and the whole "
+        "distribution (PIT) are held to the exact ones; vectors also along random directions; evidence by the mean of "
+        "independent runs. If all samplers are right, one of these {checks} checks fails with probability {alpha:g} at "
+        "most (Holm 1979). Errors are in standard errors under the hypothesis that the sampler is right.",
+        checks=len(checks),
+        alpha=checks.alpha,
+    )
+    grouped = _by_result(results, checks)
+    worst = [min(group, key=lambda check: (check.verdict == "pass", check.p_value)) for group in grouped]
+    page.table(
+        "verdicts",
+        "The most suspicious check of each run. A PIT distance has no error in standard errors.",
+        {
+            "model": [result.model for result in results],
+            "run": [result.run for result in results],
+            "checks": [len(group) for group in grouped],
+            "worst of": [check.parameter for check in worst],
+            "statistic": [check.statistic for check in worst],
+            "error / se": [_z(check) for check in worst],
+            "p": [check.p_value for check in worst],
+            "ESS or runs, least": [min(check.ess for check in group) for group in grouped],
+            "verdict": [verdict_of(group) for group in grouped],
+        },
+        {"model": "code", "error / se": "+.2f", "p": ".2g", "ESS or runs, least": ".0f"},
+    )
+    counted = {verdict: [c.verdict for c in checks].count(verdict) for verdict in ("pass", "fail", "inconclusive")}
+    meaning = {
+        "pass": "Nothing here speaks against the samplers.",
+        "fail": "<strong>A check fails,</strong> which right samplers let happen no more often than that.",
+        "inconclusive": "Nothing fails, but not everything could be judged.",
+    }
+    page.conclusion(
+        f"{meaning[checks.verdict]} {{passed}} checks pass, {{failed}} fail, {{undecided}} are inconclusive.",
+        passed=counted["pass"],
+        failed=counted["fail"],
+        undecided=counted["inconclusive"],
+        verdict=checks.verdict,
+    )
+    page.record(
+        checks_in_full=[
+            {"model": result.model, "run": result.run} | row
+            for result, group in zip(results, grouped, strict=True)
+            for row in Checks(checks=tuple(group), alpha=checks.alpha).rows()
+        ]
+    )
+
+
+def add_model(page: Page, one: Model, results: Sequence[Result], checks: Checks) -> None:
+    """Add the section of one model."""
+    page.section(one.title)
+    for label, latex in one.formulas.items():
+        page.text(f"<strong>{label.capitalize()}.</strong>")
+        page.formula(latex)
+    own = [
+        (result, group)
+        for result, group in zip(results, _by_result(results, checks), strict=True)
+        if result.model == one.name
+    ]
+    with page.about(one.name):
+        page.text(
+            "<strong>Example.</strong> {source}: {data}. Hyperparameters: {hyperparameters}.",
+            source=one.source,
+            data=_shown(one.y),
+            hyperparameters=_hyperparameters(one.exact),
+        )
+        page.text("References: {references}", references=one.references)
+        tree = next(result.tree for result, _ in own if result.tree is not None)
+        marginals = scalars(one.exact, one.y)
+        page.figure(
+            figures.posterior_and_predictive(
+                marginals, {name: chains_and_draws(name, tree) for name in marginals}, _predictives(one), one.y
+            ),
+            caption="Black lines: the exact posterior, over a histogram of the draws of {first_run}. Last, in red: the "
+            "exact predictive of the next observation, and the data (ticks; circles are shares).",
+            alt="Exact posterior densities over histograms of draws, and the predictive over the data.",
+            first_run=own[0][0].run,
+        )
+        page.table("by_parameter", "Exact and sampled, with the worst check of each row.", *_rows(own))
+        for result, group in own:
+            for i, note in enumerate([*result.notes, *dict.fromkeys(check.reason for check in group if check.reason)]):
+                name = f"note_{result.run}_{i}".replace(", ", "_")
+                page.text(f"{{{name}_run}}: {{{name}}}", **{name: note, f"{name}_run": result.run})
+
+
+def _chain_rule(one: Model) -> tuple[float, float]:
+    """Return the gap of the chain rule in nats, and relative to the terms that were added up."""
+    steps = one_step_log_predictives(one.exact, one.y)
+    gap = abs(one.exact.log_evidence(one.y) - steps.sum())
+    return gap, gap / max(1.0, np.abs(steps).sum())
+
+
+def _predictives(one: Model) -> dict[str, Any]:
+    """Return the predictive of the next observation, or of each of its elements."""
+    if one.y.ndim == 1:
+        return {"next y": one.exact.predictive(one.y)}
+    return elements("next y", one.exact.predictive_marginals(one.y))
+
+
+def _by_result(results: Sequence[Result], checks: Checks) -> list[list[Check]]:
+    """Return the checks of each result."""
+    every = iter(checks)
+    return [[next(every) for _ in result.comparisons] for result in results]
+
+
+def _rows(own: Sequence[tuple[Result, list[Check]]]) -> tuple[dict[str, list[Any]], dict[str, str]]:
+    """Return columns and formats of the table of one model, a row a run and parameter."""
+    rows: list[dict[str, Any]] = []
+    for result, group in own:
+        for parameter in dict.fromkeys(check.parameter for check in group):
+            several = {check.statistic: check for check in group if check.parameter == parameter}
+            central = several.get("mean") or several.get("runs")
+            spread = several.get("sd")
+            worst = min(several.values(), key=lambda check: (check.verdict == "pass", check.p_value))
+            rows.append(
+                {
+                    "run": result.run,
+                    "of": parameter,
+                    "exact mean": central and central.exact,
+                    "sampled": central and central.estimate,
+                    "exact sd": spread and spread.exact,
+                    "sampled ": spread and spread.estimate,
+                    "worst": worst.statistic,
+                    "error / se": _z(worst),
+                    "p": worst.p_value,
+                    "verdict": verdict_of(list(several.values())),
+                }
+            )
+    numbers = dict.fromkeys(["exact mean", "sampled", "exact sd", "sampled "], ".5g")
+    columns = {heading: [row[heading] for row in rows] for heading in rows[0]}
+    return columns, {**numbers, "error / se": "+.2f", "p": ".2g"}
+
+
+def _z(check: Check) -> float | None:
+    return None if check.statistic == "PIT distance" else check.z
+
+
+def _shown(y: np.ndarray) -> str:
+    """Return the data as text, or how often each number is among them if they are many."""
+    if len(y) <= NUMBERS_SHOWN:
+        return ", ".join(_number(value) for value in y)
+    values, counts = np.unique(y, return_counts=True)
+    return ", ".join(f"{count} times {_number(value)}" for value, count in zip(values, counts, strict=True))
+
+
+def _number(value: Any) -> str:
+    return f"({', '.join(_number(element) for element in value)})" if np.ndim(value) else f"{value:.6g}"
+
+
+def _hyperparameters(exact: Any) -> str:
+    """Return every hyperparameter by its name; a long array by its shape."""
+    shown = []
+    for name, value in vars(exact).items():
+        if np.size(value) > 9:
+            shown.append(f"{name} of shape {np.shape(value)}")
+        else:
+            shown.append(f"{name} = {_number(value)}")
+    return ", ".join(shown)
