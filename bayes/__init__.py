@@ -4,6 +4,7 @@ Read in this order:
 
 - ``bayes.exact``: posterior, predictive and evidence in closed form, one conjugate family a file; numpy and scipy only.
 - ``bayes.programs``: the same families as PyMC programs, under the same file names.
+- ``bayes.models``: the registry of both, by name; ``python -m bayes`` lists and samples them.
 - ``bayes.inference``: run a program with NUTS or SMC; draws come back as an ArviZ ``xarray.DataTree``. The four
   implementations of NUTS are in ``bayes.engines`` and ``bayes.jax_engines``.
 - ``bayes.data``: a person's own observations, read from a file.

@@ -5,5 +5,16 @@
 ``simulate(rng, n)`` draws parameters from the prior and n observations given them. Distributions are frozen
 ``scipy.stats`` objects.
 
-- ``normal_normal``: the mean of a normal, noise known.
+Vector models also have ``projections(y, rng)``, exact distributions along random directions, and
+``predictive_marginals(y)``. ``EXAMPLE``, ``EXAMPLE_Y``, ``EXAMPLE_SOURCE`` and ``FORMULAS`` are what the registry
+``bayes.models`` reads.
+
+- ``normal_normal``, ``normal_variance``, ``normal_inverse_gamma``: mean, variance, or both, of a normal.
+- ``beta_binomial``, ``gamma_poisson``, ``gamma_exponential``: a probability, a rate of counts, a rate of waiting times.
+- ``dirichlet_multinomial``, ``multivariate_normal``: probabilities of classes, a mean vector.
+- ``linear_regression``: coefficients and noise variance.
+- ``hierarchical_normal``: groups with a common mean, one integral away from closed form (``quadrature``).
+
+``sums`` takes sums about the data's own mean; ``validate`` refuses what cannot be; ``distribution`` is the interface of
+what is returned.
 """
