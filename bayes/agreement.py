@@ -35,6 +35,7 @@ Projections = Mapping[str, tuple[NDArray[np.float64], Distribution]]
 
 PROBABILITIES = (0.05, 0.5, 0.95)
 FEWEST_RUNS = 8
+LOG_EVIDENCE = "log evidence"
 LARGEST_SPREAD = 0.5
 """Largest sd between log evidence runs for a verdict, nats: at 0.8, 8 right runs reach p <= 0.05 in 5.6 % of cases."""
 
@@ -154,7 +155,7 @@ def compare_evidence(log_evidence: float, runs: ArrayLike) -> Comparison:
     if sqrt(v) > LARGEST_SPREAD:
         reasons.append(f"sd between the runs {sqrt(v):.3g} nats > {LARGEST_SPREAD:g}: use more particles")
     return Comparison(
-        parameter="log evidence",
+        parameter=LOG_EVIDENCE,
         statistic="runs",
         exact=float(log_evidence),
         estimate=float(log_evidence) + float(log_ratios.mean()) + (v / 2 if R > 1 else 0.0),

@@ -9,16 +9,25 @@ def test_my_sampler():
     assert checks.verdict == "pass", checks  # on failure pytest prints the table
 """
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import count
+from typing import Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from bayes.agreement import Projections, compare, compare_draws
-from bayes.draws import Draws
+from bayes.agreement import LOG_EVIDENCE, Projections, compare_draws, compare_evidence
+from bayes.draws import Draws, number_of_draws
 from bayes.exact.distribution import Distribution
-from bayes.verdicts import ALPHA, Checks, Comparison
+from bayes.models import NAMES, Model
+from bayes.models import model as find
+from bayes.two_stages import MORE, judge_in_two_stages
+from bayes.verdicts import ALPHA, Checks, Comparison, judge
+
+SECOND_SEED = 2001_06465
+"""Seed that ``redraw`` is given; draws that were made with it are not to be checked with it."""
 
 
 class ExactModel(Protocol):
@@ -42,6 +51,7 @@ def check(
     *,
     evidence: xr.DataTree | ArrayLike | None = None,
     alpha: float = ALPHA,
+    redraw: Callable[[int, int], Draws] | None = None,
 ) -> Checks:
     """Check posterior draws, evidence runs, or both, against the closed form of ``model`` given ``y``.
 
@@ -57,6 +67,10 @@ def check(
         Log evidence of independent runs, shape (R,), in nats, or the tree that ``bayes.inference.smc`` returned.
     alpha
         Probability that a correct sampler has a failed check, for the whole family of checks.
+    redraw
+        ``redraw(seed, n)`` returns fresh posterior draws, ``n`` a chain, independent of ``draws``. If given, what is
+        suspicious is judged by four times as many fresh draws (``bayes.two_stages``), with the same false-alarm rate
+        and more power; evidence has the first stage alone.
 
     Returns
     -------
@@ -82,24 +96,89 @@ def check(
     >>> check(variance_as_sd, EXAMPLE, EXAMPLE_Y).verdict
     'fail'
     """
-    if isinstance(draws, xr.DataTree) and _is_smc(draws):
+    if is_smc(draws):
         raise ValueError(
             "`draws` are particles of SMC, which have no ESS by which they could be judged; "
             "check their evidence: check(None, model, y, evidence=tree)."
         )
     runs = evidence
     if isinstance(evidence, xr.DataTree):
-        if not _is_smc(evidence):
+        if not is_smc(evidence):
             raise ValueError("`evidence` has no `log_evidence` in its sample_stats; give the tree of `inference.smc`.")
         runs = evidence.sample_stats["log_evidence"].to_numpy()
-    return compare(
-        None if draws is None else model.marginals(y),
-        draws,
-        projections=_projections(model, y),
-        log_evidence=None if runs is None else model.log_evidence(y),
-        log_evidence_runs=runs,
-        alpha=alpha,
-    )
+    if draws is None and runs is None:
+        raise ValueError("`draws` and `evidence` are both None: there is nothing to judge.")
+    comparisons, notes = ([], []) if draws is None else compare_with_model(draws, model, y)
+    if runs is not None:
+        comparisons.append(compare_evidence(model.log_evidence(y), runs))
+    if redraw is None or draws is None:
+        return judge(comparisons, alpha=alpha, notes=notes)
+
+    def again(places: list[int]) -> list[Comparison]:
+        redrawn = redraw(SECOND_SEED, MORE * number_of_draws(draws))
+        fresh = _by_name(compare_with_model(redrawn, model, y)[0])
+        return [fresh[_key(comparisons[i])] for i in places]
+
+    final = [i for i, comparison in enumerate(comparisons) if comparison.parameter == LOG_EVIDENCE]
+    return judge_in_two_stages(comparisons, again, final=final, alpha=alpha, notes=notes)
+
+
+def check_sampler(
+    sample: Callable[[Model, int, int], Draws],
+    *,
+    models: Sequence[str] = NAMES,
+    seed: int = 0,
+    draws: int = 2000,
+    alpha: float = ALPHA,
+) -> Checks:
+    """Check a sampler on many models of the registry, as one family with one false-alarm rate, in two stages.
+
+    Parameters
+    ----------
+    sample
+        ``sample(model, seed, n)`` returns posterior draws, ``n`` a chain, of the example of a ``bayes.models.Model``:
+        its ``model.program()`` is a PyMC program, ``model.exact`` and ``model.y`` are hyperparameters and data. It is
+        called again, with another seed and four times the draws, on models with suspicious checks.
+    models
+        Names of models, as ``bayes.models.NAMES`` lists them.
+    seed
+        The first seed; no two calls get the same.
+    draws
+        Draws a chain of the first stage.
+    alpha
+        Probability that a correct sampler has a failed check on any of the models.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, or draws cannot be compared (see ``check``).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def exact(model, seed, n):
+    ...     return {"mu": model.exact.posterior(model.y).rvs((4, n), random_state=np.random.default_rng(seed))}
+    >>> check_sampler(exact, models=["normal_normal"]).verdict
+    'pass'
+    """
+    chosen = {name: find(name) for name in models}
+    seeds = count(seed)
+    comparisons: list[Comparison] = []
+    notes: list[str] = []
+    for one in chosen.values():
+        its, its_notes = compare_with_model(sample(one, next(seeds), draws), one.exact, one.y)
+        comparisons += [replace(comparison, model=one.name) for comparison in its]
+        notes += [f"{one.name}: {note}" for note in its_notes]
+
+    def again(places: list[int]) -> list[Comparison]:
+        fresh: dict[str, dict[tuple[str, str], Comparison]] = {}
+        for name in dict.fromkeys(comparisons[i].model for i in places):
+            one = chosen[name]
+            redrawn = sample(one, next(seeds), MORE * draws)
+            fresh[name] = _by_name(compare_with_model(redrawn, one.exact, one.y)[0])
+        return [replace(fresh[c.model][_key(c)], model=c.model) for c in (comparisons[i] for i in places)]
+
+    return judge_in_two_stages(comparisons, again, alpha=alpha, notes=notes)
 
 
 def compare_with_model(draws: Draws, model: ExactModel, y: ArrayLike) -> tuple[list[Comparison], list[str]]:
@@ -116,5 +195,16 @@ def _projections(model: ExactModel, y: ArrayLike) -> Projections | None:
     return model.projections(y, rng) if isinstance(model, HasVectors) else None
 
 
-def _is_smc(tree: xr.DataTree) -> bool:
-    return "sample_stats" in tree.children and "log_evidence" in tree.children["sample_stats"].data_vars
+def _key(comparison: Comparison) -> tuple[str, str]:
+    return comparison.parameter, comparison.statistic
+
+
+def _by_name(comparisons: Sequence[Comparison]) -> dict[tuple[str, str], Comparison]:
+    return {_key(comparison): comparison for comparison in comparisons}
+
+
+def is_smc(draws: object) -> TypeGuard[xr.DataTree]:
+    """Return whether ``draws`` are a tree of SMC runs, with the log evidence of each."""
+    if not isinstance(draws, xr.DataTree):
+        return False
+    return "sample_stats" in draws.children and "log_evidence" in draws.children["sample_stats"].data_vars

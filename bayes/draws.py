@@ -79,6 +79,11 @@ def variable(name: str, draws: Draws) -> NDArray[Any]:
     return theta
 
 
+def number_of_draws(draws: Draws) -> int:
+    """Return the number of draws a chain."""
+    return variable(_names(draws)[0], draws).shape[1]
+
+
 def _names(draws: Draws) -> list[str]:
     """Return the names of the variables; ValueError if ``draws`` are of no kind that has them."""
     if not isinstance(draws, xr.DataTree | Mapping) or isinstance(draws, xr.Dataset):

@@ -50,6 +50,8 @@ class Comparison:
         Independent draws, or runs, the estimate is worth.
     reason
         Why no verdict is possible, with the numbers; empty if one is.
+    model
+        Name of the model, where a family holds comparisons of several.
     """
 
     parameter: str
@@ -62,6 +64,7 @@ class Comparison:
     size: float
     ess: float
     reason: str = ""
+    model: str = ""
 
     @property
     def z(self) -> float:
@@ -86,7 +89,8 @@ class Check:
 
     ``smallest_visible`` is (z + z_0.9) null errors at the first Holm step, level alpha / m: about the smallest error
     that is seen with probability 0.9 (see ``POWER``). A pass speaks against much larger errors, and says nothing about
-    smaller ones. It is nan where there is no null error (a single evidence run).
+    smaller ones. It is nan where there is no null error (a single evidence run). ``stage`` is 2 if the numbers are
+    those of fresh draws (``bayes.two_stages``).
     """
 
     parameter: str
@@ -100,6 +104,13 @@ class Check:
     ess: float
     verdict: Verdict
     reason: str
+    model: str = ""
+    stage: int = 1
+
+    @property
+    def name(self) -> str:
+        """The parameter, with its model if the family holds several."""
+        return f"{self.model}: {self.parameter}" if self.model else self.parameter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +150,7 @@ class Checks:
         head = ("parameter", "statistic", "exact", "estimate", "error/se", "p", "visible", "ess", "verdict")
         body = [
             (
-                check.parameter,
+                check.name,
                 check.statistic,
                 f"{check.exact:.6g}",
                 f"{check.estimate:.6g}",
@@ -160,7 +171,7 @@ class Checks:
         reasons: dict[str, list[str]] = {}
         for check in self.checks:
             if check.reason:
-                reasons.setdefault(check.reason, []).append(f"{check.parameter} {check.statistic}")
+                reasons.setdefault(check.reason, []).append(f"{check.name} {check.statistic}")
         return [
             f"{self.verdict}: {len(self.checks)} checks share a false-alarm rate of {self.alpha:g}.",
             *(f"inconclusive: {reason} ({', '.join(names)})" for reason, names in reasons.items()),
@@ -189,27 +200,40 @@ def judge(comparisons: Sequence[Comparison], *, alpha: float = ALPHA, notes: Seq
         raise ValueError(f"`alpha` must lie between 0 and 1, got {alpha}; it is the family's false-alarm rate.")
     if not comparisons:
         raise ValueError("`comparisons` is empty: there is nothing to judge; give draws of a known marginal, or runs.")
-    # Nothing passes without a p-value.
-    reasons = [c.reason or ("its p-value is not a number" if isnan(c.p_value) else "") for c in comparisons]
-    rejected = holm([1.0 if reason else c.p_value for c, reason in zip(comparisons, reasons, strict=True)], alpha)
+    rejected = holm(p_values(comparisons), alpha)
     level = alpha / len(comparisons)
-    checks = tuple(
-        Check(
-            parameter=comparison.parameter,
-            statistic=comparison.statistic,
-            exact=comparison.exact,
-            estimate=comparison.estimate,
-            null_error=comparison.null_error,
-            z=comparison.z,
-            p_value=comparison.p_value,
-            smallest_visible=comparison.smallest_visible(level),
-            ess=comparison.ess,
-            verdict="inconclusive" if reason else "fail" if reject else "pass",
-            reason=reason,
-        )
-        for comparison, reason, reject in zip(comparisons, reasons, rejected, strict=True)
-    )
+    checks = tuple(checked(c, bool(reject), level) for c, reject in zip(comparisons, rejected, strict=True))
     return Checks(checks=checks, alpha=alpha, notes=tuple(notes))
+
+
+def p_values(comparisons: Sequence[Comparison]) -> NDArray[np.float64]:
+    """Return the p-values as a family sees them: 1 where no verdict is possible."""
+    return np.array([1.0 if _no_verdict(comparison) else comparison.p_value for comparison in comparisons])
+
+
+def checked(comparison: Comparison, rejected: bool, level: float, stage: int = 1) -> Check:
+    """Return the comparison with its verdict, and the error it could have seen at ``level``."""
+    reason = _no_verdict(comparison)
+    return Check(
+        parameter=comparison.parameter,
+        statistic=comparison.statistic,
+        exact=comparison.exact,
+        estimate=comparison.estimate,
+        null_error=comparison.null_error,
+        z=comparison.z,
+        p_value=comparison.p_value,
+        smallest_visible=comparison.smallest_visible(level),
+        ess=comparison.ess,
+        verdict="inconclusive" if reason else "fail" if rejected else "pass",
+        reason=reason,
+        model=comparison.model,
+        stage=stage,
+    )
+
+
+def _no_verdict(comparison: Comparison) -> str:
+    """Return why there is none; nothing passes without a p-value."""
+    return comparison.reason or ("its p-value is not a number" if isnan(comparison.p_value) else "")
 
 
 def holm(p_values: ArrayLike, alpha: float) -> NDArray[np.bool_]:

@@ -139,7 +139,7 @@ def stream(seed: int, name: str) -> int:
 
 def no_runs(exact: float, reason: str) -> Comparison:
     """Return the comparison of an exact log evidence with runs that did not come through."""
-    nothing = dict.fromkeys(["estimate", "null_error", "p_value", "size"], nan)
+    nothing: dict[str, Any] = dict.fromkeys(["estimate", "null_error", "p_value", "size"], nan)
     return Comparison(
         parameter="log evidence", statistic="runs", exact=exact, null="t", ess=0, reason=reason, **nothing
     )
