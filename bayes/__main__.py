@@ -1,24 +1,34 @@
-"""Models that are known exactly: what there are, and draws of them by a sampler.
+"""Models that are known exactly: what there are, draws of them, and verdicts on draws of yours.
 
-`python -m bayes models` lists them; `python -m bayes sample MODEL --out draws.nc` runs one on its example data and
-saves the draws as netCDF, which `arviz.from_netcdf` reads. Exit code: 0 if all is well, 2 for bad usage or a file that
-cannot be written, 130 after Ctrl-C.
+    python -m bayes models                            what there is
+    python -m bayes sample MODEL --out draws.nc       draws of one by NUTS or SMC, as ArviZ reads them
+    python -m bayes check draws.nc --model MODEL      hold draws of any sampler to the exact answer
+    python -m bayes export MODEL --format stan        the model for CmdStan; --format json its data
+
+Exit code: 0 if all is well, for `check` if every check passes, 1 if one fails, 3 if none fails but one is inconclusive;
+2 for bad usage or a file that cannot be read or written, 130 after Ctrl-C.
 """
 
+import json
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
 from rich.text import Text
 
+from bayes import hyperparameters
 from bayes.models import NAMES, model, scalars
+from bayes.verdicts import ALPHA, Checks
+
+EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Models:
+class ListModels:
     """List the models: their equations, the example with its exact posterior and evidence, and references."""
 
 
@@ -40,23 +50,83 @@ class Sample:
     """Seed of everything random."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class CheckDraws:
+    """Hold draws of any sampler to the exact posterior, or runs of SMC to the exact evidence.
+
+    Every hyperparameter of the model is an option too, such as --prior-sd 2 or --prior-mean "[0, 1]"; without it, it is
+    that of the example.
+    """
+
+    file: Annotated[Path, tyro.conf.Positional]
+    """ArviZ netCDF file or Zarr folder (of ArviZ 0.x too), or CSV file with columns chain, draw and one a scalar."""
+    model: str
+    """Name of the model, as `models` lists it."""
+    data: Path | None = None
+    """The observations the sampler was given, as a CSV file. Without it, those of the example."""
+    var: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """YOURS=MODEL if a variable has another name in your file, such as theta=mu; repeat it for several."""
+    alpha: float = ALPHA
+    """Probability that a right sampler has a failed check."""
+    json: bool = False
+    """Print everything as JSON, for programs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """Print a model as Stan code, or its example's data and hyperparameters as JSON, for CmdStan and its kin."""
+
+    model: Annotated[str, tyro.conf.Positional]
+    """Name of the model, as `models` lists it."""
+    format: Literal["stan", "json"] = "stan"
+    """stan: the program; json: its data."""
+
+
+COMMANDS = {"models": ListModels, "sample": Sample, "check": CheckDraws, "export": Export}
+
+
 def main(arguments: list[str]) -> int:
     """Run the command line and return the exit code."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
+        given: dict[str, str] = {}
+        if arguments[:1] == ["check"] and (name := _model_named(arguments)) in NAMES:
+            given, arguments = hyperparameters.split(arguments, model(name).exact)
         options = tyro.extras.subcommand_cli_from_dict(
-            {"models": Models, "sample": Sample}, prog="python -m bayes", description=__doc__, args=arguments
+            COMMANDS, prog="python -m bayes", description=__doc__, args=arguments
         )
-        return _sample(options, console) if isinstance(options, Sample) else _models()
+        match options:
+            case Sample():
+                return _sample(options, console)
+            case CheckDraws():
+                return _check(options, given)
+            case Export():
+                return _export(options)
+            case _:
+                return _models()
     except ValueError as error:
         console.print(f"error: {error}", style="red", markup=False)
         return 2
     except OSError as error:
-        console.print(f"error: `out` {error.filename or ''} cannot be written: {error.strerror or error}", style="red")
+        console.print(
+            f"error: `out` {error.filename or ''} cannot be written: {error.strerror or error}",
+            style="red",
+            markup=False,
+        )
         return 2
     except KeyboardInterrupt:
         console.print("interrupted: nothing was written", style="red")
         return 130
+
+
+def _model_named(arguments: list[str]) -> str:
+    """Return the value of --model, or nothing."""
+    for i, argument in enumerate(arguments):
+        if argument.startswith("--model="):
+            return argument.removeprefix("--model=")
+        if argument == "--model" and i + 1 < len(arguments):
+            return arguments[i + 1]
+    return ""
 
 
 def _models() -> int:
@@ -95,6 +165,57 @@ def _sample(options: Sample, console: Console) -> int:
     finally:
         partial.unlink(missing_ok=True)
     print(options.out)
+    return 0
+
+
+def _check(options: CheckDraws, given: dict[str, str]) -> int:
+    one = model(options.model)
+    exact = hyperparameters.changed(one.exact, given)
+    y = one.y
+    if options.data is not None:
+        from bayes.data import read_observations
+
+        y = read_observations(options.data, columns=one.y.shape[1] if one.y.ndim == 2 else 1)
+    names = dict.fromkeys(name.partition("[")[0] for name in exact.marginals(y))
+    renamed = dict(_renaming(text, list(names)) for text in options.var)
+    from bayes.check import check, is_smc  # after the options are read: ArviZ takes a second to import
+    from bayes.draws_file import read_draws
+
+    draws = read_draws(options.file, names, renamed)
+    if is_smc(draws):
+        checks = check(None, exact, y, evidence=draws, alpha=options.alpha)
+    else:
+        checks = check(draws, exact, y, alpha=options.alpha)
+    if options.json:
+        about = {"file": str(options.file), "model": one.name, "hyperparameters": given, "observations": len(y)}
+        print(json.dumps(about | _as_json(checks), indent=2))
+    else:
+        print(checks)
+    return EXIT_CODES[checks.verdict]
+
+
+def _renaming(text: str, names: list[str]) -> tuple[str, str]:
+    """Return the name in the file and the name of the model that an option --var gives."""
+    theirs, _, ours = text.partition("=")
+    if not theirs or ours not in names:
+        raise ValueError(f"`var` must be YOURS=MODEL with a variable of the model, {', '.join(names)}, got {text!r}.")
+    return theirs, ours
+
+
+def _as_json(checks: Checks) -> dict[str, Any]:
+    rows = [
+        {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in row.items()}
+        for row in checks.rows()
+    ]
+    return {"verdict": checks.verdict, "alpha": checks.alpha, "checks": rows, "notes": list(checks.notes)}
+
+
+def _export(options: Export) -> int:
+    from bayes import stan
+
+    one = model(options.model)
+    text = stan.code(one.name).rstrip("\n") if options.format == "stan" else json.dumps(stan.data(one.exact, one.y))
+    print(text)
     return 0
 
 

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def read_observations(path: Path) -> NDArray[np.float64]:
-    """Read a vector of numbers from a CSV file or a file with one number a line.
+def read_observations(path: Path, columns: int = 1) -> NDArray[np.float64]:
+    """Read a vector of numbers from a CSV file or a file with one number a line, or a matrix of so many ``columns``.
 
-    Accepted are one column, with or without a heading that begins with a letter, or one row of comma-separated numbers.
-    Blank lines and lines that start with ``#`` are skipped.
+    Accepted are one column, with or without a heading that begins with a letter, or one row of numbers with commas,
+    and of a matrix all columns, with or without a line of headings. Blank lines and lines that start with ``#`` are
+    skipped.
 
     Raises
     ------
@@ -29,9 +30,15 @@ def read_observations(path: Path) -> NDArray[np.float64]:
         for number, line in enumerate(text.splitlines(), start=1)
         if line.strip(" \t,") and not line.lstrip().startswith("#")
     ]
-    if len(rows) > 1 and len(rows[0][1]) == 1 and _is_heading(rows[0][1][0]):
+    if len(rows) > 1 and len(rows[0][1]) == columns and all(map(_is_heading, rows[0][1])):
         rows = rows[1:]
-    if len(rows) > 1:
+    if columns > 1:
+        for number, row in rows:
+            if len(row) != columns:
+                raise ValueError(
+                    f"`data` file {name}, line {number} has {len(row)} columns; an observation has {columns} numbers."
+                )
+    elif len(rows) > 1:
         for number, row in rows:
             if len(row) > 1:
                 raise ValueError(
@@ -50,7 +57,7 @@ def read_observations(path: Path) -> NDArray[np.float64]:
             values.append(value)
     if not values:
         raise ValueError(f"`data` file {name} holds no number; give at least one.")
-    return np.array(values)
+    return np.array(values) if columns == 1 else np.reshape(values, (-1, columns))
 
 
 def _is_heading(cell: str) -> bool:

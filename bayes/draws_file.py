@@ -1,0 +1,185 @@
+"""Draws that somebody saved: an ArviZ netCDF file or Zarr folder, of ArviZ 0.x too, or a CSV file.
+
+Nothing is unpickled, and of large files only what is asked for is read.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes.draws import Draws
+
+LARGEST = 4 * 2**30
+"""Bytes of one variable, or of a CSV file, beyond which nothing is read."""
+CHAIN, DRAW = (".chain", "chain__"), (".draw", "draw__")
+"""What R's posterior package and CmdStanPy call the columns chain and draw."""
+STATISTICS = ("diverging", "log_evidence")
+
+
+def read_draws(path: Path, names: Iterable[str], renamed: dict[str, str] | None = None) -> Draws:
+    """Read the variables ``names`` from a file of draws.
+
+    Parameters
+    ----------
+    path
+        A netCDF file or Zarr folder with group ``posterior``, with dimensions (chain, draw, ...), and where there is
+        one ``sample_stats``; or a CSV file with the columns ``chain`` and ``draw`` (also ``.chain``, ``chain__``, ...)
+        and one for each scalar: ``mu``, ``beta[0]``, ``beta[1]``, or as Stan has it ``beta.1``, ``beta.2``.
+    names
+        Names of the variables, without indices, as the model has them.
+    renamed
+        Name in the file -> name of the model, where they differ.
+
+    Raises
+    ------
+    ValueError
+        If the file is not there, empty, damaged, of another kind, too large, asks for pickle, or lacks a variable (but
+        not if it has evidence runs of SMC, which are judged by themselves); in one line.
+    """
+    wanted = dict(renamed or {})
+    wanted |= {name: name for name in names if name not in wanted.values()}
+    shown = repr(str(path))
+    if not path.exists():
+        raise ValueError(f"file {shown} does not exist.")
+    if path.is_file() and path.stat().st_size == 0:
+        raise ValueError(f"file {shown} is empty; the sampler that wrote it may not have ended.")
+    found, has = (_from_csv if path.suffix.lower() == ".csv" else _from_groups)(path, wanted)
+    evidence = isinstance(found, xr.DataTree) and "sample_stats" in found and "log_evidence" in found["sample_stats"]
+    here = _names(found)
+    for theirs, ours in wanted.items():
+        if ours not in here and (theirs in (renamed or {}) or not evidence):
+            raise ValueError(
+                f"file {shown} has no {theirs!r}, only {', '.join(has)[:200]}; if it has another name there, say "
+                f"--var NAME={ours}."
+            )
+    return found
+
+
+def _from_groups(path: Path, wanted: dict[str, str]) -> tuple[xr.DataTree, list[str]]:
+    """Read a netCDF file or a Zarr folder; return the wanted, and the names of all variables there are."""
+    shown = repr(str(path))
+    if path.is_dir():
+        _refuse_pickle(path)
+    try:
+        with xr.open_datatree(path, engine="zarr" if path.is_dir() else "h5netcdf") as tree:
+            groups = {name: group.dataset for name, group in tree.children.items()}
+            if {"chain", "draw"} <= set(tree.dataset.dims):  # one group, saved by itself
+                groups["posterior"] = tree.dataset
+            if "posterior" not in groups:
+                there = ", ".join(sorted(groups)) or "no group"
+                raise ValueError(
+                    f"file {shown} has no group `posterior`, but {there}; save what ArviZ calls posterior."
+                )
+            has = [str(name) for name in groups["posterior"].data_vars]
+            kept = {"posterior": _load(groups["posterior"], wanted, shown)}
+            if "sample_stats" in groups:
+                kept["sample_stats"] = _load(
+                    groups["sample_stats"], dict(zip(STATISTICS, STATISTICS, strict=True)), shown
+                )
+    except ValueError as error:
+        if str(error).startswith("file "):
+            raise
+        raise _unreadable(path, error) from error
+    except Exception as error:  # whatever a damaged file makes of the libraries that read it
+        raise _unreadable(path, error) from error
+    return xr.DataTree.from_dict(kept), has
+
+
+def _load(dataset: xr.Dataset, wanted: dict[str, str], shown: str) -> xr.Dataset:
+    """Read the wanted variables of a group, under the names of the model."""
+    here = [name for name in wanted if name in dataset.data_vars]
+    for name in here:
+        if dataset[name].nbytes > LARGEST:
+            raise ValueError(
+                f"file {shown} has {dataset[name].nbytes / 2**30:.1f} GiB of {name!r}, more than "
+                f"{LARGEST / 2**30:.0f}; thin the draws."
+            )
+    return dataset[here].load().rename({name: wanted[name] for name in here}).drop_attrs()
+
+
+def _refuse_pickle(folder: Path) -> None:
+    """Raise ValueError if a Zarr folder names pickle among its codecs: to read it would be to run what it holds."""
+    for name in (".zarray", ".zmetadata", "zarr.json"):
+        for file in folder.rglob(name):
+            if '"pickle"' in file.read_text(encoding="utf-8", errors="replace"):
+                raise ValueError(
+                    f"folder {str(folder)!r} holds pickled objects, which are not read: save plain numbers."
+                )
+
+
+def _unreadable(path: Path, error: Exception) -> ValueError:
+    kind = "Zarr folder" if path.is_dir() else "netCDF file"
+    reason = " ".join(str(error).split())[:120]
+    return ValueError(
+        f"file {str(path)!r} cannot be read as a {kind} ({reason}); it must be an ArviZ netCDF file, a Zarr folder, or "
+        "a CSV file named .csv."
+    )
+
+
+def _from_csv(path: Path, wanted: dict[str, str]) -> tuple[dict[str, NDArray[np.float64]], list[str]]:
+    """Read a CSV file of draws, a row a draw; return the wanted, and the names of all columns there are."""
+    import pandas as pd  # takes seconds, and only this needs it
+
+    shown = repr(str(path))
+    if path.stat().st_size > LARGEST:
+        raise ValueError(f"file {shown} is larger than {LARGEST / 2**30:.0f} GiB; save the draws as netCDF.")
+    try:
+        table: Any = pd.read_csv(path, comment="#", skipinitialspace=True)
+    except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
+        raise ValueError(f"file {shown} cannot be read as CSV: {' '.join(str(error).split())[:120]}.") from error
+    table = table.rename(columns=dict.fromkeys(CHAIN, "chain") | dict.fromkeys(DRAW, "draw"))
+    for name in ("chain", "draw"):
+        if list(table.columns).count(name) != 1:
+            has = ", ".join(map(str, table.columns[:12]))
+            raise ValueError(f"file {shown} must have one column {name!r}, got the columns {has}.")
+    if not len(table):
+        raise ValueError(f"file {shown} has no draws.")
+    sizes = table.groupby("chain")["draw"].agg(["size", "nunique"])
+    if sizes["size"].nunique() > 1 or (sizes["size"] != sizes["nunique"]).any():
+        raise ValueError(
+            f"file {shown} must have every draw of every chain once, got chains of {sizes['size'].tolist()} rows with "
+            f"{sizes['nunique'].tolist()} different draws."
+        )
+    table = table.sort_values(["chain", "draw"])
+    chains = len(sizes)
+    found: dict[str, NDArray[np.float64]] = {}
+    for theirs, ours in wanted.items():
+        columns = _columns(theirs, list(table.columns))
+        if not columns:
+            continue
+        wrong = [column for column in columns.values() if table[column].dtype.kind not in "iuf"]
+        if wrong:
+            raise ValueError(f"file {shown}: column {wrong[0]!r} must hold numbers.")
+        shape = tuple((np.max(list(columns), axis=0) + 1).tolist()) if () not in columns else ()
+        if len(columns) != int(np.prod(shape, dtype=int)):
+            has = ", ".join(columns.values())
+            raise ValueError(f"file {shown} lacks some elements of {theirs!r} of shape {shape}: it has {has}.")
+        values = np.empty((chains, len(table) // chains, *shape))
+        for place, column in columns.items():
+            values[(..., *place)] = table[column].to_numpy(float).reshape(chains, -1)
+        found[ours] = values
+    return found, [str(column) for column in table.columns if column not in ("chain", "draw")]
+
+
+def _columns(name: str, columns: list[str]) -> dict[tuple[int, ...], str]:
+    """Return place -> column of a variable: itself, or its elements counted from 0 or 1."""
+    if name in columns:
+        return {(): name}
+    places = {}
+    for column in columns:
+        matched = re.fullmatch(re.escape(name) + r"(?:\[(\d+(?:, ?\d+)*)\]|((?:\.\d+)+))", column)
+        if matched:
+            places[tuple(map(int, re.findall(r"\d+", matched[1] or matched[2])))] = column
+    if not places:
+        return {}
+    first = np.min(list(places), axis=0)
+    return {tuple((np.array(place) - first).tolist()): column for place, column in places.items()}
+
+
+def _names(found: Draws) -> list[str]:
+    return [str(name) for name in (found["posterior"].data_vars if isinstance(found, xr.DataTree) else found)]

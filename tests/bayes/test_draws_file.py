@@ -1,0 +1,190 @@
+"""Draws from files: every format gives the draws that were saved, and what cannot be read is one line."""
+
+import json
+import pickle
+import warnings
+
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayes.check import check, is_smc
+from bayes.draws_file import read_draws
+from bayes.models import model
+
+ONE = model("linear_regression")
+NAMES = ["beta", "sigma2"]
+
+
+@pytest.fixture(scope="module")
+def draws():
+    """Exact draws, (4, 500): beta (…, 2) and sigma2."""
+    drawn = ONE.exact.posterior(ONE.y).rvs(2000, np.random.default_rng(1))
+    return {name: values.reshape(4, 500, *values.shape[1:]) for name, values in drawn.items()}
+
+
+@pytest.fixture(scope="module")
+def tree(draws):
+    posterior = xr.Dataset({name: (("chain", "draw", "k")[: x.ndim], x) for name, x in draws.items()})
+    posterior["other"] = 2 * posterior["sigma2"]
+    diverging = xr.Dataset({"diverging": (("chain", "draw"), np.zeros((4, 500), bool)), "lp": posterior["sigma2"]})
+    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": diverging})
+
+
+def text(draws, heads=("chain", "draw", "beta[0]", "beta[1]", "sigma2")):
+    rows = [
+        [chain, draw, *draws["beta"][chain, draw], draws["sigma2"][chain, draw]]
+        for chain in range(4)
+        for draw in range(500)
+    ]
+    return "\n".join([",".join(heads), *(",".join(map(repr, map(float, row))) for row in rows)])
+
+
+def values(found, name):
+    return np.asarray(found["posterior"][name] if isinstance(found, xr.DataTree) else found[name])
+
+
+def saved(tmp_path, kind, draws, tree):
+    """Save the draws in one of the ways in which people do."""
+    file = tmp_path / f"draws.{kind}"
+    match kind:
+        case "nc":
+            tree.to_netcdf(file, engine="h5netcdf")
+        case "zarr":
+            with warnings.catch_warnings():  # zarr's, of what it writes itself
+                warnings.simplefilter("ignore")
+                tree.to_zarr(file)
+        case "zarr2":
+            tree.to_zarr(file, zarr_format=2)
+        case "old.nc":  # as ArviZ 0.x: one group after another
+            for i, (name, group) in enumerate(tree.children.items()):
+                dataset = group.to_dataset().assign_attrs(inference_library="pymc", arviz_version="0.17.1")
+                dataset.to_netcdf(file, mode="a" if i else "w", group=name, engine="h5netcdf")
+        case "one.nc":
+            tree["posterior"].to_dataset().to_netcdf(file, engine="h5netcdf")
+        case "csv":
+            file.write_text("# made by hand\n" + text(draws))
+        case "r.csv":
+            file.write_text(text(draws, (".chain", ".draw", "beta[1]", "beta[2]", "sigma2")))
+        case "stan.csv":
+            file.write_text(text(draws, ("chain__", "draw__", "beta.1", "beta.2", "sigma2")))
+    return file
+
+
+@pytest.mark.parametrize("kind", ["nc", "zarr", "zarr2", "old.nc", "one.nc", "csv", "r.csv", "stan.csv"])
+def test_every_format_gives_the_draws_that_were_saved(tmp_path, draws, tree, kind):
+    found = read_draws(saved(tmp_path, kind, draws, tree), NAMES)
+    for name in NAMES:
+        np.testing.assert_array_equal(values(found, name), draws[name])
+    assert not is_smc(found)
+    assert check(found, ONE.exact, ONE.y).verdict != "fail"
+
+
+def test_rows_of_a_csv_file_may_be_in_any_order(tmp_path, draws):
+    head, *rows = text(draws).splitlines()
+    (tmp_path / "draws.csv").write_text("\n".join([head, *np.random.default_rng(0).permutation(rows)]))
+    np.testing.assert_array_equal(values(read_draws(tmp_path / "draws.csv", NAMES), "beta"), draws["beta"])
+
+
+def test_variables_of_other_names_are_mapped(tmp_path, draws, tree):
+    saved(tmp_path, "nc", draws, tree)
+    found = read_draws(tmp_path / "draws.nc", NAMES, {"other": "sigma2"})
+    np.testing.assert_array_equal(values(found, "sigma2"), 2 * draws["sigma2"])
+    with pytest.raises(ValueError, match=r"has no 'nu', only beta, sigma2, other; .* --var NAME=beta"):
+        read_draws(tmp_path / "draws.nc", NAMES, {"nu": "beta"})
+
+
+def test_divergences_come_with_the_draws(tmp_path, draws, tree):
+    divergent = tree.copy()
+    divergent["sample_stats"] = divergent["sample_stats"].to_dataset().assign(diverging=lambda d: d["diverging"] | True)
+    file = saved(tmp_path, "nc", draws, divergent)
+    checks = check(read_draws(file, NAMES), ONE.exact, ONE.y)
+    assert checks.verdict == "inconclusive"
+    assert "divergent transitions 2000" in str(checks)
+
+
+def bad_csv(old, new):
+    return lambda draws: text(draws).replace(old, new, 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (bad_csv("chain,", "run,"), "must have one column 'chain', got the columns run, draw"),
+        (bad_csv("beta[1]", "beta[2]"), r"lacks some elements of 'beta' of shape \(3,\): it has"),
+        (
+            bad_csv("sigma2", "s2"),
+            "has no 'sigma2', only beta.*s2; if it has another name there, say --var NAME=sigma2",
+        ),
+        (lambda draws: text(draws) + "\n3.0,499.0,1.0,1.0,1.0", "every draw of every chain once"),
+        (lambda draws: text(draws) + "\n3.0,500.0,1.0,1.0,1.0", "every draw of every chain once"),
+        (lambda draws: text(draws) + "\n3.0,499.0,1.0", "every draw of every chain once"),
+        (lambda _: "chain,draw,beta[0],beta[1],sigma2", "has no draws"),
+        (lambda draws: text(draws).replace("0.0,1.0,", "0.0,1.0,x", 1), r"column 'beta\[0\]' must hold numbers"),
+        (lambda _: "\0\0\0", "cannot be read as CSV|must have one column"),
+        (lambda _: "", "is empty"),
+    ],
+)
+def test_a_csv_file_that_cannot_be_is_one_line(tmp_path, draws, make, message):
+    (tmp_path / "draws.csv").write_text(make(draws))
+    with pytest.raises(ValueError, match=message) as caught:
+        read_draws(tmp_path / "draws.csv", NAMES)
+    assert "\n" not in str(caught.value)
+
+
+def half(file):
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def no_posterior(file):
+    with h5py.File(file, "a") as content:
+        content.move("posterior", "prior")
+
+
+def flat(file):
+    with h5py.File(file, "w") as content:
+        content["mu"] = np.zeros(10)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (half, "cannot be read as a netCDF file"),
+        (lambda file: file.write_bytes(b"GIF89a"), "cannot be read as a netCDF file"),
+        (lambda file: file.write_bytes(pickle.dumps({"beta": 1})), "cannot be read as a netCDF file"),
+        (no_posterior, "has no group `posterior`, but prior, sample_stats"),
+        (flat, "cannot be read as a netCDF file|has no group `posterior`, but no group"),
+        (lambda file: file.unlink(), "does not exist"),
+        (lambda file: (file.unlink(), file.mkdir()), "cannot be read as a Zarr folder|has no group"),
+    ],
+)
+def test_a_netcdf_file_that_cannot_be_is_one_line(tmp_path, draws, tree, damage, message):
+    file = saved(tmp_path, "nc", draws, tree)
+    damage(file)
+    with pytest.raises(ValueError, match=message) as caught:
+        read_draws(file, NAMES)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_variable_too_large_is_refused_before_it_is_read(tmp_path):
+    with h5py.File(tmp_path / "draws.nc", "w") as content:
+        group = content.create_group("posterior")
+        for i, (name, size) in enumerate({"chain": 4, "draw": 10**9}.items()):
+            scale = group.create_dataset(name, shape=(size,), dtype="i8", chunks=(4,) if i == 0 else (10**6,))
+            scale.make_scale(name)
+        mu = group.create_dataset("sigma2", shape=(4, 10**9), dtype="f8", chunks=(1, 10**6))
+        mu.dims[0].attach_scale(group["chain"])
+        mu.dims[1].attach_scale(group["draw"])
+    assert (tmp_path / "draws.nc").stat().st_size < 10**6
+    with pytest.raises(ValueError, match=r"has 29.8 GiB of 'sigma2', more than 4; thin the draws"):
+        read_draws(tmp_path / "draws.nc", ["sigma2"])
+
+
+def test_pickle_in_a_zarr_folder_is_refused(tmp_path, draws, tree):
+    folder = saved(tmp_path, "zarr2", draws, tree)
+    described = json.loads((folder / "posterior/sigma2/.zarray").read_text())
+    described |= {"dtype": "|O", "filters": [{"id": "pickle", "protocol": 5}]}
+    (folder / "posterior/sigma2/.zarray").write_text(json.dumps(described))
+    with pytest.raises(ValueError, match="holds pickled objects, which are not read"):
+        read_draws(folder, NAMES)
