@@ -22,7 +22,7 @@ REACH = 40.0
 NEGLIGIBLE = 1e-17
 """Share of the largest weight below which a node is left out."""
 NEWTON_STEPS = 12
-"""Steps of an inversion, from the middle of a narrow bracket: the error squares with each."""
+"""Most steps of an inversion, from the middle of a narrow bracket: the error squares with each."""
 _X, _WEIGHTS = legendre.leggauss(ORDER)
 _TO_SERIES = _WEIGHTS[:, None] * legendre.legvander(_X, ORDER - 1) * (2 * np.arange(ORDER) + 1) / 2
 
@@ -92,8 +92,8 @@ class Positive:
 
     def ppf(self, q: Any) -> Any:
         """Return the quantiles."""
-        edges = self._quadrature.edges
-        return np.exp(_invert(self._quadrature.cdf, lambda v: self.pdf(np.exp(v)) * np.exp(v), edges, q))[()]
+        cdf, edges = self._quadrature.cdf, self._quadrature.edges
+        return np.exp(_invert(cdf, lambda v: self.pdf(np.exp(v)) * np.exp(v), edges, cdf(edges), q))[()]
 
     def mean(self) -> float:
         """Return the mean."""
@@ -141,7 +141,7 @@ class Mixture:
 
     def ppf(self, q: Any) -> Any:
         """Return the quantiles."""
-        return _invert(self.cdf, self.pdf, self._grid, q)[()]
+        return _invert(self.cdf, self.pdf, *self._grid, q)[()]
 
     def mean(self) -> float:
         """Return the mean."""
@@ -164,26 +164,42 @@ class Mixture:
         return rng.normal(self._means[which], self._sds[which])
 
     @cached_property
-    def _grid(self) -> NDArray[np.float64]:
-        """Places that are dense where the mixture has its mass and reach as far as any component does."""
+    def _grid(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Places that are dense where the mixture has its mass and reach as far as any component does, and the CDF."""
         levels = norm.cdf(np.linspace(-8.2, 8.2, 83))[:, None]
         some = np.unique(np.linspace(0, len(self._means) - 1, 80).astype(int))
         of_each = norm.ppf(levels, self._means[some], self._sds[some])
         ends = norm.ppf([[1e-17], [1 - 1e-16]], self._means, self._sds)
-        return np.unique(np.concatenate([of_each.ravel(), ends.ravel()]))
+        places = np.unique(np.concatenate([of_each.ravel(), ends.ravel()]))
+        return places, self.cdf(places)
 
 
-def _invert(f: Callable[[Any], Any], slope: Callable[[Any], Any], grid: NDArray[np.float64], level: Any) -> Any:
-    """Return where the increasing ``f`` passes ``level``, element by element: Newton's steps, kept in a bracket."""
+def _invert(
+    f: Callable[[Any], Any],
+    slope: Callable[[Any], Any],
+    grid: NDArray[np.float64],
+    values: NDArray[np.float64],
+    level: Any,
+) -> Any:
+    """Return where the increasing ``f``, with ``values`` on a grid, passes ``level``, element by element.
+
+    Newton's steps, kept in a bracket, of each element until it moves by no more than rounding.
+    """
     level = np.asarray(level, dtype=float)
-    values = np.maximum.accumulate(f(grid))
-    right = np.clip(np.searchsorted(values, level), 1, len(grid) - 1)
+    wanted = level.ravel()
+    right = np.clip(np.searchsorted(np.maximum.accumulate(values), wanted), 1, len(grid) - 1)
     low, high = grid[right - 1], grid[right]
-    x = (low + high) / 2
+    found = (low + high) / 2
+    moving = np.arange(wanted.size)
     for _ in range(NEWTON_STEPS):
-        excess = f(x) - level
+        x = found[moving]
+        excess = f(x) - wanted[moving]
         low, high = np.where(excess < 0, x, low), np.where(excess < 0, high, x)
         with np.errstate(divide="ignore", invalid="ignore"):
             newton = x - excess / slope(x)
-        x = np.where((newton >= low) & (newton <= high), newton, (low + high) / 2)
-    return x
+        found[moving] = np.where((newton >= low) & (newton <= high), newton, (low + high) / 2)
+        still = abs(found[moving] - x) > 2 * np.finfo(float).eps * abs(x)
+        moving, low, high = moving[still], low[still], high[still]
+        if not moving.size:
+            break
+    return found.reshape(level.shape)
