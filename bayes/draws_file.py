@@ -66,7 +66,8 @@ def _from_groups(path: Path, wanted: dict[str, str]) -> tuple[xr.DataTree, list[
     if path.is_dir():
         _refuse_pickle(path)
     try:
-        with xr.open_datatree(path, engine="zarr" if path.is_dir() else "h5netcdf") as tree:
+        engine = "zarr" if path.is_dir() else "h5netcdf"
+        with xr.open_datatree(path, engine=engine, create_default_indexes=False) as tree:  # which read all of `draw`
             groups = {name: group.dataset for name, group in tree.children.items()}
             if {"chain", "draw"} <= set(tree.dataset.dims):  # one group, saved by itself
                 groups["posterior"] = tree.dataset
@@ -99,7 +100,8 @@ def _load(dataset: xr.Dataset, wanted: dict[str, str], shown: str) -> xr.Dataset
                 f"file {shown} has {dataset[name].nbytes / 2**30:.1f} GiB of {name!r}, more than "
                 f"{LARGEST / 2**30:.0f}; thin the draws."
             )
-    return dataset[here].load().rename({name: wanted[name] for name in here}).drop_attrs()
+    found = dataset[here].drop_vars(list(dataset.coords))
+    return found.load().rename({name: wanted[name] for name in here}).drop_attrs()
 
 
 def _refuse_pickle(folder: Path) -> None:

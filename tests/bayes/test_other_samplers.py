@@ -52,14 +52,14 @@ def hmc_draws(one, seed, n, chains=4, forget_jacobian=False):
     hmc = blackjax.hmc(log_density, step_size=0.15, inverse_mass_matrix=jnp.ones(1), num_integration_steps=8)
 
     def chain(key):
-        first, *keys = jax.random.split(key, n + 501)
-        start = hmc.init(jnp.log(a / b) + 0.1 * jax.random.normal(first))
+        keys = jax.random.split(key, n + 501)
+        start = hmc.init(jnp.log(a / b) + 0.1 * jax.random.normal(keys[0]))
 
         def one_draw(state, key):
             state, _ = hmc.step(key, state)
             return state, state.position
 
-        return jnp.exp(jax.lax.scan(one_draw, start, jnp.stack(keys))[1][500:])
+        return jnp.exp(jax.lax.scan(one_draw, start, keys[1:])[1][500:])
 
     return {"rate": np.asarray(jax.jit(jax.vmap(chain))(jax.random.split(jax.random.key(seed), chains)))}
 
