@@ -37,6 +37,7 @@ MAY_IMPORT = {
         *["numpy", "xarray", "bayes.exact.distribution", "bayes.models"],
         *["bayes.agreement", "bayes.draws", "bayes.two_stages", "bayes.verdicts"],
     },
+    "bayes.controls": {"numpy", "scipy", "bayes.check", "bayes.models", "bayes.verdicts"},
     "bayes.convergence": STATISTICS,
     "bayes.draws": STATISTICS,
     "bayes.draws_file": {"numpy", "xarray", "pandas", "bayes.draws"},
