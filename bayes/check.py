@@ -116,8 +116,7 @@ def check(
 
     def again(places: list[int]) -> list[Comparison]:
         redrawn = redraw(SECOND_SEED, MORE * number_of_draws(draws))
-        fresh = _by_name(compare_with_model(redrawn, model, y)[0])
-        return [fresh[_key(comparisons[i])] for i in places]
+        return _same(comparisons, places, compare_with_model(redrawn, model, y)[0])
 
     final = [i for i, comparison in enumerate(comparisons) if comparison.parameter == LOG_EVIDENCE]
     return judge_in_two_stages(comparisons, again, final=final, alpha=alpha, notes=notes)
@@ -161,24 +160,34 @@ def check_sampler(
     >>> check_sampler(exact, models=["normal_normal"]).verdict
     'pass'
     """
-    chosen = {name: find(name) for name in models}
+    comparisons, notes, again = compare_sampler(sample, [find(name) for name in models], seed=seed, draws=draws)
+    return judge_in_two_stages(comparisons, again, alpha=alpha, notes=notes)
+
+
+def compare_sampler(
+    sample: Callable[[Model, int, int], Draws], models: Sequence[Model], *, seed: int, draws: int
+) -> tuple[list[Comparison], list[str], Callable[[list[int]], list[Comparison]]]:
+    """Return the first stage of ``check_sampler``, its notes, and the function that draws places of it again."""
     seeds = count(seed)
-    comparisons: list[Comparison] = []
+
+    def compared(one: Model, n: int) -> tuple[list[Comparison], list[str]]:
+        drawn = sample(one, next(seeds), n)
+        comparisons, notes = compare_draws(one.marginals, drawn, projections(one.exact, one.y))
+        return [replace(comparison, model=one.name) for comparison in comparisons], notes
+
+    first: list[Comparison] = []
     notes: list[str] = []
-    for one in chosen.values():
-        its, its_notes = compare_with_model(sample(one, next(seeds), draws), one.exact, one.y)
-        comparisons += [replace(comparison, model=one.name) for comparison in its]
+    for one in models:
+        its, its_notes = compared(one, draws)
+        first += its
         notes += [f"{one.name}: {note}" for note in its_notes]
 
     def again(places: list[int]) -> list[Comparison]:
-        fresh: dict[str, dict[tuple[str, str], Comparison]] = {}
-        for name in dict.fromkeys(comparisons[i].model for i in places):
-            one = chosen[name]
-            redrawn = sample(one, next(seeds), MORE * draws)
-            fresh[name] = _by_name(compare_with_model(redrawn, one.exact, one.y)[0])
-        return [replace(fresh[c.model][_key(c)], model=c.model) for c in (comparisons[i] for i in places)]
+        suspicious = {first[place].model for place in places}
+        fresh = [c for one in models if one.name in suspicious for c in compared(one, MORE * draws)[0]]
+        return _same(first, places, fresh)
 
-    return judge_in_two_stages(comparisons, again, alpha=alpha, notes=notes)
+    return first, notes, again
 
 
 def compare_with_model(draws: Draws, model: ExactModel, y: ArrayLike) -> tuple[list[Comparison], list[str]]:
@@ -186,21 +195,20 @@ def compare_with_model(draws: Draws, model: ExactModel, y: ArrayLike) -> tuple[l
 
     Judge them with ``bayes.verdicts.judge``. Raises ValueError as ``compare_draws`` does.
     """
-    return compare_draws(model.marginals(y), draws, _projections(model, y))
+    return compare_draws(model.marginals(y), draws, projections(model, y))
 
 
-def _projections(model: ExactModel, y: ArrayLike) -> Projections | None:
+def projections(model: ExactModel, y: ArrayLike) -> Projections | None:
+    """Return the random directions along which vectors are checked, always the same, or None without vectors."""
     # A stream of its own: draws made from a seed that is used here too would be projected on themselves.
     rng = np.random.default_rng([2718281828, 459])
     return model.projections(y, rng) if isinstance(model, HasVectors) else None
 
 
-def _key(comparison: Comparison) -> tuple[str, str]:
-    return comparison.parameter, comparison.statistic
-
-
-def _by_name(comparisons: Sequence[Comparison]) -> dict[tuple[str, str], Comparison]:
-    return {_key(comparison): comparison for comparison in comparisons}
+def _same(first: Sequence[Comparison], places: list[int], fresh: Sequence[Comparison]) -> list[Comparison]:
+    """Return those of ``fresh`` that compare what ``first`` does at ``places``."""
+    by_key = {(c.model, c.parameter, c.statistic): c for c in fresh}
+    return [by_key[first[i].model, first[i].parameter, first[i].statistic] for i in places]
 
 
 def is_smc(draws: object) -> TypeGuard[xr.DataTree]:

@@ -5,6 +5,7 @@ Adding a model is one file in ``bayes/exact``, one of the same name in ``bayes/p
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
@@ -59,6 +60,11 @@ class Model:
     def references(self) -> str:
         """Textbooks and papers, with equation numbers, in one line."""
         return " ".join(self.documentation.partition("----------\n")[2].split())
+
+    @cached_property
+    def marginals(self) -> dict[str, Distribution]:
+        """The exact posterior of every scalar parameter of the example, worked out once."""
+        return scalars(self.exact, self.y)
 
     def program(self, exact: Any = None, y: Any = None) -> Any:
         """Return the PyMC program, of the example unless a model or data are given; this imports PyMC."""

@@ -6,6 +6,7 @@ is wrong by factors, and a family of checks lives on its tails: hence a function
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,7 @@ class Shape:
         return max((self.skewness / LARGEST_SHAPE) ** 2, abs(self.kurtosis) / LARGEST_SHAPE)
 
 
+@lru_cache(maxsize=256)  # by identity: many sets of draws are held to the same distributions
 def shapes(distribution: Distribution) -> tuple[Shape, Shape]:
     """Return the shapes of z and of z^2, where z = (theta - mean) / sd under ``distribution``.
 
