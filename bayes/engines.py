@@ -1,9 +1,9 @@
-"""Four implementations of NUTS behind one call: nutpie, PyMC's own, NumPyro and BlackJAX.
+"""Four implementations of NUTS behind one call, nutpie, PyMC's own, NumPyro and BlackJAX; and two other samplers.
 
 Every engine takes a PyMC model and returns the posterior and the sample stats as datasets over (chain, draw), with the
-same names whichever engine made them. The stats, in ArviZ's names: ``diverging``, ``acceptance_rate``, ``energy`` (the
-Hamiltonian, up to a constant: nutpie counts it on a rescaled space), ``lp`` (log density on the unconstrained space),
-``n_steps`` (leapfrog steps), ``step_size``.
+same names whichever engine made them. The stats of NUTS, in ArviZ's names: ``diverging``, ``acceptance_rate``,
+``energy`` (the Hamiltonian, up to a constant: nutpie counts it on a rescaled space), ``lp`` (log density on the
+unconstrained space), ``n_steps`` (leapfrog steps), ``step_size``.
 """
 
 from collections.abc import Callable
@@ -46,28 +46,51 @@ def blackjax(model: pm.Model, *, seed: int, draws: int, chains: int, tune: int) 
     return run(model, blackjax_nuts, seed=seed, draws=draws, chains=chains, tune=tune, target_accept=TARGET_ACCEPT)
 
 
+def slice_sampling(model: pm.Model, *, seed: int, draws: int, chains: int, tune: int) -> Draws:
+    """Sample one variable after another on the unconstrained space (Neal 2003, "Slice sampling"); no stats."""
+    with model:
+        tree: Any = pm.sample(step=pm.Slice(), **_settings(seed, draws, chains, tune))
+    return tree.posterior.dataset, xr.Dataset()
+
+
+def without_jacobian(model: pm.Model, *, seed: int, draws: int, chains: int, tune: int) -> Draws:
+    """Sample with NumPyro, wrong on purpose: on the unconstrained space with the density of the constrained one."""
+    from bayes.jax_engines import numpyro_nuts, run
+
+    settings = {"seed": seed, "draws": draws, "chains": chains, "tune": tune, "target_accept": TARGET_ACCEPT}
+    return run(model, numpyro_nuts, jacobian=False, **settings)
+
+
 PACKAGES = {
     "nutpie": ["pymc", "pytensor", "nutpie", "numba"],
     "pymc": ["pymc", "pytensor"],
     "numpyro": ["pymc", "pytensor", "numpyro", "jax"],
     "blackjax": ["pymc", "pytensor", "blackjax", "jax"],
+    "slice": ["pymc", "pytensor"],
+    "no Jacobian": ["pymc", "pytensor", "numpyro", "jax"],
 }
-"""Engine -> the packages whose versions its draws depend on."""
+"""Sampler -> the packages whose versions its draws depend on."""
 
 ENGINES: dict[str, Callable[..., Draws]] = {f.__name__: f for f in (nutpie, pymc, numpyro, blackjax)}
+"""Implementations of NUTS."""
+SAMPLERS: dict[str, Callable[..., Draws]] = {**ENGINES, "slice": slice_sampling, "no Jacobian": without_jacobian}
+"""All of them; the last is a control that must fail wherever a parameter is constrained."""
 
 
 def _pymc_sample(model: pm.Model, nuts_sampler: Any, *, seed: int, draws: int, chains: int, tune: int) -> Draws:
     with model:
-        tree: Any = pm.sample(
-            draws=draws,
-            tune=tune,
-            chains=chains,
-            cores=1,  # no forked processes: forking after JAX has started its threads can deadlock
-            random_seed=np.random.default_rng(seed),
-            nuts_sampler=nuts_sampler,
-            progressbar=False,
-            quiet=True,
-            target_accept=TARGET_ACCEPT,
-        )
+        settings = _settings(seed, draws, chains, tune)
+        tree: Any = pm.sample(nuts_sampler=nuts_sampler, target_accept=TARGET_ACCEPT, **settings)
     return tree.posterior.dataset, tree.sample_stats.dataset
+
+
+def _settings(seed: int, draws: int, chains: int, tune: int) -> dict[str, Any]:
+    return {
+        "draws": draws,
+        "tune": tune,
+        "chains": chains,
+        "cores": 1,  # no forked processes: forking after JAX has started its threads can deadlock
+        "random_seed": np.random.default_rng(seed),
+        "progressbar": False,
+        "quiet": True,
+    }

@@ -16,7 +16,7 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes.engines import ENGINES, PACKAGES, STATS
+from bayes.engines import ENGINES, PACKAGES, SAMPLERS, STATS
 from bayes.smc_kernels import Pilot, Scheduled, Stage
 
 FEWEST_PARTICLES = 50
@@ -73,11 +73,7 @@ def nuts(
     """
     if engine not in ENGINES:
         raise ValueError(f"`engine` must be one of {', '.join(ENGINES)}, got {engine!r}.")
-    _require_seed(seed)
-    for name, value in {"draws": draws, "chains": chains, "tune": tune}.items():
-        _at_least_one(name, value)
-    if not model.observed_RVs:
-        raise ValueError("`model` has no observed variables, so there is no posterior; condition one on data.")
+    _require_runnable(model, seed, draws, chains, tune)
     size = 8 * draws * chains * sum(data.size for data in observed_data(predict or model).values())
     if size > LARGEST_PREDICTIVE:
         raise ValueError(
@@ -103,6 +99,33 @@ def nuts(
         "observed_data": prior.observed_data.dataset,
     }
     return _tree(groups, model, seed=seed, engine=engine, packages=PACKAGES[engine])
+
+
+def mcmc(
+    model: pm.Model, *, sampler: str, seed: int, draws: int = 1000, chains: int = 4, tune: int = 1000
+) -> xr.DataTree:
+    """Sample the posterior of ``model`` with any of ``bayes.engines.SAMPLERS``, and nothing else.
+
+    Parameters are those of ``nuts``; ``sampler`` is also ``slice`` (Neal 2003), which has no sample stats, or
+    ``no Jacobian``, which is wrong on purpose.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups ``posterior`` and ``sample_stats``.
+
+    Raises
+    ------
+    ValueError
+        As ``nuts`` does.
+    """
+    if sampler not in SAMPLERS:
+        raise ValueError(f"`sampler` must be one of {', '.join(SAMPLERS)}, got {sampler!r}.")
+    _require_runnable(model, seed, draws, chains, tune)
+    with _warnings_only():
+        posterior, stats = SAMPLERS[sampler](model, seed=seed, draws=draws, chains=chains, tune=tune)
+    groups = {"posterior": posterior, "sample_stats": stats}
+    return _tree(groups, model, seed=seed, engine=sampler, packages=PACKAGES[sampler])
 
 
 def smc(model: pm.Model, *, seed: int, runs: int = 16, draws: int = 2000) -> xr.DataTree:
@@ -200,6 +223,15 @@ def _tree(
     versions = {name: version(name) for name in sorted({"closedform", *packages})}
     tree.attrs = {"model": model.str_repr(), "engine": engine, "seed": seed, "versions": json.dumps(versions)}
     return tree
+
+
+def _require_runnable(model: pm.Model, seed: int, draws: int, chains: int, tune: int) -> None:
+    """Raise ValueError unless ``model`` has a posterior and the numbers are such as a sampler takes."""
+    _require_seed(seed)
+    for name, value in {"draws": draws, "chains": chains, "tune": tune}.items():
+        _at_least_one(name, value)
+    if not model.observed_RVs:
+        raise ValueError("`model` has no observed variables, so there is no posterior; condition one on data.")
 
 
 def _require_seed(seed: int) -> None:

@@ -36,11 +36,16 @@ def run(
     chains: int,
     tune: int,
     target_accept: float,
+    jacobian: bool = True,
 ) -> tuple[xr.Dataset, xr.Dataset]:
-    """Sample ``model`` with ``engine``; return posterior and sample stats over (chain, draw) as ``bayes.engines``."""
+    """Sample ``model`` with ``engine``; return posterior and sample stats over (chain, draw) as ``bayes.engines``.
+
+    Without ``jacobian`` the log density on the unconstrained space lacks the log determinant of the transformation,
+    which is wrong: a control.
+    """
     pymc_jax = _pymc_jax()
     with jax.enable_x64(True):
-        log_density: LogDensity = pymc_jax.get_jaxified_logp(model, negative_logp=True)  # PyMC's sign: this is +log p
+        log_density = _log_density(pymc_jax, model, jacobian)
         start_key, run_key = jax.random.split(jax.random.key(seed))
         start = _starting_points(model, log_density, start_key, chains)
         positions, stats = engine(log_density, start, run_key, draws=draws, tune=tune, target_accept=target_accept)
@@ -110,6 +115,11 @@ def blackjax_nuts(
         return jax.lax.scan(one_draw, state, jax.random.split(draws_key, draws))[1]
 
     return jax.jit(jax.vmap(chain))(jax.random.split(key, len(start[0])), start)
+
+
+def _log_density(pymc_jax: ModuleType, model: pm.Model, jacobian: bool) -> LogDensity:
+    graph = pymc_jax.get_jaxified_graph(inputs=model.value_vars, outputs=[model.logp(jacobian=jacobian)])
+    return lambda position: graph(*position)[0]
 
 
 def _starting_points(model: pm.Model, log_density: LogDensity, key: jax.Array, chains: int) -> Position:

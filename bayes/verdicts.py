@@ -185,6 +185,11 @@ def verdict_of(checks: Sequence[Check]) -> Verdict:
     return "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
 
 
+def worst_of(checks: Sequence[Check]) -> Check:
+    """Return the most suspicious of ``checks``: one that does not pass if there is one, with the smallest p-value."""
+    return min(checks, key=lambda check: (check.verdict == "pass", check.p_value))
+
+
 def judge(comparisons: Sequence[Comparison], *, alpha: float = ALPHA, notes: Sequence[str] = ()) -> Checks:
     """Judge a family of comparisons at one false-alarm rate.
 

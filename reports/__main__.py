@@ -22,12 +22,13 @@ import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from reports import classifiers, gradients, models, normal_normal
+from reports import classifiers, gradients, models, normal_normal, samplers
 from reports.options import Common
 
 PAGES: dict[str, ModuleType] = {
     "normal-normal": normal_normal,
     "models": models,
+    "samplers": samplers,
     "gradients": gradients,
     "classifiers": classifiers,
 }

@@ -13,6 +13,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,15 @@ TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("reports"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
 )
 STYLE = Path(__file__).with_name("style.mplstyle")
+
+
+@dataclass(frozen=True)
+class Link:
+    """A cell of a table that leads to a place on the page, in the colour of its verdict."""
+
+    text: str
+    to: str
+    verdict: str
 
 
 class Page:
@@ -96,12 +106,14 @@ class Page:
         caption: str,
         columns: Mapping[str, Sequence[Any]],
         formats: Mapping[str, str],
+        anchor: str = "",
         **numbers: Any,
     ) -> None:
         """Add a table, column by column, and its columns to the page's numbers under ``name``.
 
         A heading may hold ``$LaTeX$``, and the caption fields that ``numbers`` fill. ``formats`` gives the format of a
-        column's numbers, as in ``format(x, ".3f")``.
+        column's numbers, as in ``format(x, ".3f")``. A table with an ``anchor`` is closed until a ``Link`` or a click
+        opens it.
         Missing numbers (None or nan) show as a dash; the format ``code`` shows text as program text.
         """
         self._record(name, {_plain(heading): list(column) for heading, column in columns.items()})
@@ -111,7 +123,8 @@ class Page:
             caption=self._fill(caption, numbers),
             headings=[self._fill(heading, {}) for heading in columns],
             rows=list(zip(*shown, strict=True)),
-            numeric=[not any(isinstance(value, str) for value in column) for column in columns.values()],
+            numeric=[not any(isinstance(value, str | Link) for value in column) for column in columns.values()],
+            anchor=anchor,
         )
 
     def figure(self, figure: Figure, caption: str, alt: str, **numbers: Any) -> None:
@@ -215,6 +228,10 @@ def _cell(value: Any, spec: str) -> Markup:
     missing = value is None or (isinstance(value, float) and math.isnan(value))
     if missing:
         return Markup("&ndash;")
+    if isinstance(value, Link):
+        return Markup('<a href="#{}" class="cell {}">{}</a>').format(
+            value.to, value.verdict, _typography(escape(value.text))
+        )
     if isinstance(value, str):
         return Markup("<code>{}</code>").format(value) if spec == "code" else escape(value)
     return _typography(escape(format(value, spec)))
@@ -236,6 +253,8 @@ def _as_json(value: Any) -> Any:
         return {key: _as_json(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
         return _as_json(value.tolist())
+    if isinstance(value, Link):
+        return value.text
     if isinstance(value, list | tuple):
         return [_as_json(item) for item in value]
     if isinstance(value, np.generic):

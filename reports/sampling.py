@@ -19,7 +19,7 @@ from bayes.check import ExactModel
 from bayes.evidence import Evidence, combine, log_bayes_factor
 from bayes.exact.distribution import Distribution
 from bayes.smc_kernels import TooManyStagesError
-from bayes.verdicts import ALPHA, Checks, Comparison, judge
+from bayes.verdicts import ALPHA, Check, Checks, Comparison, judge
 from reports import sampling_figures as figures
 from reports.page import Page
 
@@ -183,8 +183,7 @@ def add_verdicts(page: Page, runs: Runs) -> Checks:
             "statistic": [check.statistic for check in checks],
             "exact": [check.exact for check in checks],
             "sampled": [check.estimate for check in checks],
-            # A largest distance is not normal, and has no error in standard errors.
-            "error / se": [None if comparison.null == "kolmogorov" else comparison.z for _, comparison in runs],
+            "error / se": [z(check) for check in checks],
             "p": [check.p_value for check in checks],
             "smallest visible error": [check.smallest_visible for check in checks],
             "ESS or runs": [check.ess for check in checks],
@@ -198,6 +197,21 @@ def add_verdicts(page: Page, runs: Runs) -> Checks:
             "ESS or runs": ".0f",
         },
     )
+    add_conclusion(page, checks)
+    reasons: dict[str, list[str]] = {}
+    for (run, comparison), check in zip(runs, checks, strict=True):
+        if check.reason:
+            reasons.setdefault(check.reason, []).append(f"{run}, {comparison.parameter} {comparison.statistic}")
+    for i, (reason, where) in enumerate(reasons.items()):
+        page.conclusion(
+            f"Inconclusive: {{reason_{i}}} ({{where_{i}}}).",
+            **{f"reason_{i}": reason, f"where_{i}": "; ".join(where)},
+        )
+    return checks
+
+
+def add_conclusion(page: Page, checks: Checks) -> None:
+    """Add what the verdict on the checks of a page means, and how many pass."""
     counted = {verdict: [c.verdict for c in checks].count(verdict) for verdict in ("pass", "fail", "inconclusive")}
     meaning = {
         "pass": "Nothing here speaks against the samplers.",
@@ -211,16 +225,11 @@ def add_verdicts(page: Page, runs: Runs) -> Checks:
         undecided=counted["inconclusive"],
         verdict=checks.verdict,
     )
-    reasons: dict[str, list[str]] = {}
-    for (run, comparison), check in zip(runs, checks, strict=True):
-        if check.reason:
-            reasons.setdefault(check.reason, []).append(f"{run}, {comparison.parameter} {comparison.statistic}")
-    for i, (reason, where) in enumerate(reasons.items()):
-        page.conclusion(
-            f"Inconclusive: {{reason_{i}}} ({{where_{i}}}).",
-            **{f"reason_{i}": reason, f"where_{i}": "; ".join(where)},
-        )
-    return checks
+
+
+def z(check: Check) -> float | None:
+    """Return the error in standard errors; a largest distance is not normal, and has none."""
+    return None if check.statistic == "PIT distance" else check.z
 
 
 def _add_summary(page: Page, engine: str, sampled: xr.Dataset, exact: Mapping[str, Distribution]) -> None:

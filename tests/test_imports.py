@@ -114,7 +114,8 @@ MAY_IMPORT = {
     "nets.testimony": {"numpy", "jax", "nets.blocks", "nets.gradient_checks", "nets.witnesses"},
     "nets.gradients": {"numpy", "jax", "nets.witnesses", "nets.blocks", "nets.gradient_checks", "nets.testimony"},
     "reports": {
-        *["numpy", "matplotlib", "arviz_plots", "arviz_stats", "xarray", "jax", "jinja2", "markupsafe", "ziamath"],
+        *["numpy", "scipy", "matplotlib", "arviz_plots", "arviz_stats", "xarray", "jax", "jinja2", "markupsafe"],
+        "ziamath",
         *["tyro", "rich", "flax", "bayes", "nets", "reports"],
     },
 }

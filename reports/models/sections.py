@@ -8,10 +8,11 @@ import numpy as np
 from bayes.draws import chains_and_draws
 from bayes.exact.distribution import elements
 from bayes.models import Model, one_step_log_predictives, scalars
-from bayes.verdicts import Check, Checks, verdict_of
+from bayes.verdicts import Check, Checks, verdict_of, worst_of
 from reports.models import figures
 from reports.models.runs import Result
 from reports.page import Page
+from reports.sampling import add_conclusion, z
 
 ROUNDING = 1e-10
 """Gap of the chain rule, relative to the terms that were added up, beyond which a closed form is wrong."""
@@ -69,7 +70,7 @@ def add_verdicts(page: Page, results: Sequence[Result], checks: Checks) -> None:
         alpha=checks.alpha,
     )
     grouped = _by_result(results, checks)
-    worst = [min(group, key=lambda check: (check.verdict == "pass", check.p_value)) for group in grouped]
+    worst = [worst_of(group) for group in grouped]
     page.table(
         "verdicts",
         "The most suspicious check of each run. A PIT distance has no error in standard errors.",
@@ -79,29 +80,17 @@ def add_verdicts(page: Page, results: Sequence[Result], checks: Checks) -> None:
             "checks": [len(group) for group in grouped],
             "worst of": [check.parameter for check in worst],
             "statistic": [check.statistic for check in worst],
-            "error / se": [_z(check) for check in worst],
+            "error / se": [z(check) for check in worst],
             "p": [check.p_value for check in worst],
             "ESS or runs, least": [min(check.ess for check in group) for group in grouped],
             "verdict": [verdict_of(group) for group in grouped],
         },
         {"model": "code", "error / se": "+.2f", "p": ".2g", "ESS or runs, least": ".0f"},
     )
-    counted = {verdict: [c.verdict for c in checks].count(verdict) for verdict in ("pass", "fail", "inconclusive")}
-    meaning = {
-        "pass": "Nothing here speaks against the samplers.",
-        "fail": "<strong>A check fails,</strong> which right samplers let happen no more often than that.",
-        "inconclusive": "Nothing fails, but not everything could be judged.",
-    }
-    page.conclusion(
-        f"{meaning[checks.verdict]} {{passed}} checks pass, {{failed}} fail, {{undecided}} are inconclusive.",
-        passed=counted["pass"],
-        failed=counted["fail"],
-        undecided=counted["inconclusive"],
-        verdict=checks.verdict,
-    )
+    add_conclusion(page, checks)
     page.record(
         checks_in_full=[
-            {"model": result.model, "run": result.run} | row
+            row | {"model": result.model, "run": result.run}
             for result, group in zip(results, grouped, strict=True)
             for row in Checks(checks=tuple(group), alpha=checks.alpha).rows()
         ]
@@ -173,7 +162,7 @@ def _rows(own: Sequence[tuple[Result, list[Check]]]) -> tuple[dict[str, list[Any
             several = {check.statistic: check for check in group if check.parameter == parameter}
             central = several.get("mean") or several.get("runs")
             spread = several.get("sd")
-            worst = min(several.values(), key=lambda check: (check.verdict == "pass", check.p_value))
+            worst = worst_of(list(several.values()))
             rows.append(
                 {
                     "run": result.run,
@@ -183,7 +172,7 @@ def _rows(own: Sequence[tuple[Result, list[Check]]]) -> tuple[dict[str, list[Any
                     "exact sd": spread and spread.exact,
                     "sampled ": spread and spread.estimate,
                     "worst": worst.statistic,
-                    "error / se": _z(worst),
+                    "error / se": z(worst),
                     "p": worst.p_value,
                     "verdict": verdict_of(list(several.values())),
                 }
@@ -191,10 +180,6 @@ def _rows(own: Sequence[tuple[Result, list[Check]]]) -> tuple[dict[str, list[Any
     numbers = dict.fromkeys(["exact mean", "sampled", "exact sd", "sampled "], ".5g")
     columns = {heading: [row[heading] for row in rows] for heading in rows[0]}
     return columns, {**numbers, "error / se": "+.2f", "p": ".2g"}
-
-
-def _z(check: Check) -> float | None:
-    return None if check.statistic == "PIT distance" else check.z
 
 
 def _shown(y: np.ndarray) -> str:

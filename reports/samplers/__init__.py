@@ -1,0 +1,59 @@
+"""The samplers page: many samplers on many models that are known exactly, and what the verdicts can see."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from reports.samplers.problem import Options, Problem, read
+
+if TYPE_CHECKING:
+    from reports.page import Page
+
+__all__ = ["NAME", "Options", "build", "packages", "read", "steps"]
+
+NAME = "samplers"
+TITLE = "Which sampler to trust"
+CLAIM = (
+    "A sampler cannot be judged where nobody knows the answer. Here are samplers on models whose answer is known, the "
+    "verdict on each, and what the verdicts are worth: how often they condemn a right sampler, and which mistakes they "
+    "see with how many draws."
+)
+
+
+def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
+    """Compute everything and return the page; ``progress`` is told each step.
+
+    What each sampler made of each model is kept in the folder of the pages until the page is done, so that a run that
+    was interrupted goes on where it stopped.
+    """
+    from reports.page import Page  # here, not above: --help and bad input answer without PyMC
+    from reports.samplers import cells, detection, grid, rates
+
+    page = Page(NAME, TITLE, CLAIM)
+    with cells.kept_in(options.out / f"{NAME}.unfinished") as kept:
+        run = cells.Runner(options=options, kept=kept, progress=progress)
+        table = grid.judge_all(problem.models, run)
+        caught = detection.detect_all(options, progress)
+        measured = rates.measure(problem.models, options, progress)
+    grid.add_grid(page, table)
+    detection.add_detection(page, caught)
+    rates.add_rates(page, measured)
+    grid.add_details(page, problem.models, table)
+    verdicts = {grid.verdict(table), detection.verdict(caught), rates.verdict(measured)}
+    page.verdict = "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
+    return page
+
+
+def packages(options: Options) -> list[str]:
+    """Return the packages whose versions the page depends on."""
+    from bayes.engines import PACKAGES
+
+    used = dict.fromkeys(name for engine in options.engines for name in PACKAGES.get(engine, PACKAGES["pymc"]))
+    return ["closedform", "numpy", "scipy", "arviz-stats", *used, "matplotlib"]
+
+
+def steps(options: Options) -> int:
+    """Return how many steps ``build`` announces."""
+    from bayes.controls import CONTROLS
+
+    planted = len([name for name in options.planted if name in options.models])
+    return len(options.models) * len(options.engines) + planted + 1 + len(CONTROLS) + 2

@@ -1,0 +1,115 @@
+"""A cell: one sampler on one model, compared with the exact answer; kept in a file until the page is done."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bayes import inference
+from bayes.agreement import compare_draws, compare_evidence
+from bayes.check import projections
+from bayes.engines import PACKAGES
+from bayes.models import Model
+from bayes.smc_kernels import TooManyStagesError
+from bayes.two_stages import MORE
+from bayes.verdicts import Comparison
+from nets.provenance import commit, versions
+from reports.page import write_whole
+from reports.samplers.problem import Options
+from reports.sampling import no_runs, stream
+
+SMC_RUNS, PARTICLES = 16, 1500
+NO_JACOBIAN = "no Jacobian"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """What one sampler made of one model."""
+
+    model: str
+    engine: str
+    comparisons: list[Comparison]
+    notes: list[str]
+    seconds: float
+    """From the program to its last draw, compilation included."""
+    refused: str = ""
+    """Why its draws could not be compared at all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runner:
+    """Runs samplers, or takes what an earlier run of the same page left."""
+
+    options: Options
+    kept: Path
+    progress: Callable[[str], None]
+
+    def cell(self, one: Model, engine: str, stage: int = 1) -> Cell:
+        """Return the cell of a sampler and a model; in the second stage of other draws, and more of them."""
+        file = self.kept / f"{one.name}-{engine}-{stage}.json".replace(" ", "-")
+        key = {
+            "seed": self.options.seed,
+            "draws": self.options.draws,
+            "commit": commit(),
+            "versions": versions(["closedform", "numpy", "arviz-stats", *PACKAGES.get(engine, PACKAGES["pymc"])]),
+        }
+        there = _read(file, key)
+        if stage == 1:
+            self.progress(f"{one.name}: {engine}{'' if there is None else ', as an interrupted run left it'}")
+        if there is not None:
+            return there
+        cell = _run(one, engine, stream(self.options.seed, f"{one.name} {engine} {stage}"), self.options.draws, stage)
+        write_whole(file, json.dumps({"key": key, "cell": asdict(cell)}))
+        return cell
+
+
+@contextmanager
+def kept_in(folder: Path) -> Iterator[Path]:
+    """Yield a folder for cells, which is removed when the page is done and stays if it is interrupted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def _read(file: Path, key: dict[str, Any]) -> Cell | None:
+    """Return the cell in ``file``, unless there is none, or one of other draws, other versions or another program."""
+    if not file.exists():
+        return None
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if content["key"] != key:
+            return None
+        cell = content["cell"]
+        return Cell(**cell | {"comparisons": [Comparison(**comparison) for comparison in cell["comparisons"]]})
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _run(one: Model, engine: str, seed: int, draws: int, stage: int) -> Cell:
+    """Run a sampler on the example of ``one``."""
+    more = MORE if stage == 2 else 1
+    program = one.program()
+    begun = time.perf_counter()
+    notes: list[str] = []
+    refused = ""
+    if engine == "smc":
+        exact = one.exact.log_evidence(one.y)
+        try:
+            tree = inference.smc(program, seed=seed, runs=more * SMC_RUNS, draws=PARTICLES)
+            seconds = time.perf_counter() - begun
+            comparisons = [compare_evidence(exact, tree.sample_stats["log_evidence"].to_numpy())]
+        except TooManyStagesError as error:
+            seconds = time.perf_counter() - begun
+            comparisons = [no_runs(exact, str(error))]
+    else:
+        tree = inference.mcmc(program, sampler=engine, seed=seed, draws=more * draws)
+        seconds = time.perf_counter() - begun
+        try:
+            comparisons, notes = compare_draws(one.marginals, tree, projections(one.exact, one.y))
+        except ValueError as error:  # draws that are none: a chain that never moved, a number that is not finite
+            comparisons, refused = [], str(error)
+    return Cell(model=one.name, engine=engine, comparisons=comparisons, notes=notes, seconds=seconds, refused=refused)

@@ -1,0 +1,128 @@
+"""The section on samplers that are wrong on purpose: which check sees which mistake, with how many draws."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from scipy.stats import binom
+
+from bayes.controls import CONTROLS, SEERS, Control, Detection, detect
+from bayes.verdicts import ALPHA, Verdict
+from reports.page import Page
+from reports.samplers.problem import Options
+
+SIZES = (500, 2000, 8000)
+"""Draws a chain; the last is what every mistake must be seen with."""
+MUST_SEE = 0.8
+"""Share of runs in which a mistake must be caught with the most draws; every one was measured to be nearer 1."""
+UNLIKELY = 1e-4
+"""Probability that as many right samplers fail below which the page says that something is wrong."""
+
+type Detections = list[tuple[Control, list[Detection], Detection]]
+"""Each control with its detections by size, and that of the sampler made right."""
+
+
+def detect_all(options: Options, progress: Callable[[str], None]) -> Detections:
+    """Run every control, broken at every size and made right at the largest."""
+    repeats = 5 if options.quick else 20
+    found: Detections = []
+    for control in CONTROLS:
+        progress(f"wrong on purpose: {control.name}")
+        sizes = [detect(control, n=n, repeats=repeats, seed=options.seed) for n in SIZES]
+        right = detect(control, n=SIZES[-1], repeats=repeats, seed=options.seed, broken=False)
+        found.append((control, sizes, right))
+    return found
+
+
+def verdict(found: Detections) -> Verdict:
+    """Return ``fail`` if a mistake is not seen, or right samplers fail far more often than they may."""
+    return "fail" if missed(found) or too_many_false_alarms(found) else "pass"
+
+
+def missed(found: Detections) -> list[str]:
+    """Return the mistakes that are not seen with the most draws."""
+    return [control.name for control, sizes, _ in found if sizes[-1].caught < MUST_SEE * sizes[-1].repeats]
+
+
+def too_many_false_alarms(found: Detections) -> bool:
+    """Return whether the samplers made right fail more often than their false-alarm rate allows."""
+    runs, failed = (sum(getattr(right, name) for _, _, right in found) for name in ("repeats", "failed"))
+    return bool(binom.sf(failed - 1, runs, ALPHA) < UNLIKELY)
+
+
+def add_detection(page: Page, found: Detections) -> None:
+    """Add the detection matrix and what each mistake takes to be seen."""
+    page.section("Samplers that are wrong on purpose")
+    page.text(
+        "A check that cannot fail proves nothing. Each sampler below makes one mistake that people make, and goes "
+        "through the same verdicts {repeats} times; beside it the same sampler made right. The most draws are "
+        "{chains_control} chains of {most}; for evidence, {most} particles a run.",
+        repeats=found[0][2].repeats,
+        chains_control=4,
+        most=SIZES[-1],
+    )
+    for i, (control, _, _) in enumerate(found):
+        page.text(
+            f"<strong>{{control_{i}}}.</strong> {{mistake_{i}}}",
+            **{f"control_{i}": control.name, f"mistake_{i}": control.mistake},
+        )
+    page.figure(
+        _matrix(found),
+        caption="Which check sees which mistake: the share of runs, in per cent, with the most draws. A check that is "
+        "made for the mistake is framed.",
+        alt="A matrix of mistakes and checks with the share of runs in which each check sees each mistake.",
+    )
+    page.table(
+        "detection",
+        "Runs in which a mistake is caught, by the number of draws a chain, and what becomes of the same sampler made "
+        "right. Caught: a check fails or the draws are refused, and where chains that do not converge are the "
+        "mistake, if that is said.",
+        {
+            "mistake": [control.name for control, _, _ in found],
+            "made for it": [control.seen_by for control, _, _ in found],
+            **{
+                f"caught with {n}": [sizes[i].caught / sizes[i].repeats for _, sizes, _ in found]
+                for i, n in enumerate(SIZES)
+            },
+            "made right: passes": [right.passed / right.repeats for _, _, right in found],
+            "made right: fails": [right.failed / right.repeats for _, _, right in found],
+        },
+        {f"caught with {n}": ".0%" for n in SIZES} | {"made right: passes": ".0%", "made right: fails": ".0%"},
+    )
+    page.record(
+        detection_matrix={control.name: sizes[-1].seen for control, sizes, _ in found},
+    )
+    names = missed(found)
+    page.conclusion(
+        "{caught_mistakes} of {mistakes} mistakes are caught with the most draws."
+        + (" <strong>Not caught: {not_caught}.</strong>" if names else "")
+        + (" <strong>Too many of the right samplers fail.</strong>" if too_many_false_alarms(found) else ""),
+        caught_mistakes=len(found) - len(names),
+        mistakes=len(found),
+        not_caught=", ".join(names),
+    )
+
+
+def _matrix(found: Detections) -> Figure:
+    shares = np.array([[sizes[-1].seen[seer] / sizes[-1].repeats for seer in SEERS] for _, sizes, _ in found])
+    figure, axis = plt.subplots(figsize=(10, 0.9 + 0.36 * len(found)))
+    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1.3, aspect="auto")
+    for row, (control, _, _) in enumerate(found):
+        for column, seer in enumerate(SEERS):
+            if (share := shares[row, column]) > 0:
+                colour = "white" if share > 0.6 else "black"
+                axis.text(column, row, f"{100 * share:.0f}", ha="center", va="center", color=colour)
+            if seer == control.seen_by:
+                axis.add_patch(plt.Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, fill=False, edgecolor="C1"))
+    _label(axis, [control.name for control, _, _ in found])
+    return figure
+
+
+def _label(axis: plt.Axes, names: Sequence[str]) -> None:
+    axis.set_xticks(range(len(SEERS)), SEERS)
+    axis.set_yticks(range(len(names)), names)
+    axis.xaxis.tick_top()
+    axis.tick_params(length=0)
+    axis.grid(False)
+    axis.spines[:].set_visible(False)

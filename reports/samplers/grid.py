@@ -1,0 +1,209 @@
+"""The sections with a row a model and a column a sampler, and the details behind each cell."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bayes.models import Model
+from bayes.two_stages import MORE, judge_in_two_stages
+from bayes.verdicts import Check, Checks, Comparison, Verdict, judge, verdict_of, worst_of
+from reports.page import Link, Page
+from reports.samplers.cells import NO_JACOBIAN, PARTICLES, SMC_RUNS, Cell, Runner
+from reports.samplers.problem import Options
+from reports.sampling import add_conclusion, z
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """The cells with their checks: those of the samplers judged as one family, each planted mistake by itself."""
+
+    options: Options
+    cells: list[Cell]
+    """In the order models, then samplers."""
+    checks: Checks
+    planted: dict[str, tuple[Cell, list[Check]]]
+    """Model -> NUTS without the Jacobian."""
+
+    def of(self, model: str, engine: str) -> tuple[Cell, list[Check]]:
+        """Return a cell with its checks."""
+        if engine == NO_JACOBIAN:
+            return self.planted[model]
+        cell = next(cell for cell in self.cells if (cell.model, cell.engine) == (model, engine))
+        return cell, [check for check in self.checks if check.model == _family(cell)]
+
+
+def judge_all(models: Sequence[Model], run: Runner) -> Grid:
+    """Run every sampler on every model and judge all as one family; suspicious cells are run again."""
+    options = run.options
+    by_name = {one.name: one for one in models}
+    cells = [run.cell(one, engine) for one in models for engine in options.engines]
+    planted = {name: run.cell(by_name[name], NO_JACOBIAN) for name in options.planted}
+    run.progress("what is suspicious, again")
+    first = [comparison for cell in cells for comparison in _comparisons(cell)]
+    notes = [f"{_family(cell)}: {note}" for cell in cells for note in cell.notes]
+
+    def again(places: list[int]) -> list[Comparison]:
+        suspicious = {first[place].model for place in places}
+        fresh = {
+            (one.model, one.parameter, one.statistic): one
+            for cell in cells
+            if _family(cell) in suspicious
+            for one in _comparisons(run.cell(by_name[cell.model], cell.engine, stage=2))
+        }
+        return [fresh[first[i].model, first[i].parameter, first[i].statistic] for i in places]
+
+    return Grid(
+        options=options,
+        cells=cells,
+        checks=judge_in_two_stages(first, again, notes=notes),
+        planted={
+            name: (cell, list(judge(cell.comparisons)) if cell.comparisons else []) for name, cell in planted.items()
+        },
+    )
+
+
+def verdict(grid: Grid) -> Verdict:
+    """Return the verdict on the samplers: a planted mistake that was not seen is a fail, as is a draw that is none."""
+    missed = [name for name, (cell, checks) in grid.planted.items() if cell_verdict(cell, checks) == "pass"]
+    return "fail" if missed or any(cell.refused for cell in grid.cells) else grid.checks.verdict
+
+
+def cell_verdict(cell: Cell, checks: Sequence[Check]) -> Verdict:
+    """Return the verdict on one cell."""
+    return "fail" if cell.refused else verdict_of(checks)
+
+
+def add_grid(page: Page, grid: Grid) -> None:
+    """Add the table with a row a model and a column a sampler."""
+    options = grid.options
+    page.section("Verdicts")
+    page.text(
+        "Every sampler runs on the example of every model, with {chains} chains of {draws} draws; SMC with {smc_runs} "
+        "runs of {particles} particles. Of every parameter the mean, the sd, the shares below the exact 5, 50 and 95 % "
+        "points and the whole distribution (PIT) are held to the exact ones, vectors also along random directions, and "
+        "evidence by the mean of independent runs.",
+        chains=4,
+        draws=options.draws,
+        smc_runs=SMC_RUNS,
+        particles=PARTICLES,
+    )
+    again = {check.model for check in grid.checks if check.stage == 2}
+    page.text(
+        "All {checks} checks of the samplers are one family: if all are right, one of them fails with probability "
+        "{alpha:g} at most. What is suspicious at a higher rate is run again with {more} times as many draws, which "
+        "alone decide (Gandy and Scott 2020); here that were {again}.",
+        checks=len(grid.checks),
+        alpha=grid.checks.alpha,
+        more=MORE,
+        again=", ".join(sorted(again)) or "none",
+    )
+    columns: dict[str, list[Any]] = {"model": list(options.models)}
+    for engine in [*options.engines, *([NO_JACOBIAN] if grid.planted else [])]:
+        columns[engine] = [
+            _link(*grid.of(name, engine)) if engine != NO_JACOBIAN or name in grid.planted else None
+            for name in options.models
+        ]
+    page.table(
+        "grid",
+        "Verdict, the most suspicious error in standard errors (p-value where it has none), and seconds, compilation "
+        "included. Each cell leads to its checks. The last column, if there is one, is NumPyro's NUTS without the "
+        "Jacobian of its transformations: it must fail.",
+        columns,
+        {"model": "code"},
+    )
+    page.record(
+        cells=[
+            {
+                "model": cell.model,
+                "engine": cell.engine,
+                "verdict": cell_verdict(cell, checks),
+                "must_fail": cell.engine == NO_JACOBIAN,
+                "seconds": cell.seconds,
+                "refused": cell.refused,
+                "checks": Checks(checks=tuple(checks), alpha=grid.checks.alpha).rows(),
+            }
+            for cell, checks in _every(grid)
+        ]
+    )
+    add_conclusion(page, grid.checks)
+    missed = [name for name, (cell, checks) in grid.planted.items() if cell_verdict(cell, checks) == "pass"]
+    if grid.planted:
+        page.conclusion(
+            "The missing Jacobian is seen on {seen_planted} of {planted} models."
+            + (" <strong>Not seen on: {missed}.</strong>" if missed else ""),
+            seen_planted=len(grid.planted) - len(missed),
+            planted=len(grid.planted),
+            missed=", ".join(missed),
+        )
+
+
+def add_details(page: Page, models: Sequence[Model], grid: Grid) -> None:
+    """Add a section a model, with a table of every check of each sampler."""
+    for one in models:
+        page.section(one.title)
+        with page.about(one.name):
+            page.text("Example: {source}.", source=one.source)
+            for cell, checks in _every(grid):
+                if cell.model != one.name:
+                    continue
+                if cell.refused:
+                    page.text("{refused_by}: {refused}", refused_by=cell.engine, refused=cell.refused)
+                if checks:
+                    _add_checks(page, cell, checks)
+
+
+def _add_checks(page: Page, cell: Cell, checks: Sequence[Check]) -> None:
+    name = cell.engine.replace(" ", "_")
+    page.table(
+        f"checks_{name}",
+        "<strong>{" + f"engine_{name}" + "}</strong>, {" + f"seconds_{name}" + ":.1f} s.",
+        {
+            "of": [check.parameter for check in checks],
+            "statistic": [check.statistic for check in checks],
+            "exact": [check.exact for check in checks],
+            "sampled": [check.estimate for check in checks],
+            "error / se": [z(check) for check in checks],
+            "p": [check.p_value for check in checks],
+            "smallest visible error": [check.smallest_visible for check in checks],
+            "ESS or runs": [check.ess for check in checks],
+            "verdict": [check.verdict for check in checks],
+        },
+        {
+            **dict.fromkeys(["exact", "sampled"], ".5g"),
+            "error / se": "+.2f",
+            "p": ".2g",
+            "smallest visible error": ".2g",
+            "ESS or runs": ".0f",
+        },
+        anchor=_anchor(cell),
+        **{f"engine_{name}": cell.engine, f"seconds_{name}": cell.seconds},
+    )
+    for i, note in enumerate([*cell.notes, *dict.fromkeys(check.reason for check in checks if check.reason)]):
+        page.text(f"{{note_{name}_{i}}}", **{f"note_{name}_{i}": note})
+
+
+def _every(grid: Grid) -> list[tuple[Cell, list[Check]]]:
+    """Return all cells with their checks, the planted ones last."""
+    return [grid.of(cell.model, cell.engine) for cell in grid.cells] + list(grid.planted.values())
+
+
+def _link(cell: Cell, checks: Sequence[Check]) -> Link:
+    """Return what the grid shows of a cell."""
+    verdict = cell_verdict(cell, checks)
+    if cell.refused:
+        return Link(f"{verdict}, refused, {cell.seconds:.0f} s", _anchor(cell), verdict)
+    worst = worst_of(checks)
+    size = f"p {worst.p_value:.1g}" if z(worst) is None else f"{worst.z:+.1f} se"
+    return Link(f"{verdict}, {size}, {cell.seconds:.0f} s", _anchor(cell), verdict)
+
+
+def _anchor(cell: Cell) -> str:
+    return f"{cell.model}-{cell.engine}".replace(" ", "-")
+
+
+def _family(cell: Cell) -> str:
+    return f"{cell.model} {cell.engine}"
+
+
+def _comparisons(cell: Cell) -> list[Comparison]:
+    return [replace(comparison, model=_family(cell)) for comparison in cell.comparisons]

@@ -1,0 +1,141 @@
+"""The section on what the verdicts attain: how often they condemn a right sampler, and how small an error they see."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from scipy.stats import binom, binomtest
+
+from bayes.calibration import Family, families
+from bayes.check import check
+from bayes.models import Model, model
+from bayes.two_stages import MORE
+from bayes.verdicts import ALPHA, Verdict
+from reports.page import Page
+from reports.samplers.detection import UNLIKELY
+from reports.samplers.problem import Options
+
+ALPHAS = (0.2, 0.05, 0.01)
+"""Rates at which so few runs have something to count; the benchmark `benchmarks.registry` goes to 0.001."""
+DRAWS = 1000
+SHIFTS = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1)
+"""Errors of the mean, in posterior sds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rates:
+    """What was measured: verdicts on right samplers, and how often shifts of the mean are seen in one stage and two."""
+
+    runs: list[list[Family]]
+    repeats: int
+    seen: dict[str, list[int]]
+
+
+def measure(models: Sequence[Model], options: Options, progress: Callable[[str], None]) -> Rates:
+    """Measure both, on exact draws."""
+    progress("how often a right sampler is condemned")
+    runs = list(families(models, ALPHAS, count=20 if options.quick else 150, seed=options.seed, draws=DRAWS))
+    progress("how small an error is seen")
+    repeats = 20 if options.quick else 200
+    one = model("normal_normal")
+    posterior = one.exact.posterior(one.y)
+    seen: dict[str, list[int]] = {"one stage": [], "two stages": []}
+    for place, shift in enumerate(SHIFTS):
+        rng = np.random.default_rng([options.seed, place])
+
+        def wrong(_: int, n: int, rng: np.random.Generator = rng, shift: float = shift) -> dict[str, np.ndarray]:
+            return {"mu": posterior.rvs((4, n), random_state=rng) + shift * posterior.std()}
+
+        caught = {"one stage": 0, "two stages": 0}
+        for _ in range(repeats):
+            draws = wrong(0, DRAWS)
+            caught["one stage"] += check(draws, one.exact, one.y).verdict == "fail"
+            caught["two stages"] += check(draws, one.exact, one.y, redraw=wrong).verdict == "fail"
+        for name, count in caught.items():
+            seen[name].append(count)
+    return Rates(runs=runs, repeats=repeats, seen=seen)
+
+
+def verdict(rates: Rates) -> Verdict:
+    """Return ``fail`` if right samplers fail far more often than they may."""
+    return "fail" if any(_too_often(*_counted(rates, i)) for i in range(len(ALPHAS))) else "pass"
+
+
+def add_rates(page: Page, rates: Rates) -> None:
+    """Add the attained false-alarm rates and the power."""
+    page.section("How often a right sampler is condemned, and how small an error is seen")
+    page.text(
+        "Exact draws of every model, {rate_chains} chains of {rate_draws}, stand for a right sampler. All checks of "
+        "one run over the models are one family, which should fail no more often than its rate, with one stage as with "
+        "two. Intervals are of 95 % (Clopper and Pearson 1934).",
+        rate_chains=4,
+        rate_draws=DRAWS,
+    )
+    counted = [_counted(rates, i) for i in range(len(ALPHAS))]
+    page.table(
+        "false_alarms",
+        "Runs of a right sampler with a failed check, of {rate_runs}.",
+        {
+            "rate": list(ALPHAS),
+            "one stage": [one / runs for _, runs, one, _ in counted],
+            "interval": [_interval(one, runs) for _, runs, one, _ in counted],
+            "two stages": [two / runs for _, runs, _, two in counted],
+            "interval ": [_interval(two, runs) for _, runs, _, two in counted],
+            "asked for more draws": [
+                sum(run[i].drawn_again > 0 for run in rates.runs) / len(rates.runs) for i in range(len(ALPHAS))
+            ],
+        },
+        {"rate": "g", "one stage": ".3f", "two stages": ".3f", "asked for more draws": ".3f"},
+        rate_runs=len(rates.runs),
+    )
+    page.figure(
+        _power(rates),
+        caption=f"How often an error of the mean is seen at the rate {ALPHA:g}: {{power_repeats}} runs of 4 chains of "
+        f"{DRAWS} exact draws of a normal's mean, moved; with two stages a suspicious run is asked for {MORE} times as "
+        "many.",
+        alt="The share of runs that fail against the error of the mean, for one stage and for two.",
+        power_repeats=rates.repeats,
+        power={name: [count / rates.repeats for count in counts] for name, counts in rates.seen.items()},
+        power_shifts=list(SHIFTS),
+    )
+    often = [alpha for alpha, runs, one, two in counted if _too_often(alpha, runs, one, two)]
+    page.conclusion(
+        "<strong>Right samplers fail too often, at the rates {too_often}.</strong>"
+        if often
+        else "Right samplers fail no more often than they may.",
+        too_often=", ".join(f"{alpha:g}" for alpha in often),
+    )
+
+
+def _counted(rates: Rates, i: int) -> tuple[float, int, int, int]:
+    """Return a rate, the number of runs, and how many failed in one stage and in two."""
+    column = [run[i] for run in rates.runs]
+    return (
+        ALPHAS[i],
+        len(column),
+        sum(family.one_stage == "fail" for family in column),
+        sum(family.two_stages == "fail" for family in column),
+    )
+
+
+def _too_often(alpha: float, runs: int, one: int, two: int) -> bool:
+    return bool(binom.sf(max(one, two) - 1, runs, alpha) < UNLIKELY)
+
+
+def _interval(hits: int, runs: int) -> str:
+    interval = binomtest(hits, runs).proportion_ci()
+    return f"{interval.low:.3f} to {interval.high:.3f}"
+
+
+def _power(rates: Rates) -> Figure:
+    figure, axis = plt.subplots(figsize=(10, 3.4))
+    for name, counts in rates.seen.items():
+        shares = np.array(counts) / rates.repeats
+        intervals = [binomtest(count, rates.repeats).proportion_ci() for count in counts]
+        ends = [shares - [i.low for i in intervals], [i.high for i in intervals] - shares]
+        axis.errorbar(SHIFTS, shares, yerr=np.maximum(ends, 0), marker="o", markersize=4, capsize=3, label=name)
+    axis.set(xlabel="error of the mean, in posterior sds", ylabel="share of runs that fail", ylim=(-0.03, 1.03))
+    axis.legend()
+    return figure
