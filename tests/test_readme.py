@@ -1,11 +1,15 @@
-"""README's example in Python runs and prints what README says it prints."""
+"""README's examples in Python run and print what README says they print."""
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_example_prints_what_it_says(tmp_path):
@@ -34,3 +38,15 @@ def test_the_training_example_prints_one_accuracy_twice(tmp_path):
     predicted, measured = map(float, finished.stdout.split())
     assert abs(predicted - measured) < 1e-6
     assert predicted > 0.9
+
+
+@pytest.mark.parametrize("package", ["numpyro", "blackjax"])
+def test_the_examples_for_a_samplers_own_tests_pass(tmp_path, package):
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (code,) = [block for block in blocks if f"import {package}\n" in block]
+    (tmp_path / "test_mine.py").write_text(code)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    finished = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+    assert finished.returncode == 0, finished.stdout
+    assert "1 passed" in finished.stdout

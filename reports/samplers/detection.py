@@ -19,19 +19,21 @@ MUST_SEE = 0.8
 UNLIKELY = 1e-4
 """Probability that as many right samplers fail below which the page says that something is wrong."""
 
-type Detections = list[tuple[Control, list[Detection], Detection]]
-"""Each control with its detections by size, and that of the sampler made right."""
+type Detections = list[tuple[Control, list[Detection], list[Detection]]]
+"""Each control with its detections by size, and those of the sampler made right."""
 
 
 def detect_all(options: Options, progress: Callable[[str], None]) -> Detections:
-    """Run every control, broken at every size and made right at the largest."""
+    """Run every control at every size, broken and made right."""
     repeats = 5 if options.quick else 20
     found: Detections = []
     for control in CONTROLS:
         progress(f"wrong on purpose: {control.name}")
-        sizes = [detect(control, n=n, repeats=repeats, seed=options.seed) for n in SIZES]
-        right = detect(control, n=SIZES[-1], repeats=repeats, seed=options.seed, broken=False)
-        found.append((control, sizes, right))
+        broken, right = (
+            [detect(control, n=n, repeats=repeats, seed=options.seed, broken=wrong) for n in SIZES]
+            for wrong in (True, False)
+        )
+        found.append((control, broken, right))
     return found
 
 
@@ -42,12 +44,13 @@ def verdict(found: Detections) -> Verdict:
 
 def missed(found: Detections) -> list[str]:
     """Return the mistakes that are not seen with the most draws."""
-    return [control.name for control, sizes, _ in found if sizes[-1].caught < MUST_SEE * sizes[-1].repeats]
+    return [control.name for control, broken, _ in found if broken[-1].caught < MUST_SEE * broken[-1].repeats]
 
 
 def too_many_false_alarms(found: Detections) -> bool:
     """Return whether the samplers made right fail more often than their false-alarm rate allows."""
-    runs, failed = (sum(getattr(right, name) for _, _, right in found) for name in ("repeats", "failed"))
+    every = [one for _, _, right in found for one in right]
+    runs, failed = sum(one.repeats for one in every), sum(one.failed for one in every)
     return bool(binom.sf(failed - 1, runs, ALPHA) < UNLIKELY)
 
 
@@ -58,7 +61,7 @@ def add_detection(page: Page, found: Detections) -> None:
         "A check that cannot fail proves nothing. Each sampler below makes one mistake that people make, and goes "
         "through the same verdicts {repeats} times; beside it the same sampler made right. The most draws are "
         "{chains_control} chains of {most}; for evidence, {most} particles a run.",
-        repeats=found[0][2].repeats,
+        repeats=found[0][1][-1].repeats,
         chains_control=4,
         most=SIZES[-1],
     )
@@ -75,23 +78,23 @@ def add_detection(page: Page, found: Detections) -> None:
     )
     page.table(
         "detection",
-        "Runs in which a mistake is caught, by the number of draws a chain, and what becomes of the same sampler made "
-        "right. Caught: a check fails or the draws are refused, and where chains that do not converge are the "
-        "mistake, if that is said.",
+        "Share of runs that pass, with the mistake and made right, by the number of draws a chain. Where both are low the "
+        "draws are too few for a verdict, and it is inconclusive. Caught: with the most draws a check fails or the draws "
+        "are refused, or, where chains that do not converge are the mistake, that is said.",
         {
             "mistake": [control.name for control, _, _ in found],
             "made for it": [control.seen_by for control, _, _ in found],
             **{
-                f"caught with {n}": [sizes[i].caught / sizes[i].repeats for _, sizes, _ in found]
+                f"{n}, {which}": [row[k][i].passed / row[k][i].repeats for row in found]
                 for i, n in enumerate(SIZES)
+                for k, which in [(1, "wrong"), (2, "right")]
             },
-            "made right: passes": [right.passed / right.repeats for _, _, right in found],
-            "made right: fails": [right.failed / right.repeats for _, _, right in found],
+            "caught": [broken[-1].caught / broken[-1].repeats for _, broken, _ in found],
         },
-        {f"caught with {n}": ".0%" for n in SIZES} | {"made right: passes": ".0%", "made right: fails": ".0%"},
+        {f"{n}, {which}": ".0%" for n in SIZES for which in ("wrong", "right")} | {"caught": ".0%"},
     )
     page.record(
-        detection_matrix={control.name: sizes[-1].seen for control, sizes, _ in found},
+        detection_matrix={control.name: broken[-1].seen for control, broken, _ in found},
     )
     names = missed(found)
     page.conclusion(
@@ -105,7 +108,7 @@ def add_detection(page: Page, found: Detections) -> None:
 
 
 def _matrix(found: Detections) -> Figure:
-    shares = np.array([[sizes[-1].seen[seer] / sizes[-1].repeats for seer in SEERS] for _, sizes, _ in found])
+    shares = np.array([[broken[-1].seen[seer] / broken[-1].repeats for seer in SEERS] for _, broken, _ in found])
     figure, axis = plt.subplots(figsize=(10, 0.9 + 0.36 * len(found)))
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1.3, aspect="auto")
     for row, (control, _, _) in enumerate(found):
