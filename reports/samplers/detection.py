@@ -78,16 +78,16 @@ def add_detection(page: Page, found: Detections) -> None:
     )
     page.table(
         "detection",
-        "Share of runs that pass, with the mistake and made right, by the number of draws a chain. Where both are low the "
-        "draws are too few for a verdict, and it is inconclusive. Caught: with the most draws a check fails or the draws "
-        "are refused, or, where chains that do not converge are the mistake, that is said.",
+        "Share of runs that pass, with the mistake and made right, by the number of draws a chain. Where both are low "
+        "the draws are too few for a verdict, and it is inconclusive. Caught: with the most draws a check fails or the "
+        "draws are refused, or, where chains that do not converge are the mistake, that is said.",
         {
             "mistake": [control.name for control, _, _ in found],
             "made for it": [control.seen_by for control, _, _ in found],
             **{
-                f"{n}, {which}": [row[k][i].passed / row[k][i].repeats for row in found]
+                f"{n}, {which}": [detections[i].passed / detections[i].repeats for detections in column]
                 for i, n in enumerate(SIZES)
-                for k, which in [(1, "wrong"), (2, "right")]
+                for which, column in [("wrong", [one for _, one, _ in found]), ("right", [one for _, _, one in found])]
             },
             "caught": [broken[-1].caught / broken[-1].repeats for _, broken, _ in found],
         },
