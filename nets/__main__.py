@@ -118,9 +118,8 @@ def _preset(arguments: list[str]) -> Train:
 
 def _train(options: Train, console: Console) -> int:
     config = TrainConfig(**{field.name: getattr(options, field.name) for field in fields(TrainConfig)})
-    from nets.train import fit  # after the options are read: JAX takes seconds to import
-
     with progress_bar(console) as progress, interrupt() as (listen, interrupted):
+        from nets.train import fit  # after the options are read: JAX takes seconds to import
 
         def start(sentence: str) -> None:
             console.print(sentence, markup=False)

@@ -24,24 +24,27 @@ def interrupt() -> Iterator[tuple[Callable[[], None], Callable[[], bool]]]:
     """Yield what begins to listen for Ctrl-C, and what says whether it was pressed; a second one interrupts at once.
 
     A launcher passes on what the terminal has sent already, so one within a second of the first is the same. SIGTERM,
-    which a scheduler sends before it takes a machine away, counts as Ctrl-C.
+    which a scheduler sends before it takes a machine away, counts as Ctrl-C. Before anybody listens there is nothing to
+    save, and the first interrupts at once.
     """
     pressed: list[float] = []
+    listening: list[bool] = []
 
     def press(*_: Any) -> None:
         pressed.append(time.monotonic())
+        if not listening:
+            # In a callback of a library that is being loaded Python ignores this; whoever listens later still knows.
+            raise KeyboardInterrupt
         if len(pressed) == 1:
             os.write(2, b"\nstopping: what is being computed is finished and saved; Ctrl-C again stops at once\n")
         elif pressed[-1] - pressed[0] > 1:
             raise KeyboardInterrupt("stopped at once; --resume goes on from the last checkpoint, if there is one")
 
-    def listen() -> None:
-        for number in before:
-            signal.signal(number, press)
-
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield listen, lambda: bool(pressed)
+        for number in before:
+            signal.signal(number, press)
+        yield lambda: listening.append(True), lambda: bool(pressed)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

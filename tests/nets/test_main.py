@@ -142,6 +142,14 @@ def test_a_second_ctrl_c_stops_at_once(monkeypatch, capfd):
     assert capfd.readouterr().err.count("Ctrl-C again stops at once") == 1
 
 
+def test_a_ctrl_c_that_is_swallowed_while_libraries_load_is_not_forgotten():
+    with terminal.interrupt() as (listen, interrupted):
+        with pytest.raises(KeyboardInterrupt):  # as Python does it in a callback of the garbage collector
+            signal.raise_signal(signal.SIGINT)
+        listen()
+        assert interrupted()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_and_a_schedulers_end_save_and_say_how_to_go_on(tmp_path, number):
     options = ["--dataset", "digits", "--model", "mlp", "--epochs", "100000", "--run-dir", "run"]
