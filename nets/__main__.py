@@ -158,14 +158,14 @@ def _prepare(options: Prepare, console: Console) -> int:
 
 
 def _runs(options: Runs, console: Console) -> int:
-    from nets.runs import load_run
+    from nets.runs import RUN_FILES, load_run
 
     if not options.folder.is_dir():
         raise ValueError(f"`folder` must be one that holds runs, got {options.folder}; `train` makes {Runs.folder}.")
     table = Table("run", "model", "data set", "epochs", "validation", "test", "finished", box=SIMPLE)
-    for file in sorted(options.folder.glob("*/config.json")):
+    for folder in sorted({file.parent for name in RUN_FILES for file in options.folder.glob(f"*/{name}")}):
         try:
-            run = load_run(file.parent)
+            run = load_run(folder)
         except ValueError as error:
             console.print(str(error), style="red", markup=False)
             continue
@@ -176,7 +176,7 @@ def _runs(options: Runs, console: Console) -> int:
         epochs = f"{len(run.metrics)}/{run.config.epochs}"
         finished = "yes" if run.finished else "no"
         model = run.config.model if run.config.members == 1 else f"{run.config.members} x {run.config.model}"
-        table.add_row(Text(file.parent.name), model, run.config.dataset, epochs, *scores, finished)
+        table.add_row(Text(folder.name), model, run.config.dataset, epochs, *scores, finished)
     if not table.row_count:
         console.print(f"no runs in {options.folder}; `train` makes them in {Runs.folder}", markup=False)
         return 0

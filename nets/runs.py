@@ -32,6 +32,8 @@ from nets.optimizers import optimizer
 from nets.train_step import build, logits_function
 
 SCHEMA_VERSION = 3
+RUN_FILES = ("config.json", "metrics.jsonl", "predictions.npz")
+"""What tells a folder from others: it is, or was, that of a run."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,13 @@ class Run:
         if not self.finished:
             raise ValueError(f"run {self.folder} is not finished; continue it with --resume.")
         try:
-            with np.load(self.folder / "predictions.npz", allow_pickle=False) as arrays:
-                return dict(arrays)
+            with np.load(self.folder / "predictions.npz", allow_pickle=False) as file:
+                arrays = dict(file)
+            _require_predictions(arrays, self.class_names, self.config.members)
         except Exception as error:
-            raise ValueError(f"run {self.folder} has a damaged predictions.npz: {error}; train it again.") from error
+            what = f"it has no {error}" if isinstance(error, KeyError) else error
+            raise ValueError(f"run {self.folder} has a damaged predictions.npz: {what}; train it again.") from error
+        return arrays
 
     @cached_property
     def params(self) -> dict[str, Any]:
@@ -130,7 +135,9 @@ def load_run(folder: Path | str, checkpoint: Literal["last", "best"] = "last") -
         raise ValueError(f"{folder} is not the folder of a run: there is no {error.filename}.") from error
     except OSError as error:
         raise ValueError(f"run {folder} cannot be read: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except KeyError as error:
+        raise ValueError(f"run {folder} cannot be read: config.json has no {error}.") from error
+    except (ValueError, TypeError) as error:
         raise ValueError(f"run {folder} cannot be read: {error}.") from error
 
 
@@ -181,6 +188,31 @@ def write_predictions(
         if logits[name].ndim == 3:
             arrays |= {f"{name}_member_logits": logits[name]}
     _write(folder / "predictions.npz", lambda file: np.savez(file, allow_pickle=False, **arrays))
+
+
+def _require_predictions(arrays: dict[str, np.ndarray], class_names: tuple[str, ...], members: int) -> None:
+    """Raise ValueError unless these are predictions of a run with these classes, KeyError if one is missing."""
+    if arrays["schema_version"] != SCHEMA_VERSION:
+        raise ValueError(f"it has schema version {arrays['schema_version']}, this closedform {SCHEMA_VERSION}")
+    if tuple(arrays["class_names"]) != class_names:
+        raise ValueError("its class names are not those of config.json")
+    K = len(class_names)
+    for split in ["train", "validation", "test"]:
+        labels = arrays[f"{split}_labels"]
+        shapes = {
+            f"{split}_labels": (len(labels),),
+            f"{split}_index": (len(labels),),
+            f"{split}_logits": (len(labels), K),
+        }
+        if members > 1:
+            shapes[f"{split}_member_logits"] = (members, len(labels), K)
+        for name, shape in shapes.items():
+            if arrays[name].shape != shape:
+                raise ValueError(f"`{name}` has shape {arrays[name].shape}, not {shape}")
+            if not np.isfinite(arrays[name]).all():
+                raise ValueError(f"`{name}` is not finite everywhere")
+        if not ((labels >= 0) & (labels < K)).all():
+            raise ValueError(f"`{split}_labels` must lie in 0 .. {K - 1}")
 
 
 def _write(file: Path, write: Callable[[Any], Any]) -> None:

@@ -127,10 +127,14 @@ def _changes(better: Subject, worse: Subject) -> dict[str, object]:
 def _add_moved(page: Page, better: Subject, worse: Subject, test: Split, most: int, decided: bool) -> None:
     """Add what moved images cost both and, if one is better, whether that is where the difference comes from."""
     images, labels = np.asarray(test.images[:most]), test.labels[:most]
-    accuracy = {
-        subject.name: [accuracy_when_moved(subject.run, images, labels, pixels) for pixels in PIXELS]
-        for subject in (better, worse)
-    }
+    try:
+        accuracy = {
+            subject.name: [accuracy_when_moved(subject.run, images, labels, pixels) for pixels in PIXELS]
+            for subject in (better, worse)
+        }
+    except (ValueError, OSError) as error:  # the checkpoints were removed or are damaged
+        page.text("What moved images cost is not known: {why_not_moved}", why_not_moved=str(error))
+        return
     page.table(
         "moved",
         "Accuracy in percent on {moved_images:,} test images as they are, and moved by so many pixels left, right, up "

@@ -6,7 +6,6 @@ from matplotlib.figure import Figure
 
 from nets.data import Split, load
 from nets.evaluate import Mistake
-from nets.tfds_folder import NotPreparedError
 from reports.classifiers.problem import Options, Problem, Subject
 from reports.classifiers.text import label
 from reports.page import Page
@@ -16,13 +15,17 @@ SHOWN = 10
 
 def of_test(problem: Problem, options: Options) -> Split | str:
     """Return the test images, or in a sentence why they are not at hand."""
-    config = next(iter(problem.runs.values())).config if problem.runs else None
+    run = next(iter(problem.runs.values()), None)
+    if run is None:
+        return load("digits").test
     try:
-        if config is None:
-            return load("digits").test
-        return load(config.dataset, options.data_dir or config.data_dir).test
-    except NotPreparedError as missing:
-        return str(missing)
+        test = load(run.config.dataset, options.data_dir or run.config.data_dir).test
+    except (ValueError, OSError) as error:
+        return str(error)
+    same = all(np.array_equal(getattr(test, name), run.predictions[f"test_{name}"]) for name in ["index", "labels"])
+    if not same or test.images.shape[1:] != run.image_shape:
+        return f"the data set {run.config.dataset} found there is not the one that the runs were trained on"
+    return test
 
 
 def add_mistakes(page: Page, subjects: list[Subject], test: Split | str) -> None:

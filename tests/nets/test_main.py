@@ -97,6 +97,9 @@ def test_runs_are_listed_with_what_became_of_them(run, tmp_path):
     (tmp_path / "runs/begun/predictions.npz").unlink()
     (tmp_path / "runs/broken").mkdir()
     (tmp_path / "runs/broken/config.json").write_text("{")
+    (tmp_path / "runs/begun-and-killed").mkdir()
+    (tmp_path / "runs/begun-and-killed/metrics.jsonl").write_text("")
+    (tmp_path / "runs/notes").mkdir()
     code, out, err = nets("runs", "runs", cwd=tmp_path)
     assert code == 0, err
     rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
@@ -105,6 +108,8 @@ def test_runs_are_listed_with_what_became_of_them(run, tmp_path):
     assert rows["whole"][-3:] == [accuracy, "%", "yes"]
     assert rows["begun"][-1] == "no"
     assert "runs/broken cannot be read" in err
+    assert "runs/begun-and-killed is not the folder of a run: there is no" in err
+    assert "notes" not in out + err
     code, _, err = nets("runs", cwd=tmp_path)
     assert (code, "must be one that holds runs, got build/runs" in err) == (2, True)
 

@@ -99,6 +99,17 @@ def test_reading_a_run_changes_nothing_in_it(run):
     assert snapshot(run.folder) == before
 
 
+def change(**how):
+    """Return what changes some arrays in the predictions of a folder."""
+
+    def damage(folder):
+        with np.load(folder / "predictions.npz") as arrays:
+            before = dict(arrays)
+        np.savez(folder / "predictions.npz", **before | {name: new(before[name]) for name, new in how.items()})
+
+    return damage
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -107,6 +118,14 @@ def test_reading_a_run_changes_nothing_in_it(run):
         (lambda folder: (folder / "config.json").write_text('{"schema_version": 99}'), "has schema version 99"),
         (lambda folder: (folder / "metrics.jsonl").write_text("{"), "cannot be read"),
         (lambda folder: (folder / "predictions.npz").write_bytes(b"PK"), "has a damaged predictions.npz"),
+        (lambda folder: (folder / "config.json").write_text('{"schema_version": 3}'), "config.json has no 'config'"),
+        (lambda folder: np.savez(folder / "predictions.npz", a=1), "predictions.npz: it has no 'schema_version'"),
+        (change(schema_version=lambda _: 2), "predictions.npz: it has schema version 2"),
+        (change(class_names=lambda names: names[::-1]), "its class names are not those of config.json"),
+        (change(test_logits=lambda z: z[:, :5]), r"`test_logits` has shape \(360, 5\), not \(360, 10\)"),
+        (change(train_index=lambda i: i[1:]), r"`train_index` has shape \(1293,\), not \(1294,\)"),
+        (change(test_logits=lambda z: z * np.nan), "`test_logits` is not finite everywhere"),
+        (change(test_labels=lambda y: y + 1), r"`test_labels` must lie in 0 .. 9"),
     ],
 )
 def test_a_damaged_run_gets_one_clear_line(run, tmp_path, damage, message):

@@ -150,6 +150,27 @@ def test_without_the_images_the_page_says_so(tmp_path, monkeypatch):
     assert "r1_mistakes" not in page.numbers
 
 
+def test_other_images_are_not_shown_for_the_run_s(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLOSEDFORM_CACHE", str(tmp_path / "cache"))
+    folder = trained(tmp_path, (6, 6, 1), ["a", "b", "c"])
+    assert page_of(folder).numbers["r1_mistakes"]
+    shutil.rmtree(tmp_path / "data")
+    images, labels = tfds_data.random((6, 6, 1), classes=3, train=9, test=7)
+    tfds_data.write(tmp_path / "data", "random", images, labels, ["a", "b", "c"])
+    other = page_of(folder)
+    assert any("is not the one that the runs were trained on" in sentence for sentence in sentences(other))
+    assert "r1_mistakes" not in other.numbers
+
+
+def test_without_checkpoints_the_page_lacks_only_what_needs_them(two, tmp_path):
+    shutil.copytree(two[0], tmp_path / "good")
+    shutil.rmtree(tmp_path / "good" / "checkpoints")
+    page = page_of(tmp_path / "good", two[1])
+    assert any("What moved images cost is not known" in sentence for sentence in sentences(page))
+    assert "moved" not in page.numbers
+    assert page.numbers["pair_better"] == "good"
+
+
 def test_metrics_that_are_not_those_of_the_predictions_fail_the_page(two, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(two[0], folder)
