@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from nets.proportions import Proportion
 from nets.runs import Run
 
 DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
@@ -17,11 +16,12 @@ def moved(images: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint8]
     return padded[:, reach - down : reach - down + height, reach - right : reach - right + width]
 
 
-def accuracy_when_moved(run: Run, images: NDArray[np.uint8], labels: NDArray[np.int32], pixels: int) -> Proportion:
-    """Return the accuracy on ``images`` moved by so many pixels, in the four directions together."""
+def right_when_moved(
+    run: Run, images: NDArray[np.uint8], labels: NDArray[np.int32], pixels: int
+) -> NDArray[np.float64]:
+    """Return (N,) in how many of the four directions each image is still right, as a share, moved by so many pixels."""
     shifts = DIRECTIONS if pixels else [(0, 0)]
     right = [
-        np.sum(run.logits(moved(images, pixels * down, pixels * across)).argmax(axis=1) == labels)
-        for down, across in shifts
+        run.logits(moved(images, pixels * down, pixels * across)).argmax(axis=1) == labels for down, across in shifts
     ]
-    return Proportion(int(sum(right)), len(labels) * len(shifts))
+    return np.mean(right, axis=0)

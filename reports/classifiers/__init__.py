@@ -15,8 +15,8 @@ NAME = "classifiers"
 TITLE = "What the classifiers learned"
 ON_DIGITS = "What two classifiers learned of the digits, trained for this page"
 CLAIM = (
-    "An accuracy is an estimate, a difference of two may be chance, and one network is a plug-in: it is surer than it "
-    "should be. An interval, a paired test and an ensemble say how much of it to believe."
+    "An accuracy is an estimate, a difference of two may be chance, and one network is a plug-in, whose probabilities "
+    "may be too bold. An interval, a paired test and an ensemble say how much of it to believe."
 )
 
 

@@ -65,7 +65,8 @@ def _add_table(page: Page, test: Evaluation, order: np.ndarray) -> None:
     )
     never = [test.class_names[k] for k, precision in enumerate(test.precision) if not precision.total]
     if never:
-        page.text("{name} takes no test image for {never}: precision is undefined there.", never=", ".join(never))
+        listed = ", ".join(never[:SHOWN]) + (f" and {len(never) - SHOWN} other classes" if len(never) > SHOWN else "")
+        page.text("{name} takes no test image for {never}: precision is undefined there.", never=listed)
 
 
 def add_confusions(page: Page, subjects: list[Subject]) -> None:
@@ -145,7 +146,7 @@ def _figures(subjects: list[Subject], order: np.ndarray) -> Figure:
             value = 100 * np.array([one.value for one in figures])
             ends = 100 * np.array([one.interval for one in figures])  # (classes, 2)
             axis.hlines(y, ends[:, 0], ends[:, 1], color=subject.colour, linewidth=1)
-            axis.plot(value, y, "o", color=subject.colour, markersize=3.5, label=label(subject.name))
+            axis.plot(value, y, subject.marker, color=subject.colour, markersize=3.5, label=label(subject.name))
         axis.set(title=f"{name.capitalize()} (%)", yticks=np.arange(len(order)))
     axes[0].set_yticklabels([label(subjects[0].test.class_names[k]) for k in order])
     axes[0].invert_yaxis()

@@ -8,7 +8,7 @@ from bayes.verdicts import holm
 from nets.comparison import Comparison, compare
 from nets.data import Split
 from nets.proportions import CONFIDENCE
-from nets.shifts import accuracy_when_moved
+from nets.shifts import right_when_moved
 from reports.classifiers.problem import Subject
 from reports.page import Page
 
@@ -51,7 +51,8 @@ def add_comparison(page: Page, subjects: list[Subject], test: Split | str, quick
         {**dict.fromkeys(["only first right", "only second right"], ","), "p": ".2g"}
         | dict.fromkeys(["difference", "from", "to"], "+.2f"),
     )
-    _add_pair(page, *_pair(subjects), test, quick)
+    first, second = _pair(subjects)
+    _add_pair(page, first, second, test, quick, decided=bool(rejected[pairs.index((first, second))]))
 
 
 def _pair(subjects: list[Subject]) -> tuple[Subject, Subject]:
@@ -66,12 +67,12 @@ def _better(first: Subject, second: Subject, result: Comparison) -> Subject:
     return first if result.difference > 0 else second
 
 
-def _add_pair(page: Page, first: Subject, second: Subject, test: Split | str, quick: bool) -> None:
+def _add_pair(page: Page, first: Subject, second: Subject, test: Split | str, quick: bool, decided: bool) -> None:
     """Add what the better of two runs is better at, and a paragraph computed from it."""
     result = compare(first.test, second.test)
     better = _better(first, second, result)
     worse = second if better is first else first
-    if result.verdict == "undecided":
+    if not decided:
         page.conclusion(
             "{pair_better} and {pair_worse} are {pair_difference:.2f} points apart, which may be chance "
             "(p = {pair_p:.2g}).",
@@ -83,7 +84,7 @@ def _add_pair(page: Page, first: Subject, second: Subject, test: Split | str, qu
     else:
         _add_changes(page, better, worse, result)
     if isinstance(test, Split):
-        _add_moved(page, better, worse, test, MOVED // 5 if quick else MOVED, decided=result.verdict != "undecided")
+        _add_moved(page, better, worse, test, MOVED // 5 if quick else MOVED, decided=decided)
 
 
 def _add_changes(page: Page, better: Subject, worse: Subject, result: Comparison) -> None:
@@ -128,8 +129,8 @@ def _add_moved(page: Page, better: Subject, worse: Subject, test: Split, most: i
     """Add what moved images cost both and, if one is better, whether that is where the difference comes from."""
     images, labels = np.asarray(test.images[:most]), test.labels[:most]
     try:
-        accuracy = {
-            subject.name: [accuracy_when_moved(subject.run, images, labels, pixels) for pixels in PIXELS]
+        right = {
+            subject.name: [right_when_moved(subject.run, images, labels, pixels) for pixels in PIXELS]
             for subject in (better, worse)
         }
     except (ValueError, OSError) as error:  # the checkpoints were removed or are damaged
@@ -139,24 +140,35 @@ def _add_moved(page: Page, better: Subject, worse: Subject, test: Split, most: i
         "moved",
         "Accuracy in percent on {moved_images:,} test images as they are, and moved by so many pixels left, right, up "
         "and down, with the border repeated behind them.",
-        {"run": list(accuracy)}
-        | {f"{pixels} px": [100 * values[i].value for values in accuracy.values()] for i, pixels in enumerate(PIXELS)},
+        {"run": list(right)}
+        | {f"{pixels} px": [100 * shares[i].mean() for shares in right.values()] for i, pixels in enumerate(PIXELS)},
         dict.fromkeys([f"{pixels} px" for pixels in PIXELS], ".1f"),
         moved_images=len(images),
     )
-    lost = {name: 100 * (values[0].value - values[1].value) for name, values in accuracy.items()}
+    lost = {name: 100 * (shares[0] - shares[1]) for name, shares in right.items()}  # (N,) points, of each image
+    more = lost[worse.name] - lost[better.name]
+    two_errors = 2 * more.std(ddof=1) / np.sqrt(len(more)) if len(more) > 1 else np.inf
     sentence = (
         "A convolution meets a moved image with the same weights at another place, a perceptron with other weights. "
-        "Moved by one pixel, images cost {pair_better} {better_lost:.1f} points and {pair_worse} {worse_lost:.1f}: "
+        "Moved by one pixel, images cost {pair_better} {better_lost:.1f} points and {pair_worse} {worse_lost:.1f}, "
+        "{lost_more:+.1f} ± {lost_error:.1f} (two standard errors, by image): "
     )
     if not decided:
-        sentence += "there is no difference to explain by it."
+        sentence += "which of the two is better may be chance, so there is nothing to explain by it."
     elif better.run.config.model == worse.run.config.model:
         sentence += "both are networks of one kind, and their recipes make the difference."
-    elif lost[better.name] >= lost[worse.name]:
+    elif abs(more.mean()) < two_errors:
+        sentence += "that may be chance, and whether it is what makes {pair_better} the better one stays open."
+    elif more.mean() < 0:
         sentence += "being indifferent to place is not what makes {pair_better} the better one."
     elif better.run.config.model == "conv":
         sentence += "what it learned at one place serves it at others, and that is where the convolution helps."
     else:
         sentence += "here the perceptron is the steadier one, whatever a convolution is built for."
-    page.conclusion(sentence, better_lost=lost[better.name], worse_lost=lost[worse.name])
+    page.conclusion(
+        sentence,
+        better_lost=float(lost[better.name].mean()),
+        worse_lost=float(lost[worse.name].mean()),
+        lost_more=float(more.mean()),
+        lost_error=float(two_errors),
+    )

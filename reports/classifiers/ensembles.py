@@ -24,8 +24,8 @@ def add_ensembles(page: Page, subjects: list[Subject]) -> None:
         "A network is one point estimate of its parameters put in place of all that the data allow: a plug-in "
         "predictive, like the MLE and the MAP on the page on the normal. Trained again from other seeds, the networks "
         "differ where the data leave room, and the mean of their predictives, a deep ensemble, is less bold there, as "
-        "a full posterior predictive is. A temperature makes one network less bold everywhere, and corrects no "
-        "prediction."
+        "a full posterior predictive is. A temperature makes one network bolder or less bold everywhere alike, and "
+        "corrects no prediction."
     )
     ensembles = [subject for subject in subjects if subject.run.config.members > 1]
     if not ensembles:
@@ -96,9 +96,9 @@ def _growth(ensembles: list[Subject]) -> Figure:
         logits = subject.run.predictions["test_member_logits"]
         counts = np.arange(1, len(logits) + 1)
         together = [replace(subject.test, logits=combine(logits[:count])) for count in counts]
-        look = {"color": subject.colour, "label": label(subject.name), "markersize": 4}
-        losses.plot(counts, [one.calibration.nll for one in together], "o-", **look)
-        accuracies.plot(counts, [100 * one.accuracy.value for one in together], "o-", **look)
+        look = {"color": subject.colour, "marker": subject.marker, "markersize": 4, "label": label(subject.name)}
+        losses.plot(counts, [one.calibration.nll for one in together], **look)
+        accuracies.plot(counts, [100 * one.accuracy.value for one in together], **look)
     losses.set(title="loss (nats)", xlabel="members")
     accuracies.set(title="accuracy (%)", xlabel="members")
     losses.legend()

@@ -56,12 +56,12 @@ def _add_images(page: Page, subject: Subject, test: Split) -> None:
 def _grid(mistakes: list[Mistake], test: Split, names: tuple[str, ...]) -> Figure:
     rows = -(-len(mistakes) // 5)
     figure, axes = plt.subplots(rows, 5, figsize=(10, 2.3 * rows), squeeze=False)
-    for axis in axes.flat:
+    for axis in axes.flat[len(mistakes) :]:
         axis.set_axis_off()
     for axis, one in zip(axes.flat, mistakes, strict=False):
         image = test.images[np.flatnonzero(test.index == one.index)[0]]
         axis.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
-        axis.set_title(label(names[one.true]))
-        words = f"{label(names[one.predicted])}\n{one.probability:.3f}"
-        axis.text(0.5, -0.04, words, transform=axis.transAxes, ha="center", va="top", color="C1")
+        axis.set(xticks=[], yticks=[], title=label(names[one.true]))
+        axis.spines[:].set_visible(False)
+        axis.set_xlabel(f"{label(names[one.predicted])}\n{one.probability:.3f}", color="C1")
     return figure

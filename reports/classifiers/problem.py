@@ -47,6 +47,7 @@ class Subject:
     key: str
     """What the names of its numbers begin with: r1, r2, ..."""
     colour: str
+    marker: str
     run: "Run"
 
     @cached_property
@@ -88,7 +89,9 @@ def read(options: Options) -> Problem:
 
 def subjects(runs: "Mapping[str, Run]") -> list[Subject]:
     """Return the runs as the sections take them."""
-    return [Subject(name, f"r{i + 1}", f"C{i % 5}", run) for i, (name, run) in enumerate(runs.items())]
+    return [
+        Subject(name, f"r{i + 1}", f"C{i % 5}", "os^Dv"[i // 5 % 5], run) for i, (name, run) in enumerate(runs.items())
+    ]
 
 
 def train_on_digits(folder: str, options: Options) -> "dict[str, Run]":

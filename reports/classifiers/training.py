@@ -37,7 +37,7 @@ def add_runs(page: Page, subjects: list[Subject], trained_here: bool) -> Verdict
         "accuracy is that of the final parameters on all training images. “Metrics” says whether the loss in the "
         "run's metrics is that of its predictions.",
         {name: [row[name] for row in rows] for name in rows[0]},
-        {"parameters": ",", "seconds an epoch": ".2f", "train": ".2f", "test": ".2f", "gap": ".2f"},
+        {"parameters": ",", "seconds an epoch": ".3g", "train": ".2f", "test": ".2f", "gap": ".2f"},
     )
     return "fail" if any(row["metrics"] == "fail" for row in rows) else "pass"
 
@@ -112,10 +112,10 @@ def _curves(subjects: list[Subject]) -> Figure:
             if epochs:
                 losses.plot(epochs, values["loss"], line, **look)
                 accuracies.plot(epochs, 100 * np.array(values["accuracy"]), line, **look)
-        losses.set(title=f"{label(subject.name)}: loss (nats)", ylim=(0, None))
+        losses.set(title=f"{label(subject.name)}: loss (nats)", ylim=(0, 1.05 * losses.get_ylim()[1]))
         accuracies.set(title=f"{label(subject.name)}: accuracy (%)")
         losses.legend()
-        losses.xaxis.set_major_locator(MaxNLocator(integer=True))
+        losses.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     for axis in axes[-1]:
         axis.set_xlabel("epoch")
     return figure

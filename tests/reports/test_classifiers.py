@@ -13,6 +13,8 @@ from nets.config import TrainConfig
 from nets.runs import load_run
 from nets.train import fit
 from reports.classifiers import Options, build, read
+from reports.classifiers.problem import subjects
+from reports.classifiers.text import LONGEST, label
 from reports.page import drawing
 from tests.nets import tfds_data
 
@@ -109,6 +111,27 @@ def test_one_run_has_a_page_and_ten_have_one(two, tmp_path):
     assert len(ten.numbers["pairs"]["p"]) == 45
     assert set(ten.numbers["pairs"]["better"]) == {"undecided", *(f"run{i}" for i in range(0, 10, 2))}
     assert ten.numbers["r10_name"] == "run9"
+    looks = {(subject.colour, subject.marker) for subject in subjects(read(Options(runs=tuple(folders))).runs)}
+    assert len(looks) == 10
+
+
+def test_names_of_runs_that_begin_alike_stay_different_in_figures():
+    names = [f"cifar10-conv-wide-augmented-label-smoothing-{i}" for i in range(10)]
+    assert len({label(name) for name in names}) == 10
+    assert all(len(label(name)) == LONGEST for name in names)
+    assert label("a$b") == r"a\$b"
+
+
+def test_what_moved_images_cost_is_told_from_chance(two, tmp_path):
+    shutil.copytree(two[0], tmp_path / "same")
+    page = page_of(two[0], tmp_path / "same")
+    assert (page.numbers["lost_more"], page.numbers["lost_error"]) == (0, 0)
+    assert any("may be chance, so there is nothing to explain" in sentence for sentence in sentences(page))
+    page = page_of(*two)
+    assert page.numbers["lost_more"] + page.numbers["lost_error"] < 0  # the untrained one has little to lose
+    assert any("is not what makes good the better one" in sentence for sentence in sentences(page))
+    lost = page.numbers["worse_lost"] - page.numbers["better_lost"]
+    assert lost == pytest.approx(page.numbers["lost_more"])
 
 
 def trained(tmp_path, shape, names, **changes):
