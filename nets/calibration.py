@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import softmax
+from scipy.special import logsumexp, softmax
+from scipy.stats import chi2
 
 BINS = 15
 RESAMPLES = 1000
@@ -111,6 +112,8 @@ class Temperature:
     value: float
     images: int
     """How many images it was fitted to."""
+    p_value: float
+    """Of T = 1, by the likelihood ratio: 2 (log L(T) - log L(1)) ~ chi squared with 1 degree of freedom (Wilks 1938)."""
 
 
 def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> Temperature:
@@ -134,4 +137,6 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -
     high = 1 / np.abs(z).max()
     while slope(high) <= 0:  # in the end positive: a label below the largest loses without limit
         high *= 2
-    return Temperature(1 / float(brentq(slope, 0, high, xtol=1e-12 * high)), len(labels))
+    b = float(brentq(slope, 0, high, xtol=1e-12 * high))
+    ratio = np.sum(b * of_label - logsumexp(b * z, axis=1)) - np.sum(of_label - logsumexp(z, axis=1))
+    return Temperature(1 / b, len(labels), float(chi2.sf(2 * max(ratio, 0), df=1)))

@@ -74,6 +74,12 @@ class Evaluation:
         return confusion_matrix(self.labels, self.predicted, labels=range(len(self.class_names)))
 
     @cached_property
+    def confusion_shares(self) -> NDArray[np.float64]:
+        """(K, K) the same as shares of each class; nan in the row of a class without images."""
+        totals = self.confusion.sum(axis=1, keepdims=True)
+        return np.where(totals > 0, self.confusion / np.maximum(totals, 1), np.nan)
+
+    @cached_property
     def precision(self) -> list[Proportion]:
         """For each class, of the images taken for it the share that are; undefined where none was."""
         return [Proportion(tp, tp + fp) for tp, fp, _ in self._counts]

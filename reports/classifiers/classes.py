@@ -158,8 +158,7 @@ def _heatmaps(subject: Subject) -> Figure:
     figure, axes = plt.subplots(1, 2, figsize=(10, 5))
     image = None
     for axis, split in zip(axes, ["train", "test"], strict=True):
-        counts = getattr(subject, split).confusion
-        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        counts, shares = getattr(subject, split).confusion, getattr(subject, split).confusion_shares
         image = axis.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
         axis.set(title=f"{split} images", xlabel="taken for", ylabel="is" if axis is axes[0] else None)
         axis.grid(False)

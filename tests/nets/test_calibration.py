@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
+from scipy.stats import kstest
 from sklearn.metrics import brier_score_loss
 
 from nets.calibration import calibration, fit_temperature
@@ -72,6 +73,13 @@ def test_the_temperature_is_the_minimum(scale):
 
     best = minimize_scalar(nll, bounds=(-3, 3), method="bounded", options={"xatol": 1e-8})
     np.testing.assert_allclose(fitted.value / scale, np.exp(best.x), rtol=1e-5)
+
+
+def test_that_the_temperature_is_one_is_rejected_as_often_as_the_level_says():
+    p_values = np.array([fit_temperature(*sample(seed, count=300)).p_value for seed in range(400)])
+    assert kstest(p_values, "uniform").pvalue > 0.01
+    assert 0.02 < np.mean(p_values < 0.05) < 0.09  # of 400: 4 standard errors
+    assert fit_temperature(*sample(0, temperature=1.5)).p_value < 1e-6
 
 
 def test_there_is_no_temperature_where_the_data_fix_none():

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 
-from nets import runs
+from nets import runs, summary
 from nets.data import load
 from nets.ensemble import combine
+from nets.evaluate import temperature_of
 from nets.train import NotFiniteError, fit
 from tests.nets.trained import CONFIG
 
@@ -53,6 +54,27 @@ def test_what_is_kept_of_an_ensemble_is_its_predictive(ensemble):
     assert predictions["validation_member_logits"].shape == (3, 0, 10)
     assert ensemble.provenance["seeds"] == [5, 6, 7]
     assert ensemble.provenance["parameters"] == 65 * 64 + 65 * 10  # of one
+
+
+def test_evaluation_sets_an_ensemble_beside_one_network_and_a_temperature(tmp_path):
+    run = fit(replace(ENSEMBLE, validation=None, run_dir=tmp_path / "run"))
+    ways = summary.numbers(run, None)["test_predictives"]
+    assert set(ways) == {
+        *["one network, on average", "one, with temperature, on average"],
+        *["ensemble", "ensemble, with temperature"],
+    }
+    labels = run.predictions["test_labels"]
+    for name, logits in [
+        ("ensemble", run.predictions["test_logits"]),
+        ("one network, on average", run.predictions["test_member_logits"]),
+    ]:
+        of_label = log_softmax(logits, axis=-1)[..., np.arange(len(labels)), labels]
+        np.testing.assert_allclose(ways[name]["nll"], -of_label.mean(), rtol=1e-5)
+    # The mean of predictives is never worse on average than one of them: -log is convex (Jensen).
+    assert ways["ensemble"]["nll"] < ways["one network, on average"]["nll"]
+    temperature = temperature_of(run).value
+    of_label = log_softmax(run.predictions["test_logits"] / temperature, axis=1)[np.arange(len(labels)), labels]
+    np.testing.assert_allclose(ways["ensemble, with temperature"]["nll"], -of_label.mean(), rtol=1e-5)
 
 
 def test_an_ensemble_goes_on_where_it_was_stopped(ensemble, tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 from scipy.stats import binom
-from sklearn.metrics import log_loss, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
 from nets.evaluate import Evaluation, evaluate, evaluate_members, scaled, temperature_of
 from nets.proportions import F1, Proportion
@@ -35,6 +35,8 @@ def test_figures_are_those_of_scikit_learn(random):
     for name, values in zip(["precision", "recall", "f1"], expected[:3], strict=True):
         np.testing.assert_allclose([one.value for one in getattr(random, name)], values)
     np.testing.assert_array_equal(random.confusion.sum(axis=1), expected[3])
+    shares = confusion_matrix(random.labels, random.predicted, normalize="true")
+    np.testing.assert_allclose(random.confusion_shares, shares)
     np.testing.assert_allclose(random.accuracy.value, np.mean(random.labels == random.predicted))
     np.testing.assert_allclose(random.calibration.nll, log_loss(random.labels, softmax(random.logits, axis=1)))
 
@@ -47,6 +49,8 @@ def test_a_class_never_predicted_has_no_precision_and_one_without_images_no_reca
     assert np.isnan(never.recall[3].value)
     assert np.isnan(never.f1[3].value)
     assert never.confusion.shape == (4, 4)
+    assert np.isnan(never.confusion_shares[3]).all()
+    np.testing.assert_allclose(never.confusion_shares[:3].sum(axis=1), 1)
 
 
 def test_confusions_are_in_words_the_most_frequent_first():

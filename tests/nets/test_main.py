@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nets import runs, terminal
@@ -120,6 +121,15 @@ def test_a_run_is_evaluated_and_compared_in_words_and_as_json(run, tmp_path):
     assert code == 0, err
     accuracy = run.metrics[-1]["test_accuracy"]
     assert f" {100 * accuracy:.1f} (" in out
+    for words in [
+        "train images",
+        "test images",
+        "train, taken for",
+        "test, taken for",
+        "equal width",
+        "with temperature",
+    ]:
+        assert words in out
     for words in ["recall, %", "taken for", "temperature", "most confident first", f"{run.folder} is better"]:
         assert words in out
     code, out, _ = nets("evaluate", run.folder, "--against", other.folder, "--json", cwd=tmp_path)
@@ -127,6 +137,11 @@ def test_a_run_is_evaluated_and_compared_in_words_and_as_json(run, tmp_path):
     assert content["test"]["accuracy"]["value"] == pytest.approx(accuracy)
     assert content["comparison"]["verdict"] == "first"
     assert len(content["train"]["confusion"]) == 10
+    for split in ["train", "test"]:
+        counts = np.array(content[split]["confusion"])
+        np.testing.assert_allclose(content[split]["confusion_shares"], counts / counts.sum(axis=1, keepdims=True))
+        assert " taken for " in content[split]["confusions"][0]
+    assert set(content["test_predictives"]) == {"network", "network, with temperature"}
     code, out, err = nets("evaluate", tmp_path, cwd=tmp_path)
     assert (code, out, "is not the folder of a run" in err) == (2, "", True)
 
