@@ -113,7 +113,7 @@ class Temperature:
     images: int
     """How many images it was fitted to."""
     p_value: float
-    """Of T = 1, by the likelihood ratio: 2 (log L(T) - log L(1)) ~ chi squared with 1 degree of freedom (Wilks 1938)."""
+    """Of T = 1, by the likelihood ratio: 2 (log L(T) - log L(1)) is chi squared, 1 degree of freedom (Wilks 1938)."""
 
 
 def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> Temperature:

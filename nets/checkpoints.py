@@ -141,4 +141,5 @@ def _reason(error: BaseException) -> str:
         cause = cause.__cause__ or cause.__context__
     if isinstance(cause, OSError):
         return str(cause.strerror)
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    first = " ".join(str(error).split()).partition(". See full TensorStore details")[0]
+    return first[:200] or type(error).__name__

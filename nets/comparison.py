@@ -16,8 +16,8 @@ class Comparison:
 
     Images that both get right, or both wrong, say nothing of which is better. Of the b + c that only one gets right,
     b by the first, each is a fair coin if their accuracies are equal: b ~ Binomial(b + c, 1/2) (McNemar 1947; the exact
-    form is Edwards 1948's). It is a statement on these two trained networks and on images like these; another seed is
-    another network.
+    conditional test of Fagerland, Lydersen and Laake 2013). It is a statement on these two trained networks and on
+    images like these; another seed is another network.
     """
 
     first_only: int

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from nets import runs
@@ -80,5 +81,6 @@ def test_twenty_kills_change_nothing(tmp_path):
         assert {name: after[name] for name in after.keys() - TIMES} == {
             name: before[name] for name in before.keys() - TIMES
         }
+    jax.tree.map(np.testing.assert_array_equal, resumed.params, left_alone.params)
     for name, array in left_alone.predictions.items():
         np.testing.assert_array_equal(resumed.predictions[name], array)
