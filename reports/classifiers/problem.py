@@ -11,6 +11,7 @@ import numpy as np
 from reports.options import Common
 
 if TYPE_CHECKING:
+    from nets.config import TrainConfig
     from nets.evaluate import Evaluation
     from nets.runs import Run
 
@@ -69,6 +70,8 @@ class Subject:
 def read(options: Options) -> Problem:
     """Return the runs that the options name; raise ValueError with one clear line for what is wrong."""
     if not options.runs:
+        for name in DIGITS:
+            digits_config(name, Path(name), options)  # better a bad seed now than after JAX is loaded
         return Problem({})
     from nets.runs import load_run
 
@@ -96,25 +99,26 @@ def subjects(runs: "Mapping[str, Run]") -> list[Subject]:
 
 def train_on_digits(folder: str, options: Options) -> "dict[str, Run]":
     """Train an ensemble of each network on the digits, in seconds, and return the two runs."""
-    from nets.config import TrainConfig
     from nets.train import fit
 
-    return {
-        name: fit(
-            TrainConfig(
-                dataset="digits",
-                **changes,
-                batch_size=32,
-                learning_rate=3e-3,
-                epochs=5 if options.quick else 30,
-                validation=360,
-                members=5,
-                seed=options.seed,
-                run_dir=Path(folder) / name,
-            )
-        )
-        for name, changes in DIGITS.items()
-    }
+    return {name: fit(digits_config(name, Path(folder) / name, options)) for name in DIGITS}
+
+
+def digits_config(name: str, folder: Path, options: Options) -> "TrainConfig":
+    """Return the configuration of one of `DIGITS`; ValueError if the options do not fit it."""
+    from nets.config import TrainConfig
+
+    return TrainConfig(
+        dataset="digits",
+        **DIGITS[name],
+        batch_size=32,
+        learning_rate=3e-3,
+        epochs=5 if options.quick else 30,
+        validation=360,
+        members=5,
+        seed=options.seed,
+        run_dir=folder,
+    )
 
 
 def _names(folders: list[Path]) -> list[str]:

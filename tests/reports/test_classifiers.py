@@ -231,6 +231,11 @@ def test_runs_that_cannot_be_shown_get_one_clear_line(two, tmp_path):
         assert "\n" not in str(caught.value)
 
 
+def test_a_seed_that_cannot_be_is_refused_before_anything_is_trained():
+    with pytest.raises(ValueError, match="`seed` must be between 0 and"):
+        read(Options(seed=-1))
+
+
 def test_runs_of_one_name_are_told_apart(two, tmp_path):
     shutil.copytree(two[0], tmp_path / "a" / "run")
     shutil.copytree(two[0], tmp_path / "b" / "run")
