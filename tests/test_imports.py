@@ -78,8 +78,10 @@ MAY_IMPORT = {
     "nets.evaluate": {"numpy", "scipy", "sklearn", "nets.calibration", "nets.proportions", "nets.runs"},
     "nets.comparison": {"numpy", "scipy", "nets.evaluate", "nets.proportions"},
     "nets.error_groups": {"numpy", "scipy", "nets.evaluate", "nets.proportions"},
-    "nets.shifts": {"numpy", "nets.proportions", "nets.runs"},
-    "nets.summary": {"rich", "nets.comparison", "nets.evaluate", "nets.proportions", "nets.runs"},
+    "nets.shifts": {"numpy", "nets.runs"},
+    "nets.summary": {
+        *["numpy", "rich", "nets.calibration", "nets.comparison", "nets.evaluate", "nets.proportions", "nets.runs"],
+    },
     "nets.terminal": {"rich"},
     "nets.ensemble": {"numpy", "scipy", "jax", "optax", "nets.config", "nets.train_step"},
     "nets.runs": {
