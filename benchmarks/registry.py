@@ -1,6 +1,6 @@
 """A right sampler fails on the registry no more often than alpha, in one stage or two; and two stages see more.
 
-    uv run python -m benchmarks.registry            about an hour and a half on one core
+    uv run python -m benchmarks.registry            about 40 minutes on one core
     uv run python -m benchmarks.registry --quick    a tenth of the runs
 
 A run is one family of checks over all models (``bayes.calibration``). The power is that of ``bayes.check.check`` with
@@ -23,7 +23,7 @@ from bayes.models import NAMES, model
 from benchmarks.agreement import progress, rate, table
 
 ALPHAS = (0.05, 0.01, 0.001)
-CHAINS = ((0.0, 1000, 3000), (0.5, 2000, 1000))
+CHAINS = ((0.0, 1000, 1500), (0.5, 2000, 400))
 """(probability to stay, draws a chain, runs)"""
 ERRORS = (("mean", 0.03), ("mean", 0.05), ("mean", 0.07), ("mean", 0.1), ("sd", 0.03), ("sd", 0.05), ("sd", 0.07))
 

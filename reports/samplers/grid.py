@@ -193,8 +193,8 @@ def _link(cell: Cell, checks: Sequence[Check]) -> Link:
     if cell.refused:
         return Link(f"{verdict}, refused, {cell.seconds:.0f} s", _anchor(cell), verdict)
     worst = worst_of(checks)
-    size = f"p {worst.p_value:.1g}" if z(worst) is None else f"{worst.z:+.1f} se"
-    return Link(f"{verdict}, {size}, {cell.seconds:.0f} s", _anchor(cell), verdict)
+    size = f"p\N{NO-BREAK SPACE}{worst.p_value:.1g}" if z(worst) is None else f"{worst.z:+.1f}\N{NO-BREAK SPACE}se"
+    return Link(f"{verdict}, {size}, {cell.seconds:.0f}\N{NO-BREAK SPACE}s", _anchor(cell), verdict)
 
 
 def _anchor(cell: Cell) -> str:
