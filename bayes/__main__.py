@@ -109,7 +109,8 @@ def main(arguments: list[str]) -> int:
         return 2
     except OSError as error:
         console.print(
-            f"error: `out` {error.filename or ''} cannot be written: {error.strerror or error}",
+            f"error: {f'`out` {error.filename}' if error.filename else 'the output'} cannot be written: "
+            f"{error.strerror or error}",
             style="red",
             markup=False,
         )

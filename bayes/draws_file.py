@@ -5,6 +5,7 @@ Nothing is unpickled, and of large files only what is asked for is read.
 
 import re
 from collections.abc import Iterable
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ LARGEST = 4 * 2**30
 CHAIN, DRAW = (".chain", "chain__"), (".draw", "draw__")
 """What R's posterior package and CmdStanPy call the columns chain and draw."""
 STATISTICS = ("diverging", "log_evidence")
+DIVERGENT = "divergent__"
+"""What CmdStanPy calls the column of divergent transitions."""
 
 
 def read_draws(path: Path, names: Iterable[str], renamed: dict[str, str] | None = None) -> Draws:
@@ -42,6 +45,10 @@ def read_draws(path: Path, names: Iterable[str], renamed: dict[str, str] | None 
         not if it has evidence runs of SMC, which are judged by themselves); in one line.
     """
     wanted = dict(renamed or {})
+    if len(set(wanted.values())) < len(wanted):
+        raise ValueError(
+            f"`var` must give a variable of the model once, got {', '.join(map('='.join, wanted.items()))}."
+        )
     wanted |= {name: name for name in names if name not in wanted.values()}
     shown = repr(str(path))
     if not path.exists():
@@ -100,7 +107,7 @@ def _load(dataset: xr.Dataset, wanted: dict[str, str], shown: str) -> xr.Dataset
                 f"file {shown} has {dataset[name].nbytes / 2**30:.1f} GiB of {name!r}, more than "
                 f"{LARGEST / 2**30:.0f}; thin the draws."
             )
-    found = dataset[here].drop_vars(list(dataset.coords))
+    found = dataset[here].reset_coords(drop=True)
     return found.load().rename({name: wanted[name] for name in here}).drop_attrs()
 
 
@@ -123,7 +130,7 @@ def _unreadable(path: Path, error: Exception) -> ValueError:
     )
 
 
-def _from_csv(path: Path, wanted: dict[str, str]) -> tuple[dict[str, NDArray[np.float64]], list[str]]:
+def _from_csv(path: Path, wanted: dict[str, str]) -> tuple[Draws, list[str]]:
     """Read a CSV file of draws, a row a draw; return the wanted, and the names of all columns there are."""
     import pandas as pd  # takes seconds, and only this needs it
 
@@ -134,11 +141,14 @@ def _from_csv(path: Path, wanted: dict[str, str]) -> tuple[dict[str, NDArray[np.
         table: Any = pd.read_csv(path, comment="#", skipinitialspace=True)
     except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
         raise ValueError(f"file {shown} cannot be read as CSV: {' '.join(str(error).split())[:120]}.") from error
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for an index, and shifts the rest
+        raise ValueError(f"file {shown} has more cells in its rows than headings; give every column a heading.")
     table = table.rename(columns=dict.fromkeys(CHAIN, "chain") | dict.fromkeys(DRAW, "draw"))
     for name in ("chain", "draw"):
         if list(table.columns).count(name) != 1:
             has = ", ".join(map(str, table.columns[:12]))
-            raise ValueError(f"file {shown} must have one column {name!r}, got the columns {has}.")
+            way_out = "; give what CmdStanPy's `from_csv(folder).draws_pd()` returns" if "lp__" in table.columns else ""
+            raise ValueError(f"file {shown} must have one column {name!r}, got the columns {has}{way_out}.")
     if not len(table):
         raise ValueError(f"file {shown} has no draws.")
     sizes = table.groupby("chain")["draw"].agg(["size", "nunique"])
@@ -157,15 +167,23 @@ def _from_csv(path: Path, wanted: dict[str, str]) -> tuple[dict[str, NDArray[np.
         wrong = [column for column in columns.values() if table[column].dtype.kind not in "iuf"]
         if wrong:
             raise ValueError(f"file {shown}: column {wrong[0]!r} must hold numbers.")
-        shape = tuple((np.max(list(columns), axis=0) + 1).tolist()) if () not in columns else ()
-        if len(columns) != int(np.prod(shape, dtype=int)):
-            has = ", ".join(columns.values())
-            raise ValueError(f"file {shown} lacks some elements of {theirs!r} of shape {shape}: it has {has}.")
+        elements = ", ".join(columns.values())[:200]
+        if len({len(place) for place in columns}) > 1:
+            raise ValueError(f"file {shown} must have as many indices at every element of {theirs!r}, got {elements}.")
+        shape = tuple(max(along) + 1 for along in zip(*columns, strict=True))
+        if len(columns) != prod(shape):
+            raise ValueError(f"file {shown} lacks some elements of {theirs!r} of shape {shape}: it has {elements}.")
         values = np.empty((chains, len(table) // chains, *shape))
         for place, column in columns.items():
             values[(..., *place)] = table[column].to_numpy(float).reshape(chains, -1)
         found[ours] = values
-    return found, [str(column) for column in table.columns if column not in ("chain", "draw")]
+    has = [str(column) for column in table.columns if column not in ("chain", "draw")]
+    if DIVERGENT not in has:
+        return found, has
+    # as ArviZ has it, so that divergences speak against a verdict here too
+    posterior = {name: (("chain", "draw", *(f"{name}_{i}" for i in range(x.ndim - 2))), x) for name, x in found.items()}
+    diverging = {"diverging": (("chain", "draw"), table[DIVERGENT].to_numpy().reshape(chains, -1) != 0)}
+    return xr.DataTree.from_dict({"posterior": xr.Dataset(posterior), "sample_stats": xr.Dataset(diverging)}), has
 
 
 def _columns(name: str, columns: list[str]) -> dict[tuple[int, ...], str]:
@@ -179,8 +197,10 @@ def _columns(name: str, columns: list[str]) -> dict[tuple[int, ...], str]:
             places[tuple(map(int, re.findall(r"\d+", matched[1] or matched[2])))] = column
     if not places:
         return {}
-    first = np.min(list(places), axis=0)
-    return {tuple((np.array(place) - first).tolist()): column for place, column in places.items()}
+    if len({len(place) for place in places}) > 1:
+        return places
+    first = [min(along) for along in zip(*places, strict=True)]
+    return {tuple(i - j for i, j in zip(place, first, strict=True)): column for place, column in places.items()}
 
 
 def _names(found: Draws) -> list[str]:

@@ -4,6 +4,8 @@ import json
 from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
+
 
 def split(arguments: list[str], exact: Any) -> tuple[dict[str, str], list[str]]:
     """Return the arguments that set hyperparameters of ``exact``, by name, and all others in their order.
@@ -32,9 +34,15 @@ def changed(exact: Any, given: dict[str, str]) -> Any:
     values = {}
     for name, text in given.items():
         try:
-            values[name] = json.loads(text)
-        except ValueError as error:
+            values[name] = json.loads(text, parse_int=_whole)
+            np.asarray(values[name], dtype=float)
+        except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(
                 f"`{name}` must be a number, or numbers in brackets such as [1, 2], got {text[:40]!r}."
             ) from error
     return replace(exact, **values)
+
+
+def _whole(text: str) -> int | float:
+    """Return an int, or beyond what Python turns into a float, infinity, which every model refuses."""
+    return int(text) if len(text) < 300 else float(text)

@@ -27,6 +27,7 @@ def draws():
 @pytest.fixture(scope="module")
 def tree(draws):
     posterior = xr.Dataset({name: (("chain", "draw", "k")[: x.ndim], x) for name, x in draws.items()})
+    posterior = posterior.assign_coords(chain=range(4), draw=range(500), k=["a", "b"])  # as ArviZ has them
     posterior["other"] = 2 * posterior["sigma2"]
     diverging = xr.Dataset({"diverging": (("chain", "draw"), np.zeros((4, 500), bool)), "lp": posterior["sigma2"]})
     return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": diverging})
@@ -93,6 +94,10 @@ def test_variables_of_other_names_are_mapped(tmp_path, draws, tree):
     np.testing.assert_array_equal(values(found, "sigma2"), 2 * draws["sigma2"])
     with pytest.raises(ValueError, match=r"has no 'nu', only beta, sigma2, other; .* --var NAME=beta"):
         read_draws(tmp_path / "draws.nc", NAMES, {"nu": "beta"})
+    with pytest.raises(ValueError, match="has no 'theta', only beta, sigma2, other"):
+        read_draws(tmp_path / "draws.nc", ["theta"])
+    with pytest.raises(ValueError, match="`var` must give a variable of the model once, got other=sigma2"):
+        read_draws(tmp_path / "draws.nc", NAMES, {"other": "sigma2", "sigma2": "sigma2"})
 
 
 def test_divergences_come_with_the_draws(tmp_path, draws, tree):
@@ -102,6 +107,18 @@ def test_divergences_come_with_the_draws(tmp_path, draws, tree):
     checks = check(read_draws(file, NAMES), ONE.exact, ONE.y)
     assert checks.verdict == "inconclusive"
     assert "divergent transitions 2000" in str(checks)
+
+
+@pytest.mark.parametrize(("divergent", "verdict"), [("0", "pass"), ("1", "inconclusive")])
+def test_divergences_come_with_a_csv_file_of_cmdstanpy(tmp_path, draws, divergent, verdict):
+    head, *rows = text(draws, ("chain__", "draw__", "beta[1]", "beta[2]", "sigma2")).splitlines()
+    lines = [f"{head},divergent__", *(f"{row},{divergent if i == 7 else 0}" for i, row in enumerate(rows))]
+    (tmp_path / "draws.csv").write_text("\n".join(lines))
+    found = read_draws(tmp_path / "draws.csv", NAMES)
+    np.testing.assert_array_equal(values(found, "beta"), draws["beta"])
+    checks = check(found, ONE.exact, ONE.y)
+    assert checks.verdict == verdict
+    assert ("divergent transitions 1" in str(checks)) == (verdict == "inconclusive")
 
 
 def bad_csv(old, new):
@@ -121,6 +138,10 @@ def bad_csv(old, new):
         (lambda draws: text(draws) + "\n3.0,500.0,1.0,1.0,1.0", "every draw of every chain once"),
         (lambda draws: text(draws) + "\n3.0,499.0,1.0", "every draw of every chain once"),
         (lambda _: "chain,draw,beta[0],beta[1],sigma2", "has no draws"),
+        (lambda _: "lp__,accept_stat__,mu\n1,1,1", r"must have one column 'chain', .*draws_pd\(\)"),
+        (lambda draws: text(draws).replace("\n", ",1\n").replace("sigma2,1", "sigma2"), "more cells in its rows"),
+        (bad_csv("beta[1]", "beta.1.1"), "must have as many indices at every element of 'beta'"),
+        (bad_csv("beta[1]", f"beta[{10**20}]"), "lacks some elements of 'beta'"),
         (lambda draws: text(draws).replace("0.0,1.0,", "0.0,1.0,x", 1), r"column 'beta\[0\]' must hold numbers"),
         (lambda _: "\0\0\0", "cannot be read as CSV|must have one column"),
         (lambda _: "", "is empty"),

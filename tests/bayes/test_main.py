@@ -136,6 +136,12 @@ def test_evidence_runs_of_a_file_are_held_to_the_exact_evidence(tmp_path):
         (["draws.nc", "--model", "normal_normal", "--prior-sd", "wide"], "`prior_sd` must be a number"),
         (["draws.nc", "--model", "normal_normal", "--prior-sd", "-1"], "`prior_sd` must be a positive number"),
         (["draws.nc", "--model", "normal_normal", "--prior-sd"], "`prior_sd` has no value"),
+        (
+            ["draws.nc", "--model", "normal_normal", "--prior-sd", f"1{'0' * 400}"],
+            "`prior_sd` must be a positive number",
+        ),
+        (["draws.nc", "--model", "normal_normal", "--prior-sd", "[[1,2],[3]]"], "`prior_sd` must be a number"),
+        (["draws.nc", "--model", "normal_normal", "--prior-sd", "[" * 10**5], "`prior_sd` must be a number"),
         (["draws.nc", "--model", "normal_normal", "--alpha", "2"], "`alpha` must lie between 0 and 1"),
         (["draws.nc", "--model", "normal_normal", "--data", "no.csv"], "`data` file"),
     ],
