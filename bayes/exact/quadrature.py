@@ -23,6 +23,8 @@ NEGLIGIBLE = 1e-17
 """Share of the largest weight below which a node is left out."""
 NEWTON_STEPS = 12
 """Most steps of an inversion, from the middle of a narrow bracket: the error squares with each."""
+BLOCK = 2**22
+"""Places times components of a mixture that are worked out at once."""
 _X, _WEIGHTS = legendre.leggauss(ORDER)
 _TO_SERIES = _WEIGHTS[:, None] * legendre.legvander(_X, ORDER - 1) * (2 * np.arange(ORDER) + 1) / 2
 
@@ -50,7 +52,8 @@ class LogQuadrature:
 
     def cdf(self, v: Any) -> Any:
         """Return the integral from ``low`` to v of the normalised density."""
-        panel = np.clip(((v - self.edges[0]) / (2 * self._half)).astype(int), 0, len(self.edges) - 2)
+        place = np.clip((v - self.edges[0]) / (2 * self._half), 0, len(self.edges) - 2)
+        panel = np.nan_to_num(place).astype(int)  # where v is nan, x is too
         x = np.clip((v - self.edges[panel]) / self._half - 1, -1, 1)
         inside = legendre.legval(x, self._antiderivative[:, panel], tensor=False)
         return np.clip(self._below[panel] + inside, 0, 1)
@@ -77,8 +80,10 @@ class Positive:
 
     def logpdf(self, x: Any) -> Any:
         """Return the logarithm of the density of x."""
-        v = np.log(x)
-        return self._log_density(np.atleast_1d(v)).reshape(np.shape(v)) - self._quadrature.log_integral - v
+        x = np.asarray(x, dtype=float)
+        v = np.log(np.where(x > 0, x, 1.0))
+        log_density = self._log_density(np.atleast_1d(v)).reshape(np.shape(v)) - self._quadrature.log_integral - v
+        return np.where(x > 0, log_density, np.where(np.isnan(x), np.nan, -np.inf))[()]
 
     def pdf(self, x: Any) -> Any:
         """Return the density of x."""
@@ -87,13 +92,13 @@ class Positive:
     def cdf(self, x: Any) -> Any:
         """Return P(X <= x)."""
         with np.errstate(divide="ignore"):
-            v = np.maximum(np.log(x), self._quadrature.edges[0])
+            v = np.maximum(np.log(np.maximum(x, 0)), self._quadrature.edges[0])
         return self._quadrature.cdf(np.atleast_1d(v)).reshape(np.shape(v))[()]
 
     def ppf(self, q: Any) -> Any:
         """Return the quantiles."""
         cdf, edges = self._quadrature.cdf, self._quadrature.edges
-        return np.exp(_invert(cdf, lambda v: self.pdf(np.exp(v)) * np.exp(v), edges, cdf(edges), q))[()]
+        return np.exp(_quantile(cdf, lambda v: self.pdf(np.exp(v)) * np.exp(v), edges, cdf(edges), q))[()]
 
     def mean(self) -> float:
         """Return the mean."""
@@ -127,8 +132,7 @@ class Mixture:
 
     def pdf(self, x: Any) -> Any:
         """Return the density."""
-        z = (np.asarray(x)[..., None] - self._means) / self._sds
-        return np.exp(-(z**2) / 2) @ (self._weights / self._sds) / np.sqrt(2 * np.pi)
+        return self._average(lambda z: np.exp(-(z**2) / 2) / self._sds, x) / np.sqrt(2 * np.pi)
 
     def logpdf(self, x: Any) -> Any:
         """Return its logarithm."""
@@ -137,11 +141,11 @@ class Mixture:
 
     def cdf(self, x: Any) -> Any:
         """Return P(X <= x)."""
-        return ndtr((np.asarray(x)[..., None] - self._means) / self._sds) @ self._weights
+        return self._average(ndtr, x)
 
     def ppf(self, q: Any) -> Any:
         """Return the quantiles."""
-        return _invert(self.cdf, self.pdf, *self._grid, q)[()]
+        return _quantile(self.cdf, self.pdf, *self._grid, q)[()]
 
     def mean(self) -> float:
         """Return the mean."""
@@ -163,6 +167,13 @@ class Mixture:
         which = rng.choice(len(self._weights), size=size, p=self._weights)
         return rng.normal(self._means[which], self._sds[which])
 
+    def _average(self, f: Callable[[Any], Any], x: Any) -> Any:
+        """Return the weighted mean of f(z) over the components, in blocks: a million draws would need gigabytes."""
+        x = np.asarray(x, dtype=float)
+        blocks = np.array_split(x.ravel(), 1 + x.size * len(self._means) // BLOCK)
+        means = [f((block[:, None] - self._means) / self._sds) @ self._weights for block in blocks]
+        return np.concatenate(means).reshape(x.shape)[()]
+
     @cached_property
     def _grid(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Places that are dense where the mixture has its mass and reach as far as any component does, and the CDF."""
@@ -172,6 +183,21 @@ class Mixture:
         ends = norm.ppf([[1e-17], [1 - 1e-16]], self._means, self._sds)
         places = np.unique(np.concatenate([of_each.ravel(), ends.ravel()]))
         return places, self.cdf(places)
+
+
+def _quantile(
+    cdf: Callable[[Any], Any],
+    pdf: Callable[[Any], Any],
+    grid: NDArray[np.float64],
+    values: NDArray[np.float64],
+    q: Any,
+) -> Any:
+    """Return where ``cdf`` is q; -inf and inf where q is 0 and 1, nan where it is no probability, as scipy does."""
+    q = np.asarray(q, dtype=float)
+    found = np.select([q == 0, q == 1], [-np.inf, np.inf], np.nan)
+    inside = (q > 0) & (q < 1)
+    found[inside] = _invert(cdf, pdf, grid, values, q[inside])
+    return found
 
 
 def _invert(
