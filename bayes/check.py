@@ -96,11 +96,6 @@ def check(
     >>> check(variance_as_sd, EXAMPLE, EXAMPLE_Y).verdict
     'fail'
     """
-    if is_smc(draws):
-        raise ValueError(
-            "`draws` are particles of SMC, which have no ESS by which they could be judged; "
-            "check their evidence: check(None, model, y, evidence=tree)."
-        )
     runs = evidence
     if isinstance(evidence, xr.DataTree):
         if not is_smc(evidence):
@@ -172,7 +167,10 @@ def compare_sampler(
 
     def compared(one: Model, n: int) -> tuple[list[Comparison], list[str]]:
         drawn = sample(one, next(seeds), n)
-        comparisons, notes = compare_draws(one.marginals, drawn, projections(one.exact, one.y))
+        try:
+            comparisons, notes = _compare(one.marginals, drawn, projections(one.exact, one.y))
+        except ValueError as error:
+            raise ValueError(f"{one.name}: {error}") from error
         return [replace(comparison, model=one.name) for comparison in comparisons], notes
 
     first: list[Comparison] = []
@@ -195,7 +193,18 @@ def compare_with_model(draws: Draws, model: ExactModel, y: ArrayLike) -> tuple[l
 
     Judge them with ``bayes.verdicts.judge``. Raises ValueError as ``compare_draws`` does.
     """
-    return compare_draws(model.marginals(y), draws, projections(model, y))
+    return _compare(model.marginals(y), draws, projections(model, y))
+
+
+def _compare(
+    marginals: dict[str, Distribution], draws: Draws, along: Projections | None
+) -> tuple[list[Comparison], list[str]]:
+    if is_smc(draws):
+        raise ValueError(
+            "`draws` are particles of SMC, which have no ESS by which they could be judged; "
+            "check their evidence: check(None, model, y, evidence=tree)."
+        )
+    return compare_draws(marginals, draws, along)
 
 
 def projections(model: ExactModel, y: ArrayLike) -> Projections | None:

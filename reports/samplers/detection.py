@@ -7,7 +7,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from scipy.stats import binom
 
-from bayes.controls import CONTROLS, SEERS, Control, Detection, detect
+from bayes.controls import CONTROLS, REFUSED, SEERS, Control, Detection, detect
 from bayes.verdicts import ALPHA, Verdict
 from reports.page import Page
 from reports.samplers.problem import Options
@@ -48,9 +48,9 @@ def missed(found: Detections) -> list[str]:
 
 
 def too_many_false_alarms(found: Detections) -> bool:
-    """Return whether the samplers made right fail more often than their false-alarm rate allows."""
+    """Return whether the samplers made right fail, or are refused, more often than their false-alarm rate allows."""
     every = [one for _, _, right in found for one in right]
-    runs, failed = sum(one.repeats for one in every), sum(one.failed for one in every)
+    runs, failed = sum(one.repeats for one in every), sum(one.failed + one.seen[REFUSED] for one in every)
     return bool(binom.sf(failed - 1, runs, ALPHA) < UNLIKELY)
 
 

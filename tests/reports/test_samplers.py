@@ -66,7 +66,7 @@ def test_a_cell_has_a_verdict_and_leads_to_its_checks(page):
     for name in ROWS:
         for engine in COLUMNS:
             assert f'<a href="#{name}-{engine}" class="cell pass">pass, ' in html
-            assert f'<details class="scroll" id="{name}-{engine}">' in html
+            assert f'<table id="{name}-{engine}">' in html
     assert page.numbers["grid"][cells.NO_JACOBIAN][0] is None
     assert page.numbers["grid"][cells.NO_JACOBIAN][1].startswith("fail, ")
     assert "The missing Jacobian is seen on 1 of 1 models." in html
