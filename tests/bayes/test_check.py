@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from bayes import inference
-from bayes.check import check
+from bayes.check import check, check_sampler
 from bayes.exact.normal_normal import EXAMPLE, EXAMPLE_Y, NormalNormal
 from bayes.programs.normal_normal import program
 
@@ -33,6 +33,13 @@ def test_draws_of_another_model_fail(nuts, smc, change):
     other = NormalNormal(**({"prior_mean": 0.0, "prior_sd": 5**0.5, "noise_sd": 1.0} | change))
     assert check(nuts, other, EXAMPLE_Y).verdict == "fail"
     assert check(None, other, EXAMPLE_Y, evidence=smc).verdict == "fail"
+
+
+def test_a_sampler_on_many_models_is_told_where_its_draws_are_none(smc):
+    with pytest.raises(ValueError, match="^normal_normal: `draws` are particles of SMC"):
+        check_sampler(lambda *_: smc, models=["normal_normal"])
+    with pytest.raises(ValueError, match=r"^beta_binomial: .* the sampler did not move"):
+        check_sampler(lambda *_: {"theta": np.ones((4, 100))}, models=["beta_binomial"])
 
 
 def test_other_data_fail(nuts):

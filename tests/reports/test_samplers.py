@@ -206,6 +206,8 @@ def test_a_mistake_that_is_not_caught_and_right_samplers_that_fail_are_told(monk
     blind = [(control, [*broken[:-1], counts(8000, caught=15)], right), *fine[1:]]
     assert detection.missed(blind) == [control.name]
     assert detection.verdict(blind) == "fail"
+    refused = counts(8000, failed=0, seen=dict.fromkeys(controls.SEERS, 0) | {controls.REFUSED: 20})
+    assert detection.verdict([(control, broken, [*right[:-1], refused]), *fine[1:]]) == "fail"
     alarms = [(control, broken, [*right[:-1], counts(8000, failed=8)]), *fine[1:]]
     assert detection.verdict(alarms) == "fail"
     page = Page("samplers", "", "")
