@@ -15,7 +15,7 @@ LARGEST_COUNT = 2**53
 
 def finite(name: str, value: Any) -> float:
     """Return ``value`` as a float, or raise ValueError naming the argument if it is no finite real number."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not abs(value) <= LARGEST:
+    if isinstance(value, bool) or not isinstance(value, Real) or not abs(float(value)) <= LARGEST:
         raise ValueError(f"`{name}` must be a real number of magnitude at most {LARGEST:g}, got {value!r}.")
     return float(value)
 
@@ -25,7 +25,7 @@ def positive(name: str, value: Any, hint: str) -> float:
 
     ``hint`` ends the message: why the limit is not allowed and what to do instead.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not SMALLEST <= value <= LARGEST:
+    if isinstance(value, bool) or not isinstance(value, Real) or not SMALLEST <= float(value) <= LARGEST:
         raise ValueError(
             f"`{name}` must be a positive number between {SMALLEST:g} and {LARGEST:g}, got {value!r}; {hint}"
         )

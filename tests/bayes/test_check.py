@@ -36,7 +36,7 @@ def test_draws_of_another_model_fail(nuts, smc, change):
 
 
 def test_a_sampler_on_many_models_is_told_where_its_draws_are_none(smc):
-    with pytest.raises(ValueError, match="^normal_normal: `draws` are particles of SMC"):
+    with pytest.raises(ValueError, match=r"^normal_normal: `draws` are particles of SMC"):
         check_sampler(lambda *_: smc, models=["normal_normal"])
     with pytest.raises(ValueError, match=r"^beta_binomial: .* the sampler did not move"):
         check_sampler(lambda *_: {"theta": np.ones((4, 100))}, models=["beta_binomial"])
