@@ -12,6 +12,7 @@ Exit code: 0 if all is well, for `check` if every check passes, 1 if one fails, 
 import json
 import math
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -149,6 +150,7 @@ def _sample(options: Sample, console: Console) -> int:
         raise ValueError(f"`out` {options.out} is there already; choose another with --out, or remove it.")
     if not options.out.resolve().parent.is_dir():
         raise ValueError(f"`out` must be in a folder that exists, got {options.out}; make {options.out.parent} first.")
+    tempfile.TemporaryFile(dir=options.out.resolve().parent).close()  # better now than after the sampling
     from bayes import inference  # after the options are read: PyMC takes seconds to import
 
     console.print(f"{options.engine} on {one.name}: {options.chains} x {options.draws} (compiling takes seconds)")

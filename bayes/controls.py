@@ -289,7 +289,8 @@ CONTROLS = (
     ),
     _of_normal(
         name="draws shuffled",
-        mistake="Random walk Metropolis with steps of 0.05 sd, its draws shuffled so that they look independent.",
+        mistake="Random walk Metropolis with steps of 0.05 sd, its draws shuffled so that they look independent; made "
+        "right, with steps that mix, and in their order.",
         sample=_shuffled,
         seen_by="PIT distance",
     ),

@@ -22,7 +22,7 @@ from reports.page import write_whole
 from reports.samplers.problem import Options
 from reports.sampling import no_runs, stream
 
-SMC_RUNS, PARTICLES = 16, 1500
+PARTICLES = 1500
 NO_JACOBIAN = "no Jacobian"
 
 
@@ -53,7 +53,8 @@ class Runner:
         file = self.kept / f"{one.name}-{engine}-{stage}.json".replace(" ", "-")
         key = {
             "seed": self.options.seed,
-            "draws": self.options.draws,
+            "draws": self.options.draws_a_chain,
+            "runs": self.options.smc_runs,
             "commit": commit(),
             "versions": versions(["closedform", "numpy", "arviz-stats", *PACKAGES.get(engine, PACKAGES["pymc"])]),
         }
@@ -62,7 +63,7 @@ class Runner:
             self.progress(f"{one.name}: {engine}{'' if there is None else ', as an interrupted run left it'}")
         if there is not None:
             return there
-        cell = _run(one, engine, stream(self.options.seed, f"{one.name} {engine} {stage}"), self.options.draws, stage)
+        cell = _run(one, engine, self.options, stage)
         write_whole(file, json.dumps({"key": key, "cell": asdict(cell)}))
         return cell
 
@@ -89,8 +90,9 @@ def _read(file: Path, key: dict[str, Any]) -> Cell | None:
         return None
 
 
-def _run(one: Model, engine: str, seed: int, draws: int, stage: int) -> Cell:
+def _run(one: Model, engine: str, options: Options, stage: int) -> Cell:
     """Run a sampler on the example of ``one``."""
+    seed = stream(options.seed, f"{one.name} {engine} {stage}")
     more = MORE if stage == 2 else 1
     program = one.program()
     begun = time.perf_counter()
@@ -99,14 +101,14 @@ def _run(one: Model, engine: str, seed: int, draws: int, stage: int) -> Cell:
     if engine == "smc":
         exact = one.exact.log_evidence(one.y)
         try:
-            tree = inference.smc(program, seed=seed, runs=more * SMC_RUNS, draws=PARTICLES)
+            tree = inference.smc(program, seed=seed, runs=more * options.smc_runs, draws=PARTICLES)
             seconds = time.perf_counter() - begun
             comparisons = [compare_evidence(exact, tree.sample_stats["log_evidence"].to_numpy())]
         except TooManyStagesError as error:
             seconds = time.perf_counter() - begun
             comparisons = [no_runs(exact, str(error))]
     else:
-        tree = inference.mcmc(program, sampler=engine, seed=seed, draws=more * draws)
+        tree = inference.mcmc(program, sampler=engine, seed=seed, draws=more * options.draws_a_chain)
         seconds = time.perf_counter() - begun
         try:
             comparisons, notes = compare_draws(one.marginals, tree, projections(one.exact, one.y))

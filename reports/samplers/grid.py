@@ -8,7 +8,7 @@ from bayes.models import Model
 from bayes.two_stages import MORE, judge_in_two_stages
 from bayes.verdicts import Check, Checks, Comparison, Verdict, judge, verdict_of, worst_of
 from reports.page import Link, Page
-from reports.samplers.cells import NO_JACOBIAN, PARTICLES, SMC_RUNS, Cell, Runner
+from reports.samplers.cells import NO_JACOBIAN, PARTICLES, Cell, Runner
 from reports.samplers.problem import Options
 from reports.sampling import add_conclusion, z
 
@@ -64,8 +64,7 @@ def judge_all(models: Sequence[Model], run: Runner) -> Grid:
 
 def verdict(grid: Grid) -> Verdict:
     """Return the verdict on the samplers: a planted mistake that was not seen is a fail, as is a draw that is none."""
-    missed = [name for name, (cell, checks) in grid.planted.items() if cell_verdict(cell, checks) == "pass"]
-    return "fail" if missed or any(cell.refused for cell in grid.cells) else grid.checks.verdict
+    return "fail" if _missed(grid) or any(cell.refused for cell in grid.cells) else grid.checks.verdict
 
 
 def cell_verdict(cell: Cell, checks: Sequence[Check]) -> Verdict:
@@ -83,8 +82,8 @@ def add_grid(page: Page, grid: Grid) -> None:
         "points and the whole distribution (PIT) are held to the exact ones, vectors also along random directions, and "
         "evidence by the mean of independent runs.",
         chains=4,
-        draws=options.draws,
-        smc_runs=SMC_RUNS,
+        draws=options.draws_a_chain,
+        smc_runs=options.smc_runs,
         particles=PARTICLES,
     )
     again = {check.model for check in grid.checks if check.stage == 2}
@@ -126,7 +125,7 @@ def add_grid(page: Page, grid: Grid) -> None:
         ]
     )
     add_conclusion(page, grid.checks)
-    missed = [name for name, (cell, checks) in grid.planted.items() if cell_verdict(cell, checks) == "pass"]
+    missed = _missed(grid)
     if grid.planted:
         page.conclusion(
             "The missing Jacobian is seen on {seen_planted} of {planted} models."
@@ -180,6 +179,11 @@ def _add_checks(page: Page, cell: Cell, checks: Sequence[Check]) -> None:
     )
     for i, note in enumerate([*cell.notes, *dict.fromkeys(check.reason for check in checks if check.reason)]):
         page.text(f"{{note_{name}_{i}}}", **{f"note_{name}_{i}": note})
+
+
+def _missed(grid: Grid) -> list[str]:
+    """Return the models on which the planted mistake does not fail."""
+    return [name for name, (cell, checks) in grid.planted.items() if cell_verdict(cell, checks) != "fail"]
 
 
 def _every(grid: Grid) -> list[tuple[Cell, list[Check]]]:

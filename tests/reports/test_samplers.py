@@ -236,7 +236,7 @@ def test_right_samplers_that_fail_too_often_fail_the_page(failed, verdict):
     ("options", "message"),
     [
         ({"model": ("normal",)}, "`model` must be one of normal_normal, .*, got 'normal'"),
-        ({"draws": 10}, "`draws` must lie between 500"),
+        ({"draws": 10}, "`draws` must lie between 1000"),
         ({"seed": -1}, "`seed` must be 0 or more"),
     ],
 )
