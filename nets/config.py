@@ -52,7 +52,8 @@ class TrainConfig:
     """none; flip: left-right, at random; flip+crop: also moved by up to an eighth of the image, gray where nothing was
     (default: flip for cifar10, cifar100 and fashion_mnist, else none: a mirrored digit is another one or none)."""
     precision: Precision = "float32"
-    """What layers compute in; parameters, logits and loss are float32 always."""
+    """What the factors of matrix products are rounded to; sums, activations and parameters are float32 always, as are
+    convolutions on a CPU."""
     hidden: tuple[int, ...] = (1000, 1000)
     """Widths of the hidden linear layers."""
     channels: tuple[int, ...] = (12,)

@@ -1,8 +1,7 @@
 """A convolutional classifier: 3x3 convolutions with ReLU, then a multilayer perceptron."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
 
 import jax
 from flax import nnx
@@ -26,7 +25,9 @@ class ConvNet(nnx.Module):
         Channels after each convolution.
     hidden
         Widths of the hidden layers of the perceptron.
-    final_relu, initialization, dtype, rngs
+    conv_general_dilated
+        How a convolution is computed, as in ``nnx.Conv``.
+    final_relu, initialization, dot_general, rngs
         As in `MLP`.
 
     Raises
@@ -51,7 +52,8 @@ class ConvNet(nnx.Module):
         hidden: Sequence[int] = (1000, 1000),
         final_relu: bool = False,
         initialization: Initialization = "lecun-normal",
-        dtype: Any = None,
+        conv_general_dilated: Callable[..., jax.Array] = valid_convolution,
+        dot_general: Callable[..., jax.Array] = jax.lax.dot_general,
         rngs: nnx.Rngs,
     ) -> None:
         lost = 2 * len(channels)
@@ -69,8 +71,7 @@ class ConvNet(nnx.Module):
                     outputs,
                     kernel_size=(3, 3),
                     padding="VALID",
-                    conv_general_dilated=valid_convolution,
-                    dtype=dtype,
+                    conv_general_dilated=conv_general_dilated,
                     rngs=rngs,
                     **initializers(initialization, 9 * inputs),
                 )
@@ -83,7 +84,7 @@ class ConvNet(nnx.Module):
             hidden=hidden,
             final_relu=final_relu,
             initialization=initialization,
-            dtype=dtype,
+            dot_general=dot_general,
             rngs=rngs,
         )
 

@@ -1,9 +1,8 @@
 """A multilayer perceptron: linear layers with ReLU between them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
 
 import jax
 from flax import nnx
@@ -27,8 +26,8 @@ class MLP(nnx.Module):
         Whether the logits pass a ReLU too. They should not: it is there to reproduce networks that have it.
     initialization
         How the parameters begin (`nets.initializers`).
-    dtype
-        What the layers compute in; None for the dtype of inputs and parameters. Parameters are float32 always.
+    dot_general
+        How a linear layer multiplies, as in ``nnx.Linear``.
     rngs
         Random numbers for the initial parameters.
 
@@ -48,12 +47,12 @@ class MLP(nnx.Module):
         hidden: Sequence[int] = (1000, 1000),
         final_relu: bool = False,
         initialization: Initialization = "lecun-normal",
-        dtype: Any = None,
+        dot_general: Callable[..., jax.Array] = jax.lax.dot_general,
         rngs: nnx.Rngs,
     ) -> None:
         widths = [math.prod(image_shape), *hidden, classes]
         layers = [
-            nnx.Linear(inputs, outputs, dtype=dtype, rngs=rngs, **initializers(initialization, inputs))
+            nnx.Linear(inputs, outputs, dot_general=dot_general, rngs=rngs, **initializers(initialization, inputs))
             for inputs, outputs in pairwise(widths)
         ]
         self.hidden, self.logits = nnx.List(layers[:-1]), layers[-1]

@@ -14,7 +14,9 @@ from flax import nnx
 from nets.augmentation import augment
 from nets.config import TrainConfig
 from nets.conv import ConvNet
+from nets.convolution import for_training
 from nets.losses import cross_entropy
+from nets.matrix_product import bfloat16_dot_general
 from nets.mlp import MLP
 
 EVALUATION_BATCH = 500
@@ -54,16 +56,18 @@ MEMBERS = TrainState(**_AXES)
 def build(config: TrainConfig, image_shape: tuple[int, int, int], classes: int) -> nnx.Module:
     """Return the network of ``config`` with its initial parameters."""
     rngs = nnx.Rngs(params=jax.random.fold_in(jax.random.key(config.seed), 0))
+    bfloat16 = config.precision == "bfloat16"
     options = {
         "hidden": config.hidden,
         "final_relu": config.final_relu,
         "initialization": config.initialization,
-        "dtype": jnp.dtype(config.precision),
+        "dot_general": bfloat16_dot_general if bfloat16 else jax.lax.dot_general,
         "rngs": rngs,
     }
     if config.model == "mlp":
         return MLP(image_shape, classes, **options)
-    return ConvNet(image_shape, classes, channels=config.channels, **options)
+    convolution = for_training(bfloat16, side_by_side=config.members > 1)
+    return ConvNet(image_shape, classes, channels=config.channels, conv_general_dilated=convolution, **options)
 
 
 def initial_state(model: nnx.Module, optimizer: optax.GradientTransformation, seed: int) -> TrainState:
@@ -101,6 +105,7 @@ def chunk_function(
 
     def train_step(state: TrainState, images: jax.Array, labels: jax.Array) -> TrainState:
         (_, logits), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.params, images, labels)
+        gradient = jax.lax.optimization_barrier(gradient)  # else XLA's CPU backend copies each kernel before its update
         update, optimizer_state = optimizer.update(gradient, state.optimizer, state.params)
         loss = cross_entropy(logits, labels)
         return replace(

@@ -32,3 +32,14 @@ normal parameters was 3.1e-15 (reverse), 3.7e-15 (forward), 6.7e-15 (complex ste
 (central). The first three are rounding, a few eps times what cancels in the sum over the points. Richardson's is eps
 |f| / h at the h its own account prefers, about 1e-2, and central's eps |f| / h at 8e-6 with as much truncation. Where
 a difference crosses a kink or drowns in rounding it knows, and is judged by its own account (`nets.testimony`)."""
+
+FLOAT32_SUM = 3e-6
+"""A float32 sum of up to 2,500 products in two orders, relative to the largest of its array: five times the largest seen
+among the gradients of the convolutions, whose kernels sum over batch and pixels (6e-7)."""
+
+BFLOAT16_PRODUCT = 2**-8
+"""Factors rounded to bfloat16 against float32, as Euclidean norms: each factor is off by 2^-9 of itself at most, at
+random, and the errors of a sum's terms average out as the terms do."""
+
+BFLOAT16_STEPS = 0.003
+"""Loss in nats over two epochs of four steps with products in bfloat16 against float32: ten times the largest seen."""

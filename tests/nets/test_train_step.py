@@ -13,7 +13,6 @@ from nets import augmentation, train_step
 from nets.backprop_networks import conv_net_gradient, mlp_gradient
 from nets.config import TrainConfig
 from nets.conv import ConvNet
-from nets.convolution import valid_convolution
 from nets.initializers import initializers
 from nets.losses import cross_entropy
 from nets.mlp import MLP
@@ -217,26 +216,6 @@ def test_augmentation_flips_half_of_the_images_and_moves_them_by_an_eighth_at_mo
 def _inside(down, right):
     rows, columns = np.arange(16) + down, np.arange(8) + right
     return (((rows >= 0) & (rows < 16))[:, None] & ((columns >= 0) & (columns < 8))[None, :])[..., None]
-
-
-def test_the_convolution_is_the_one_of_jax_and_refuses_what_it_has_not():
-    rng = np.random.default_rng(0)
-    x, kernel = jnp.asarray(rng.standard_normal((3, 7, 6, 2))), jnp.asarray(rng.standard_normal((3, 2, 2, 5)))
-
-    def of_jax(x, kernel):
-        return jax.lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
-
-    np.testing.assert_allclose(valid_convolution(x, kernel, (1, 1), "VALID"), of_jax(x, kernel), rtol=1e-4, atol=1e-5)
-
-    def slopes(convolve):
-        return jax.grad(lambda *both: jnp.sum(jnp.sin(convolve(*both))), argnums=(0, 1))(x, kernel)
-
-    ours, theirs = slopes(lambda x, kernel: valid_convolution(x, kernel, (1, 1), "VALID")), slopes(of_jax)
-    for a, b in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
-    layer = nnx.Conv(2, 5, (3, 3), conv_general_dilated=valid_convolution, rngs=nnx.Rngs(0))
-    with pytest.raises(ValueError, match="no strides, padding"):
-        layer(x)
 
 
 def test_parameters_begin_uniform_within_the_fan_in():

@@ -1,0 +1,129 @@
+"""The forms in which layers are computed in training, against the plain forms of JAX and Flax."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from nets import convolution, train_step
+from nets.config import TrainConfig
+from nets.convolution import for_training, native_convolution, valid_convolution
+from nets.matrix_product import bfloat16_product
+from nets.optimizers import optimizer
+from tests.tolerances import BFLOAT16_PRODUCT, BFLOAT16_STEPS, FLOAT32_SUM
+
+pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
+
+SHAPE, CLASSES, STEPS = (8, 10, 3), 4, 4
+CONFIG = TrainConfig(
+    dataset="digits", hidden=(32,), channels=(6, 5), batch_size=16, optimizer="sgd", learning_rate=0.05, epochs=2
+)
+
+
+def of_jax(x, kernel):
+    return jax.lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def off(ours, plain):
+    """The largest difference, relative to the largest number of the array."""
+    return float(jnp.abs(ours - plain).max() / jnp.abs(plain).max())
+
+
+def value_and_slopes(f, *arguments):
+    value, pull = jax.vjp(f, *arguments)
+    return (value, *pull(jnp.cos(jnp.arange(value.size, dtype=value.dtype)).reshape(value.shape)))
+
+
+@pytest.mark.parametrize("form", [valid_convolution, native_convolution])
+@pytest.mark.parametrize("columns", [2, 7, 8, 12, 24])  # a patch of 1 to 8 pixels
+def test_a_convolution_and_its_gradients_are_those_of_jax(form, columns):
+    rng = np.random.default_rng(columns)
+    kernel = jnp.asarray(rng.standard_normal((3, 2, 3, 5)), jnp.float32)
+    x = jnp.asarray(rng.standard_normal((16, 7, columns + 1, 3)), jnp.float32)
+    ours = value_and_slopes(lambda x, kernel: form(x, kernel, (1, 1), "VALID"), x, kernel)
+    plain = value_and_slopes(of_jax, x, kernel)
+    assert max(map(off, ours, plain)) < FLOAT32_SUM
+    transposed = value_and_slopes(lambda x, kernel: of_jax(x, kernel[:, ::-1]), x, kernel)
+    assert min(map(off, transposed, plain)) > 1000 * FLOAT32_SUM  # negative control: a mirrored kernel is seen
+
+
+def test_the_matrix_form_has_every_derivative():
+    rng = np.random.default_rng(0)
+    x, kernel = (jnp.asarray(rng.standard_normal(shape), jnp.float32) for shape in [(2, 5, 8, 1), (3, 3, 1, 2)])
+    ours, plain = (
+        jax.jvp(jax.grad(lambda kernel, form=form: jnp.sum(form(x, kernel) ** 3)), (kernel,), (kernel,))[1]
+        for form in [lambda x, kernel: valid_convolution(x, kernel, (1, 1), "VALID"), of_jax]
+    )
+    assert off(ours, plain) < FLOAT32_SUM
+    with pytest.raises(TypeError, match="forward-mode"):
+        jax.jvp(lambda kernel: native_convolution(x, kernel, (1, 1), "VALID"), (kernel,), (kernel,))
+
+
+@pytest.mark.parametrize("form", [valid_convolution, native_convolution])
+def test_a_layer_that_the_forms_have_not_is_refused(form):
+    layer = nnx.Conv(2, 5, (3, 3), conv_general_dilated=form, rngs=nnx.Rngs(0))  # pads
+    with pytest.raises(ValueError, match="no strides, padding"):
+        layer(jnp.zeros((1, 7, 7, 2)))
+
+
+def test_the_native_form_is_for_many_channels_on_a_cpu(monkeypatch):
+    used = []
+    monkeypatch.setattr(convolution, "native_convolution", lambda *_, **__: used.append("native"))
+    monkeypatch.setattr(convolution, "valid_convolution", lambda *_, **__: used.append("matrix"))
+    for channels in [3, 12]:
+        for_training(bfloat16=False, side_by_side=False)(jnp.zeros((1, 5, 5, channels)), jnp.zeros((3, 3, channels, 2)))
+    assert used == ["matrix", "native"]
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    for_training(bfloat16=False, side_by_side=False)(jnp.zeros((1, 5, 5, 12)), jnp.zeros((3, 3, 12, 2)))
+    assert used == ["matrix", "native", "matrix"]
+
+
+def test_a_product_in_bfloat16_is_within_its_rounding_and_summed_in_float32():
+    rng = np.random.default_rng(0)
+    x, kernel = (jnp.asarray(rng.standard_normal(shape), jnp.float32) for shape in [(40, 700), (700, 30)])
+    ours, plain = value_and_slopes(bfloat16_product, x, kernel), value_and_slopes(jnp.matmul, x, kernel)
+    for a, b in zip(ours, plain, strict=True):
+        error = float(jnp.linalg.norm(a - b) / jnp.linalg.norm(b))
+        assert 0.1 * BFLOAT16_PRODUCT < error < BFLOAT16_PRODUCT  # rounded, and no more than that
+    # Factors that bfloat16 holds exactly, summed: 2^9 + 1 is a sum that only float32 has.
+    assert float(bfloat16_product(jnp.ones((1, 513)), jnp.ones((513, 1)))[0, 0]) == 513
+    assert float(jnp.matmul(jnp.ones((1, 513), jnp.bfloat16), jnp.ones((513, 1), jnp.bfloat16))[0, 0]) != 513
+
+
+def trained(config, plain=False):
+    """The losses of each epoch and the parameters after two, of a network as it is trained or in the plain form."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, CLASSES, 64)
+    images = np.clip(50 * labels[:, None, None, None] + rng.integers(0, 70, (64, *SHAPE)), 0, 255)
+    network = train_step.build(config, SHAPE, CLASSES)
+    if plain and config.model == "conv":
+        for layer in network.conv:
+            layer.conv_general_dilated = jax.lax.conv_general_dilated
+    if plain:
+        head = network if config.model == "mlp" else network.head
+        for layer in [*head.hidden, head.logits]:
+            layer.dot_general = jax.lax.dot_general
+    update = optimizer(config, config.epochs * STEPS)
+    chunk = train_step.chunk_function(nnx.graphdef(network), update, config, STEPS)
+    state, losses = train_step.initial_state(network, update, config.seed), []
+    for epoch in range(1, config.epochs + 1):
+        state = chunk(state, jnp.asarray(images, jnp.uint8), jnp.asarray(labels, jnp.int32), epoch * STEPS)
+        losses.append(float(state.loss) / STEPS)
+    return np.array(losses), state.params
+
+
+@pytest.mark.parametrize("model", ["mlp", "conv"])
+def test_training_is_that_of_the_plain_forms(model):
+    config = replace(CONFIG, model=model)
+    (losses, params), (plain_losses, plain_params) = trained(config), trained(config, plain=True)
+    np.testing.assert_allclose(losses, plain_losses, rtol=10 * FLOAT32_SUM)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=10 * FLOAT32_SUM), params, plain_params)
+    assert losses[1] < losses[0] - 50 * BFLOAT16_STEPS  # it learns: the comparisons are of something
+    rounded, _ = trained(replace(config, precision="bfloat16"))
+    np.testing.assert_allclose(rounded, plain_losses, atol=BFLOAT16_STEPS)
+    assert (rounded != losses).all()
+    other, _ = trained(replace(config, learning_rate=1.2 * config.learning_rate))  # negative control
+    assert abs(other - plain_losses).max() > BFLOAT16_STEPS
