@@ -34,8 +34,8 @@ normal parameters was 3.1e-15 (reverse), 3.7e-15 (forward), 6.7e-15 (complex ste
 a difference crosses a kink or drowns in rounding it knows, and is judged by its own account (`nets.testimony`)."""
 
 FLOAT32_SUM = 3e-6
-"""A float32 sum of up to 2,500 products in two orders, relative to the largest of its array: five times the largest seen
-among the gradients of the convolutions, whose kernels sum over batch and pixels (6e-7)."""
+"""A float32 sum of up to 2,500 products in two orders, relative to the largest of its array: five times the largest
+seen among the gradients of the convolutions, whose kernels sum over batch and pixels (6e-7)."""
 
 BFLOAT16_PRODUCT = 2**-8
 """Factors rounded to bfloat16 against float32, as Euclidean norms: each factor is off by 2^-9 of itself at most, at

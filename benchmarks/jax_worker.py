@@ -1,0 +1,165 @@
+"""This project's side of `benchmarks.train_vs_torch`: commands as lines of JSON, answered by a line each.
+
+Steps are those of `nets.train`: the compiled chunk of `nets.train_step`, with its shuffling and its sums.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import time
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from nets import devices
+from nets.config import PRESETS
+from nets.data import load
+from nets.ensemble import initial_states
+from nets.optimizers import optimizer
+from nets.train_step import build, chunk_function, logits_function
+
+
+def synthetic(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return images (N, 32, 32, 3) of ten classes, bytes: a pattern of the class in noise; and their labels."""
+    rng = np.random.default_rng(seed)
+    patterns = np.random.default_rng(0).integers(0, 256, (10, 32, 32, 3))
+    labels = rng.integers(0, 10, count).astype(np.int32)
+    noise = rng.integers(0, 256, (count, 32, 32, 3))
+    return ((patterns[labels] + noise) // 2).astype(np.uint8), labels
+
+
+class Side:
+    """A network in training; its data, order and parameters are written to ``case["arrays"]`` for the other side."""
+
+    def __init__(self, case: dict[str, Any]) -> None:
+        if case["data_dir"]:
+            dataset = load("cifar10", Path(case["data_dir"]))
+            images, labels = np.asarray(dataset.train.images), dataset.train.labels
+            test_images, test_labels = np.asarray(dataset.test.images), dataset.test.labels
+        else:
+            images, labels = synthetic(case["images"], seed=1)
+            test_images, test_labels = synthetic(1000, seed=2)
+        self.config = replace(
+            PRESETS["reference"],
+            model=case["model"],
+            batch_size=case["batch"],
+            precision=case["precision"],
+            learning_rate=case["learning_rate"],
+            momentum=case["momentum"],
+            final_relu=False,
+        )
+        self.batch, self.steps_an_epoch = case["batch"], len(images) // case["batch"]
+        shape = images.shape[1:]
+        update = optimizer(self.config, 1)
+        module = nnx.graphdef(build(self.config, shape, 10))
+        self.state = initial_states(self.config, shape, 10, update)
+        self.chunk = chunk_function(module, update, self.config, self.steps_an_epoch)
+        self.logits = logits_function(module)
+        self.images, self.labels, self.test = jnp.asarray(images), jnp.asarray(labels), (test_images, test_labels)
+        order = self.first_order(len(images))
+        self.digest = hashlib.sha256(images[order[: self.batch]].tobytes()).hexdigest()
+        arrays = {"images": images, "labels": labels, "test_images": test_images, "test_labels": test_labels}
+        np.savez(case["arrays"], order=order, **arrays, **parameters(self.state.params))
+
+    def first_order(self, count: int) -> np.ndarray:
+        """Return the order of the images in the first epoch, as the chunk derives it from the state's key."""
+        shuffle, _ = jax.random.split(jax.random.fold_in(jax.random.wrap_key_data(self.state.key), 0))
+        return np.asarray(jax.random.permutation(shuffle, count))
+
+    def losses(self, count: int) -> list[float]:
+        """Take steps one by one and return their losses."""
+        seen, losses = float(self.state.loss), []
+        for _ in range(count):
+            self.steps(1)
+            losses.append(float(self.state.loss) - seen)
+            seen += losses[-1]
+        return losses
+
+    def steps(self, count: int) -> None:
+        """Take steps in chunks that end with an epoch at the latest, as in training."""
+        step, end = int(self.state.step), int(self.state.step) + count
+        while step < end:
+            stop = min(end, (step // self.steps_an_epoch + 1) * self.steps_an_epoch)
+            self.state, step = self.chunk(self.state, self.images, self.labels, stop), stop
+        jax.block_until_ready(self.state)
+
+    def accuracy(self) -> float:
+        """Return the share of the test images that are right."""
+        images, labels = self.test
+        return float(np.mean(self.logits(self.state.params, images).argmax(axis=1) == labels))
+
+
+def parameters(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters under flat names."""
+    head = params.get("head", params)
+    layers = {"conv": params.get("conv", {}), "linear": {**head["hidden"], len(head["hidden"]): head["logits"]}}
+    flat: dict[str, Any] = {}
+    for kind, members in layers.items():
+        flat[f"{kind}s"] = len(members)
+        for i, layer in members.items():
+            flat |= {f"{kind}{i}_{name}": np.asarray(layer[name]) for name in ["kernel", "bias"]}
+    return flat
+
+
+def peak(precision: str, size: int) -> float:
+    """Return the FLOP/s of a product of square matrices."""
+    a = jax.random.normal(jax.random.key(0), (size, size), jnp.dtype(precision))
+    times_three = jax.jit(lambda a: jnp.stack([(a + i) @ a for i in range(3)]))
+    jax.block_until_ready(times_three(a))
+    best = float("inf")
+    for _ in range(5):
+        started = time.perf_counter()
+        jax.block_until_ready(times_three(a))
+        best = min(best, (time.perf_counter() - started) / 3)
+    return 2 * size**3 / best
+
+
+def threads() -> int:
+    """Return how many threads XLA computes with on a CPU, by the names they have in Linux, else the cores."""
+    names = [file.read_text().strip() for file in Path("/proc/self/task").glob("*/comm")]
+    return sum(name.startswith("tf_XLAEigen") for name in names) or os.cpu_count() or 1
+
+
+def main() -> None:
+    """Answer commands until there are no more."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print is no answer
+    side: Any = None
+    for line in sys.stdin:
+        command = json.loads(line)
+        answer: dict[str, Any] = {}
+        if command["do"] == "about":
+            packages = ["jax", "jaxlib", "flax", "optax", "numpy"]
+            peak("float32", 512)  # wakes every thread
+            device = jax.devices()[0]
+            answer = {
+                "device": device.device_kind if devices.is_accelerator() else "cpu",
+                "threads": threads(),
+                "versions": {"python": sys.version.split()[0]} | {name: version(name) for name in packages},
+            }
+        elif command["do"] == "start":
+            side = Side(command)
+            answer = {"batch": side.digest, "steps_an_epoch": side.steps_an_epoch}
+        elif command["do"] == "losses":
+            answer = {"losses": side.losses(command["steps"])}
+        elif command["do"] == "time":
+            started = time.perf_counter()
+            side.steps(command["steps"])
+            answer = {"seconds": time.perf_counter() - started}
+        elif command["do"] == "accuracy":
+            answer = {"accuracy": side.accuracy()}
+        elif command["do"] == "peak":
+            answer = {"flops": peak(command["precision"], command["size"])}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()
