@@ -1,8 +1,8 @@
 """The PyTorch side of `benchmarks.train_vs_torch`, for a Python that has PyTorch and NumPy and nothing of this project.
 
 Commands come as lines of JSON on standard input, and each is answered by a line. The loop is the usual one: bytes stay
-on the device, a batch is indexed, scaled, and goes through module, loss, ``backward`` and SGD, here the fused one, the
-fastest that PyTorch has; a loss is looked at only when asked for.
+on the device, a batch is indexed, scaled, and goes through module, loss, ``backward`` and SGD; a loss is looked at only
+when asked for.
 """
 
 import hashlib
@@ -73,7 +73,7 @@ class Side:
             for parameter, leaf in zip(self.network.parameters(), leaves, strict=True):
                 parameter.copy_(torch.from_numpy(leaf))
         self.optimizer = torch.optim.SGD(
-            self.network.parameters(), lr=case["learning_rate"], momentum=case["momentum"], fused=True
+            self.network.parameters(), lr=case["learning_rate"], momentum=case["momentum"], fused=case["fused"] or None
         )
         self.criterion = nn.CrossEntropyLoss()
         self.forward = torch.compile(self.loss) if case["compile"] else self.loss

@@ -39,6 +39,8 @@ LOSS = {"float32": 1e-3, "bfloat16": 1e-2}
 """Largest difference of the losses of a step, in nats. In float32 sums are taken in another order; PyTorch's autocast
 rounds activations and gradients to bfloat16, this project only the factors of products."""
 LEARNING_RATE, MOMENTUM = 5e-2, 0.9
+OTHERS = 0.1
+"""Cores that other processes may use: threads that wait for each other lose far more time than what is taken."""
 MALLOC = ("GLIBC_TUNABLES", "LD_PRELOAD", "MALLOC_")
 """How the names of environment variables begin that change memory allocation."""
 
@@ -65,6 +67,8 @@ class Options:
     """How long a timing should take."""
     steps: int = 10
     """Steps whose losses are compared."""
+    fused: bool = False
+    """PyTorch's fused SGD, which is faster, instead of what `torch.optim.SGD` does by itself."""
     data_dir: Path | None = None
     """Folder of TensorFlow Datasets with CIFAR-10 (default: made-up images of its size)."""
     json: Path | None = None
@@ -146,6 +150,18 @@ def require_same_losses(ours: list[float], theirs: list[float], precision: str, 
         raise UnlikeError(f"{name}: the losses {ours} hardly change, so that they say nothing; take more `steps`.")
 
 
+def others_seconds(sides: list[Worker]) -> float:
+    """Return the processor seconds of all other processes since the machine started (on Linux; else 0)."""
+    if not Path("/proc/stat").exists():
+        return 0.0
+    user, nice, system = map(int, Path("/proc/stat").read_text().split()[1:4])
+    mine = sum(
+        sum(map(int, Path(f"/proc/{side.process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
+        for side in sides
+    )
+    return (user + nice + system - mine) / os.sysconf("SC_CLK_TCK")
+
+
 def timed(side: Worker, seconds: float) -> int:
     """Return how many steps take about ``seconds``."""
     count = 1
@@ -161,8 +177,8 @@ def compare(
     name = f"{model}, batch {batch}, {precision}"
     case = {
         "arrays": str(folder / "case.npz"), "model": model, "batch": batch, "precision": precision,
-        "learning_rate": LEARNING_RATE, "momentum": MOMENTUM, "images": max(5120, (options.steps + 1) * batch),
-        "data_dir": options.data_dir and str(options.data_dir),
+        "learning_rate": LEARNING_RATE, "momentum": MOMENTUM, "fused": options.fused,
+        "images": max(5120, (options.steps + 1) * batch), "data_dir": options.data_dir and str(options.data_dir),
     }  # fmt: skip
     sides = [ours, *theirs]
     digests = [side.ask("start", **case, compile=side.compiled)["batch"] for side in sides]
@@ -178,15 +194,18 @@ def compare(
         require_same_losses(losses["jax"], losses[side.name], precision, f"{name}, {side.name}")
     steps = {side.name: timed(side, options.seconds) for side in sides}
     speeds: dict[str, list[float]] = {side.name: [] for side in sides}
+    started, before = time.perf_counter(), others_seconds(sides)
     for _ in range(options.repeats):
         for side in sides:
             seconds = side.ask("time", steps=steps[side.name])["seconds"]
             speeds[side.name].append(steps[side.name] * batch / seconds)
+    others = (others_seconds(sides) - before) / (time.perf_counter() - started)
     ratios = {
         side.name: sorted(a / b for a, b in zip(speeds["jax"], speeds[side.name], strict=True)) for side in theirs
     }
     return {
-        "model": model, "batch": batch, "precision": precision, "losses": losses, "first_step_seconds": first,
+        "model": model, "batch": batch, "precision": precision, "cores_of_others": others,
+        "losses": losses, "first_step_seconds": first,
         "images_per_second": {name: median(values) for name, values in speeds.items()},
         "all_images_per_second": speeds,
         "ratio": {name: median(values) for name, values in ratios.items()},
@@ -198,7 +217,8 @@ def to_accuracy(options: Options, model: str, sides: list[Worker], folder: Path)
     """Return after how many epochs and seconds of training each side has the accuracy of the reference preset."""
     found = {}
     case = {"arrays": str(folder / "case.npz"), "model": model, "batch": 32, "precision": "float32",
-            "learning_rate": 1e-3, "momentum": MOMENTUM, "data_dir": str(options.data_dir)}  # fmt: skip
+            "learning_rate": 1e-3, "momentum": MOMENTUM, "fused": options.fused,
+            "data_dir": str(options.data_dir)}  # fmt: skip
     steps = 0
     for side in sides:
         answer = side.ask("start", **case, compile=side.compiled)
@@ -246,6 +266,9 @@ def main(options: Options, console: Console) -> dict[str, Any]:
         if options.data_dir and about["jax"]["device"] != "cpu":
             found["to_accuracy"] = {m: to_accuracy(options, m, [ours, *theirs], Path(folder)) for m in options.models}
     out = Console(width=160)
+    busiest = max(row["cores_of_others"] for row in rows)
+    if busiest > OTHERS:
+        out.print(f"other processes used up to {busiest:.1f} cores meanwhile: these timings are of a busy machine")
     out.print(table(rows, peaks))
     for model, sides in found.get("to_accuracy", {}).items():
         for name, one in sides.items():

@@ -1,0 +1,62 @@
+"""The benchmark against PyTorch, without PyTorch: its checks can fail, and its layouts are PyTorch's."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tyro
+from rich.console import Console
+
+from benchmarks import train_vs_torch as benchmark
+from benchmarks.torch_worker import torch_layout
+
+ABOUT = {"device": "cpu", "threads": 2, "malloc": {}}
+
+
+def test_options_are_read():
+    options = tyro.cli(
+        benchmark.Options, args=["--torch-python", "/x/python", "--batches", "32", "64", "--models", "mlp"]
+    )
+    assert (options.torch_python, options.batches, options.models) == (Path("/x/python"), (32, 64), ("mlp",))
+
+
+@pytest.mark.parametrize(
+    "other", [{"threads": 1}, {"device": "NVIDIA H200"}, {"malloc": {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}}]
+)
+def test_sides_that_differ_are_refused(other):
+    benchmark.require_alike(ABOUT, ABOUT)
+    with pytest.raises(benchmark.UnlikeError, match=f"{next(iter(other))}: .* in PyTorch; give both the same"):
+        benchmark.require_alike(ABOUT, ABOUT | other)
+
+
+def test_losses_that_differ_or_say_nothing_are_refused():
+    falling = [2.3, 2.1, 1.8]
+    benchmark.require_same_losses(falling, [2.3, 2.1001, 1.8], "float32", "case")
+    benchmark.require_same_losses(falling, [2.3, 2.105, 1.8], "bfloat16", "case")
+    for wrong in [[2.3, 2.105, 1.8], [2.3, 2.1, float("nan")]]:
+        with pytest.raises(
+            benchmark.UnlikeError, match=r"case: the loss of step [23] is .* not train the same network"
+        ):
+            benchmark.require_same_losses(falling, wrong, "float32", "case")
+    with pytest.raises(benchmark.UnlikeError, match="hardly change"):
+        benchmark.require_same_losses([2.3, 2.3001], [2.3, 2.3001], "float32", "case")
+
+
+def test_a_python_without_pytorch_is_said_so():
+    for python, message in [(sys.executable, "torch ended .*No module named 'torch'"), ("/none", "must be a Python")]:
+        with pytest.raises(ValueError, match=message):
+            benchmark.main(benchmark.Options(torch_python=Path(python)), Console(quiet=True))
+
+
+def test_parameters_are_laid_out_as_pytorch_flattens():
+    rng = np.random.default_rng(0)
+    images, kernel = rng.standard_normal((2, 5, 4, 3)), rng.standard_normal((3, 3, 3, 6))
+    linear = rng.standard_normal((3 * 2 * 6, 7))
+    params = {"conv": [(kernel, np.zeros(6))], "linear": [(linear, np.zeros(7))]}
+    conv_t, _, linear_t, _ = torch_layout(params, images.shape[1:])
+    windows = np.lib.stride_tricks.sliding_window_view(images, (3, 3), axis=(1, 2))  # (N, 3, 2, C, P, Q)
+    nhwc = np.einsum("nijcpq,pqcd->nijd", windows, kernel)
+    nchw = np.einsum("nijcpq,dcpq->ndij", windows, conv_t)  # as torch.nn.Conv2d computes and lays out
+    np.testing.assert_allclose(nchw.reshape(2, -1) @ linear_t.T, nhwc.reshape(2, -1) @ linear, rtol=1e-12)
+    assert not np.allclose(nchw.reshape(2, -1) @ linear, nhwc.reshape(2, -1) @ linear)  # negative control
