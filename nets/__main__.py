@@ -9,6 +9,7 @@ after Ctrl-C.
 
 import json
 import logging
+import os
 import sys
 from dataclasses import asdict, dataclass, fields
 from itertools import zip_longest
@@ -27,10 +28,16 @@ from nets.data import data_directory
 from nets.terminal import interrupt, progress_bar
 from nets.tfds_folder import NotPreparedError
 
+COMPILED_BYTES = 2**28
+"""Most bytes of compiled programs that are kept; the one that was not used for longest goes first."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Train(TrainConfig):
-    """Train a classifier and keep the run in a folder: configuration, metrics, checkpoints, predictions."""
+    """Train a classifier and keep the run in a folder: configuration, metrics, checkpoints, predictions.
+
+    Decoded images and compiled programs are kept for the next start, in CLOSEDFORM_CACHE or the user's cache folder.
+    """
 
     preset: str = "default"
     """Options to start from: `default`, or `reference`, which reproduces published results; others override it."""
@@ -119,6 +126,7 @@ def _preset(arguments: list[str]) -> Train:
 def _train(options: Train, console: Console) -> int:
     config = TrainConfig(**{field.name: getattr(options, field.name) for field in fields(TrainConfig)})
     with progress_bar(console) as progress, interrupt() as (listen, interrupted):
+        keep_compiled()
         from nets.train import fit  # after the options are read: JAX takes seconds to import
 
         def start(sentence: str) -> None:
@@ -144,6 +152,30 @@ def _train(options: Train, console: Console) -> int:
             run = fit(config, **arguments)
     print(run.folder)
     return 0
+
+
+def keep_compiled() -> None:
+    """Let JAX keep what it compiles in the cache folder, for the next start, if it can be written.
+
+    What takes a tenth of a second to compile is worth its file. The code is for the very processor it was compiled on,
+    and a home folder may be that of many machines: each kind of processor has a folder of its own.
+    """
+    import jax
+
+    from nets import devices
+    from nets.image_cache import cache_directory
+
+    folder = cache_directory() / "compiled" / devices.processor()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return
+    if not os.access(folder, os.W_OK):
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    jax.config.update("jax_compilation_cache_max_size", COMPILED_BYTES)
 
 
 def _prepare(options: Prepare, console: Console) -> int:

@@ -108,7 +108,7 @@ MAY_IMPORT = {
     "nets.prepare": {"tensorflow_datasets", "requests", "nets.tfds_folder"},
     "nets.__main__": {
         *["tyro", "rich", "nets.config", "nets.data", "nets.prepare", "nets.runs", "nets.summary", "nets.terminal"],
-        *["nets.tfds_folder", "nets.train"],
+        *["jax", "nets.devices", "nets.image_cache", "nets.tfds_folder", "nets.train"],
     },
     "nets.cubic": {"numpy", "jax", "flax", "optax"},
     "nets.step_sizes": {"numpy", "jax", "nets.blocks", "nets.testimony", "nets.witnesses"},

@@ -1,5 +1,6 @@
 """The forms in which layers are computed in training, against the plain forms of JAX and Flax."""
 
+import math
 from dataclasses import replace
 
 import jax
@@ -13,7 +14,7 @@ from nets.config import TrainConfig
 from nets.convolution import for_training, native_convolution, valid_convolution
 from nets.matrix_product import bfloat16_product
 from nets.optimizers import optimizer
-from tests.tolerances import BFLOAT16_PRODUCT, BFLOAT16_STEPS, FLOAT32_SUM
+from tests.tolerances import BFLOAT16_PRODUCT, BFLOAT16_STEPS, FLOAT32_SUM, MEMORY
 
 pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
 
@@ -127,3 +128,26 @@ def test_training_is_that_of_the_plain_forms(model):
     assert (rounded != losses).all()
     other, _ = trained(replace(config, learning_rate=1.2 * config.learning_rate))  # negative control
     assert abs(other - plain_losses).max() > BFLOAT16_STEPS
+
+
+@pytest.mark.parametrize("model", ["mlp", "conv"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_training_takes_little_more_memory_than_it_must(model, precision):
+    config = TrainConfig(model=model, precision=precision, optimizer="sgd", nesterov=False, weight_decay=0.0)
+    shape, count = (32, 32, 3), 50_000
+    update = optimizer(config, 1)
+    network = nnx.graphdef(nnx.eval_shape(lambda: train_step.build(config, shape, 10)))
+    state = jax.eval_shape(lambda: train_step.initial_state(train_step.build(config, shape, 10), update, 0))
+    chunk = train_step.chunk_function(network, update, config, count // config.batch_size)
+    data = jax.ShapeDtypeStruct((count, *shape), jnp.uint8), jax.ShapeDtypeStruct((count,), jnp.int32)
+    memory = chunk.lower(state, *data, 1).compile().memory_analysis()
+    assert memory.alias_size_in_bytes > 0.99 * memory.output_size_in_bytes  # the state is updated in place
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
+    images = count * math.prod(shape)
+    widths = [math.prod(shape), *([12 * 30 * 30] if model == "conv" else []), 1000, 1000, 10]
+    activations = 4 * config.batch_size * sum(widths)
+    must = 4 * 2 * parameters + images + activations  # parameters and momentum
+    took = memory.argument_size_in_bytes + memory.temp_size_in_bytes
+    assert took < MEMORY * must
+    kernel_copied = took + 4 * parameters  # negative control: what happened before the optimiser waited
+    assert (kernel_copied > MEMORY * must) == (model == "conv")  # an MLP is small beside its data

@@ -188,3 +188,31 @@ def test_ctrl_c_and_a_schedulers_end_save_and_say_how_to_go_on(tmp_path, number)
     assert "--resume goes on from there" in said
     step = said.split("step ")[1].split(";")[0].replace(",", "")
     assert (tmp_path / f"run/checkpoints/step_{step}").is_dir()
+
+
+def test_a_second_start_finds_what_the_first_compiled(tmp_path):
+    options = ["train", "--dataset", "digits", "--model", "mlp", "--hidden", "4", "--epochs", "1"]
+    cache = tmp_path / "cache"
+
+    def compiled():
+        return {file.name for file in cache.rglob("*chunk*-cache")}
+
+    code, _, err = nets(*options, "--run-dir", "a", cwd=tmp_path, CLOSEDFORM_CACHE=str(cache))
+    assert code == 0, err
+    first = compiled()
+    assert len(first) == 1
+    code, _, err = nets(*options, "--run-dir", "b", cwd=tmp_path, CLOSEDFORM_CACHE=str(cache))
+    assert code == 0, err
+    assert compiled() == first
+    code, _, err = nets(*options, "--batch-size", "64", "--run-dir", "c", cwd=tmp_path, CLOSEDFORM_CACHE=str(cache))
+    assert len(compiled()) == 2  # another program
+    a, b = (runs.load_run(tmp_path / name).metrics[-1]["test_loss"] for name in "ab")
+    assert a == b
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
+    (tmp_path / "cache").write_text("no folder")
+    options = ["train", "--dataset", "digits", "--model", "mlp", "--hidden", "4", "--epochs", "1"]
+    code, _, err = nets(*options, cwd=tmp_path, CLOSEDFORM_CACHE=str(tmp_path / "cache"))
+    assert code == 0, err
+    assert "cache" not in err.lower()
