@@ -1,21 +1,17 @@
 """Training a classifier: `fit`, from a configuration to a run folder."""
 
-import hashlib
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from filelock import FileLock, Timeout
 from flax import nnx
 
 from nets import devices, runs
-from nets.checkpoints import Checkpoints, checkpoints_in
+from nets.checkpoints import checkpoints_in
+from nets.claims import claimed, require_fitting, require_same_data, resumed, sha256
 from nets.config import TrainConfig
 from nets.data import Progress, Split, hold_out, load
 from nets.ensemble import combine, initial_states
@@ -26,8 +22,6 @@ from nets.train_step import TrainState, build, chunk_function, logits_function
 
 SECONDS_A_CHUNK = 2.0
 """How long a chunk takes, in the middle of which nothing is heard of the training and nothing can be saved."""
-MAY_CHANGE = {"run_dir", "data_dir", "checkpoint_minutes"}
-"""Options that a resumed run need not have had before: none of its numbers depend on them."""
 PACKAGES = ["closedform", "jax", "jaxlib", "flax", "optax", "numpy"]
 
 
@@ -75,6 +69,7 @@ def fit(
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from nets.config import TrainConfig
     >>> folder = Path(tempfile.mkdtemp()) / "run"
     >>> run = fit(TrainConfig(dataset="digits", model="mlp", hidden=(32,), epochs=3, run_dir=folder))
@@ -82,7 +77,7 @@ def fit(
     (5, 10)
     """
     if resume:  # before data are looked for
-        _require_fitting(config, resume)
+        require_fitting(config, resume)
     dataset = load(config.dataset, config.data_dir, progress)
     kept, held = hold_out(dataset.train, config.validation, config.seed)
     splits = {"train": kept, "validation": held, "test": dataset.test}
@@ -97,9 +92,9 @@ def fit(
     state = initial_states(config, dataset.image_shape, classes, update)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params)) // config.members
     data = {"classes": list(dataset.class_names), "images": {name: len(split) for name, split in splits.items()}}
-    data |= {"sha256": _sum(splits)}
+    data |= {"sha256": sha256(splits)}
 
-    with _claimed(config, resume) as folder:
+    with claimed(config, resume) as folder:
         if not resume:
             provenance = {"commit": commit(), "versions": versions(PACKAGES), "device": devices.description()}
             provenance |= {"parameters": parameters, "seeds": list(config.seeds), "data": data}
@@ -108,8 +103,8 @@ def fit(
         with checkpoints_in(folder / "checkpoints") as checkpoints:
             metrics = []
             if resume:
-                _require_same_data(folder, data)
-                state, metrics = _resumed(folder, checkpoints, state, steps)
+                require_same_data(folder, data)
+                state, metrics = resumed(folder, checkpoints, state, steps)
             on_start(
                 f"{_networks(config)} with {parameters:,} parameters on {devices.description()}: {config.dataset}, "
                 + ", ".join(f"{len(split):,} {name}" for name, split in splits.items())
@@ -209,99 +204,3 @@ def _scores(
 
 def _networks(config: TrainConfig) -> str:
     return config.model if config.members == 1 else f"{config.members} networks {config.model}, each"
-
-
-@contextmanager
-def _claimed(config: TrainConfig, resume: bool) -> Iterator[Path]:
-    """Hold the folder of the run against other processes; ValueError if it is not free, or holds no run to resume."""
-    folder = config.folder
-    _require_fitting(config, resume)  # before anything is put into somebody's folder
-    lock = FileLock(folder / ".lock", timeout=0)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise ValueError(f"`run_dir` {folder} is in use by another process; choose another with --run-dir.") from error
-    except OSError as error:
-        raise runs.cannot_write(folder, error) from error
-    try:
-        _require_fitting(config, resume)
-        yield folder
-    finally:
-        lock.release()
-
-
-def _require_fitting(config: TrainConfig, resume: bool) -> None:
-    """Raise ValueError unless the folder of the run is free, or holds the run that is to be resumed."""
-    folder = config.folder
-    left = {file.name: file for file in folder.iterdir()} if folder.is_dir() else {}
-    beginnings = {".lock", ".config.json.partial", ".metrics.jsonl.partial"}  # of a run that was killed at its start
-    if "metrics.jsonl" in left and left["metrics.jsonl"].stat().st_size == 0:
-        beginnings.add("metrics.jsonl")
-    if left.keys() <= beginnings:
-        if resume:
-            raise ValueError(f"`run_dir` {folder} has no checkpoint to resume from; leave --resume out.")
-        return
-    try:
-        run = runs.load_run(folder)
-    except ValueError as error:
-        raise ValueError(f"`run_dir` {folder} is not empty, and {error} Or choose another with --run-dir.") from error
-    there = False
-    if (folder / "checkpoints").is_dir():
-        with checkpoints_in(folder / "checkpoints", read_only=True) as checkpoints:
-            there = checkpoints.last() is not None
-    if resume and not there:
-        raise ValueError(f"`run_dir` {folder} has no checkpoint to resume from; train in another --run-dir.")
-    if not resume and (there or run.metrics or "predictions.npz" in left):
-        raise ValueError(
-            f"`run_dir` {folder} holds a run already; continue it with --resume, or choose another with --run-dir."
-        )
-    before = asdict(run.config)
-    for name, now in asdict(config).items():
-        if resume and name not in MAY_CHANGE and before[name] != now:
-            raise ValueError(
-                f"`{name}` is {now!r}, but the run in {folder} has {before[name]!r}; resume it with the same "
-                "configuration, or train in another --run-dir."
-            )
-
-
-def _require_same_data(folder: Path, data: dict[str, Any]) -> None:
-    """Raise ValueError unless the run was begun on the same data."""
-    before = runs.load_run(folder).provenance["data"]
-    for name, now in data.items():
-        if before[name] != now:
-            raise ValueError(
-                f"`data_dir` holds other data than the run in {folder} was begun on: {name} {now}, not {before[name]}; "
-                "resume it on the same, or train in another --run-dir."
-            )
-
-
-def _sum(splits: dict[str, Split]) -> str:
-    """Return the SHA-256 of all images and labels."""
-    digest = hashlib.sha256()
-    for split in splits.values():
-        digest.update(np.ascontiguousarray(split.images))
-        digest.update(np.ascontiguousarray(split.labels))
-    return digest.hexdigest()
-
-
-def _resumed(
-    folder: Path, checkpoints: Checkpoints, like: TrainState, steps: int
-) -> tuple[TrainState, list[dict[str, float]]]:
-    """Return the last state that can be read, and the metrics up to it; ValueError if there is none.
-
-    What the run wrote after that state is removed: it is made again.
-    """
-    state = checkpoints.read_last(like)
-    if state is None:
-        raise ValueError(f"`run_dir` {folder} has no checkpoint that can be read; train in another --run-dir.")
-    metrics = [line for line in runs.read_metrics(folder) if line["step"] <= int(state.step)]
-    if len(metrics) < int(state.step) // steps:
-        raise ValueError(
-            f"metrics.jsonl in {folder} has {len(metrics)} epochs and its checkpoint {int(state.step) // steps}; train "
-            "in another --run-dir."
-        )
-    if int(state.step) < runs.load_run(folder).config.epochs * steps:
-        (folder / "predictions.npz").unlink(missing_ok=True)
-    runs.write_metrics(folder, metrics)
-    return state, metrics

@@ -1,0 +1,116 @@
+"""Whose a run folder is: claimed for one training, and held against others; whether the run in it may go on."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from nets import runs
+from nets.checkpoints import Checkpoints, checkpoints_in
+from nets.config import TrainConfig
+from nets.data import Split
+from nets.train_step import TrainState
+
+MAY_CHANGE = {"run_dir", "data_dir", "checkpoint_minutes"}
+"""Options that a resumed run need not have had before: none of its numbers depend on them."""
+
+
+@contextmanager
+def claimed(config: TrainConfig, resume: bool) -> Iterator[Path]:
+    """Hold the folder of the run against other processes; ValueError if it is not free, or holds no run to resume."""
+    folder = config.folder
+    require_fitting(config, resume)  # before anything is put into somebody's folder
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise ValueError(f"`run_dir` {folder} is in use by another process; choose another with --run-dir.") from error
+    except OSError as error:
+        raise runs.cannot_write(folder, error) from error
+    try:
+        require_fitting(config, resume)
+        yield folder
+    finally:
+        lock.release()
+
+
+def require_fitting(config: TrainConfig, resume: bool) -> None:
+    """Raise ValueError unless the folder of the run is free, or holds the run that is to be resumed."""
+    folder = config.folder
+    left = {file.name: file for file in folder.iterdir()} if folder.is_dir() else {}
+    beginnings = {".lock", ".config.json.partial", ".metrics.jsonl.partial"}  # of a run that was killed at its start
+    if "metrics.jsonl" in left and left["metrics.jsonl"].stat().st_size == 0:
+        beginnings.add("metrics.jsonl")
+    if left.keys() <= beginnings:
+        if resume:
+            raise ValueError(f"`run_dir` {folder} has no checkpoint to resume from; leave --resume out.")
+        return
+    try:
+        run = runs.load_run(folder)
+    except ValueError as error:
+        raise ValueError(f"`run_dir` {folder} is not empty, and {error} Or choose another with --run-dir.") from error
+    there = False
+    if (folder / "checkpoints").is_dir():
+        with checkpoints_in(folder / "checkpoints", read_only=True) as checkpoints:
+            there = checkpoints.last() is not None
+    if resume and not there:
+        raise ValueError(f"`run_dir` {folder} has no checkpoint to resume from; train in another --run-dir.")
+    if not resume and (there or run.metrics or "predictions.npz" in left):
+        raise ValueError(
+            f"`run_dir` {folder} holds a run already; continue it with --resume, or choose another with --run-dir."
+        )
+    before = asdict(run.config)
+    for name, now in asdict(config).items():
+        if resume and name not in MAY_CHANGE and before[name] != now:
+            raise ValueError(
+                f"`{name}` is {now!r}, but the run in {folder} has {before[name]!r}; resume it with the same "
+                "configuration, or train in another --run-dir."
+            )
+
+
+def require_same_data(folder: Path, data: dict[str, Any]) -> None:
+    """Raise ValueError unless the run was begun on the same data."""
+    before = runs.load_run(folder).provenance["data"]
+    for name, now in data.items():
+        if before[name] != now:
+            raise ValueError(
+                f"`data_dir` holds other data than the run in {folder} was begun on: {name} {now}, not {before[name]}; "
+                "resume it on the same, or train in another --run-dir."
+            )
+
+
+def sha256(splits: dict[str, Split]) -> str:
+    """Return the SHA-256 of all images and labels."""
+    digest = hashlib.sha256()
+    for split in splits.values():
+        digest.update(np.ascontiguousarray(split.images))
+        digest.update(np.ascontiguousarray(split.labels))
+    return digest.hexdigest()
+
+
+def resumed(
+    folder: Path, checkpoints: Checkpoints, like: TrainState, steps: int
+) -> tuple[TrainState, list[dict[str, float]]]:
+    """Return the last state that can be read, and the metrics up to it; ValueError if there is none.
+
+    What the run wrote after that state is removed: it is made again.
+    """
+    state = checkpoints.read_last(like)
+    if state is None:
+        raise ValueError(f"`run_dir` {folder} has no checkpoint that can be read; train in another --run-dir.")
+    metrics = [line for line in runs.read_metrics(folder) if line["step"] <= int(state.step)]
+    if len(metrics) < int(state.step) // steps:
+        raise ValueError(
+            f"metrics.jsonl in {folder} has {len(metrics)} epochs and its checkpoint {int(state.step) // steps}; train "
+            "in another --run-dir."
+        )
+    if int(state.step) < runs.load_run(folder).config.epochs * steps:
+        (folder / "predictions.npz").unlink(missing_ok=True)
+    runs.write_metrics(folder, metrics)
+    return state, metrics
