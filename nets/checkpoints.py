@@ -17,6 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from jax.sharding import SingleDeviceSharding
 
 from nets.train_step import TrainState
 
@@ -81,11 +82,17 @@ class Checkpoints:
         return max(scores, key=lambda step: scores[step]) if scores else None
 
     def read(self, step: int, like: Any) -> TrainState:
-        """Return the state saved at ``step``; ``like`` is a state of the same shapes.
+        """Return the state saved at ``step``; ``like`` is a state of the same shapes, and laid out as it is to be.
 
-        ValueError if it is damaged, OSError if it is not to be read for another reason.
+        Where it says nothing of that, the arrays lie on one device, whatever they lay on before. ValueError if it is
+        damaged, OSError if it is not to be read for another reason.
         """
-        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+        here = SingleDeviceSharding(jax.local_devices()[0])
+
+        def wanted(leaf: Any) -> jax.ShapeDtypeStruct:
+            return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding or here)
+
+        abstract = jax.tree.map(wanted, like)
         args = ocp.args.Composite(state=ocp.args.StandardRestore(abstract), sum=ocp.args.JsonRestore())
         try:
             restored = self._manager.restore(step, args=args)

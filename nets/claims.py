@@ -16,8 +16,8 @@ from nets.config import TrainConfig
 from nets.data import Split
 from nets.train_step import TrainState
 
-MAY_CHANGE = {"run_dir", "data_dir", "checkpoint_minutes"}
-"""Options that a resumed run need not have had before: none of its numbers depend on them."""
+MAY_CHANGE = {"run_dir", "data_dir", "checkpoint_minutes", "devices"}
+"""Options that a resumed run need not have had before: none of its numbers depend on them, besides rounding."""
 
 
 @contextmanager

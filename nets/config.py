@@ -77,6 +77,11 @@ class TrainConfig:
     """Networks trained side by side, with the seeds SEED, SEED + 1, ...; more than one are a deep ensemble, whose
     predictive is the mean of theirs. They share the validation images of SEED."""
 
+    devices: int | None = None
+    """Devices of this process, or of each where there are several, that share the work (default: all GPUs or TPUs, 1 if
+    there is only a CPU). Each takes its share of every batch, or in an ensemble of the members, and the result is that
+    of one device within rounding."""
+
     def __post_init__(self) -> None:
         for field in fields(self):
             _check_type(field.name, getattr(self, field.name), field.type)
@@ -91,6 +96,8 @@ class TrainConfig:
         _require("seed", self.seed, 0 <= self.seed <= 2**32 - self.members, "between 0 and 2**32 - `members`")
         _require("hidden", self.hidden, all(width >= 1 for width in self.hidden), "widths of 1 or more")
         _require("channels", self.channels, all(width >= 1 for width in self.channels), "numbers of 1 or more")
+        if self.devices is not None:
+            _require("devices", self.devices, self.devices >= 1, "1 or more")
         if self.validation is not None:
             _require("validation", self.validation, self.validation >= 0, "0 or more")
 

@@ -18,7 +18,7 @@ from nets.ensemble import combine, initial_states
 from nets.losses import accuracy, cross_entropy
 from nets.optimizers import optimizer, schedule
 from nets.provenance import commit, versions
-from nets.train_step import TrainState, build, chunk_function, logits_function
+from nets.train_step import WHOLE, TrainState, build, chunk_function, lay_out, logits_function
 
 SECONDS_A_CHUNK = 2.0
 """How long a chunk takes, in the middle of which nothing is heard of the training and nothing can be saved."""
@@ -81,6 +81,7 @@ def fit(
     dataset = load(config.dataset, config.data_dir, progress)
     kept, held = hold_out(dataset.train, config.validation, config.seed)
     splits = {"train": kept, "validation": held, "test": dataset.test}
+    mesh = devices.make(config.devices, config.members, config.batch_size)
     steps = len(kept) // config.batch_size  # of an epoch
     if steps == 0:
         raise ValueError(
@@ -89,14 +90,14 @@ def fit(
     classes = len(dataset.class_names)
     module = nnx.graphdef(nnx.eval_shape(lambda: build(config, dataset.image_shape, classes)))
     update = optimizer(config, config.epochs * steps)
-    state = initial_states(config, dataset.image_shape, classes, update)
+    state = lay_out(initial_states(config, dataset.image_shape, classes, update), config.members, mesh)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params)) // config.members
     data = {"classes": list(dataset.class_names), "images": {name: len(split) for name, split in splits.items()}}
     data |= {"sha256": sha256(splits)}
 
     with claimed(config, resume) as folder:
         if not resume:
-            provenance = {"commit": commit(), "versions": versions(PACKAGES), "device": devices.description()}
+            provenance = {"commit": commit(), "versions": versions(PACKAGES), "device": devices.description(mesh)}
             provenance |= {"parameters": parameters, "seeds": list(config.seeds), "data": data}
             runs.write_metrics(folder, [])
             runs.write_config(folder, config, dataset.class_names, dataset.image_shape, provenance)
@@ -106,14 +107,14 @@ def fit(
                 require_same_data(folder, data)
                 state, metrics = resumed(folder, checkpoints, state, steps)
             on_start(
-                f"{_networks(config)} with {parameters:,} parameters on {devices.description()}: {config.dataset}, "
+                f"{_networks(config)} with {parameters:,} parameters on {devices.description(mesh)}: {config.dataset}, "
                 + ", ".join(f"{len(split):,} {name}" for name, split in splits.items())
                 + f" images; run folder {folder}"
             )
-            chunk = chunk_function(module, update, config, steps)
-            logits_of = logits_function(module, config.members)
+            chunk = chunk_function(module, update, config, steps, mesh)
+            logits_of = logits_function(module, config.members, mesh)
             rate = schedule(config, config.epochs * steps)
-            images, labels = jnp.asarray(kept.images), jnp.asarray(kept.labels)
+            images, labels = devices.put((kept.images, kept.labels), mesh, WHOLE)
 
             def between(state: TrainState) -> None:
                 """Show where an epoch is, and save if it is time to, or if training is to stop."""

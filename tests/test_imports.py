@@ -66,13 +66,13 @@ MAY_IMPORT = {
     "nets.losses": {"jax", "flax", "optax"},
     "nets.provenance": set(),
     "nets.config": set(),
-    "nets.devices": {"jax"},
+    "nets.devices": {"numpy", "jax"},
     "nets.augmentation": {"jax", "nets.config"},
     "nets.optimizers": {"jax", "optax", "nets.config"},
     "nets.train_step": {
         *["numpy", "jax", "flax", "optax"],
-        *["nets.augmentation", "nets.config", "nets.conv", "nets.convolution", "nets.losses", "nets.matrix_product"],
-        "nets.mlp",
+        *["nets.augmentation", "nets.config", "nets.conv", "nets.convolution", "nets.devices", "nets.losses"],
+        *["nets.matrix_product", "nets.mlp"],
     },
     "nets.checkpoints": {"numpy", "jax", "orbax", "nets.train_step"},
     "nets.claims": {

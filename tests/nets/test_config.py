@@ -23,6 +23,7 @@ from nets.config import PRESETS, TrainConfig
         ({"validation": -1}, "`validation` must be 0 or more, got -1"),
         ({"seed": -1}, "`seed` must be between 0 and"),
         ({"members": 0}, "`members` must be 1 or more, got 0"),
+        ({"devices": 0}, "`devices` must be 1 or more, got 0"),
         ({"run_dir": 3}, "`run_dir` must be of type Path, got 3"),
     ],
 )
