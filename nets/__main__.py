@@ -43,7 +43,16 @@ class Train(TrainConfig):
     """Options to start from: `default`, or `reference`, which reproduces published results; others override it."""
     resume: bool = False
     """Continue the run in the run folder from its last whole checkpoint; give the options it was started with. On a CPU
-    the result is the same to the bit; on a GPU with XLA_FLAGS=--xla_gpu_deterministic_ops=true in both commands."""
+    the result is the same to the bit; on a GPU with XLA_FLAGS=--xla_gpu_deterministic_ops=true in both commands; on
+    another number of devices within rounding."""
+    coordinator: str | None = None
+    """HOST:PORT where process 0 is to listen, if several processes train together, usually one a host. They are found
+    without this option where SLURM, Open MPI or a TPU pod started them. Each needs the same options and data, and the
+    run folder must be on a file system that all see."""
+    num_processes: int | None = None
+    """How many processes there are, with `--coordinator`."""
+    process_id: int | None = None
+    """Which of them this is, 0 to NUM_PROCESSES - 1; process 0 writes the run folder, and says how it goes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,32 +134,39 @@ def _preset(arguments: list[str]) -> Train:
 
 def _train(options: Train, console: Console) -> int:
     config = TrainConfig(**{field.name: getattr(options, field.name) for field in fields(TrainConfig)})
-    with progress_bar(console) as progress, interrupt() as (listen, interrupted):
+    with interrupt() as (listen, interrupted):  # also while JAX is loaded, which takes seconds
+        from nets import hosts
+        from nets.train import fit
+
         keep_compiled()
-        from nets.train import fit  # after the options are read: JAX takes seconds to import
+        hosts.join(options.coordinator, options.num_processes, options.process_id)
+        if not hosts.is_first():
+            console = Console(quiet=True)
+        with hosts.failing_in_one_line(), progress_bar(console) as progress:
 
-        def start(sentence: str) -> None:
-            console.print(sentence, markup=False)
-            listen()
+            def start(sentence: str) -> None:
+                console.print(sentence, markup=False)
+                listen()
 
-        arguments = {
-            "resume": options.resume,
-            "progress": progress,
-            "on_epoch": lambda line: console.print(_line(line, config.epochs), markup=False),
-            "on_start": start,
-            "stop": interrupted,
-        }
-        try:
-            run = fit(config, **arguments)
-        except NotPreparedError as missing:
-            data_dir = data_directory(config.data_dir)
-            prepare.check(config.dataset, data_dir)
-            console.print(f"{missing}; preparing it in an environment with TensorFlow", markup=False)
-            code = prepare.prepare_elsewhere(config.dataset, data_dir)
-            if code:
-                return code
-            run = fit(config, **arguments)
-    print(run.folder)
+            arguments = {
+                "resume": options.resume,
+                "progress": progress,
+                "on_epoch": lambda line: console.print(_line(line, config.epochs), markup=False),
+                "on_start": start,
+                "stop": interrupted,
+            }
+            try:
+                run = fit(config, **arguments)
+            except NotPreparedError as missing:
+                data_dir = data_directory(config.data_dir)
+                prepare.check(config.dataset, data_dir)
+                console.print(f"{missing}; preparing it in an environment with TensorFlow", markup=False)
+                code = prepare.prepare_elsewhere(config.dataset, data_dir)
+                if code:
+                    return code
+                run = fit(config, **arguments)
+        if hosts.is_first():
+            print(run.folder)
     return 0
 
 

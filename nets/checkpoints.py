@@ -2,6 +2,9 @@
 
 A checkpoint holds the state and its SHA-256. One that cannot be read, or whose sum is another, is damaged: it is passed
 over for the one before, and removed when the next is written.
+
+Where several processes train together, each writes and reads the arrays that lie on its devices, so all of them save
+and read at the same time, and the folder must be one that all see.
 """
 
 import errno
@@ -17,8 +20,10 @@ from typing import Any
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
 from jax.sharding import SingleDeviceSharding
 
+from nets import hosts
 from nets.train_step import TrainState
 
 BEST = "validation_accuracy"
@@ -37,6 +42,7 @@ class Checkpoints:
             create=not read_only,
             read_only=read_only,
             cleanup_tmp_directories=not read_only,
+            multiprocessing_options=_alone() if read_only else ocp.options.MultiprocessingOptions(),
         )
         self._folder = folder
         self._manager = ocp.CheckpointManager(folder.resolve(), options=options, item_names=("state", "sum"))
@@ -49,11 +55,8 @@ class Checkpoints:
 
         OSError if there is no room for it or it cannot be written.
         """
-        size, step = sum(leaf.nbytes for leaf in jax.tree.leaves(state)), int(state.step)
-        if shutil.disk_usage(self._folder).free < 1.2 * size + 2**20:
-            raise OSError(
-                errno.ENOSPC, f"no room for a checkpoint of {size:,} bytes in {self._folder}; make some, and --resume"
-            )
+        step = int(state.step)
+        hosts.first(lambda: self._require_room(sum(leaf.nbytes for leaf in jax.tree.leaves(state))))
         args = ocp.args.Composite(state=ocp.args.StandardSave(state), sum=ocp.args.JsonSave({"sha256": _sum(state)}))
         try:
             if step in self._manager.all_steps():  # damaged, or this step would not be taken again
@@ -70,6 +73,12 @@ class Checkpoints:
             raise OSError(
                 errno.EIO, f"no checkpoint could be written to {self._folder}: {_reason(error)}; --resume after that"
             ) from error
+
+    def _require_room(self, size: int) -> None:
+        if shutil.disk_usage(self._folder).free < 1.2 * size + 2**20:
+            raise OSError(
+                errno.ENOSPC, f"no room for a checkpoint of {size:,} bytes in {self._folder}; make some, and --resume"
+            )
 
     def last(self) -> int | None:
         """Return the step of the last checkpoint, None if there is none."""
@@ -123,7 +132,7 @@ class Checkpoints:
 
 @contextmanager
 def checkpoints_in(folder: Path, read_only: bool = False) -> Iterator[Checkpoints]:
-    """Open the checkpoints in ``folder``; what only reads leaves the folder as it is."""
+    """Open the checkpoints in ``folder``, in every process; what only reads leaves it as it is, and does so alone."""
     checkpoints = Checkpoints(folder, read_only)
     try:
         yield checkpoints
@@ -131,11 +140,18 @@ def checkpoints_in(folder: Path, read_only: bool = False) -> Iterator[Checkpoint
         checkpoints.close()
 
 
+def _alone() -> ocp.options.MultiprocessingOptions:
+    """Return the options of a process that waits for no other."""
+    process = jax.process_index()
+    return ocp.options.MultiprocessingOptions(primary_host=process, active_processes={process})
+
+
 def _sum(state: TrainState) -> str:
     """Return the SHA-256 of all arrays of a state, in order, with their names and types."""
     digest = hashlib.sha256()
     for path, leaf in jax.tree_util.tree_leaves_with_path(state):
-        array = np.asarray(leaf)
+        here = leaf.is_fully_addressable or leaf.is_fully_replicated
+        array = np.asarray(leaf) if here else multihost_utils.process_allgather(leaf, tiled=True)
         digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array))
     return digest.hexdigest()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from nets import runs
+from nets import hosts, runs
 from nets.checkpoints import Checkpoints, checkpoints_in
 from nets.config import TrainConfig
 from nets.data import Split
@@ -22,19 +22,32 @@ MAY_CHANGE = {"run_dir", "data_dir", "checkpoint_minutes", "devices"}
 
 @contextmanager
 def claimed(config: TrainConfig, resume: bool) -> Iterator[Path]:
-    """Hold the folder of the run against other processes; ValueError if it is not free, or holds no run to resume."""
+    """Hold the folder of the run against other trainings; ValueError if it is not free, or holds no run to resume.
+
+    The first process holds it for all of a training.
+    """
     folder = config.folder
-    require_fitting(config, resume)  # before anything is put into somebody's folder
     lock = FileLock(folder / ".lock", timeout=0)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise ValueError(f"`run_dir` {folder} is in use by another process; choose another with --run-dir.") from error
-    except OSError as error:
-        raise runs.cannot_write(folder, error) from error
-    try:
+
+    def claim() -> None:
+        require_fitting(config, resume)  # before anything is put into somebody's folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout as error:
+            message = f"`run_dir` {folder} is in use by another process; choose another with --run-dir."
+            raise ValueError(message) from error
+        except OSError as error:
+            raise runs.cannot_write(folder, error) from error
         require_fitting(config, resume)
+
+    def look() -> None:
+        if not (folder / ".lock").exists():
+            raise ValueError(f"`run_dir` {folder} must be a folder that every process sees, on a shared file system.")
+
+    try:
+        hosts.first(claim)
+        hosts.together(look)
         yield folder
     finally:
         lock.release()
@@ -99,18 +112,23 @@ def resumed(
 ) -> tuple[TrainState, list[dict[str, float]]]:
     """Return the last state that can be read, and the metrics up to it; ValueError if there is none.
 
-    What the run wrote after that state is removed: it is made again.
+    What the run wrote after that state is removed by the first process: it is made again.
     """
     state = checkpoints.read_last(like)
     if state is None:
         raise ValueError(f"`run_dir` {folder} has no checkpoint that can be read; train in another --run-dir.")
-    metrics = [line for line in runs.read_metrics(folder) if line["step"] <= int(state.step)]
+    metrics = [line for line in hosts.together(lambda: runs.read_metrics(folder)) if line["step"] <= int(state.step)]
     if len(metrics) < int(state.step) // steps:
         raise ValueError(
             f"metrics.jsonl in {folder} has {len(metrics)} epochs and its checkpoint {int(state.step) // steps}; train "
             "in another --run-dir."
         )
-    if int(state.step) < runs.load_run(folder).config.epochs * steps:
-        (folder / "predictions.npz").unlink(missing_ok=True)
-    runs.write_metrics(folder, metrics)
+    finished = int(state.step) == runs.load_run(folder).config.epochs * steps
+
+    def remove() -> None:
+        if not finished:
+            (folder / "predictions.npz").unlink(missing_ok=True)
+        runs.write_metrics(folder, metrics)
+
+    hosts.first(remove)
     return state, metrics

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -9,15 +10,16 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from nets import devices, runs
+from nets import devices, hosts, runs
 from nets.checkpoints import checkpoints_in
 from nets.claims import claimed, require_fitting, require_same_data, resumed, sha256
 from nets.config import TrainConfig
-from nets.data import Progress, Split, hold_out, load
+from nets.data import Dataset, Progress, Split, hold_out, load
 from nets.ensemble import combine, initial_states
 from nets.losses import accuracy, cross_entropy
 from nets.optimizers import optimizer, schedule
 from nets.provenance import commit, versions
+from nets.tfds_folder import NotPreparedError
 from nets.train_step import WHOLE, TrainState, build, chunk_function, lay_out, logits_function
 
 SECONDS_A_CHUNK = 2.0
@@ -55,12 +57,15 @@ def fit(
     stop
         Asked before every chunk of steps; when it says so, the state is saved and KeyboardInterrupt raised.
 
+    Where several processes train together (`nets.hosts`), each calls this with the same configuration. All callbacks
+    are called in all of them, the first writes the folder, and what stops one stops all.
+
     Raises
     ------
     tfds_folder.NotPreparedError
         If the data set is not in the data folder.
     ValueError
-        If data and configuration do not fit, the folder holds another run, or there is nothing to resume.
+        If data, configuration and devices do not fit, the folder holds another run, or there is nothing to resume.
     NotFiniteError
         If a loss is not finite; the last checkpoint stays.
     OSError
@@ -76,9 +81,10 @@ def fit(
     >>> run.predict(np.zeros((5, 8, 8, 1), np.uint8)).shape
     (5, 10)
     """
+    hosts.require_same("options", repr((replace(config, data_dir=None), resume)))
     if resume:  # before data are looked for
-        require_fitting(config, resume)
-    dataset = load(config.dataset, config.data_dir, progress)
+        hosts.first(lambda: require_fitting(config, resume))
+    dataset = hosts.together(lambda: _loaded(config, progress))
     kept, held = hold_out(dataset.train, config.validation, config.seed)
     splits = {"train": kept, "validation": held, "test": dataset.test}
     mesh = devices.make(config.devices, config.members, config.batch_size)
@@ -94,17 +100,22 @@ def fit(
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params)) // config.members
     data = {"classes": list(dataset.class_names), "images": {name: len(split) for name, split in splits.items()}}
     data |= {"sha256": sha256(splits)}
+    hosts.require_same("data", repr(data))
 
     with claimed(config, resume) as folder:
-        if not resume:
+
+        def begin() -> None:
             provenance = {"commit": commit(), "versions": versions(PACKAGES), "device": devices.description(mesh)}
             provenance |= {"parameters": parameters, "seeds": list(config.seeds), "data": data}
             runs.write_metrics(folder, [])
             runs.write_config(folder, config, dataset.class_names, dataset.image_shape, provenance)
+
+        if not resume:
+            hosts.first(begin)
         with checkpoints_in(folder / "checkpoints") as checkpoints:
             metrics = []
             if resume:
-                require_same_data(folder, data)
+                hosts.together(lambda: require_same_data(folder, data))
                 state, metrics = resumed(folder, checkpoints, state, steps)
             on_start(
                 f"{_networks(config)} with {parameters:,} parameters on {devices.description(mesh)}: {config.dataset}, "
@@ -118,10 +129,11 @@ def fit(
 
             def between(state: TrainState) -> None:
                 """Show where an epoch is, and save if it is time to, or if training is to stop."""
-                step, stopped = int(state.step), stop()
+                step = int(state.step)
                 epoch = f"epoch {step // steps + 1}/{config.epochs}"
                 progress(epoch, step * config.batch_size, config.epochs * steps * config.batch_size)
                 due = time.monotonic() - checkpoints.time >= 60 * config.checkpoint_minutes
+                stopped, due = hosts.largest(stop(), due)
                 if (stopped or due) and checkpoints.step != step:
                     checkpoints.save(state, metrics)
                 if stopped:
@@ -146,7 +158,8 @@ def fit(
                     for name in ["validation", "test"]:
                         line |= _scores(name, splits[name], logits_of, state)
                 metrics.append(line)
-                runs.write_metrics(folder, metrics)  # before the checkpoint: lines after the last are dropped again
+                # Before the checkpoint: lines after the last are dropped again.
+                hosts.first(lambda: runs.write_metrics(folder, metrics))
                 if last or epoch % config.checkpoint_every == 0:
                     checkpoints.save(state, metrics)
                 on_epoch(line)
@@ -156,8 +169,18 @@ def fit(
             name: logits_of(state.params, split.images) if len(split) else np.empty((*lead, 0, classes), "f")
             for name, split in splits.items()
         }
-        runs.write_predictions(folder, splits, logits, dataset.class_names)
+        hosts.first(lambda: runs.write_predictions(folder, splits, logits, dataset.class_names))
     return runs.load_run(folder)
+
+
+def _loaded(config: TrainConfig, progress: Progress) -> Dataset:
+    """Return the data set; several processes do not wait for one of them to prepare it."""
+    try:
+        return load(config.dataset, config.data_dir, progress)
+    except NotPreparedError as missing:
+        if jax.process_count() == 1:
+            raise
+        raise ValueError(f"{missing}; prepare it before, with `python -m nets prepare {config.dataset}`.") from missing
 
 
 def _epoch(
@@ -185,7 +208,7 @@ def _epoch(
                 f"the loss was not finite at step {lost + 1}; train in another --run-dir with a lower --learning-rate "
                 f"than {config.learning_rate:g}, which is the usual cure. Checkpoints are from before."
             )
-        seconds = time.perf_counter() - started
+        (seconds,) = hosts.largest(time.perf_counter() - started)
         length = max(1, min(2 * length, round(taken * SECONDS_A_CHUNK / seconds)))
     return state, length
 

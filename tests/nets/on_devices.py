@@ -6,6 +6,7 @@ what it saw.
 
 import json
 import re
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -36,34 +37,30 @@ RUN = TrainConfig(dataset="digits", model="mlp", hidden=(16,), batch_size=32, ep
 
 
 def trained(config):
-    """Return what the steps of a few epochs make: losses, images right, parameters, logits of 5 images."""
+    """Return what the steps of a few epochs make: losses, images right, parameters, logits of 5 images.
+
+    ``collectives`` counts the ways of sending in the compiled chunk of steps, whose loop is one step.
+    """
     mesh = devices.make(config.devices, config.members, config.batch_size)
-    chunk, state = made(config, mesh)
+    network, update = nnx.graphdef(train_step.build(config, SHAPE, CLASSES)), optimizer(config, EPOCHS * STEPS)
+    state = train_step.lay_out(initial_states(config, SHAPE, CLASSES, update), config.members, mesh)
     data = devices.put(images_and_labels(), mesh, train_step.WHOLE)
+    chunk = train_step.chunk_function(network, update, config, STEPS, mesh).lower(state, *data, 0).compile()
     losses, right = [], []
     for epoch in range(EPOCHS):
         state = chunk(state, *data, epoch * STEPS + 2)  # cut in the middle
         state = chunk(state, *data, (epoch + 1) * STEPS)
         losses.append(np.asarray(state.loss).tolist())
         right.append(np.asarray(state.correct).tolist())
-    logits_of = train_step.logits_function(made_of(config), config.members, mesh)
+    logits_of = train_step.logits_function(network, config.members, mesh)
     return {
         "mesh": list(mesh.devices.shape),
+        "collectives": counted(chunk.as_text()),
         "losses": losses,
         "right": right,
         "params": [np.asarray(leaf).ravel().tolist() for leaf in jax.tree.leaves(state.params)],
         "logits": logits_of(state.params, images_and_labels()[0][:5]).tolist(),
     }
-
-
-def made(config, mesh):
-    update = optimizer(config, EPOCHS * STEPS)
-    state = train_step.lay_out(initial_states(config, SHAPE, CLASSES, update), config.members, mesh)
-    return train_step.chunk_function(made_of(config), update, config, STEPS, mesh), state
-
-
-def made_of(config):
-    return nnx.graphdef(train_step.build(config, SHAPE, CLASSES))
 
 
 def images_and_labels():
@@ -73,15 +70,8 @@ def images_and_labels():
     return images.astype(np.uint8), labels
 
 
-def collectives(config):
-    """Return how often each way of sending is in the compiled chunk of steps, whose loop is one step."""
-    mesh = devices.make(config.devices, config.members, config.batch_size)
-    chunk, state = made(config, mesh)
-    compiled = chunk.lower(state, *devices.put(images_and_labels(), mesh, train_step.WHOLE), 3).compile().as_text()
-    return counted(compiled)
-
-
 def counted(program):
+    """Return how often each way of sending is in the text of a compiled program."""
     names = "all-reduce|all-gather|all-to-all|collective-permute|collective-broadcast|reduce-scatter"
     found = re.findall(rf"= .*? ({names})(?:-start)?\(", program)
     return {name: found.count(name) for name in found}
@@ -98,11 +88,7 @@ def with_another_sum(config, another):
 
 
 def averaged(psum):
-    return lambda tree, axis: jax.tree.map(lambda total: total / devices_of(axis), psum(tree, axis))
-
-
-def devices_of(axis):
-    return jax.lax.axis_size(axis)
+    return lambda tree, axis: jax.tree.map(lambda total: total / jax.lax.axis_size(axis), psum(tree, axis))
 
 
 def first_dropped(psum):
@@ -110,15 +96,15 @@ def first_dropped(psum):
 
 
 def resumed(folder):
-    """Return the losses and logits of a run on 1 device, and of runs begun on 4 and gone on with on 2 and on 1."""
+    """Return the losses and logits of a run on 1 device, and of one begun on 4 and gone on with on 2 and on 1."""
     runs = {"alone": fit(replace(RUN, devices=1, run_dir=folder / "alone"))}
-    for now in [2, 1]:
-        config = replace(RUN, devices=4, run_dir=folder / f"to{now}")
-        asked = iter([False] * 4 + [True])
-        try:
-            fit(config, stop=lambda asked=asked: next(asked))
-        except KeyboardInterrupt:
-            runs[f"to {now}"] = fit(replace(config, devices=now), resume=True)
+    asked = iter([False] * 4 + [True])
+    try:
+        fit(replace(RUN, devices=4, run_dir=folder / "begun"), stop=lambda: next(asked))
+    except KeyboardInterrupt:
+        for now in [2, 1]:
+            shutil.copytree(folder / "begun", folder / f"to{now}")
+            runs[f"to {now}"] = fit(replace(RUN, devices=now, run_dir=folder / f"to{now}"), resume=True)
     return {
         name: {
             "losses": [line["train_loss"] for line in run.metrics],
@@ -139,17 +125,9 @@ def refused(**changes):
 
 
 if __name__ == "__main__":
-    mlp = replace(NETWORK, model="mlp")
     seen = {
         "network": {n: trained(replace(NETWORK, devices=n)) for n in [1, 2, 4, 8]},
-        "members": {n: trained(replace(mlp, members=4, devices=n)) for n in [1, 4, 8]},
-        "odd members": {n: trained(replace(mlp, members=3, devices=n)) for n in [1, 2]},
-        "collectives": {
-            "network on 1": collectives(NETWORK),
-            "network on 8": collectives(replace(NETWORK, devices=8)),
-            "4 members on 4": collectives(replace(mlp, members=4, devices=4)),
-            "2 members on 8": collectives(replace(mlp, members=2, devices=8)),
-        },
+        "members": {n: trained(replace(NETWORK, model="mlp", members=3, devices=n)) for n in [1, 2, 3, 6]},
         "a mean": with_another_sum(replace(NETWORK, devices=4), averaged),
         "a share dropped": with_another_sum(replace(NETWORK, devices=4), first_dropped),
         "resumed": resumed(Path(sys.argv[1])),

@@ -71,6 +71,8 @@ def test_a_preset_is_where_the_other_options_start_from(tmp_path):
         (["train", "--dataset", "digits", "--batch-size", "9999"], 2, "`batch_size` must be at most 1294"),
         (["train", "--dataset", "cifr10"], 2, "did you mean cifar10"),
         (["train", "--dataset", "digits", "--run-dir", "/proc/run"], 2, "run folder /proc/run cannot be written"),
+        (["train", "--dataset", "digits", "--devices", "99"], 2, "XLA_FLAGS=--xla_force_host_platform_device_count=99"),
+        (["train", "--num-processes", "2"], 2, "`coordinator` must be given, as every process needs"),
         (["train", "--dataset", "digits", "--resume"], 2, "has no checkpoint to resume from"),
         (["prepare", "digits"], 2, "there is nothing to prepare"),
         (["prepare", "imdb_reviews"], 2, "cannot be prepared"),
@@ -88,7 +90,16 @@ def test_bad_usage_is_one_clear_message_and_leaves_nothing(tmp_path, arguments, 
 def test_help_teaches(tmp_path):
     code, out, _ = nets("train", "--help", cwd=tmp_path)
     assert code == 0
-    for word in ["--preset", "--resume", "--learning-rate", "digits", "one-cycle", "Images a step"]:
+    for word in [
+        "--preset",
+        "--resume",
+        "--learning-rate",
+        "digits",
+        "one-cycle",
+        "Images a step",
+        "--devices",
+        "HOST:PORT",
+    ]:
         assert word in out
 
 
