@@ -1,0 +1,167 @@
+"""What data parallel training should do on 8 GPUs and on 64 hosts, by a cost model: `python -m benchmarks.scaling`.
+
+Each of p devices computes the gradient of its share of a batch, all gradients are added up in one all-reduce, and each
+device updates its own copy of the parameters (`nets.train_step`). A step of b images a device takes
+
+    T(b, p) = t_0 + b t_1 + 2 log2(p) alpha + 2 (p - 1)/p 4 P / beta        seconds
+
+with t_0 what does not depend on the batch (above all the update of P parameters of 4 bytes), t_1 an image, alpha the
+latency and beta the bytes a second of the slowest link. The last two terms are the best known all-reduce, that of
+Rabenseifner (Thakur, Rabenseifner & Gropp 2005, "Optimization of collective communication operations in MPICH", section
+4.5; its additions are cheap and left out). The model is pessimistic in that nothing overlaps, and optimistic in that no
+device is ever late. Data cost no step anything, since every device has all of them from the start: S bytes are read once
+by each host and copied once to each device, in S / read + S / copy seconds.
+
+t_0 and t_1 of the device at hand are measured, by steps of 8 and 128 images. Those of a GPU are assumed, from the data
+sheet of an H100: no GPU was measured.
+"""
+
+import argparse
+import math
+import time
+from dataclasses import dataclass, replace
+from statistics import median
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from nets import devices
+from nets.config import TrainConfig
+from nets.ensemble import initial_states
+from nets.optimizers import optimizer
+from nets.train_step import build, chunk_function
+
+BATCH = 128
+SHAPE = (32, 32, 3)
+CIFAR10 = 60_000 * (32 * 32 * 3 + 4)
+"""Bytes of CIFAR-10: images and labels."""
+FLOP_AN_IMAGE = {"mlp": 18.3e6, "conv": 72e6}
+"""Operations an image trained takes in matrix products, forward and backward."""
+
+
+@dataclass(frozen=True)
+class Compute:
+    """How long a step takes on one device: ``a_step`` + images ``an_image`` seconds."""
+
+    a_step: float
+    an_image: float
+
+
+@dataclass(frozen=True)
+class Link:
+    """What connects the devices: ``latency`` alpha in seconds, ``bandwidth`` beta in bytes a second each way."""
+
+    latency: float
+    bandwidth: float
+
+
+NVLINK = Link(5e-6, 450e9)
+"""H100 SXM data sheet: 900 GB/s both ways together."""
+INFINIBAND = Link(10e-6, 50e9)
+"""400 Gb/s a GPU."""
+ETHERNET = Link(50e-6, 25e9 / 8)
+"""25 Gb/s a host."""
+READ, COPY = 1e9, 25e9
+"""Bytes a second assumed for a disk, or a file system over a network, and for PCIe 5.0 x16 in practice."""
+
+
+def all_reduce_seconds(parameters: int, p: int, link: Link) -> float:
+    """Return how long it takes to add up ``parameters`` float32 numbers of each of ``p`` devices, everywhere."""
+    return 2 * math.log2(p) * link.latency + 2 * (p - 1) / p * 4 * parameters / link.bandwidth
+
+
+def step_seconds(batch: float, p: int, compute: Compute, parameters: int, link: Link) -> float:
+    """Return how long a step with ``batch`` images takes on ``p`` devices that share them."""
+    return compute.a_step + batch / p * compute.an_image + all_reduce_seconds(parameters, p, link)
+
+
+def images_per_second(batch: float, p: int, compute: Compute, parameters: int, link: Link) -> float:
+    """Return how many images ``p`` devices train on in a second."""
+    return batch / step_seconds(batch, p, compute, parameters, link)
+
+
+def start_seconds(size: int) -> float:
+    """Return how long it takes until ``size`` bytes of data, read by each host, are on each device."""
+    return size / READ + size / COPY
+
+
+def line_through(few: tuple[int, float], many: tuple[int, float]) -> Compute:
+    """Return the line through two measured steps, each (images, seconds)."""
+    an_image = (many[1] - few[1]) / (many[0] - few[0])
+    return Compute(a_step=few[1] - few[0] * an_image, an_image=an_image)
+
+
+def gpu(model: str, parameters: int) -> Compute:
+    """Return what is assumed of an H100 SXM.
+
+    Products at a fifth of the 495 TFLOP/s of its dense TF32; the update by AdamW reads and writes 7 numbers a parameter
+    at 3.35 TB/s; and 50 kernels of a step are started in 3 microseconds each.
+    """
+    update = 7 * 4 * parameters / 3.35e12
+    return Compute(a_step=update + 50 * 3e-6, an_image=FLOP_AN_IMAGE[model] / (0.2 * 495e12))
+
+
+def measured_seconds(config: TrainConfig, repeats: int) -> tuple[float, int]:
+    """Return the median time of a step on one device, and how many parameters there are."""
+    steps = max(2, round(512 / config.batch_size))
+    total = steps * config.batch_size
+    rng = np.random.default_rng(0)
+    images = jnp.asarray(rng.integers(0, 256, (total, *SHAPE), np.uint8))
+    labels = jnp.asarray(rng.integers(0, 10, total), jnp.int32)
+    update = optimizer(config, steps * (repeats + 1))
+    chunk = chunk_function(nnx.graphdef(build(config, SHAPE, 10)), update, config, steps)
+    state = initial_states(config, SHAPE, 10, update)
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
+    state = jax.block_until_ready(chunk(state, images, labels, steps))
+    times = []
+    for repeat in range(repeats):
+        started = time.perf_counter()
+        state = jax.block_until_ready(chunk(state, images, labels, (repeat + 2) * steps))
+        times.append((time.perf_counter() - started) / steps)
+    return median(times), parameters
+
+
+def main(repeats: int) -> None:
+    """Measure this device, and print the tables of benchmarks/README.md."""
+    print(f"One device, {devices.description()}, median of {repeats} repeats; AdamW, float32:\n")
+    print("| network | parameters | step of 8 | of 128 | of 32 | of 32 by the line | images/s at 128 |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    computes = {}
+    for model in ["mlp", "conv"]:
+        seconds = {}
+        for batch in [8, 32, BATCH]:
+            config = replace(TrainConfig(), model=model, batch_size=batch)
+            seconds[batch], parameters = measured_seconds(config, repeats)
+        cpu = line_through((8, seconds[8]), (BATCH, seconds[BATCH]))
+        computes[model] = (cpu, gpu(model, parameters), parameters)
+        ms = [
+            f"{1000 * one:.1f} ms" for one in [seconds[8], seconds[BATCH], seconds[32], cpu.a_step + 32 * cpu.an_image]
+        ]
+        print(f"| {model} | {parameters:,} | {' | '.join(ms)} | {BATCH / seconds[BATCH]:,.0f} |")
+    systems = [
+        ("8 GPUs, NVLink", 8, NVLINK, True),
+        ("64 hosts of 8 GPUs, 400 Gb/s each", 512, INFINIBAND, True),
+        ("8 hosts like this, 25 Gb/s", 8, ETHERNET, False),
+        ("64 hosts like this, 25 Gb/s", 64, ETHERNET, False),
+    ]
+    print(f"\nPredicted, with a batch of {BATCH} in all, and of {BATCH} a device:\n")
+    print("| network | devices | one | all-reduce | shared batch: images/s | ratio | a batch each: images/s | ratio |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for model, (cpu, accelerator, parameters) in computes.items():
+        for name, p, link, on_gpus in systems:
+            compute = accelerator if on_gpus else cpu
+            one = images_per_second(BATCH, 1, compute, parameters, link)
+            cells = [f"{one:,.0f}", f"{1000 * all_reduce_seconds(parameters, p, link):.2f} ms"]
+            for batch in [BATCH, BATCH * p] if p <= BATCH else [None, BATCH * p]:
+                speed = images_per_second(batch, p, compute, parameters, link) if batch else None
+                cells += [f"{speed:,.0f}", f"{speed / one:.1f}"] if speed else ["fewer images than devices", ""]
+            print(f"| {model} | {name} | {' | '.join(cells)} |")
+    print(f"\nBefore the first step: {start_seconds(CIFAR10):.2f} s for CIFAR-10 to be read and copied to each device.")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=7, help="timings of each step, of which the median is taken")
+    main(parser.parse_args().repeats)
