@@ -9,35 +9,38 @@ with t_0 what does not depend on the batch (above all the update of P parameters
 latency and beta the bytes a second of the slowest link. The last two terms are the best known all-reduce, that of
 Rabenseifner (Thakur, Rabenseifner & Gropp 2005, "Optimization of collective communication operations in MPICH", section
 4.5; its additions are cheap and left out). The model is pessimistic in that nothing overlaps, and optimistic in that no
-device is ever late. Data cost no step anything, since every device has all of them from the start: S bytes are read once
+device is ever late. Data cost no step anything, for every device has all of them from the start: S bytes are read once
 by each host and copied once to each device, in S / read + S / copy seconds.
 
-t_0 and t_1 of the device at hand are measured, by steps of 8 and 128 images. Those of a GPU are assumed, from the data
-sheet of an H100: no GPU was measured.
+t_0 and t_1 of the device at hand are measured, by steps of 8 and 128 images. Where there are several, in one process or
+in more by --coordinator, alpha and beta between them are measured too, and the steps that the model predicts. Those of
+a GPU are assumed, from the data sheet of an H100: no GPU was measured.
 """
 
 import argparse
 import math
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.sharding import Mesh, PartitionSpec
 
-from nets import devices
-from nets.config import TrainConfig
+from nets import devices, hosts
+from nets.config import Model, TrainConfig
 from nets.ensemble import initial_states
 from nets.optimizers import optimizer
-from nets.train_step import build, chunk_function
+from nets.train_step import WHOLE, build, chunk_function, lay_out
 
 BATCH = 128
 SHAPE = (32, 32, 3)
 CIFAR10 = 60_000 * (32 * 32 * 3 + 4)
 """Bytes of CIFAR-10: images and labels."""
-FLOP_AN_IMAGE = {"mlp": 18.3e6, "conv": 72e6}
+FLOP_AN_IMAGE: dict[Model, float] = {"mlp": 18.3e6, "conv": 72e6}
 """Operations an image trained takes in matrix products, forward and backward."""
 
 
@@ -93,7 +96,7 @@ def line_through(few: tuple[int, float], many: tuple[int, float]) -> Compute:
     return Compute(a_step=few[1] - few[0] * an_image, an_image=an_image)
 
 
-def gpu(model: str, parameters: int) -> Compute:
+def gpu(model: Model, parameters: int) -> Compute:
     """Return what is assumed of an H100 SXM.
 
     Products at a fifth of the 495 TFLOP/s of its dense TF32; the update by AdamW reads and writes 7 numbers a parameter
@@ -103,65 +106,113 @@ def gpu(model: str, parameters: int) -> Compute:
     return Compute(a_step=update + 50 * 3e-6, an_image=FLOP_AN_IMAGE[model] / (0.2 * 495e12))
 
 
-def measured_seconds(config: TrainConfig, repeats: int) -> tuple[float, int]:
-    """Return the median time of a step on one device, and how many parameters there are."""
+def measured_seconds(config: TrainConfig, repeats: int, mesh: Mesh | None = None) -> tuple[float, int]:
+    """Return the median time of a step on one device, or on ``mesh``, and how many parameters there are."""
     steps = max(2, round(512 / config.batch_size))
     total = steps * config.batch_size
     rng = np.random.default_rng(0)
-    images = jnp.asarray(rng.integers(0, 256, (total, *SHAPE), np.uint8))
-    labels = jnp.asarray(rng.integers(0, 10, total), jnp.int32)
+    images = rng.integers(0, 256, (total, *SHAPE), np.uint8)
+    labels = rng.integers(0, 10, total).astype(np.int32)
     update = optimizer(config, steps * (repeats + 1))
-    chunk = chunk_function(nnx.graphdef(build(config, SHAPE, 10)), update, config, steps)
+    chunk = chunk_function(nnx.graphdef(build(config, SHAPE, 10)), update, config, steps, mesh)
     state = initial_states(config, SHAPE, 10, update)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
-    state = jax.block_until_ready(chunk(state, images, labels, steps))
-    times = []
+    if mesh is None:
+        images, labels = jax.device_put((images, labels))
+    else:
+        images, labels = devices.put((images, labels), mesh, WHOLE)
+        state = lay_out(state, config.members, mesh)
+    return median_seconds(
+        lambda state, n: chunk(state, images, labels, (n + 1) * steps), state, repeats
+    ) / steps, parameters
+
+
+def median_seconds(work: Callable[[Any, int], Any], start: Any, repeats: int) -> float:
+    """Return the median time of ``value = work(value, n)`` for n = 1, 2, ..., after n = 0, which compiles."""
+    value, times = jax.block_until_ready(work(start, 0)), []
     for repeat in range(repeats):
         started = time.perf_counter()
-        state = jax.block_until_ready(chunk(state, images, labels, (repeat + 2) * steps))
-        times.append((time.perf_counter() - started) / steps)
-    return median(times), parameters
+        value = jax.block_until_ready(work(value, repeat + 1))
+        times.append(time.perf_counter() - started)
+    return median(times)
+
+
+def measured_link(mesh: Mesh, numbers: int, repeats: int) -> Link:
+    """Return the link between the devices of a mesh, by all-reduces of one number and of so many on each device."""
+    spec = PartitionSpec(devices.BATCH)
+
+    def add_up(x: jax.Array) -> jax.Array:
+        return jax.lax.pcast(jax.lax.psum(x, devices.BATCH), devices.BATCH, to="varying")
+
+    add_up = jax.jit(jax.shard_map(add_up, mesh=mesh, in_specs=spec, out_specs=spec))
+    few, many = (
+        median_seconds(lambda x, _: add_up(x), devices.put(np.zeros((mesh.size, n), "f"), mesh, spec), repeats)
+        for n in [1, numbers]
+    )
+    p = mesh.size
+    return Link(few / (2 * math.log2(p)), 2 * (p - 1) / p * 4 * numbers / (many - few))
 
 
 def main(repeats: int) -> None:
-    """Measure this device, and print the tables of benchmarks/README.md."""
-    print(f"One device, {devices.description()}, median of {repeats} repeats; AdamW, float32:\n")
-    print("| network | parameters | step of 8 | of 128 | of 32 | of 32 by the line | images/s at 128 |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    computes = {}
-    for model in ["mlp", "conv"]:
-        seconds = {}
+    """Measure the devices at hand, and print the tables of benchmarks/README.md."""
+    say = print if hosts.is_first() else lambda *_: None
+    say(f"One device, {devices.description()}, median of {repeats} repeats; AdamW, float32:\n")
+    say("| network | parameters | step of 8 | of 128 | of 32 | of 32 by the line | images/s at 128 |")
+    say("| --- | --- | --- | --- | --- | --- | --- |")
+    computes: dict[Model, tuple[Compute, int]] = {}
+    for model in FLOP_AN_IMAGE:
+        seconds, parameters = {}, 0
         for batch in [8, 32, BATCH]:
-            config = replace(TrainConfig(), model=model, batch_size=batch)
-            seconds[batch], parameters = measured_seconds(config, repeats)
-        cpu = line_through((8, seconds[8]), (BATCH, seconds[BATCH]))
-        computes[model] = (cpu, gpu(model, parameters), parameters)
-        ms = [
-            f"{1000 * one:.1f} ms" for one in [seconds[8], seconds[BATCH], seconds[32], cpu.a_step + 32 * cpu.an_image]
-        ]
-        print(f"| {model} | {parameters:,} | {' | '.join(ms)} | {BATCH / seconds[BATCH]:,.0f} |")
-    systems = [
-        ("8 GPUs, NVLink", 8, NVLINK, True),
-        ("64 hosts of 8 GPUs, 400 Gb/s each", 512, INFINIBAND, True),
-        ("8 hosts like this, 25 Gb/s", 8, ETHERNET, False),
-        ("64 hosts like this, 25 Gb/s", 64, ETHERNET, False),
-    ]
-    print(f"\nPredicted, with a batch of {BATCH} in all, and of {BATCH} a device:\n")
-    print("| network | devices | one | all-reduce | shared batch: images/s | ratio | a batch each: images/s | ratio |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for model, (cpu, accelerator, parameters) in computes.items():
-        for name, p, link, on_gpus in systems:
-            compute = accelerator if on_gpus else cpu
+            seconds[batch], parameters = measured_seconds(TrainConfig(model=model, batch_size=batch), repeats)
+        here = line_through((8, seconds[8]), (BATCH, seconds[BATCH]))
+        computes[model] = (here, parameters)
+        cells = [seconds[8], seconds[BATCH], seconds[32], here.a_step + 32 * here.an_image]
+        ms = " | ".join(f"{1000 * cell:.1f} ms" for cell in cells)
+        say(f"| {model} | {parameters:,} | {ms} | {BATCH / seconds[BATCH]:,.0f} |")
+    if jax.device_count() > 1:
+        mesh = devices.make(jax.local_device_count(), 1, BATCH)
+        link = measured_link(mesh, 4_000_000, repeats)
+        between = f"alpha {1e6 * link.latency:.0f} us, beta {link.bandwidth / 1e9:.2f} GB/s"
+        say(f"\nShared by {devices.description(mesh)}, {between}:\n")
+        say("| network | batch | step predicted | measured | speed, one device being 1 |")
+        say("| --- | --- | --- | --- | --- |")
+        for model, (here, parameters) in computes.items():
+            for batch in [BATCH, BATCH * mesh.size]:
+                predicted = step_seconds(batch, mesh.size, here, parameters, link)
+                measured, _ = measured_seconds(TrainConfig(model=model, batch_size=batch), repeats, mesh)
+                speed = batch / measured / images_per_second(BATCH, 1, here, parameters, link)
+                say(f"| {model} | {batch} | {1000 * predicted:.1f} ms | {1000 * measured:.1f} ms | {speed:.2f} |")
+    for line in predictions(computes):
+        say(line)
+
+
+def predictions(computes: dict[Model, tuple[Compute, int]]) -> Iterator[str]:
+    """Yield the lines of the table of what 8 GPUs and 64 hosts should do."""
+    yield f"\nPredicted, with a batch of {BATCH} in all, and of {BATCH} a device:\n"
+    yield "| network | devices | one | all-reduce | shared batch: images/s | ratio | a batch each: images/s | ratio |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    for model, (here, parameters) in computes.items():
+        for name, p, link, compute in [
+            ("8 GPUs, NVLink", 8, NVLINK, gpu(model, parameters)),
+            ("64 hosts of 8 GPUs, 400 Gb/s each", 512, INFINIBAND, gpu(model, parameters)),
+            ("8 hosts like this, 25 Gb/s", 8, ETHERNET, here),
+            ("64 hosts like this, 25 Gb/s", 64, ETHERNET, here),
+        ]:
             one = images_per_second(BATCH, 1, compute, parameters, link)
             cells = [f"{one:,.0f}", f"{1000 * all_reduce_seconds(parameters, p, link):.2f} ms"]
-            for batch in [BATCH, BATCH * p] if p <= BATCH else [None, BATCH * p]:
-                speed = images_per_second(batch, p, compute, parameters, link) if batch else None
-                cells += [f"{speed:,.0f}", f"{speed / one:.1f}"] if speed else ["fewer images than devices", ""]
-            print(f"| {model} | {name} | {' | '.join(cells)} |")
-    print(f"\nBefore the first step: {start_seconds(CIFAR10):.2f} s for CIFAR-10 to be read and copied to each device.")
+            for batch in [BATCH, BATCH * p]:
+                speed = images_per_second(batch, p, compute, parameters, link)
+                cells += [f"{speed:,.0f}", f"{speed / one:.1f}"] if batch >= p else ["fewer images than devices", "-"]
+            yield f"| {model} | {name} | {' | '.join(cells)} |"
+    yield f"\nBefore the first step: {start_seconds(CIFAR10):.2f} s for CIFAR-10 to be read and copied to each device."
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=7, help="timings of each step, of which the median is taken")
-    main(parser.parse_args().repeats)
+    parser.add_argument("--coordinator", help="HOST:PORT of process 0, as of `python -m nets train`")
+    parser.add_argument("--num-processes", type=int)
+    parser.add_argument("--process-id", type=int)
+    options = parser.parse_args()
+    hosts.join(options.coordinator, options.num_processes, options.process_id)
+    main(options.repeats)
