@@ -18,7 +18,6 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from nets import devices
 from nets.config import PRESETS
 from nets.data import load
 from nets.ensemble import initial_states
@@ -140,7 +139,7 @@ def main() -> None:
             peak("float32", 512)  # wakes every thread
             device = jax.devices()[0]
             answer = {
-                "device": device.device_kind if devices.is_accelerator() else "cpu",
+                "device": device.device_kind if jax.default_backend() != "cpu" else "cpu",
                 "threads": threads(),
                 "versions": {"python": sys.version.split()[0]} | {name: version(name) for name in packages},
             }

@@ -40,11 +40,18 @@ def interrupt() -> Iterator[tuple[Callable[[], None], Callable[[], bool]]]:
         elif pressed[-1] - pressed[0] > 1:
             raise KeyboardInterrupt("stopped at once; --resume goes on from the last checkpoint, if there is one")
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    def catch() -> None:
         for number in before:
             signal.signal(number, press)
-        yield lambda: listening.append(True), lambda: bool(pressed)
+
+    def listen() -> None:
+        listening.append(True)
+        catch()  # again: where several processes train together JAX has taken SIGTERM for itself
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        catch()
+        yield listen, lambda: bool(pressed)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "bayes": set(),
     "bayes.data": {"numpy"},
     "bayes.models": {"numpy", "bayes.exact", "bayes.programs"},
-    "bayes.hyperparameters": set(),
+    "bayes.hyperparameters": {"numpy"},
     "bayes.stan": {"numpy"},
     "bayes.__main__": {
         *["tyro", "rich", "bayes.models", "bayes.inference", "bayes.hyperparameters", "bayes.stan", "bayes.data"],
