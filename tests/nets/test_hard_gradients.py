@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from nets.gradients import adjoint_test, compare_gradients, slope_along, taylor_test
+from nets.gradient_checks import taylor_check
+from nets.gradients import TAYLOR_STEPS, adjoint_test, compare_gradients, slope_along, taylor_test
 
 W = np.array([1.0, 2.0])
 
@@ -225,3 +226,14 @@ def test_a_hessian_vector_product_passes():
         return jnp.sum(x**3)
 
     assert compare_gradients(slope_along(f, W), W, by_hand=lambda x: 6 * x * W).verdict == "pass"
+
+
+@pytest.mark.parametrize("more", [1, 100])
+@pytest.mark.parametrize(("error", "verdict"), [(0.0, "pass"), (1e-4, "fail"), (0.01, "fail"), (1.0, "fail")])
+def test_rounding_that_was_measured_too_small_neither_condemns_nor_excuses(error, verdict, more):
+    """f(h) = 3 + 2 h + 0.7 h^2 with up to ``more`` times the rounding that the check is told of."""
+    rng = np.random.default_rng(0)
+    noise = 1e-12
+    rounding = more * noise * rng.choice([-1, 1], len(TAYLOR_STEPS)) * rng.uniform(0.5, 1, len(TAYLOR_STEPS))
+    moved = 3.0 + 2.0 * TAYLOR_STEPS + 0.7 * TAYLOR_STEPS**2 + rounding
+    assert taylor_check("w", TAYLOR_STEPS, 3.0, moved, 2.0 * (1 + error), noise).verdict == verdict
