@@ -170,7 +170,7 @@ def temperature_in_words(run: Run) -> str:
     verdict = f"its logits are too {size}" if temperature.p_value < 1 - CONFIDENCE else "which may be 1"
     return (
         f"temperature {temperature.value:.3f} by {temperature.images:,} validation images: {verdict} "
-        f"(p = {temperature.p_value:.2g})"
+        f"({f'p = {temperature.p_value:.2g}' if temperature.p_value else 'p < 1e-300'})"
     )
 
 
