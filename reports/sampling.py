@@ -4,7 +4,7 @@ Each function draws, adds what it drew to the page, and returns comparisons with
 comparisons of a page are judged together at its end, as one family with one false-alarm rate.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import nan
 from typing import Any
 
@@ -28,6 +28,13 @@ type Runs = list[tuple[str, Comparison]]
 
 QUANTILES = (0.05, 0.5, 0.95)
 NEW = "new y"
+CHECK_FORMATS = {
+    **dict.fromkeys(["exact", "sampled"], ".6g"),
+    "error / se": "+.2f",
+    "p": ".2g",
+    "smallest visible error": ".2g",
+    "ESS or runs": ".0f",
+}
 
 
 def add_posterior(
@@ -177,25 +184,8 @@ def add_verdicts(page: Page, runs: Runs) -> Checks:
         "Exact against sampled. P(&lt; 5 %) is the share of draws below the exact 5 % point. The smallest visible "
         "error is in the units of both. Evidence is estimated by the mean of the runs and half their variance, which "
         "differs from log-mean-exp in the third order of their sd.",
-        {
-            "run": [name for name, _ in runs],
-            "of": [check.parameter for check in checks],
-            "statistic": [check.statistic for check in checks],
-            "exact": [check.exact for check in checks],
-            "sampled": [check.estimate for check in checks],
-            "error / se": [z(check) for check in checks],
-            "p": [check.p_value for check in checks],
-            "smallest visible error": [check.smallest_visible for check in checks],
-            "ESS or runs": [check.ess for check in checks],
-            "verdict": [check.verdict for check in checks],
-        },
-        {
-            **dict.fromkeys(["exact", "sampled"], ".6g"),
-            "error / se": "+.2f",
-            "p": ".2g",
-            "smallest visible error": ".2g",
-            "ESS or runs": ".0f",
-        },
+        {"run": [name for name, _ in runs], **columns_of(checks)},
+        CHECK_FORMATS,
     )
     add_conclusion(page, checks)
     reasons: dict[str, list[str]] = {}
@@ -225,6 +215,22 @@ def add_conclusion(page: Page, checks: Checks) -> None:
         undecided=counted["inconclusive"],
         verdict=checks.verdict,
     )
+
+
+def columns_of(checks: Iterable[Check]) -> dict[str, list[Any]]:
+    """Return the columns of a table with a row a check; ``CHECK_FORMATS`` are their formats."""
+    rows = list(checks)
+    return {
+        "of": [check.parameter for check in rows],
+        "statistic": [check.statistic for check in rows],
+        "exact": [check.exact for check in rows],
+        "sampled": [check.estimate for check in rows],
+        "error / se": [z(check) for check in rows],
+        "p": [check.p_value for check in rows],
+        "smallest visible error": [check.smallest_visible for check in rows],
+        "ESS or runs": [check.ess for check in rows],
+        "verdict": [check.verdict for check in rows],
+    }
 
 
 def z(check: Check) -> float | None:

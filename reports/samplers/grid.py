@@ -10,7 +10,7 @@ from bayes.verdicts import Check, Checks, Comparison, Verdict, judge, verdict_of
 from reports.page import Link, Page
 from reports.samplers.cells import NO_JACOBIAN, PARTICLES, Cell, Runner
 from reports.samplers.problem import Options
-from reports.sampling import add_conclusion, z
+from reports.sampling import CHECK_FORMATS, add_conclusion, columns_of, z
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +146,8 @@ def add_details(page: Page, models: Sequence[Model], grid: Grid) -> None:
                 if cell.model != one.name:
                     continue
                 if cell.refused:
-                    page.text("{refused_by}: {refused}", refused_by=cell.engine, refused=cell.refused)
+                    engine = cell.engine.replace(" ", "_")  # several may be refused
+                    page.text(f"{cell.engine}: {{refused_{engine}}}", **{f"refused_{engine}": cell.refused})
                 if checks:
                     _add_checks(page, cell, checks)
 
@@ -156,24 +157,8 @@ def _add_checks(page: Page, cell: Cell, checks: Sequence[Check]) -> None:
     page.table(
         f"checks_{name}",
         "<strong>{" + f"engine_{name}" + "}</strong>, {" + f"seconds_{name}" + ":.1f} s.",
-        {
-            "of": [check.parameter for check in checks],
-            "statistic": [check.statistic for check in checks],
-            "exact": [check.exact for check in checks],
-            "sampled": [check.estimate for check in checks],
-            "error / se": [z(check) for check in checks],
-            "p": [check.p_value for check in checks],
-            "smallest visible error": [check.smallest_visible for check in checks],
-            "ESS or runs": [check.ess for check in checks],
-            "verdict": [check.verdict for check in checks],
-        },
-        {
-            **dict.fromkeys(["exact", "sampled"], ".5g"),
-            "error / se": "+.2f",
-            "p": ".2g",
-            "smallest visible error": ".2g",
-            "ESS or runs": ".0f",
-        },
+        columns_of(checks),
+        CHECK_FORMATS,
         anchor=_anchor(cell),
         **{f"engine_{name}": cell.engine, f"seconds_{name}": cell.seconds},
     )
