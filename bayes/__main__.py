@@ -181,7 +181,8 @@ def _check(options: CheckDraws, given: dict[str, str]) -> int:
         y = read_observations(options.data, columns=one.y.shape[1] if one.y.ndim == 2 else 1)
     names = dict.fromkeys(name.partition("[")[0] for name in exact.marginals(y))
     renamed = dict(_renaming(text, list(names)) for text in options.var)
-    from bayes.check import check, is_smc  # after the options are read: ArviZ takes a second to import
+    from bayes.check import check  # after the options are read: ArviZ takes a second to import
+    from bayes.draws import is_smc
     from bayes.draws_file import read_draws
 
     draws = read_draws(options.file, names, renamed)

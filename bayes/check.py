@@ -12,18 +12,18 @@ def test_my_sampler():
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import Protocol, TypeGuard, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayes.agreement import LOG_EVIDENCE, Projections, compare_draws, compare_evidence
-from bayes.draws import Draws, number_of_draws
+from bayes.draws import Draws, is_smc, number_of_draws
 from bayes.exact.distribution import Distribution
 from bayes.models import NAMES, Model
 from bayes.models import model as find
-from bayes.two_stages import MORE, judge_in_two_stages
+from bayes.two_stages import MORE, judge_in_two_stages, same_comparisons
 from bayes.verdicts import ALPHA, Checks, Comparison, judge
 
 SECOND_SEED = 2001_06465
@@ -111,7 +111,7 @@ def check(
 
     def again(places: list[int]) -> list[Comparison]:
         redrawn = redraw(SECOND_SEED, MORE * number_of_draws(draws))
-        return _same(comparisons, places, compare_with_model(redrawn, model, y)[0])
+        return same_comparisons(comparisons, places, compare_with_model(redrawn, model, y)[0])
 
     final = [i for i, comparison in enumerate(comparisons) if comparison.parameter == LOG_EVIDENCE]
     return judge_in_two_stages(comparisons, again, final=final, alpha=alpha, notes=notes)
@@ -183,7 +183,7 @@ def compare_sampler(
     def again(places: list[int]) -> list[Comparison]:
         suspicious = {first[place].model for place in places}
         fresh = [c for one in models if one.name in suspicious for c in compared(one, MORE * draws)[0]]
-        return _same(first, places, fresh)
+        return same_comparisons(first, places, fresh)
 
     return first, notes, again
 
@@ -212,16 +212,3 @@ def projections(model: ExactModel, y: ArrayLike) -> Projections | None:
     # A stream of its own: draws made from a seed that is used here too would be projected on themselves.
     rng = np.random.default_rng([2718281828, 459])
     return model.projections(y, rng) if isinstance(model, HasVectors) else None
-
-
-def _same(first: Sequence[Comparison], places: list[int], fresh: Sequence[Comparison]) -> list[Comparison]:
-    """Return those of ``fresh`` that compare what ``first`` does at ``places``."""
-    by_key = {(c.model, c.parameter, c.statistic): c for c in fresh}
-    return [by_key[first[i].model, first[i].parameter, first[i].statistic] for i in places]
-
-
-def is_smc(draws: object) -> TypeGuard[xr.DataTree]:
-    """Return whether ``draws`` are a tree of SMC runs, with the log evidence of each."""
-    if not isinstance(draws, xr.DataTree):
-        return False
-    return "sample_stats" in draws.children and "log_evidence" in draws.children["sample_stats"].data_vars

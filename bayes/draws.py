@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import xarray as xr
@@ -31,7 +31,7 @@ def chains_and_draws(name: str, draws: Draws) -> NDArray[np.float64]:
 
     ``name`` is a scalar variable, or an element of an array, such as ``theta[2]``.
     """
-    base, place = _element(name, _names(draws))
+    base, place = _element(name, variable_names(draws))
     theta = variable(base, draws)
     if len(place) != theta.ndim - 2:
         raise ValueError(
@@ -65,7 +65,7 @@ def chains_and_draws(name: str, draws: Draws) -> NDArray[np.float64]:
 
 def variable(name: str, draws: Draws) -> NDArray[Any]:
     """Return the draws of a variable as an array (chain, draw, ...); ValueError if it is not there or has no chains."""
-    _require_present(name, _names(draws))
+    _require_present(name, variable_names(draws))
     if isinstance(draws, xr.DataTree):
         array = draws["posterior"].to_dataset()[name]
         if not {"chain", "draw"} <= set(array.dims):
@@ -81,10 +81,10 @@ def variable(name: str, draws: Draws) -> NDArray[Any]:
 
 def number_of_draws(draws: Draws) -> int:
     """Return the number of draws a chain."""
-    return variable(_names(draws)[0], draws).shape[1]
+    return variable(variable_names(draws)[0], draws).shape[1]
 
 
-def _names(draws: Draws) -> list[str]:
+def variable_names(draws: Draws) -> list[str]:
     """Return the names of the variables; ValueError if ``draws`` are of no kind that has them."""
     if not isinstance(draws, xr.DataTree | Mapping) or isinstance(draws, xr.Dataset):
         raise ValueError(
@@ -110,6 +110,13 @@ def _require_present(name: str, names: list[str]) -> None:
     """Raise ValueError unless ``name`` is among the ``names`` that were drawn."""
     if name not in names:
         raise ValueError(f"`draws` has no variable {name!r}, only {sorted(names)}; rename it or drop its marginal.")
+
+
+def is_smc(draws: object) -> TypeGuard[xr.DataTree]:
+    """Return whether ``draws`` are a tree of SMC runs, with the log evidence of each."""
+    if not isinstance(draws, xr.DataTree):
+        return False
+    return "sample_stats" in draws.children and "log_evidence" in draws.children["sample_stats"].data_vars
 
 
 def divergences(draws: Draws) -> int:

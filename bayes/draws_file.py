@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes.draws import Draws
+from bayes.draws import Draws, is_smc, variable_names
 
 LARGEST = 4 * 2**30
 """Bytes of one variable, or of a CSV file, beyond which nothing is read."""
@@ -56,8 +56,8 @@ def read_draws(path: Path, names: Iterable[str], renamed: dict[str, str] | None 
     if path.is_file() and path.stat().st_size == 0:
         raise ValueError(f"file {shown} is empty; the sampler that wrote it may not have ended.")
     found, has = (_from_csv if path.suffix.lower() == ".csv" else _from_groups)(path, wanted)
-    evidence = isinstance(found, xr.DataTree) and "sample_stats" in found and "log_evidence" in found["sample_stats"]
-    here = _names(found)
+    evidence = is_smc(found)
+    here = variable_names(found)
     for theirs, ours in wanted.items():
         if ours not in here and (theirs in (renamed or {}) or not evidence):
             raise ValueError(
@@ -201,7 +201,3 @@ def _columns(name: str, columns: list[str]) -> dict[tuple[int, ...], str]:
         return places
     first = [min(along) for along in zip(*places, strict=True)]
     return {tuple(i - j for i, j in zip(place, first, strict=True)): column for place, column in places.items()}
-
-
-def _names(found: Draws) -> list[str]:
-    return [str(name) for name in (found["posterior"].data_vars if isinstance(found, xr.DataTree) else found)]

@@ -23,6 +23,12 @@ MORE = 4
 """Times as many draws in the second stage: half the error."""
 
 
+def same_comparisons(first: Sequence[Comparison], places: list[int], fresh: Sequence[Comparison]) -> list[Comparison]:
+    """Return those of ``fresh`` that compare what ``first`` does at ``places``."""
+    by_key = {(c.model, c.parameter, c.statistic): c for c in fresh}
+    return [by_key[first[i].model, first[i].parameter, first[i].statistic] for i in places]
+
+
 def judge_in_two_stages(
     first: Sequence[Comparison],
     again: Callable[[list[int]], Sequence[Comparison]],

@@ -26,7 +26,7 @@ from scipy.stats import binomtest, expon, norm
 from bayes import nulls
 from bayes.agreement import compare, compare_draws, compare_evidence
 from bayes.exact.distribution import Distribution
-from bayes.verdicts import Comparison, holm
+from bayes.verdicts import holm, p_values
 
 STEPS = {0.05: 2_000, 0.01: 2_000, 0.001: 20_000}
 """Family false-alarm rate -> number of runs it is measured in."""
@@ -94,9 +94,12 @@ def progress(runs: int, what: str) -> Iterable[int]:
     return range(runs)
 
 
-def p_values(comparisons: Iterable[Comparison]) -> np.ndarray:
-    """Return the p-values as ``judge`` sees them: 1 where there is a reason against a verdict."""
-    return np.array([1.0 if comparison.reason else comparison.p_value for comparison in comparisons])
+def provenance(benchmark: str, seed: int, start: float) -> str:
+    """Return where the tables come from: the command, how long it took since ``start``, and the versions."""
+    packages = ", ".join(f"{name} {version(name)}" for name in ("arviz-stats", "numpy", "scipy"))
+    command = " ".join([f"python -m benchmarks.{benchmark}", *sys.argv[1:]])
+    minutes = (time.perf_counter() - start) / 60
+    return f"\n`{command}`, seed {seed}: {minutes:.0f} minutes, Python {platform.python_version()}, {packages}"
 
 
 def false_alarms(config: Config) -> None:
@@ -192,10 +195,7 @@ def main(config: Config) -> None:
     false_alarms(config)
     evidence_false_alarms(config)
     power(config)
-    packages = ", ".join(f"{name} {version(name)}" for name in ("arviz-stats", "numpy", "scipy"))
-    command = " ".join(["python -m benchmarks.agreement", *sys.argv[1:]])
-    minutes = (time.perf_counter() - start) / 60
-    print(f"\n`{command}`, seed {config.seed}: {minutes:.0f} minutes, Python {platform.python_version()}, {packages}")
+    print(provenance("agreement", config.seed, start))
 
 
 if __name__ == "__main__":

@@ -8,11 +8,8 @@ and without ``redraw`` on exact draws of the normal mean that are moved, or too 
 intervals (Clopper and Pearson 1934).
 """
 
-import platform
-import sys
 import time
 from dataclasses import dataclass
-from importlib.metadata import version
 
 import numpy as np
 import tyro
@@ -20,7 +17,7 @@ import tyro
 from bayes.calibration import families
 from bayes.check import check
 from bayes.models import NAMES, model
-from benchmarks.agreement import progress, rate, table
+from benchmarks.agreement import progress, provenance, rate, table
 
 ALPHAS = (0.05, 0.01, 0.001)
 CHAINS = ((0.0, 1000, 1500), (0.5, 2000, 400))
@@ -96,10 +93,7 @@ def main(config: Config) -> None:
     start = time.perf_counter()
     power(config)
     false_alarms(config)
-    packages = ", ".join(f"{name} {version(name)}" for name in ("arviz-stats", "numpy", "scipy"))
-    command = " ".join(["python -m benchmarks.registry", *sys.argv[1:]])
-    minutes = (time.perf_counter() - start) / 60
-    print(f"\n`{command}`, seed {config.seed}: {minutes:.0f} minutes, Python {platform.python_version()}, {packages}")
+    print(provenance("registry", config.seed, start))
 
 
 if __name__ == "__main__":

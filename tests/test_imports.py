@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "bayes.stan": {"numpy"},
     "bayes.__main__": {
         *["tyro", "rich", "bayes.models", "bayes.inference", "bayes.hyperparameters", "bayes.stan", "bayes.data"],
-        *["bayes.check", "bayes.draws_file", "bayes.verdicts"],
+        *["bayes.check", "bayes.draws", "bayes.draws_file", "bayes.verdicts"],
     },
     "bayes.exact": {"numpy", "scipy", "bayes.exact"},
     "bayes.programs": {"numpy", "pymc", "bayes.exact"},

@@ -55,5 +55,4 @@ def steps(options: Options) -> int:
     """Return how many steps ``build`` announces."""
     from bayes.controls import CONTROLS
 
-    planted = len([name for name in options.planted if name in options.models])
-    return len(options.models) * len(options.engines) + planted + 1 + len(CONTROLS) + 2
+    return len(options.models) * len(options.engines) + len(options.planted) + 1 + len(CONTROLS) + 2

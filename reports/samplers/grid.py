@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bayes.models import Model
-from bayes.two_stages import MORE, judge_in_two_stages
+from bayes.two_stages import MORE, judge_in_two_stages, same_comparisons
 from bayes.verdicts import Check, Checks, Comparison, Verdict, judge, verdict_of, worst_of
 from reports.page import Link, Page
 from reports.samplers.cells import NO_JACOBIAN, PARTICLES, Cell, Runner
@@ -44,13 +44,13 @@ def judge_all(models: Sequence[Model], run: Runner) -> Grid:
 
     def again(places: list[int]) -> list[Comparison]:
         suspicious = {first[place].model for place in places}
-        fresh = {
-            (one.model, one.parameter, one.statistic): one
+        fresh = [
+            comparison
             for cell in cells
             if _family(cell) in suspicious
-            for one in _comparisons(run.cell(by_name[cell.model], cell.engine, stage=2))
-        }
-        return [fresh[first[i].model, first[i].parameter, first[i].statistic] for i in places]
+            for comparison in _comparisons(run.cell(by_name[cell.model], cell.engine, stage=2))
+        ]
+        return same_comparisons(first, places, fresh)
 
     return Grid(
         options=options,

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes.check import check, is_smc
+from bayes.check import check
+from bayes.draws import is_smc
 from bayes.draws_file import read_draws
 from bayes.models import model
 
