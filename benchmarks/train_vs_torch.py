@@ -39,6 +39,8 @@ LOSS = {"float32": 1e-3, "bfloat16": 1e-2}
 """Largest difference of the losses of a step, in nats. In float32 sums are taken in another order; PyTorch's autocast
 rounds activations and gradients to bfloat16, this project only the factors of products."""
 LEARNING_RATE, MOMENTUM = 5e-2, 0.9
+IMAGES = 50_000
+"""Training images that are made up: as many as CIFAR-10 has, which are more than a processor's caches hold."""
 OTHERS = 0.1
 """Cores that other processes may use: threads that wait for each other lose far more time than what is taken."""
 MALLOC = ("GLIBC_TUNABLES", "LD_PRELOAD", "MALLOC_")
@@ -165,7 +167,7 @@ def others_seconds(sides: list[Worker]) -> float:
 def timed(side: Worker, seconds: float) -> int:
     """Return how many steps take about ``seconds``."""
     count = 1
-    while (took := side.ask("time", steps=count)["seconds"]) < seconds / 4:
+    while (took := side.ask("time", steps=count, warm_up=0)["seconds"]) < seconds / 4:
         count *= 2
     return max(1, round(count * seconds / took))
 
@@ -178,7 +180,7 @@ def compare(
     case = {
         "arrays": str(folder / "case.npz"), "model": model, "batch": batch, "precision": precision,
         "learning_rate": LEARNING_RATE, "momentum": MOMENTUM, "fused": options.fused,
-        "images": max(5120, (options.steps + 1) * batch), "data_dir": options.data_dir and str(options.data_dir),
+        "images": IMAGES, "data_dir": options.data_dir and str(options.data_dir),
     }  # fmt: skip
     sides = [ours, *theirs]
     digests = [side.ask("start", **case, compile=side.compiled)["batch"] for side in sides]
@@ -197,7 +199,8 @@ def compare(
     started, before = time.perf_counter(), others_seconds(sides)
     for _ in range(options.repeats):
         for side in sides:
-            seconds = side.ask("time", steps=steps[side.name])["seconds"]
+            warm_up = -(-steps[side.name] // 5)  # threads that waited for the other side find their cores again
+            seconds = side.ask("time", steps=steps[side.name], warm_up=warm_up)["seconds"]
             speeds[side.name].append(steps[side.name] * batch / seconds)
     others = (others_seconds(sides) - before) / (time.perf_counter() - started)
     ratios = {
@@ -226,7 +229,7 @@ def to_accuracy(options: Options, model: str, sides: list[Worker], folder: Path)
         epochs, seconds, reached = 0, 0.0, 0.0
         while reached < ACCURACY[model] and epochs < 20:
             epochs += 1
-            seconds += side.ask("time", steps=steps)["seconds"]
+            seconds += side.ask("time", steps=steps, warm_up=0)["seconds"]
             reached = side.ask("accuracy")["accuracy"]
         found[side.name] = {"epochs": epochs, "seconds": seconds, "accuracy": reached, "of": ACCURACY[model]}
     return found
@@ -255,13 +258,13 @@ def main(options: Options, console: Console) -> dict[str, Any]:
     if options.quick:
         options = Options(**{**vars(options), "batches": (128,), "repeats": 2, "seconds": 0.1})
     with workers(options) as (ours, theirs, about), tempfile.TemporaryDirectory() as folder:
-        size = 2048 if about["jax"]["device"] == "cpu" else 8192
-        peaks = {name: ours.ask("peak", precision=name, size=size)["flops"] for name in options.precisions}
         cases = list(product(options.models, options.batches, options.precisions))
         rows = [
             compare(options, *case, ours, theirs, Path(folder))
             for case in track(cases, "compare", console=console, disable=not console.is_terminal)
         ]
+        size = 2048 if about["jax"]["device"] == "cpu" else 8192
+        peaks = {name: ours.ask("peak", precision=name, size=size)["flops"] for name in options.precisions}
         found: dict[str, Any] = {"about": about, "peak_flops": peaks, "cases": rows}
         if options.data_dir and about["jax"]["device"] != "cpu":
             found["to_accuracy"] = {m: to_accuracy(options, m, [ours, *theirs], Path(folder)) for m in options.models}

@@ -36,7 +36,8 @@ def mlp_gradient(params: Params, x: Any, labels: Any) -> Params:
     Parameters
     ----------
     params
-        ``{"hidden": {0: {"kernel", "bias"}, 1: ...}, "logits": {"kernel", "bias"}}``.
+        ``{"hidden": {0: {"kernel", "bias"}, 1: ...}, "logits": {"kernel", "bias"}}``, kernels (inputs, outputs) as
+        with ``nnx.Linear``; those of a training run are transposed (`nets.linear`).
     x
         Inputs of shape (N, M) or (N, ...); everything behind N is flattened.
     labels

@@ -27,7 +27,7 @@ class ConvNet(nnx.Module):
         Widths of the hidden layers of the perceptron.
     conv_general_dilated
         How a convolution is computed, as in ``nnx.Conv``.
-    final_relu, initialization, dot_general, rngs
+    final_relu, initialization, linear, rngs
         As in `MLP`.
 
     Raises
@@ -53,7 +53,7 @@ class ConvNet(nnx.Module):
         final_relu: bool = False,
         initialization: Initialization = "lecun-normal",
         conv_general_dilated: Callable[..., jax.Array] = valid_convolution,
-        dot_general: Callable[..., jax.Array] = jax.lax.dot_general,
+        linear: Callable[..., nnx.Module] = nnx.Linear,
         rngs: nnx.Rngs,
     ) -> None:
         lost = 2 * len(channels)
@@ -84,7 +84,7 @@ class ConvNet(nnx.Module):
             hidden=hidden,
             final_relu=final_relu,
             initialization=initialization,
-            dot_general=dot_general,
+            linear=linear,
             rngs=rngs,
         )
 

@@ -28,7 +28,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from nets.matrix_product import Product, bfloat16_product
+from nets.linear import Product, bfloat16_product
 
 MOST_PIXELS = 8
 """Most pixels of a patch: with 1, 2, 3, 5, 6, 10, 15 and 30 pixels the first layer above took 9.0, 6.5, 6.7, 6.6, 5.9,
@@ -105,8 +105,12 @@ def for_training(bfloat16: bool, side_by_side: bool) -> Callable[..., jax.Array]
     float32. Networks trained ``side_by_side`` have a kernel each, which the native convolution cannot share out.
     """
     if jax.default_backend() != "cpu":
-        return partial(valid_convolution, product=bfloat16_product) if bfloat16 else valid_convolution
+        return partial(valid_convolution, product=_bfloat16_matmul) if bfloat16 else valid_convolution
     return valid_convolution if side_by_side else _by_channels
+
+
+def _bfloat16_matmul(a: jax.Array, b: jax.Array) -> jax.Array:
+    return bfloat16_product(a, b.T)
 
 
 def _by_channels(x: jax.Array, kernel: jax.Array, *layer: Any, **options: Any) -> jax.Array:

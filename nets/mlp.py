@@ -26,8 +26,8 @@ class MLP(nnx.Module):
         Whether the logits pass a ReLU too. They should not: it is there to reproduce networks that have it.
     initialization
         How the parameters begin (`nets.initializers`).
-    dot_general
-        How a linear layer multiplies, as in ``nnx.Linear``.
+    linear
+        Makes a linear layer, called as ``nnx.Linear`` is (`nets.linear` has the forms for training).
     rngs
         Random numbers for the initial parameters.
 
@@ -47,12 +47,12 @@ class MLP(nnx.Module):
         hidden: Sequence[int] = (1000, 1000),
         final_relu: bool = False,
         initialization: Initialization = "lecun-normal",
-        dot_general: Callable[..., jax.Array] = jax.lax.dot_general,
+        linear: Callable[..., nnx.Module] = nnx.Linear,
         rngs: nnx.Rngs,
     ) -> None:
         widths = [math.prod(image_shape), *hidden, classes]
         layers = [
-            nnx.Linear(inputs, outputs, dot_general=dot_general, rngs=rngs, **initializers(initialization, inputs))
+            linear(inputs, outputs, rngs=rngs, **initializers(initialization, inputs))
             for inputs, outputs in pairwise(widths)
         ]
         self.hidden, self.logits = nnx.List(layers[:-1]), layers[-1]

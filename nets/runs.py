@@ -31,7 +31,7 @@ from nets.ensemble import combine, initial_states
 from nets.optimizers import optimizer
 from nets.train_step import build, logits_function
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 RUN_FILES = ("config.json", "metrics.jsonl", "predictions.npz")
 """What tells a folder from others: it is, or was, that of a run."""
 

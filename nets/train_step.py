@@ -18,8 +18,8 @@ from nets.config import TrainConfig
 from nets.conv import ConvNet
 from nets.convolution import for_training
 from nets.devices import BATCH
+from nets.linear import bfloat16_linear, linear
 from nets.losses import cross_entropy
-from nets.matrix_product import bfloat16_dot_general
 from nets.mlp import MLP
 
 EVALUATION_BATCH = 500
@@ -67,7 +67,7 @@ def build(config: TrainConfig, image_shape: tuple[int, int, int], classes: int) 
         "hidden": config.hidden,
         "final_relu": config.final_relu,
         "initialization": config.initialization,
-        "dot_general": bfloat16_dot_general if bfloat16 else jax.lax.dot_general,
+        "linear": bfloat16_linear if bfloat16 else linear,
         "rngs": rngs,
     }
     if config.model == "mlp":
@@ -143,7 +143,8 @@ def chunk_function(
         right = jnp.sum(jnp.argmax(logits, axis=1) == labels, dtype=jnp.float32)  # a float, to go with the others
         if shares > 1:
             gradient, loss, right = jax.lax.psum((gradient, loss, right), BATCH)
-        gradient = jax.lax.optimization_barrier(gradient)  # else XLA's CPU backend copies each kernel before its update
+        if config.precision == "float32":  # whose products read the kernels, which XLA else copies before their update
+            gradient = jax.lax.optimization_barrier(gradient)
         update, optimizer_state = optimizer.update(gradient, state.optimizer, state.params)
         return replace(
             state,

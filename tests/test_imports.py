@@ -56,8 +56,8 @@ MAY_IMPORT = {
     "nets.backprop_layers": {"jax.numpy", "nets.validate"},
     "nets.backprop_networks": {"jax.numpy", "nets.validate", "nets.backprop_layers"},
     "nets.initializers": {"jax", "flax", "nets.config"},
-    "nets.matrix_product": {"jax"},
-    "nets.convolution": {"jax", "nets.matrix_product"},
+    "nets.linear": {"flax", "jax"},
+    "nets.convolution": {"jax", "nets.linear"},
     "nets.mlp": {"jax", "flax", "nets.config", "nets.initializers"},
     "nets.conv": {"jax", "flax", "nets.config", "nets.convolution", "nets.initializers", "nets.mlp"},
     "nets.data": {"numpy", "sklearn", "nets.image_cache", "nets.tfds_folder"},
@@ -73,7 +73,7 @@ MAY_IMPORT = {
     "nets.train_step": {
         *["numpy", "jax", "flax", "optax"],
         *["nets.augmentation", "nets.config", "nets.conv", "nets.convolution", "nets.devices", "nets.losses"],
-        *["nets.matrix_product", "nets.mlp"],
+        *["nets.linear", "nets.mlp"],
     },
     "nets.checkpoints": {"numpy", "jax", "orbax", "nets.hosts", "nets.train_step"},
     "nets.claims": {

@@ -74,7 +74,7 @@ def add_architectures(page: Page, subjects: list[Subject]) -> None:
             page.table(
                 "parameters",
                 "{model}: {size:,} parameters. A convolution's kernel is height, width, channels in, channels out, "
-                "and is used at every place; a linear layer's is inputs, outputs.",
+                "and is used at every place; a linear layer's is outputs, inputs.",
                 {
                     "parameter": list(shapes),
                     "shape": [" x ".join(map(str, shape)) for shape in shapes.values()],

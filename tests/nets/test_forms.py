@@ -12,7 +12,8 @@ from flax import nnx
 from nets import convolution, train_step
 from nets.config import TrainConfig
 from nets.convolution import for_training, native_convolution, valid_convolution
-from nets.matrix_product import bfloat16_product
+from nets.initializers import initializers
+from nets.linear import bfloat16_linear, bfloat16_product, linear
 from nets.optimizers import optimizer
 from tests.tolerances import BFLOAT16_PRODUCT, BFLOAT16_STEPS, FLOAT32_SUM, MEMORY
 
@@ -26,6 +27,10 @@ CONFIG = TrainConfig(
 
 def of_jax(x, kernel):
     return jax.lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def of_transposed(x, kernel):
+    return x @ kernel.T
 
 
 def off(ours, plain):
@@ -84,14 +89,28 @@ def test_the_native_form_is_for_many_channels_on_a_cpu(monkeypatch):
 
 def test_a_product_in_bfloat16_is_within_its_rounding_and_summed_in_float32():
     rng = np.random.default_rng(0)
-    x, kernel = (jnp.asarray(rng.standard_normal(shape), jnp.float32) for shape in [(40, 700), (700, 30)])
-    ours, plain = value_and_slopes(bfloat16_product, x, kernel), value_and_slopes(jnp.matmul, x, kernel)
+    x, kernel = (jnp.asarray(rng.standard_normal(shape), jnp.float32) for shape in [(40, 700), (30, 700)])
+    ours, plain = value_and_slopes(bfloat16_product, x, kernel), value_and_slopes(of_transposed, x, kernel)
     for a, b in zip(ours, plain, strict=True):
         error = float(jnp.linalg.norm(a - b) / jnp.linalg.norm(b))
         assert 0.1 * BFLOAT16_PRODUCT < error < BFLOAT16_PRODUCT  # rounded, and no more than that
     # Factors that bfloat16 holds exactly, summed: 2^9 + 1 is a sum that only float32 has.
-    assert float(bfloat16_product(jnp.ones((1, 513)), jnp.ones((513, 1)))[0, 0]) == 513
+    assert float(bfloat16_product(jnp.ones((1, 513)), jnp.ones((1, 513)))[0, 0]) == 513
     assert float(jnp.matmul(jnp.ones((1, 513), jnp.bfloat16), jnp.ones((513, 1), jnp.bfloat16))[0, 0]) != 513
+
+
+@pytest.mark.parametrize(("form", "tolerance"), [(linear, FLOAT32_SUM), (bfloat16_linear, BFLOAT16_PRODUCT)])
+@pytest.mark.parametrize("initialization", ["lecun-normal", "fan-in-uniform"])
+def test_a_linear_layer_is_that_of_flax_with_its_kernel_transposed(form, tolerance, initialization):
+    x = jnp.asarray(np.random.default_rng(0).standard_normal((40, 70)), jnp.float32)
+    ours, plain = (make(70, 30, rngs=nnx.Rngs(3), **initializers(initialization, 70)) for make in [form, nnx.Linear])
+    assert ours.kernel.shape == (30, 70)
+    np.testing.assert_array_equal(ours.kernel[...].T, plain.kernel[...])
+    np.testing.assert_array_equal(ours.bias[...], plain.bias[...])
+    assert off(ours(x), plain(x)) < tolerance
+    slope, plain_slope = (nnx.grad(lambda layer: jnp.sum(jnp.cos(layer(x))))(layer) for layer in [ours, plain])
+    assert off(slope.kernel[...].T, plain_slope.kernel[...]) < tolerance
+    assert off(slope.bias[...], plain_slope.bias[...]) < tolerance
 
 
 def trained(config, plain=False):
@@ -106,7 +125,7 @@ def trained(config, plain=False):
     if plain:
         head = network if config.model == "mlp" else network.head
         for layer in [*head.hidden, head.logits]:
-            layer.dot_general = jax.lax.dot_general
+            layer.einsum_op = jnp.einsum
     update = optimizer(config, config.epochs * STEPS)
     chunk = train_step.chunk_function(nnx.graphdef(network), update, config, STEPS)
     state, losses = train_step.initial_state(network, update, config.seed), []

@@ -92,7 +92,7 @@ def test_a_signal_to_one_saves_and_stops_both_and_one_process_goes_on(tmp_path):
     assert len(list((tmp_path / "run/checkpoints").iterdir())) == 1
     begun = runs.load_run(tmp_path / "run")
     assert 1 <= len(begun.metrics) < 10
-    assert begun.params["logits"]["kernel"].shape == (2, 16, 10)  # a member on each process, and both are here
+    assert begun.params["logits"]["kernel"].shape == (2, 10, 16)  # a member on each process, and both are here
     config = replace(config, checkpoint_every=1000)
     assert_same(fit(config, resume=True), fit(replace(config, run_dir=tmp_path / "alone")))
 

@@ -79,7 +79,7 @@ def test_the_shapes_of_the_parameters_are_known_by_name(run):
         "hidden.0.bias": (64,),
         "hidden.0.kernel": (64, 64),
         "logits.bias": (10,),
-        "logits.kernel": (64, 10),
+        "logits.kernel": (10, 64),
     }
 
 
@@ -118,7 +118,7 @@ def change(**how):
         (lambda folder: (folder / "config.json").write_text('{"schema_version": 99}'), "has schema version 99"),
         (lambda folder: (folder / "metrics.jsonl").write_text("{"), "cannot be read"),
         (lambda folder: (folder / "predictions.npz").write_bytes(b"PK"), "has a damaged predictions.npz"),
-        (lambda folder: (folder / "config.json").write_text('{"schema_version": 3}'), "config.json has no 'config'"),
+        (lambda folder: (folder / "config.json").write_text('{"schema_version": 4}'), "config.json has no 'config'"),
         (lambda folder: np.savez(folder / "predictions.npz", a=1), "predictions.npz: it has no 'schema_version'"),
         (change(schema_version=lambda _: 2), "predictions.npz: it has schema version 2"),
         (change(class_names=lambda names: names[::-1]), "its class names are not those of config.json"),

@@ -90,6 +90,11 @@ def test_the_state_is_donated(data):
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.params))
 
 
+def as_flax(params):
+    """Parameters in training with linear kernels as (inputs, outputs)."""
+    return jax.tree.map(lambda leaf: np.array(leaf.T if leaf.ndim == 2 else leaf), params)
+
+
 @pytest.mark.parametrize("model", ["mlp", "conv"])
 def test_a_step_of_gradient_descent_is_the_gradient_by_hand(model, data):
     config = replace(
@@ -108,9 +113,7 @@ def test_a_step_of_gradient_descent_is_the_gradient_by_hand(model, data):
     network = train_step.build(config, SHAPE, CLASSES)
     update = optimizer(config, 1)
     chunk = train_step.chunk_function(nnx.graphdef(network), update, config, 1)
-    params = jax.tree.map(
-        np.asarray, train_step.initial_state(network, update, config.seed).params
-    )  # before they are donated
+    params = as_flax(train_step.initial_state(network, update, config.seed).params)  # before they are donated
     state = chunk(train_step.initial_state(network, update, config.seed), images, labels, 1)
     x = np.asarray(train_step.scale(images))
     by_hand = (
@@ -120,7 +123,7 @@ def test_a_step_of_gradient_descent_is_the_gradient_by_hand(model, data):
     def check(before, gradient, now):  # in float32, and summed in another order
         np.testing.assert_allclose(now, before - 0.25 * gradient, rtol=1e-4, atol=1e-6)
 
-    jax.tree.map(check, params, by_hand, state.params)
+    jax.tree.map(check, params, by_hand, as_flax(state.params))
 
 
 def test_the_sums_are_those_of_the_batches_of_this_epoch(data):

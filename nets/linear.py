@@ -1,0 +1,89 @@
+"""Linear layers in the form in which they train fastest, with products of bfloat16 factors or in float32.
+
+Their kernels are (outputs, inputs), as PyTorch's are: then the gradient of the first kernel, the longest array that a
+step writes, has rows of 3072 numbers, which begin where cache lines do, and not of 1000. On two cores a step of the MLP
+(batch 128) takes 6 % less time in bfloat16 and 3 % less in float32.
+
+``nnx.Linear(dtype=jnp.bfloat16)`` rounds the sums, adds biases and applies ReLU in bfloat16, which a CPU emulates, and
+XLA has no fast kernel for the form of its gradient, dy^T x: a training step of the MLP takes 24 ms of processor time,
+14 in float32. Here only the factors are bfloat16: 8.5 ms.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import lax
+from jax.experimental.layout import Layout, with_layout_constraint
+
+type Product = Callable[[jax.Array, jax.Array], jax.Array]
+"""Multiplies a matrix (n, k) by a matrix (k, m)."""
+
+
+def linear(
+    inputs: int,
+    outputs: int,
+    *,
+    kernel_init: nnx.Initializer,
+    bias_init: nnx.Initializer,
+    einsum_op: Callable[..., jax.Array] = jnp.einsum,
+    rngs: nnx.Rngs,
+) -> nnx.Einsum:
+    """Return what ``nnx.Linear`` is, with the same initial values, but for its kernel: (outputs, inputs)."""
+
+    def transposed(key: jax.Array, shape: Any, dtype: Any, *_: Any, **__: Any) -> jax.Array:
+        return kernel_init(key, shape[::-1], dtype).T
+
+    shape = (outputs, inputs)
+    options = {"kernel_init": transposed, "bias_init": bias_init, "einsum_op": einsum_op, "rngs": rngs}
+    return nnx.Einsum("nk,mk->nm", shape, (outputs,), **options)
+
+
+def bfloat16_linear(*shape: int, **options: Any) -> nnx.Einsum:
+    """Return `linear` with factors in bfloat16 and sums in float32."""
+    return linear(*shape, einsum_op=_bfloat16_einsum, **options)
+
+
+def _bfloat16_einsum(_: str, inputs: jax.Array, kernel: jax.Array, **__: Any) -> jax.Array:
+    return bfloat16_product(inputs, kernel)
+
+
+@jax.custom_vjp
+def bfloat16_product(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Return ``x`` (N, K) times the transpose of ``kernel`` (M, K), both rounded to bfloat16, with sums in float32.
+
+    The gradients are such products too. Reverse mode only: ``jax.jvp`` raises TypeError.
+    """
+    return _product(x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16), 1, 1)
+
+
+def _forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
+    return _product(x, kernel, 1, 1), (x, kernel)
+
+
+def _backward(residuals: tuple[jax.Array, jax.Array], dy: jax.Array) -> tuple[jax.Array, jax.Array]:
+    x, kernel = residuals
+    dy = dy.astype(jnp.bfloat16)
+    return _product(dy, kernel, 1, 0), _product(_transposed(dy), x, 1, 0)  # dx = dy W, dW = dy^T x
+
+
+bfloat16_product.defvjp(_forward, _backward)
+
+
+def _product(a: jax.Array, b: jax.Array, axis_a: int, axis_b: int) -> jax.Array:
+    """Return the sum over an axis of each."""
+    return lax.dot_general(a, b, (((axis_a,), (axis_b,)), ((), ())), preferred_element_type=jnp.float32)
+
+
+def _transposed(dy: jax.Array) -> jax.Array:
+    """Return dy^T, on a CPU laid out as such in memory.
+
+    Of dy^T x XLA else makes a product over the first axes that its fast kernels do not take: of (128, 1000)^T
+    (128, 3072) in 3.6 ms of processor time, and 1.7 with the transpose, which layout assignment undoes unless told.
+    """
+    if jax.default_backend() != "cpu":
+        return dy.T
+    return with_layout_constraint(dy.T, Layout((0, 1)))
