@@ -246,7 +246,7 @@ def test_by_the_clock_there_are_checkpoints_in_the_middle_of_an_epoch(run, tmp_p
         return False
 
     often = fit(config, stop=look)
-    assert {step % 40 for step in seen} > {0, 1, 3}  # chunks double from one step, at first
+    assert len({step % 40 for step in seen} - {0}) >= 2  # how long chunks are depends on how fast the machine is
     np.testing.assert_array_equal(often.predictions["test_logits"], run.predictions["test_logits"])
 
 
