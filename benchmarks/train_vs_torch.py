@@ -180,7 +180,7 @@ def compare(
     case = {
         "arrays": str(folder / "case.npz"), "model": model, "batch": batch, "precision": precision,
         "learning_rate": LEARNING_RATE, "momentum": MOMENTUM, "fused": options.fused,
-        "images": IMAGES, "data_dir": options.data_dir and str(options.data_dir),
+        "images": max(IMAGES, (options.steps + 1) * batch), "data_dir": options.data_dir and str(options.data_dir),
     }  # fmt: skip
     sides = [ours, *theirs]
     digests = [side.ask("start", **case, compile=side.compiled)["batch"] for side in sides]
@@ -255,6 +255,12 @@ def table(rows: list[dict[str, Any]], peaks: dict[str, float]) -> Table:
 
 def main(options: Options, console: Console) -> dict[str, Any]:
     """Compare, print and return the numbers."""
+    if options.repeats < 1 or not (options.models and options.batches and options.precisions):
+        raise ValueError("`repeats` must be at least 1, and `models`, `batches` and `precisions` must not be empty.")
+    if options.data_dir and (options.steps + 1) * max(options.batches) > IMAGES:
+        raise ValueError(f"`steps` and `batches` ask for more than CIFAR-10's {IMAGES:,} images; lower one of them.")
+    if options.json and not options.json.parent.is_dir():
+        raise ValueError(f"`json` must be in a folder that there is, got {options.json}.")
     if options.quick:
         options = Options(**{**vars(options), "batches": (128,), "repeats": 2, "seconds": 0.1})
     with workers(options) as (ours, theirs, about), tempfile.TemporaryDirectory() as folder:

@@ -18,9 +18,6 @@ from flax import nnx
 from jax import lax
 from jax.experimental.layout import Layout, with_layout_constraint
 
-type Product = Callable[[jax.Array, jax.Array], jax.Array]
-"""Multiplies a matrix (n, k) by a matrix (k, m)."""
-
 
 def linear(
     inputs: int,
@@ -31,7 +28,10 @@ def linear(
     einsum_op: Callable[..., jax.Array] = jnp.einsum,
     rngs: nnx.Rngs,
 ) -> nnx.Einsum:
-    """Return what ``nnx.Linear`` is, with the same initial values, but for its kernel: (outputs, inputs)."""
+    """Return what ``nnx.Linear`` is for inputs of shape (N, inputs), but for its kernel: (outputs, inputs).
+
+    The initial values are the same from the same random numbers.
+    """
 
     def transposed(key: jax.Array, shape: Any, dtype: Any, *_: Any, **__: Any) -> jax.Array:
         return kernel_init(key, shape[::-1], dtype).T
@@ -54,7 +54,9 @@ def _bfloat16_einsum(_: str, inputs: jax.Array, kernel: jax.Array, **__: Any) ->
 def bfloat16_product(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Return ``x`` (N, K) times the transpose of ``kernel`` (M, K), both rounded to bfloat16, with sums in float32.
 
-    The gradients are such products too. Reverse mode only: ``jax.jvp`` raises TypeError.
+    The gradients are such products too. Reverse mode only: ``jax.jvp`` raises TypeError. On a CPU a program that
+    transposes the kernel's gradient at once does not run (UNIMPLEMENTED): XLA makes one product of the two, for which
+    it has no code; put a ``lax.optimization_barrier`` between.
     """
     return _product(x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16), 1, 1)
 

@@ -27,7 +27,7 @@ class MLP(nnx.Module):
     initialization
         How the parameters begin (`nets.initializers`).
     linear
-        Makes a linear layer, called as ``nnx.Linear`` is (`nets.linear` has the forms for training).
+        Makes a linear layer of inputs, outputs, initializers and ``rngs`` (`nets.linear` has the forms for training).
     rngs
         Random numbers for the initial parameters.
 

@@ -126,7 +126,10 @@ def load_run(folder: Path | str, checkpoint: Literal["last", "best"] = "last") -
     try:
         content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         if content["schema_version"] != SCHEMA_VERSION:
-            raise ValueError(f"it has schema version {content['schema_version']}, this closedform {SCHEMA_VERSION}")
+            raise ValueError(
+                f"it has schema version {content['schema_version']}, this closedform {SCHEMA_VERSION}; train it "
+                "again, or use the closedform that wrote it"
+            )
         config = TrainConfig(**_from_json(content["config"]))
         metrics = read_metrics(folder)
         names, shape = tuple(content["class_names"]), tuple(content["image_shape"])

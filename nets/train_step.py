@@ -143,7 +143,7 @@ def chunk_function(
         right = jnp.sum(jnp.argmax(logits, axis=1) == labels, dtype=jnp.float32)  # a float, to go with the others
         if shares > 1:
             gradient, loss, right = jax.lax.psum((gradient, loss, right), BATCH)
-        if config.precision == "float32":  # whose products read the kernels, which XLA else copies before their update
+        if config.precision == "float32":  # linear layers then read their kernels, which XLA else copies before updates
             gradient = jax.lax.optimization_barrier(gradient)
         update, optimizer_state = optimizer.update(gradient, state.optimizer, state.params)
         return replace(
@@ -160,6 +160,8 @@ def chunk_function(
         key = jax.random.wrap_key_data(state.key)
         shuffle_key, augment_key = jax.random.split(jax.random.fold_in(key, state.step // steps))  # of the epoch
         order = jax.random.permutation(shuffle_key, len(labels))
+        if mesh and mesh.size > 1 and config.members > 1:  # each has a shuffle of its own, whose type does not say so
+            images = jax.lax.pcast(images, devices.MEMBERS, to="varying")
 
         def body(_: jax.Array, state: TrainState) -> TrainState:
             first = state.step % steps * config.batch_size

@@ -43,6 +43,20 @@ def test_losses_that_differ_or_say_nothing_are_refused():
         benchmark.require_same_losses([2.3, 2.3001], [2.3, 2.3001], "float32", "case")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"repeats": 0}, "`repeats` must be at least 1"),
+        ({"models": ()}, "`models`, .* must not be empty"),
+        ({"data_dir": Path("data"), "batches": (32, 5000)}, "more than CIFAR-10's 50,000 images"),
+        ({"json": Path("/none/x.json")}, "`json` must be in a folder that there is, got /none/x.json"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_before_anything_runs(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        benchmark.main(benchmark.Options(torch_python=Path("/none"), **wrong), Console(quiet=True))
+
+
 def test_a_python_without_pytorch_is_said_so():
     for python, message in [(sys.executable, "torch ended .*No module named 'torch'"), ("/none", "must be a Python")]:
         with pytest.raises(ValueError, match=message):

@@ -128,6 +128,10 @@ if __name__ == "__main__":
     seen = {
         "network": {n: trained(replace(NETWORK, devices=n)) for n in [1, 2, 4, 8]},
         "members": {n: trained(replace(NETWORK, model="mlp", members=3, devices=n)) for n in [1, 2, 3, 6]},
+        "bfloat16": {
+            n: trained(replace(NETWORK, model="mlp", members=3, precision="bfloat16", augmentation="none", devices=n))
+            for n in [1, 2, 3, 6]
+        },
         "a mean": with_another_sum(replace(NETWORK, devices=4), averaged),
         "a share dropped": with_another_sum(replace(NETWORK, devices=4), first_dropped),
         "resumed": resumed(Path(sys.argv[1])),

@@ -12,7 +12,7 @@ import pytest
 
 from nets import devices
 from tests.nets.on_devices import counted
-from tests.tolerances import SHARED_OUT
+from tests.tolerances import BFLOAT16_STEPS, SHARED_OUT
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,6 +49,14 @@ def test_members_go_to_devices_of_their_own_or_share_batches(seen, count, mesh):
     assert seen["members"][count]["mesh"] == mesh
     assert np.shape(seen["members"][count]["logits"]) == (3, 5, 4)
     assert_same(seen["members"][count], seen["members"]["1"])
+
+
+@pytest.mark.parametrize("count", ["2", "3", "6"])
+def test_members_in_bfloat16_are_shared_out_too(seen, count):
+    assert seen["bfloat16"][count]["mesh"] == seen["members"][count]["mesh"]
+    losses, alone = (np.array(seen["bfloat16"][n]["losses"]) for n in [count, "1"])
+    np.testing.assert_allclose(losses, alone, atol=6 * BFLOAT16_STEPS)  # sums of six steps
+    assert (alone != np.array(seen["members"]["1"]["losses"])).all()
 
 
 @pytest.mark.parametrize("wrong", ["a mean", "a share dropped"])

@@ -87,6 +87,18 @@ def test_the_native_form_is_for_many_channels_on_a_cpu(monkeypatch):
     assert used == ["matrix", "native", "matrix"]
 
 
+def test_on_a_gpu_a_convolution_in_bfloat16_has_rounded_factors(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    form = for_training(bfloat16=True, side_by_side=False)
+    rng = np.random.default_rng(0)
+    kernel = jnp.asarray(rng.standard_normal((3, 3, 4, 5)), jnp.float32)
+    x = jnp.asarray(rng.standard_normal((16, 7, 9, 4)), jnp.float32)
+    ours = value_and_slopes(lambda x, kernel: form(x, kernel, (1, 1), "VALID"), x, kernel)
+    for a, b in zip(ours, value_and_slopes(of_jax, x, kernel), strict=True):
+        error = float(jnp.linalg.norm(a - b) / jnp.linalg.norm(b))
+        assert 0.1 * BFLOAT16_PRODUCT < error < BFLOAT16_PRODUCT
+
+
 def test_a_product_in_bfloat16_is_within_its_rounding_and_summed_in_float32():
     rng = np.random.default_rng(0)
     x, kernel = (jnp.asarray(rng.standard_normal(shape), jnp.float32) for shape in [(40, 700), (30, 700)])
