@@ -149,7 +149,6 @@ def main() -> None:
         elif command["do"] == "losses":
             answer = {"losses": side.losses(command["steps"])}
         elif command["do"] == "time":
-            side.steps(command["warm_up"])
             started = time.perf_counter()
             side.steps(command["steps"])
             answer = {"seconds": time.perf_counter() - started}

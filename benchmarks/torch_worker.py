@@ -134,8 +134,6 @@ def main():
         elif command["do"] == "losses":
             answer = {"losses": [float(loss) for loss in side.steps(command["steps"])]}
         elif command["do"] == "time":
-            side.steps(command["warm_up"])
-            side.wait()
             started = time.perf_counter()
             side.steps(command["steps"])
             side.wait()

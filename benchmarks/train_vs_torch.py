@@ -167,7 +167,7 @@ def others_seconds(sides: list[Worker]) -> float:
 def timed(side: Worker, seconds: float) -> int:
     """Return how many steps take about ``seconds``."""
     count = 1
-    while (took := side.ask("time", steps=count, warm_up=0)["seconds"]) < seconds / 4:
+    while (took := side.ask("time", steps=count)["seconds"]) < seconds / 4:
         count *= 2
     return max(1, round(count * seconds / took))
 
@@ -199,8 +199,8 @@ def compare(
     started, before = time.perf_counter(), others_seconds(sides)
     for _ in range(options.repeats):
         for side in sides:
-            warm_up = -(-steps[side.name] // 5)  # threads that waited for the other side find their cores again
-            seconds = side.ask("time", steps=steps[side.name], warm_up=warm_up)["seconds"]
+            side.ask("time", steps=-(-steps[side.name] // 5))  # threads that waited find their cores again
+            seconds = side.ask("time", steps=steps[side.name])["seconds"]
             speeds[side.name].append(steps[side.name] * batch / seconds)
     others = (others_seconds(sides) - before) / (time.perf_counter() - started)
     ratios = {
@@ -229,7 +229,7 @@ def to_accuracy(options: Options, model: str, sides: list[Worker], folder: Path)
         epochs, seconds, reached = 0, 0.0, 0.0
         while reached < ACCURACY[model] and epochs < 20:
             epochs += 1
-            seconds += side.ask("time", steps=steps, warm_up=0)["seconds"]
+            seconds += side.ask("time", steps=steps)["seconds"]
             reached = side.ask("accuracy")["accuracy"]
         found[side.name] = {"epochs": epochs, "seconds": seconds, "accuracy": reached, "of": ACCURACY[model]}
     return found

@@ -33,7 +33,7 @@ def linear(
     The initial values are the same from the same random numbers.
     """
 
-    def transposed(key: jax.Array, shape: Any, dtype: Any, *_: Any, **__: Any) -> jax.Array:
+    def transposed(key: jax.Array, shape: Any, dtype: Any) -> jax.Array:
         return kernel_init(key, shape[::-1], dtype).T
 
     shape = (outputs, inputs)
@@ -58,7 +58,7 @@ def bfloat16_product(x: jax.Array, kernel: jax.Array) -> jax.Array:
     transposes the kernel's gradient at once does not run (UNIMPLEMENTED): XLA makes one product of the two, for which
     it has no code; put a ``lax.optimization_barrier`` between.
     """
-    return _product(x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16), 1, 1)
+    return _forward(x, kernel)[0]
 
 
 def _forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:

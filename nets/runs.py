@@ -125,11 +125,7 @@ def load_run(folder: Path | str, checkpoint: Literal["last", "best"] = "last") -
     folder = Path(folder)
     try:
         content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        if content["schema_version"] != SCHEMA_VERSION:
-            raise ValueError(
-                f"it has schema version {content['schema_version']}, this closedform {SCHEMA_VERSION}; train it "
-                "again, or use the closedform that wrote it"
-            )
+        _require_version(content["schema_version"])
         config = TrainConfig(**_from_json(content["config"]))
         metrics = read_metrics(folder)
         names, shape = tuple(content["class_names"]), tuple(content["image_shape"])
@@ -193,10 +189,18 @@ def write_predictions(
     _write(folder / "predictions.npz", lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
+def _require_version(version: Any) -> None:
+    """Raise ValueError unless this is how closedform writes files now."""
+    if version != SCHEMA_VERSION:
+        raise ValueError(
+            f"it has schema version {version}, this closedform {SCHEMA_VERSION}; train it again, or use the "
+            "closedform that wrote it"
+        )
+
+
 def _require_predictions(arrays: dict[str, np.ndarray], class_names: tuple[str, ...], members: int) -> None:
     """Raise ValueError unless these are predictions of a run with these classes, KeyError if one is missing."""
-    if arrays["schema_version"] != SCHEMA_VERSION:
-        raise ValueError(f"it has schema version {arrays['schema_version']}, this closedform {SCHEMA_VERSION}")
+    _require_version(arrays["schema_version"])
     if tuple(arrays["class_names"]) != class_names:
         raise ValueError("its class names are not those of config.json")
     K = len(class_names)
