@@ -6,7 +6,7 @@ step writes, has rows of 3072 numbers, which begin where cache lines do, and not
 
 ``nnx.Linear(dtype=jnp.bfloat16)`` rounds the sums, adds biases and applies ReLU in bfloat16, which a CPU emulates, and
 XLA has no fast kernel for the form of its gradient, dy^T x: a training step of the MLP takes 24 ms of processor time,
-14 in float32. Here only the factors are bfloat16: 8.6 ms.
+14 in float32. Here only the factors are bfloat16: 8.3 ms.
 """
 
 from collections.abc import Callable
@@ -62,14 +62,14 @@ def bfloat16_product(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def _forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
-    return _product(x, kernel, 1, 1), (x, kernel)
+    x, rows = x.astype(jnp.bfloat16), _padded(kernel, axis=0).astype(jnp.bfloat16)
+    return _product(x, rows, 1, 1)[:, : len(kernel)], (x, rows)
 
 
 def _backward(residuals: tuple[jax.Array, jax.Array], dy: jax.Array) -> tuple[jax.Array, jax.Array]:
-    x, kernel = residuals
-    dy = dy.astype(jnp.bfloat16)
-    return _product(dy, kernel, 1, 0), _product(_transposed(dy), x, 1, 0)  # dx = dy W, dW = dy^T x
+    x, rows = residuals
+    dx = _product(_padded(dy, axis=1).astype(jnp.bfloat16), rows, 1, 0)  # dy W
+    return dx, _product(_transposed(dy.astype(jnp.bfloat16)), x, 1, 0)  # dy^T x
 
 
 bfloat16_product.defvjp(_forward, _backward)
@@ -78,6 +78,16 @@ bfloat16_product.defvjp(_forward, _backward)
 def _product(a: jax.Array, b: jax.Array, axis_a: int, axis_b: int) -> jax.Array:
     """Return the sum over an axis of each."""
     return lax.dot_general(a, b, (((axis_a,), (axis_b,)), ((), ())), preferred_element_type=jnp.float32)
+
+
+def _padded(a: jax.Array, axis: int) -> jax.Array:
+    """Return ``a``, on a CPU with as many zeros after it along ``axis``, that of the outputs, as make a multiple of 32.
+
+    XLA's kernel takes 8 to 12 % less time for 1024 outputs than for 1000, a step of the MLP 3 %.
+    """
+    widths = [(0, 0)] * a.ndim
+    widths[axis] = (0, -a.shape[axis] % 32 if jax.default_backend() == "cpu" else 0)
+    return jnp.pad(a, widths)
 
 
 def _transposed(dy: jax.Array) -> jax.Array:

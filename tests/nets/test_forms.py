@@ -99,9 +99,10 @@ def test_on_a_gpu_a_convolution_in_bfloat16_has_rounded_factors(monkeypatch):
         assert 0.1 * BFLOAT16_PRODUCT < error < BFLOAT16_PRODUCT
 
 
-def test_a_product_in_bfloat16_is_within_its_rounding_and_summed_in_float32():
+@pytest.mark.parametrize("outputs", [30, 32])  # with zeros up to 32 on a CPU, and none
+def test_a_product_in_bfloat16_is_within_its_rounding_and_summed_in_float32(outputs):
     rng = np.random.default_rng(0)
-    x, kernel = (jnp.asarray(rng.standard_normal(shape), jnp.float32) for shape in [(40, 700), (30, 700)])
+    x, kernel = (jnp.asarray(rng.standard_normal(shape), jnp.float32) for shape in [(40, 700), (outputs, 700)])
     ours, plain = value_and_slopes(bfloat16_product, x, kernel), value_and_slopes(of_transposed, x, kernel)
     for a, b in zip(ours, plain, strict=True):
         error = float(jnp.linalg.norm(a - b) / jnp.linalg.norm(b))
@@ -109,6 +110,17 @@ def test_a_product_in_bfloat16_is_within_its_rounding_and_summed_in_float32():
     # Factors that bfloat16 holds exactly, summed: 2^9 + 1 is a sum that only float32 has.
     assert float(bfloat16_product(jnp.ones((1, 513)), jnp.ones((1, 513)))[0, 0]) == 513
     assert float(jnp.matmul(jnp.ones((1, 513), jnp.bfloat16), jnp.ones((513, 1), jnp.bfloat16))[0, 0]) != 513
+
+
+@pytest.mark.parametrize("outputs", [10, 100])
+def test_outputs_added_to_a_product_change_nothing(outputs, monkeypatch):
+    rng = np.random.default_rng(0)
+    x, kernel = (jnp.asarray(rng.standard_normal(shape), jnp.float32) for shape in [(40, 700), (outputs, 700)])
+    padded = value_and_slopes(bfloat16_product, x, kernel)
+    monkeypatch.setattr("nets.linear._padded", lambda a, **_: a)
+    for a, b in zip(padded, value_and_slopes(bfloat16_product, x, kernel), strict=True):
+        assert a.shape == b.shape
+        assert off(a, b) < FLOAT32_SUM
 
 
 @pytest.mark.parametrize(("form", "tolerance"), [(linear, FLOAT32_SUM), (bfloat16_linear, BFLOAT16_PRODUCT)])
