@@ -118,6 +118,8 @@ def main():
     os.dup2(2, 1)  # what libraries print is no answer
     import torch  # pyright: ignore[reportMissingImports]
 
+    if torch.cuda.is_available():
+        torch.set_float32_matmul_precision("high")  # factors of float32 in TF32, as JAX has them on a GPU
     side: Any = None
     for line in sys.stdin:
         command = json.loads(line)

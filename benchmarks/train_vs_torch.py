@@ -6,9 +6,10 @@ parameters and take the same batches with the same optimiser, SGD with momentum:
 must agree, and so must threads, malloc settings and device. Then they are timed in turn; what is printed, as a table
 and with `--json` as JSON, are medians and the median ratio of neighbours. The first step, which compiles, is apart.
 
-Where both find a GPU it is used, PyTorch also runs through `torch.compile`, and with `--data-dir` (CIFAR-10) the time
-to the accuracy of `--preset reference` is measured. Utilisation is against 18.3 MFLOP (mlp) and 72 MFLOP (conv) an
-image trained, and the speed of a product of large matrices on the same device. Exit code: 2 where the sides differ.
+Where both find a GPU it is used, with the factors of float32 in TF32 on both sides, as JAX has them by default. PyTorch
+then also runs through `torch.compile`, and with `--data-dir` (CIFAR-10) the time to the accuracy of `--preset
+reference` is measured. Utilisation is against 18.3 MFLOP (mlp) and 72 MFLOP (conv) an image trained, and the speed of a
+product of large matrices on the same device. Exit code: 2 where the sides differ.
 """
 
 import json
@@ -217,7 +218,7 @@ def compare(
 
 
 def to_accuracy(options: Options, model: str, sides: list[Worker], folder: Path) -> dict[str, Any]:
-    """Return after how many epochs and seconds of training each side has the accuracy of the reference preset."""
+    """Return after how many epochs and seconds, compilation among them, each side is as accurate as that preset."""
     found = {}
     case = {"arrays": str(folder / "case.npz"), "model": model, "batch": 32, "precision": "float32",
             "learning_rate": 1e-3, "momentum": MOMENTUM, "fused": options.fused,
