@@ -37,8 +37,8 @@ of."""
 ACCURACY = {"mlp": 0.53, "conv": 0.61}
 """Test accuracy that the preset has after ten epochs, less its spread between seeds."""
 LOSS = {"float32": 1e-3, "bfloat16": 1e-2}
-"""Largest difference of the losses of a step, in nats. In float32 sums are taken in another order; PyTorch's autocast
-rounds activations and gradients to bfloat16, this project only the factors of products."""
+"""Largest difference of the losses of a step, in nats. In float32 sums are taken in another order, on a GPU of factors
+in TF32; PyTorch's autocast rounds activations and gradients to bfloat16, this project only the factors of products."""
 LEARNING_RATE, MOMENTUM = 5e-2, 0.9
 IMAGES = 50_000
 """Training images that are made up: as many as CIFAR-10 has, which are more than a processor's caches hold."""
@@ -218,7 +218,7 @@ def compare(
 
 
 def to_accuracy(options: Options, model: str, sides: list[Worker], folder: Path) -> dict[str, Any]:
-    """Return after how many epochs and seconds, compilation among them, each side is as accurate as that preset."""
+    """Return how many epochs and seconds each side takes to the reference preset's accuracy, compilation among them."""
     found = {}
     case = {"arrays": str(folder / "case.npz"), "model": model, "batch": 32, "precision": "float32",
             "learning_rate": 1e-3, "momentum": MOMENTUM, "fused": options.fused,
@@ -262,6 +262,8 @@ def main(options: Options, console: Console) -> dict[str, Any]:
         raise ValueError(f"`steps` and `batches` ask for more than CIFAR-10's {IMAGES:,} images; lower one of them.")
     if options.json and not options.json.parent.is_dir():
         raise ValueError(f"`json` must be in a folder that there is, got {options.json}.")
+    if "JAX_DEFAULT_MATMUL_PRECISION" in os.environ:
+        raise ValueError("JAX_DEFAULT_MATMUL_PRECISION is set, of which PyTorch knows nothing; unset it.")
     if options.quick:
         options = Options(**{**vars(options), "batches": (128,), "repeats": 2, "seconds": 0.1})
     with workers(options) as (ours, theirs, about), tempfile.TemporaryDirectory() as folder:

@@ -53,8 +53,8 @@ class TrainConfig:
     (default: flip for cifar10, cifar100 and fashion_mnist, else none: a mirrored digit is another one or none)."""
     precision: Precision = "float32"
     """What the factors of matrix products are rounded to; sums, activations and parameters are float32 always, as are
-    convolutions on a CPU. GPUs and TPUs round factors in float32 to TF32 and bfloat16, which is JAX's default;
-    JAX_DEFAULT_MATMUL_PRECISION=highest in the environment keeps them."""
+    convolutions on a CPU. With float32 a GPU that has TF32 (A100 and later) rounds factors to that and a TPU to
+    bfloat16, as JAX does by default; JAX_DEFAULT_MATMUL_PRECISION=highest in the environment keeps them."""
     hidden: tuple[int, ...] = (1000, 1000)
     """Widths of the hidden linear layers."""
     channels: tuple[int, ...] = (12,)

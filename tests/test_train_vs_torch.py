@@ -57,6 +57,12 @@ def test_options_that_cannot_be_are_refused_before_anything_runs(wrong, message)
         benchmark.main(benchmark.Options(torch_python=Path("/none"), **wrong), Console(quiet=True))
 
 
+def test_a_precision_that_only_one_side_has_is_refused(monkeypatch):
+    monkeypatch.setenv("JAX_DEFAULT_MATMUL_PRECISION", "highest")
+    with pytest.raises(ValueError, match=r"JAX_DEFAULT_MATMUL_PRECISION is set, .* unset it"):
+        benchmark.main(benchmark.Options(torch_python=Path("/none")), Console(quiet=True))
+
+
 def test_a_python_without_pytorch_is_said_so():
     for python, message in [(sys.executable, "torch ended .*No module named 'torch'"), ("/none", "must be a Python")]:
         with pytest.raises(ValueError, match=message):

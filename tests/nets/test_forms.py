@@ -1,6 +1,7 @@
 """The forms in which layers are computed in training, against the plain forms of JAX and Flax."""
 
 import math
+import re
 from dataclasses import replace
 
 import jax
@@ -107,9 +108,22 @@ def test_a_product_in_bfloat16_is_within_its_rounding_and_summed_in_float32(outp
     for a, b in zip(ours, plain, strict=True):
         error = float(jnp.linalg.norm(a - b) / jnp.linalg.norm(b))
         assert 0.1 * BFLOAT16_PRODUCT < error < BFLOAT16_PRODUCT  # rounded, and no more than that
+    one = jnp.ones((1, 1))
+    for slope in jax.vjp(bfloat16_product, one, one)[1](one + 2**-10):  # a factor too
+        assert float(slope[0, 0]) == 1
     # Factors that bfloat16 holds exactly, summed: 2^9 + 1 is a sum that only float32 has.
     assert float(bfloat16_product(jnp.ones((1, 513)), jnp.ones((1, 513)))[0, 0]) == 513
     assert float(jnp.matmul(jnp.ones((1, 513), jnp.bfloat16), jnp.ones((513, 1), jnp.bfloat16))[0, 0]) != 513
+
+
+@pytest.mark.parametrize(
+    ("backend", "outputs", "width"), [("cpu", 10, 32), ("cpu", 32, 32), ("cpu", 1000, 1024), ("gpu", 10, 10)]
+)
+def test_on_a_cpu_a_product_is_of_a_multiple_of_32_outputs(backend, outputs, width, monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    x, kernel = jnp.ones((4, 7)), jnp.ones((outputs, 7))
+    program = str(jax.make_jaxpr(lambda x, kernel: jax.vjp(bfloat16_product, x, kernel)[0])(x, kernel))
+    assert re.findall(r"f32\[4,(\d+)\] = dot_general", program) == [str(width)]
 
 
 @pytest.mark.parametrize("outputs", [10, 100])
