@@ -47,11 +47,11 @@ def chains_and_draws(name: str, draws: Draws) -> NDArray[np.float64]:
     if theta.shape[0] < 1 or theta.shape[1] < 4:
         raise ValueError(f"`draws[{name!r}]` must have at least 4 draws a chain, got shape {theta.shape}; draw more.")
     theta = theta.astype(np.float64)
-    wrong = np.argwhere(~np.isfinite(theta))
+    wrong = np.argwhere(np.isnan(theta))
     if len(wrong):
         chain, draw = wrong[0]
         raise ValueError(
-            f"`draws[{name!r}]` must be finite, got {theta[chain, draw]} at chain {chain}, draw {draw} "
+            f"`draws[{name!r}]` must be numbers, got {theta[chain, draw]} at chain {chain}, draw {draw} "
             f"and {len(wrong)} such draws in all; a sampler that returns them is broken or not finished."
         )
     if np.ptp(theta) == 0:
