@@ -21,8 +21,7 @@ from numpy.typing import ArrayLike
 from bayes.agreement import LOG_EVIDENCE, Projections, compare_draws, compare_evidence
 from bayes.draws import Draws, is_smc, number_of_draws
 from bayes.exact.distribution import Distribution
-from bayes.models import NAMES, Model
-from bayes.models import model as find
+from bayes.models import NAMES, Model, data_sets
 from bayes.two_stages import MORE, judge_in_two_stages, same_comparisons
 from bayes.verdicts import ALPHA, Checks, Comparison, judge
 
@@ -127,11 +126,14 @@ def check_sampler(
 ) -> Checks:
     """Check a sampler on many models of the registry, as one family with one false-alarm rate, in two stages.
 
+    It is run on two data sets of every model (``bayes.models.data_sets``): the one that people know, and one whose
+    prior weighs as much as its data, on which a sampler with a wrong prior cannot pass.
+
     Parameters
     ----------
     sample
-        ``sample(model, seed, n)`` returns posterior draws, ``n`` a chain, of the example of a ``bayes.models.Model``:
-        its ``model.program()`` is a PyMC program, ``model.exact`` and ``model.y`` are hyperparameters and data. It is
+        ``sample(model, seed, n)`` returns posterior draws, ``n`` a chain, of a ``bayes.models.Model``: its
+        ``model.program()`` is a PyMC program, ``model.exact`` and ``model.y`` are hyperparameters and data. It is
         called again, with another seed and four times the draws, on models with suspicious checks.
     models
         Names of models, as ``bayes.models.NAMES`` lists them.
@@ -155,7 +157,8 @@ def check_sampler(
     >>> check_sampler(exact, models=["normal_normal"]).verdict
     'pass'
     """
-    comparisons, notes, again = compare_sampler(sample, [find(name) for name in models], seed=seed, draws=draws)
+    both = [one for name in models for one in data_sets(name)]
+    comparisons, notes, again = compare_sampler(sample, both, seed=seed, draws=draws)
     return judge_in_two_stages(comparisons, again, alpha=alpha, notes=notes)
 
 
@@ -170,19 +173,19 @@ def compare_sampler(
         try:
             comparisons, notes = _compare(one.marginals, drawn, projections(one.exact, one.y))
         except ValueError as error:
-            raise ValueError(f"{one.name}: {error}") from error
-        return [replace(comparison, model=one.name) for comparison in comparisons], notes
+            raise ValueError(f"{one.label}: {error}") from error
+        return [replace(comparison, model=one.label) for comparison in comparisons], notes
 
     first: list[Comparison] = []
     notes: list[str] = []
     for one in models:
         its, its_notes = compared(one, draws)
         first += its
-        notes += [f"{one.name}: {note}" for note in its_notes]
+        notes += [f"{one.label}: {note}" for note in its_notes]
 
     def again(places: list[int]) -> list[Comparison]:
         suspicious = {first[place].model for place in places}
-        fresh = [c for one in models if one.name in suspicious for c in compared(one, MORE * draws)[0]]
+        fresh = [c for one in models if one.label in suspicious for c in compared(one, MORE * draws)[0]]
         return same_comparisons(first, places, fresh)
 
     return first, notes, again

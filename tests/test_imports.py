@@ -38,6 +38,7 @@ MAY_IMPORT = {
         *["bayes.agreement", "bayes.draws", "bayes.two_stages", "bayes.verdicts"],
     },
     "bayes.controls": {"numpy", "scipy", "bayes.check", "bayes.models", "bayes.verdicts"},
+    "bayes.mistakes": {"numpy", "scipy", "bayes.calibration", "bayes.exact", "bayes.mistakes", "bayes.models"},
     "bayes.calibration": {"numpy", "bayes.check", "bayes.models", "bayes.two_stages", "bayes.verdicts"},
     "bayes.convergence": STATISTICS,
     "bayes.draws": STATISTICS,
