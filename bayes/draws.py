@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from bayes.chains import require_chains
 from bayes.exact.distribution import Distribution
 
 Draws = xr.DataTree | Mapping[str, ArrayLike]
@@ -44,6 +45,12 @@ def chains_and_draws(name: str, draws: Draws) -> NDArray[np.float64]:
         raise ValueError(f"`draws[{base!r}]` has no element {name!r}: its shape is {theta.shape}.") from None
     if theta.dtype.kind not in "iuf":
         raise ValueError(f"`draws[{name!r}]` must hold real numbers, got dtype {theta.dtype}.")
+    if theta.shape[0] > theta.shape[1]:
+        raise ValueError(
+            f"`draws[{name!r}]` have {theta.shape[0]} chains of {theta.shape[1]} draws, more chains than draws; if they "
+            "are (draw, chain), as emcee's get_chain and PyStan 2 return them, swap the axes: x.T, or x.swapaxes(0, 1) "
+            "of a vector. Of so many short chains give no more than each has draws."
+        )
     if theta.shape[0] < 1 or theta.shape[1] < 4:
         raise ValueError(f"`draws[{name!r}]` must have at least 4 draws a chain, got shape {theta.shape}; draw more.")
     theta = theta.astype(np.float64)
@@ -56,10 +63,7 @@ def chains_and_draws(name: str, draws: Draws) -> NDArray[np.float64]:
         )
     if np.ptp(theta) == 0:
         raise ValueError(f"`draws[{name!r}]` are all {theta[0, 0]}; the sampler did not move.")
-    _, first = np.unique(theta, axis=0, return_index=True)
-    if len(first) < len(theta):
-        copies = sorted(set(range(len(theta))) - set(first.tolist()))
-        raise ValueError(f"`draws[{name!r}]` hold copied chains, {copies}; give each chain its own seed.")
+    require_chains(name, theta)
     return theta
 
 
