@@ -18,8 +18,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from bayes.agreement import LOG_EVIDENCE, Projections, compare_draws, compare_evidence
+from bayes.agreement import LOG_EVIDENCE, EvidenceLaw, Projections, compare_draws, compare_evidence, evidence_note
 from bayes.draws import (
+    EVIDENCE,
     Draws,
     evidence_runs,
     is_smc,
@@ -58,6 +59,7 @@ def check(
     y: ArrayLike,
     *,
     evidence: xr.DataTree | ArrayLike | None = None,
+    evidence_law: EvidenceLaw = "unbiased",
     alpha: float = ALPHA,
     redraw: Callable[[int, int], Draws] | None = None,
 ) -> Checks:
@@ -74,6 +76,10 @@ def check(
     evidence
         Log evidence of independent runs, shape (R,), in nats, or the tree that ``bayes.inference.smc`` or
         ``pm.sample_smc`` returned.
+    evidence_law
+        What the estimator of the evidence has right: ``"unbiased"``, E[Z_r] = Z, as SMC and importance sampling;
+        ``"log_unbiased"``, E[log Z_r] = log Z, as nested sampling with Skilling's shrinkage exp(-i/N); or
+        ``"inverse_unbiased"``, E[1/Z_r] = 1/Z, as nested sampling with dynesty's (N/(N+1))^i.
     alpha
         Probability that a correct sampler has a failed check, for the whole family of checks.
     redraw
@@ -124,7 +130,13 @@ def check(
         raise ValueError("`draws` and `evidence` are both None: there is nothing to judge.")
     comparisons, notes = ([], []) if draws is None else compare_with_model(draws, exact, y)
     if runs is not None:
-        comparisons.append(compare_evidence(exact.log_evidence(y), runs))
+        comparisons.append(compare_evidence(exact.log_evidence(y), runs, evidence_law))
+        notes = [*notes, evidence_note(evidence_law)]
+        if isinstance(evidence, xr.DataTree) and EVIDENCE[0] not in evidence["sample_stats"].data_vars:
+            notes.append(
+                "PyMC's own SMC adapts to the particles that it weighs, so that E[Z_r] = Z holds in the limit of many "
+                "particles only; the schedule of `bayes.inference.smc` is fixed beforehand."
+            )
     if redraw is None or draws is None:
         return judge(comparisons, alpha=alpha, notes=notes)
 

@@ -298,6 +298,33 @@ def test_too_few_or_too_different_runs_are_inconclusive(R, sd, reason):
     assert reason in checks.checks[0].reason
 
 
+LAWS = {"unbiased": -1, "log_unbiased": 0, "inverse_unbiased": 1}
+"""Law -> where log Z_r centres, in half variances from log Z."""
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_runs_are_judged_by_the_law_of_their_estimator_and_it_is_said(law):
+    runs = np.random.default_rng(27).normal(LOG_EVIDENCE + LAWS[law] * 0.4**2 / 2, 0.4, size=1000)
+    verdicts = {}
+    for assumed in LAWS:
+        checks = compare(log_evidence=LOG_EVIDENCE, log_evidence_runs=runs, evidence_law=assumed)
+        assert any(f"evidence law {assumed} " in note for note in checks.notes)
+        verdicts[assumed] = checks.verdict
+    assert verdicts == {assumed: "pass" if assumed == law else "fail" for assumed in LAWS}
+
+
+def test_the_mean_of_logs_needs_no_small_spread():
+    runs = np.random.default_rng(28).normal(LOG_EVIDENCE, 2.0, size=32)
+    assert compare(log_evidence=LOG_EVIDENCE, log_evidence_runs=runs, evidence_law="log_unbiased").verdict == "pass"
+    far = runs + 10.0  # negative control
+    assert compare(log_evidence=LOG_EVIDENCE, log_evidence_runs=far, evidence_law="log_unbiased").verdict == "fail"
+
+
+def test_an_unknown_law_is_refused():
+    with pytest.raises(ValueError, match="`evidence_law` must be one of unbiased, log_unbiased, inverse_unbiased, got"):
+        compare_evidence(0.0, np.arange(8.0), "log-normal")
+
+
 # ---- validation
 
 
