@@ -21,7 +21,7 @@ How often all this raises a false alarm, and what it sees, is measured by ``benc
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf, isinf, nan, sqrt
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,6 +49,29 @@ LARGEST_SPREAD = 0.5
 """Largest sd between log evidence runs for a verdict, nats: at 0.8, 8 right runs reach p <= 0.05 in 5.6 % of cases."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """The law of an evidence estimator: E[Z_r^power] = Z^power, in the limit of power 0 E[log Z_r] = log Z."""
+
+    power: int
+    equation: str
+    of: str
+    """Whose law it is."""
+
+
+EvidenceLaw = Literal["unbiased", "log_unbiased", "inverse_unbiased"]
+EVIDENCE_LAWS: dict[str, Law] = {
+    "unbiased": Law(power=1, equation="E[Z_r] = Z", of="SMC and importance sampling"),
+    "log_unbiased": Law(power=0, equation="E[log Z_r] = log Z", of="nested sampling with X_i = exp(-i/N)"),
+    "inverse_unbiased": Law(power=-1, equation="E[1/Z_r] = 1/Z", of="nested sampling as dynesty, X_i = (N/(N+1))^i"),
+}
+"""Name -> law of an estimator. Nested sampling with N live points comes to the bulk of the posterior, at log X = -H,
+after i steps, i about Poisson with mean N H, and takes log X_i for it: log Z_r - log Z = H + log X_i. So with X_i =
+exp(-i/N) E[log Z_r] = log Z (Skilling 2006, "Nested sampling for general Bayesian computation"); with the mean of X_i,
+(N/(N+1))^i, E[Z/Z_r] = exp(-H) E[((N+1)/N)^i] = 1; and E[Z_r] = Z with ((N-1)/N)^i (Walter 2017, "Point process-based
+Monte Carlo estimation")."""
+
+
 def compare(
     marginals: Mapping[str, Distribution] | None = None,
     draws: Draws | None = None,
@@ -56,6 +79,7 @@ def compare(
     projections: Projections | None = None,
     log_evidence: float | None = None,
     log_evidence_runs: ArrayLike | None = None,
+    evidence_law: EvidenceLaw = "unbiased",
     alpha: float = ALPHA,
 ) -> Checks:
     """Compare draws with exact marginals, and evidence runs with the exact log evidence; either may be left out.
@@ -76,6 +100,8 @@ def compare(
         The exact log p(y), in nats.
     log_evidence_runs
         Its estimates from independent runs, shape (R,), in nats.
+    evidence_law
+        What their estimator has right, a key of ``EVIDENCE_LAWS``.
     alpha
         Probability that a family with nothing wrong has a failed check (Holm over all checks).
 
@@ -103,7 +129,8 @@ def compare(
     if marginals is not None and draws is not None:
         comparisons, notes = compare_draws(marginals, draws, projections)
     if log_evidence is not None and log_evidence_runs is not None:
-        comparisons = [*comparisons, compare_evidence(log_evidence, log_evidence_runs)]
+        comparisons = [*comparisons, compare_evidence(log_evidence, log_evidence_runs, evidence_law)]
+        notes = [*notes, evidence_note(evidence_law)]
     return judge(comparisons, alpha=alpha, notes=notes)
 
 
@@ -211,15 +238,23 @@ def score(name: str, distribution: Distribution, theta: NDArray[np.float64]) -> 
     )
 
 
-def compare_evidence(log_evidence: float, runs: ArrayLike) -> Comparison:
+def compare_evidence(log_evidence: float, runs: ArrayLike, law: EvidenceLaw = "unbiased") -> Comparison:
     """Compare the log evidence of R independent runs with the exact one, all in nats.
 
-    Z_r / Z has mean 1, so log Z_r ~ Normal(log Z - v/2, v): the estimate is the mean of the runs plus s^2/2, and its
-    null error sqrt(s^2/R + s^4 / (2 (R - 1))), with s the sd between the runs (``nulls.log_normal_mean_p_value``).
-    The estimate differs from the log-mean-exp of ``bayes.evidence.combine`` in the third order of s.
+    With E[(Z_r / Z)^a] = 1, the estimator's law, and Z_r log-normal, log Z_r ~ Normal(log Z - a v/2, v). The estimate
+    is the mean of the runs plus a s^2/2, and its null error sqrt(s^2/R + a^2 s^4 / (2 (R - 1))), with s the sd between
+    the runs: for a = 1 that of Cox for the mean of a log-normal (Land 1972, "An evaluation of approximate confidence
+    interval estimation methods for lognormal means"; Zhou and Gao 1997, "Confidence intervals for the log-normal
+    mean"). The p-value is that of ``nulls.log_normal_mean_p_value``. For a = 1 the estimate differs from the
+    log-mean-exp of ``bayes.evidence.combine`` in the third order of s.
+
+    Raises ValueError if ``law`` is none of ``EVIDENCE_LAWS``, or the numbers are not finite or repeat.
     """
     if not np.isfinite(log_evidence):
         raise ValueError(f"`log_evidence` must be finite, got {log_evidence}; it is the exact log p(y) in nats.")
+    if law not in EVIDENCE_LAWS:
+        raise ValueError(f"`evidence_law` must be one of {', '.join(EVIDENCE_LAWS)}, got {law!r}.")
+    a = EVIDENCE_LAWS[law].power
     log_ratios = validated_runs(runs) - float(log_evidence)
     R = len(log_ratios)
     v = float(log_ratios.var(ddof=1)) if R > 1 else nan
@@ -228,11 +263,11 @@ def compare_evidence(log_evidence: float, runs: ArrayLike) -> Comparison:
     exact_runs = bool(np.abs(log_ratios).max() <= rounding)
     if len(np.unique(log_ratios)) < R and not exact_runs:
         raise ValueError(f"`runs` hold one number twice among {R}: independent runs differ; give each its own seed.")
-    error = float(log_ratios.mean()) + (v / 2 if R > 1 else 0.0)
+    error = float(log_ratios.mean()) + (a * v / 2 if R > 1 else 0.0)
     reasons = []
     if R < FEWEST_RUNS:
         reasons.append(f"evidence runs {R} < {FEWEST_RUNS}")
-    if sqrt(v) > LARGEST_SPREAD:
+    if a and sqrt(v) > LARGEST_SPREAD:  # the mean of the logs needs no half variance
         reasons.append(f"sd between the runs {sqrt(v):.3g} nats > {LARGEST_SPREAD:g}: use more particles")
     null = nulls.ratio_p_value if reasons else nulls.log_normal_mean_p_value
     return Comparison(
@@ -241,12 +276,18 @@ def compare_evidence(log_evidence: float, runs: ArrayLike) -> Comparison:
         exact=float(log_evidence),
         estimate=float(log_evidence) + error,
         error=error,
-        null_error=max(rounding, sqrt(v / R + v**2 / (2 * (R - 1)))) if R > 1 else nan,
-        p_value=1.0 if exact_runs else null(log_ratios),
+        null_error=max(rounding, sqrt(v / R + a**2 * v**2 / (2 * (R - 1)))) if R > 1 else nan,
+        p_value=1.0 if exact_runs else null(log_ratios, a),
         size=R - 1 if R > 1 else nan,
         ess=R,
         reason="; ".join(reasons),
     )
+
+
+def evidence_note(law: EvidenceLaw) -> str:
+    """Return what the verdict on evidence assumes, in a sentence."""
+    others = "; ".join(f"{name}: {one.of}" for name, one in EVIDENCE_LAWS.items() if name != law)
+    return f"log evidence is judged by {EVIDENCE_LAWS[law].equation}, evidence law {law} (others: {others})."
 
 
 def _compare(name: str, scored: Scored, chains: int, draws: int, reason: str) -> list[Comparison]:

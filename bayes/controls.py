@@ -292,7 +292,7 @@ CONTROLS = (
         mistake="Random walk Metropolis with steps of 0.05 sd, its draws shuffled so that they look independent; made "
         "right, with steps that mix, and in their order.",
         sample=_shuffled,
-        seen_by="uniformity",
+        seen_by=REFUSED,
     ),
     _of_normal(
         name="constant dropped",

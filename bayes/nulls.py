@@ -64,37 +64,38 @@ def combined_p_value(p_values: ArrayLike) -> float:
         return float(np.arctan(1 / mean) / np.pi)
 
 
-def log_normal_mean_p_value(log_ratios: NDArray[np.float64]) -> float:
-    """Return the p-value of E[exp(log_ratios)] = 1 for log-normal ratios, from R >= 2 of them.
+def log_normal_mean_p_value(log_ratios: NDArray[np.float64], power: int = 1) -> float:
+    """Return the p-value of E[exp(power * log_ratios)] = 1 for log-normal ratios, from R >= 2 of them.
 
-    For l_r ~ Normal(m, v) the mean of exp(l_r) is exp(m + v/2), so the null is m + v/2 = 0. Given the data, the
-    generalised pivots of Krishnamoorthy and Mathew (2003, "Inferences on the means of lognormal distributions using
-    generalized p-values and generalized confidence intervals") are
+    For l_r ~ Normal(m, v) the mean of exp(a l_r) is exp(a m + a^2 v/2), so the null is m + a v/2 = 0, and with a = 0
+    (``power``) the limit of it, m = 0. Given the data, the generalised pivots of Krishnamoorthy and Mathew (2003,
+    "Inferences on the means of lognormal distributions using generalized p-values and generalized confidence
+    intervals") are
 
         v = (R - 1) s^2 / C,    m = lbar - Z sqrt(v / R),    C ~ chi^2_{R-1},  Z ~ Normal(0, 1)
 
-    and P(m + v/2 >= 0) = E_C[ Phi((lbar + v/2) / sqrt(v/R)) ]. Without the v/2 that is Student's t with R - 1 degrees
-    of freedom, which it becomes as s goes to 0. An evidence estimate is log-normal in the limit of many particles
-    (Berard, Del Moral and Doucet 2014, "A lognormal central limit theorem for particle approximations of normalizing
-    constants").
+    and P(m + a v/2 >= 0) = E_C[ Phi((lbar + a v/2) / sqrt(v/R)) ]. Without the v/2 that is Student's t with R - 1
+    degrees of freedom, which it becomes as s goes to 0. An evidence estimate is log-normal in the limit of many
+    particles (Berard, Del Moral and Doucet 2014, "A lognormal central limit theorem for particle approximations of
+    normalizing constants").
     """
     R = len(log_ratios)
     # The ends bound what is left out of the p-value; the trapezoid rule in log C converges geometrically.
     log_c = np.linspace(np.log(chi2.ppf(1e-40, R - 1)), np.log(chi2.isf(1e-40, R - 1)), 2001)
     density = chi2.pdf(np.exp(log_c), R - 1) * np.exp(log_c)
     v = (R - 1) * log_ratios.var(ddof=1) / np.exp(log_c)
-    z = (log_ratios.mean() + v / 2) / np.sqrt(v / R)
+    z = (log_ratios.mean() + power * v / 2) / np.sqrt(v / R)
     below, above = (float(np.sum(density * special.ndtr(sign * z)) / np.sum(density)) for sign in (1, -1))
     return float(two_sided(below, above))
 
 
-def ratio_p_value(log_ratios: NDArray[np.float64]) -> float:
-    """Return a bound of the p-value of E[mean of exp(log_ratios)] = 1 from above: 1 / mean (Markov's inequality).
+def ratio_p_value(log_ratios: NDArray[np.float64], power: int = 1) -> float:
+    """Return a bound of the p-value of E[exp(power * log_ratios)] = 1 from above: 1 / mean (Markov's inequality).
 
-    It holds for every estimator of the evidence that is unbiased, from any number of runs. An evidence that is too low
-    it says nothing of: runs that miss most of it are unbiased all the same.
+    It holds whatever the distribution of the ratios, from any number of runs. Of an evidence that is too low, power 1,
+    it says nothing: runs that miss most of it are unbiased all the same. Power 0 states no mean, and nothing is said.
     """
-    return float(min(1.0, np.exp(np.log(len(log_ratios)) - special.logsumexp(log_ratios))))
+    return float(min(1.0, np.exp(np.log(len(log_ratios)) - special.logsumexp(power * log_ratios))))
 
 
 def two_sided(below: ArrayLike, above: ArrayLike) -> NDArray[np.float64]:

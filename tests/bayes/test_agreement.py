@@ -381,6 +381,33 @@ def test_too_few_or_too_different_runs_do_not_pass(R, sd, reason):
         assert reason in checks.checks[0].reason
 
 
+LAWS = {"unbiased": -1, "log_unbiased": 0, "inverse_unbiased": 1}
+"""Law -> where log Z_r centres, in half variances from log Z."""
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_runs_are_judged_by_the_law_of_their_estimator_and_it_is_said(law):
+    runs = np.random.default_rng(27).normal(LOG_EVIDENCE + LAWS[law] * 0.4**2 / 2, 0.4, size=1000)
+    verdicts = {}
+    for assumed in LAWS:
+        checks = compare(log_evidence=LOG_EVIDENCE, log_evidence_runs=runs, evidence_law=assumed)
+        assert any(f"evidence law {assumed} " in note for note in checks.notes)
+        verdicts[assumed] = checks.verdict
+    assert verdicts == {assumed: "pass" if assumed == law else "fail" for assumed in LAWS}
+
+
+def test_the_mean_of_logs_needs_no_small_spread():
+    runs = np.random.default_rng(28).normal(LOG_EVIDENCE, 2.0, size=32)
+    assert compare(log_evidence=LOG_EVIDENCE, log_evidence_runs=runs, evidence_law="log_unbiased").verdict == "pass"
+    far = runs + 10.0  # negative control
+    assert compare(log_evidence=LOG_EVIDENCE, log_evidence_runs=far, evidence_law="log_unbiased").verdict == "fail"
+
+
+def test_an_unknown_law_is_refused():
+    with pytest.raises(ValueError, match="`evidence_law` must be one of unbiased, log_unbiased, inverse_unbiased, got"):
+        compare_evidence(0.0, np.arange(8.0), "log-normal")
+
+
 # ---- validation
 
 
@@ -398,7 +425,8 @@ def with_value(value):
         ({"beta": EXACT}, tree(right_draws(0)), "2 more|1 more, but 'beta' has 0 more"),
         ({"mu": EXACT}, xr.DataTree.from_dict({"/prior": xr.Dataset()}), r"no group `posterior`, only \['prior'\]"),
         ({"mu": EXACT}, {"mu": right_draws(0)[0]}, r"shape \(chain, draw\), got \(1000,\)"),
-        ({"mu": EXACT}, {"mu": right_draws(0, (4, 3))}, r"at least 4 draws a chain, got shape \(4, 3\)"),
+        ({"mu": EXACT}, {"mu": right_draws(0, (3, 3))}, r"at least 4 draws a chain, got shape \(3, 3\)"),
+        ({"mu": EXACT}, {"mu": right_draws(0, (1000, 4))}, r"1000 chains of 4 draws, more chains than draws; .* x\.T"),
         ({"mu": EXACT}, {"mu": np.empty((0, 10))}, r"at least 4 draws a chain, got shape \(0, 10\)"),
         ({"mu": EXACT}, {"mu": with_value(np.nan)}, "got nan at chain 1, draw 3"),
         ({"mu": EXACT}, {"mu": np.full((4, 10), 2.0)}, "are all 2.0; the sampler did not move"),

@@ -124,3 +124,20 @@ def test_log_normal_runs_of_mean_one_have_uniform_p_values():
     assert np.sum(p <= alpha) <= most
     assert np.sum(ttest_1samp(log_ratios, 0, axis=1).pvalue <= alpha) > most
     assert np.sum(ttest_1samp(np.exp(log_ratios), 1, axis=1).pvalue <= alpha) > most
+
+
+@pytest.mark.parametrize("power", [-1, 0, 1])
+def test_each_law_of_the_evidence_has_its_own_null(power):
+    """Runs 0.5 nats apart whose mean of exp(power l) is 1: uniform p-values under their own law and no other."""
+    log_ratios = np.random.default_rng(6).normal(-power * 0.5**2 / 2, 0.5, size=(1_000, 32))
+    most = binom(1_000, 0.01).isf(FALSE_ALARM)
+    for other in (-1, 0, 1):
+        alarms = sum(log_normal_mean_p_value(row, other) <= 0.01 for row in log_ratios)
+        assert (alarms <= most) == (other == power)
+
+
+@given(st.integers(2, 40), st.integers(0, 99))
+def test_the_laws_are_reflections_of_one_another_about_student(R, seed):
+    runs = np.random.default_rng(seed).normal(0.1, 0.5, size=R)
+    assert log_normal_mean_p_value(runs, -1) == log_normal_mean_p_value(-runs, 1)
+    assert_allclose(log_normal_mean_p_value(runs, 0), ttest_1samp(runs, 0).pvalue, rtol=QUADRATURE, atol=1e-30)
