@@ -211,8 +211,10 @@ def score(name: str, distribution: Distribution, theta: NDArray[np.float64]) -> 
     z = np.clip(z, -FARTHEST, FARTHEST)
     below = (z < ndtri(SHARES)[:, None, None]).astype(float)  # (9, chain, draw)
     shares = below.mean(axis=(1, 2))
-    ess, p = effective_sizes(np.concatenate([[z, z**2], below]))
-    of_shares = np.where((shares > 0) & (shares < 1), ess[2:], ess[:2].min())  # of a constant nobody knows it
+    ess, geyer, p = effective_sizes(np.concatenate([[z, z**2], below]))
+    moving = (shares > 0) & (shares < 1)  # of a share that is constant nobody knows the ESS
+    of_shares = np.where(moving, ess[2:], ess[:2].min())
+    tails = np.where(moving, geyer[2:], geyer[:2].min())[[2, -3]]
     # What is visited seldom has an ESS that nobody can estimate; that of the share next to it is no larger, as a rule.
     for far, near in ((1, 2), (0, 1), (-2, -3), (-1, -2)):
         of_shares[far] = min(of_shares[far], of_shares[near])
@@ -221,7 +223,7 @@ def score(name: str, distribution: Distribution, theta: NDArray[np.float64]) -> 
         name=name,
         rhat=r,
         rhat_p_value=r_p_value,
-        ess={"bulk": ess[0], "scale": ess[1], "tail": min(of_shares[2], of_shares[-3])},
+        ess={"bulk": geyer[0], "scale": geyer[1], "tail": min(tails)},
         batch_p_value=float(min(1.0, 2 * p[:2].min())),
     )
     with np.errstate(over="ignore", invalid="ignore"):  # draws that are infinite, or whose square is
