@@ -387,7 +387,7 @@ LAWS = {"unbiased": -1, "log_unbiased": 0, "inverse_unbiased": 1}
 
 @pytest.mark.parametrize("law", LAWS)
 def test_runs_are_judged_by_the_law_of_their_estimator_and_it_is_said(law):
-    runs = np.random.default_rng(27).normal(LOG_EVIDENCE + LAWS[law] * 0.4**2 / 2, 0.4, size=1000)
+    runs = np.random.default_rng(27).normal(LOG_EVIDENCE + LAWS[law] * 0.4**2 / 2, 0.4, size=4000)
     verdicts = {}
     for assumed in LAWS:
         checks = compare(log_evidence=LOG_EVIDENCE, log_evidence_runs=runs, evidence_law=assumed)

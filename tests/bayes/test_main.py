@@ -125,6 +125,12 @@ def test_evidence_runs_of_a_file_are_held_to_the_exact_evidence(tmp_path):
         found, out, err = bayes("check", f"smc{code}.nc", "--model", "normal_normal", cwd=tmp_path)
         assert (found, err) == (code, "")
         assert "log evidence  runs" in out
+        assert "E[Z_r] = Z, evidence law unbiased" in out
+        for law, equation in [("log_unbiased", "E[log Z_r] = log Z"), ("inverse_unbiased", "E[1/Z_r] = 1/Z")]:
+            options = ["--model", "normal_normal", "--evidence-law", law]
+            found, out, err = bayes("check", f"smc{code}.nc", *options, cwd=tmp_path)
+            assert (found, err) == (code, "")
+            assert f"{equation}, evidence law {law}" in out
 
 
 @pytest.mark.parametrize(
