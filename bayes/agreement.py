@@ -25,14 +25,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayes import nulls
 from bayes.convergence import SMALLEST_ESS, ess_of_mean, not_converged, too_few
-from bayes.draws import Draws, chains_and_draws, divergences, validate_distribution, variable
+from bayes.draws import Draws, chains_and_draws, divergences, validate_distribution, variable, variable_names
 from bayes.evidence import log_evidence_runs as validated_runs
 from bayes.exact.distribution import Distribution, elements
+from bayes.exact.projections import Projections
 from bayes.verdicts import ALPHA, Checks, Comparison, judge
 
-Projections = Mapping[str, tuple[NDArray[np.float64], Distribution]]
-"""Name of a vector -> weights (P, K), and the distributions (P,) of the vector weighted by them."""
-
+FAR = 1e30
 PROBABILITIES = (0.05, 0.5, 0.95)
 FEWEST_RUNS = 8
 LOG_EVIDENCE = "log evidence"
@@ -61,8 +60,9 @@ def compare(
         An ArviZ ``DataTree`` with group ``posterior`` and optionally ``sample_stats`` with ``diverging``, or a mapping
         from names to arrays of shape (chain, draw, ...).
     projections
-        For vectors among the parameters, weights (P, K) and the array-valued exact distribution (P,) of the draws
-        weighted by them: what the marginals of the elements cannot show, such as a wrong correlation.
+        Functions of all parameters and their exact distributions: what the marginals cannot show, such as a wrong
+        correlation. ``{"a - b": (lambda draws: draws["a"] - draws["b"], norm(0, 2))}`` with draws of the variables by
+        name, (chain, draw, ...), and values of shape (chain, draw).
     log_evidence
         The exact log p(y), in nats.
     log_evidence_runs
@@ -120,16 +120,30 @@ def compare_draws(
         validate_distribution(name, distribution)
         exact |= elements(name, distribution)
     drawn = {name: chains_and_draws(name, draws) for name in exact}
-    for name, (weights, distribution) in (projections or {}).items():
-        along = variable(name, draws) @ weights.T  # (chain, draw, P)
-        for i, one in enumerate(elements(name, distribution).values()):
-            exact[f"w{i + 1} . {name}"], drawn[f"w{i + 1} . {name}"] = one, along[..., i]
+    if projections is None and len(exact) > 1:
+        notes.append(f"of the joint distribution of {', '.join(marginals)} only the marginals are checked.")
+    variables = whole_variables(drawn, draws) if projections else {}
+    for name, (function, distribution) in (projections or {}).items():
+        with np.errstate(all="ignore"):  # outside the support it may have no value: then it is far off
+            values = np.nan_to_num(function(variables), nan=FAR, posinf=FAR, neginf=-FAR)
+        exact[name], drawn[name] = distribution, values
     for name, distribution in exact.items():
         theta = drawn[name]
         more, more_notes = _compare_parameter(name, distribution, theta, n_divergent)
         comparisons += more
         notes += more_notes
     return comparisons, notes
+
+
+def whole_variables(drawn: Mapping[str, NDArray[np.float64]], draws: Draws) -> dict[str, NDArray[np.float64]]:
+    """Return ``theta`` (chain, draw, J) for the scalars ``theta[0]``, ..., which ``draws`` may hold one by one."""
+    names = dict.fromkeys(name.partition("[")[0] for name in drawn)
+    there = variable_names(draws)
+    apart = {base: [values for name, values in drawn.items() if name.partition("[")[0] == base] for base in names}
+    return {
+        base: variable(base, draws).astype(float) if base in there else np.stack(its, axis=-1)
+        for base, its in apart.items()
+    }
 
 
 def compare_evidence(log_evidence: float, runs: ArrayLike) -> Comparison:

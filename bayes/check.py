@@ -14,13 +14,13 @@ from dataclasses import replace
 from itertools import count
 from typing import Protocol, runtime_checkable
 
-import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from bayes.agreement import LOG_EVIDENCE, Projections, compare_draws, compare_evidence
+from bayes.agreement import LOG_EVIDENCE, compare_draws, compare_evidence
 from bayes.draws import Draws, is_smc, number_of_draws
 from bayes.exact.distribution import Distribution
+from bayes.exact.projections import Projections
 from bayes.models import NAMES, Model, data_sets
 from bayes.two_stages import MORE, judge_in_two_stages, same_comparisons
 from bayes.verdicts import ALPHA, Checks, Comparison, judge
@@ -37,10 +37,10 @@ class ExactModel(Protocol):
 
 
 @runtime_checkable
-class HasVectors(ExactModel, Protocol):
-    """One with vectors among its parameters, whose distribution along random directions is known too."""
+class HasJoint(ExactModel, Protocol):
+    """One with several parameters, of which functions with a known law are known."""
 
-    def projections(self, y: ArrayLike, rng: np.random.Generator) -> Projections: ...
+    def projections(self, y: ArrayLike) -> Projections: ...
 
 
 def check(
@@ -58,8 +58,9 @@ def check(
     ----------
     draws
         Posterior draws of every parameter of the model: an ArviZ ``DataTree`` with group ``posterior``, or a mapping
-        from names to arrays of shape (chain, draw, ...). Vectors are checked element by element and along random
-        directions. None to check the evidence alone.
+        from names to arrays of shape (chain, draw, ...). Vectors are checked element by element, and the joint
+        distribution by functions of several parameters (``projections``); a note says so if the model knows none. None
+        to check the evidence alone.
     model, y
         The exact model and the data, shape (n,), that the sampler was given.
     evidence
@@ -211,7 +212,5 @@ def _compare(
 
 
 def projections(model: ExactModel, y: ArrayLike) -> Projections | None:
-    """Return the random directions along which vectors are checked, always the same, or None without vectors."""
-    # A stream of its own: draws made from a seed that is used here too would be projected on themselves.
-    rng = np.random.default_rng([2718281828, 459])
-    return model.projections(y, rng) if isinstance(model, HasVectors) else None
+    """Return the functions of the joint distribution that are checked, or None if the model knows none."""
+    return model.projections(y) if isinstance(model, HasJoint) else None
