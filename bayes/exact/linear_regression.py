@@ -121,20 +121,21 @@ class LinearRegression:
         """
         joint = self.posterior(y)
         median = float(invgamma(joint.a, scale=joint.b).median())
-        root = np.linalg.cholesky(joint.V)  # V_n = root root'
-
-        def standardised(draws: Draws, w: NDArray[np.float64]) -> NDArray[np.float64]:
-            return ((draws["beta"] - joint.m) @ w) / np.sqrt(
-                draws["sigma2"][..., None] * np.sum((w.T @ root) ** 2, axis=1)
-            )
+        whiten = linalg.solve_triangular(np.linalg.cholesky(joint.V), np.eye(len(joint.m)), lower=True)
 
         def along(w: NDArray[np.float64]) -> Callable[[Draws], NDArray[np.float64]]:
-            return lambda draws: turned(standardised(draws, w[:, None])[..., 0], draws["sigma2"], median)
+            sd = np.sqrt(w @ joint.V @ w)  # in units of sigma
+
+            def score(draws: Draws) -> NDArray[np.float64]:
+                z = (draws["beta"] - joint.m) @ w / (sd * np.sqrt(draws["sigma2"]))
+                return turned(z, draws["sigma2"], median)
+
+            return score
 
         def distance(draws: Draws) -> NDArray[np.float64]:
-            # root^-1 (beta - m) / sigma has P independent elements
-            z = standardised(draws, linalg.solve_triangular(root, np.eye(len(root)), lower=True).T)
-            return turned(distance_score(np.sum(z**2, axis=-1), len(root)), draws["sigma2"], median)
+            # (beta - m)' V^-1 (beta - m) / sigma2 ~ chi^2_P
+            squares = np.sum(((draws["beta"] - joint.m) @ whiten.T) ** 2, axis=-1) / draws["sigma2"]
+            return turned(distance_score(squares, len(joint.m)), draws["sigma2"], median)
 
         found: Projections = {
             f"z(w{i + 1} . beta | sigma2) by sigma2": (along(w), STANDARD)
