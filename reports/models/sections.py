@@ -65,8 +65,8 @@ def add_verdicts(page: Page, results: Sequence[Result], checks: Checks) -> None:
         "Of every parameter the mean, the sd, the shares below the exact 5, 50 and 95 % points and the whole "
         "distribution (PIT) are held to the exact ones; the joint distribution by functions whose law is known; "
         "evidence by the mean of independent runs. If all samplers are right, one of these {checks} checks fails with "
-        "probability {alpha:g} at most (Holm 1979). Errors are in standard errors under the hypothesis that the sampler "
-        "is right.",
+        "probability {alpha:g} at most (Holm 1979). Errors are in standard errors under the hypothesis that the "
+        "sampler is right.",
         checks=len(checks),
         alpha=checks.alpha,
     )
