@@ -29,13 +29,11 @@ from scipy.special import ndtri
 
 from bayes import nulls
 from bayes.convergence import Mixing, closed_gates, effective_sizes, split_rhat
-from bayes.draws import Draws, chains_and_draws, divergences, validate_distribution, variable
+from bayes.draws import Draws, chains_and_draws, divergences, validate_distribution, variable, variable_names
 from bayes.evidence import log_evidence_runs as validated_runs
 from bayes.exact.distribution import Distribution, elements
+from bayes.exact.projections import Projections
 from bayes.verdicts import ALPHA, Checks, Comparison, judge
-
-Projections = Mapping[str, tuple[NDArray[np.float64], Distribution]]
-"""Name of a vector -> weights (P, K), and the distributions (P,) of the vector weighted by them."""
 
 SHARES = np.array([0.002, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.998])
 """Probabilities of the exact quantiles that the uniformity check counts draws below."""
@@ -100,8 +98,9 @@ def compare(
         An ArviZ ``DataTree`` with group ``posterior`` and optionally ``sample_stats`` with ``diverging``, or a mapping
         from names to arrays of shape (chain, draw, ...).
     projections
-        For vectors among the parameters, weights (P, K) and the array-valued exact distribution (P,) of the draws
-        weighted by them: what the marginals of the elements cannot show, such as a wrong correlation.
+        Functions of all parameters and their exact distributions: what the marginals cannot show, such as a wrong
+        correlation. ``{"a - b": (lambda draws: draws["a"] - draws["b"], norm(0, 2))}`` with draws of the variables by
+        name, (chain, draw, ...), and values of shape (chain, draw).
     log_evidence
         The exact log p(y), in nats.
     log_evidence_runs
@@ -177,17 +176,33 @@ def compare_draws(
         validate_distribution(name, distribution)
         exact |= elements(name, distribution)
     drawn = {name: chains_and_draws(name, draws) for name in exact}
-    for name, (weights, distribution) in (projections or {}).items():
-        along = variable(name, draws) @ weights.T  # (chain, draw, P)
-        for i, one in enumerate(elements(name, distribution).values()):
-            exact[f"w{i + 1} . {name}"], drawn[f"w{i + 1} . {name}"] = one, along[..., i]
+    variables = whole_variables(drawn, draws) if projections else {}
+    for name, (function, distribution) in (projections or {}).items():
+        with np.errstate(all="ignore"):  # outside the support it may have no value: then it is infinitely far
+            exact[name], drawn[name] = (
+                distribution,
+                np.nan_to_num(function(variables), nan=inf, posinf=inf, neginf=-inf),
+            )
     scored = {name: score(name, distribution, drawn[name]) for name, distribution in exact.items()}
     divergent = divergences(draws)
     chains, n = next(iter(drawn.values())).shape if drawn else (0, 0)
     reason = closed_gates([s.mixing for s in scored.values()], chains, n, divergent) if drawn else ""
     comparisons = [c for name, s in scored.items() for c in _compare(name, s, chains, n, reason)]
     notes = [f"{divergent} of {chains * n} transitions diverged."] if divergent else []
+    if projections is None and len(exact) > 1:
+        notes.append(f"of the joint distribution of {', '.join(marginals)} only the marginals are checked.")
     return comparisons, [*notes, *(note for name, s in scored.items() for note in _far_out(name, s, chains * n))]
+
+
+def whole_variables(drawn: Mapping[str, NDArray[np.float64]], draws: Draws) -> dict[str, NDArray[np.float64]]:
+    """Return ``theta`` (chain, draw, J) for the scalars ``theta[0]``, ..., which ``draws`` may hold one by one."""
+    names = dict.fromkeys(name.partition("[")[0] for name in drawn)
+    there = variable_names(draws)
+    apart = {base: [values for name, values in drawn.items() if name.partition("[")[0] == base] for base in names}
+    return {
+        base: variable(base, draws).astype(float) if base in there else np.stack(its, axis=-1)
+        for base, its in apart.items()
+    }
 
 
 def normal_scores(distribution: Distribution, theta: NDArray[np.float64]) -> NDArray[np.float64]:

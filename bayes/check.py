@@ -14,11 +14,10 @@ from dataclasses import replace
 from itertools import count
 from typing import Protocol, runtime_checkable
 
-import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from bayes.agreement import LOG_EVIDENCE, EvidenceLaw, Projections, compare_draws, compare_evidence, evidence_note
+from bayes.agreement import LOG_EVIDENCE, EvidenceLaw, compare_draws, compare_evidence, evidence_note
 from bayes.draws import (
     EVIDENCE,
     Draws,
@@ -30,6 +29,7 @@ from bayes.draws import (
 )
 from bayes.element_names import gathered
 from bayes.exact.distribution import Distribution, elements
+from bayes.exact.projections import Projections
 from bayes.models import NAMES, Model, data_sets
 from bayes.two_stages import MORE, judge_in_two_stages, same_comparisons
 from bayes.verdicts import ALPHA, Checks, Comparison, judge
@@ -46,10 +46,10 @@ class ExactModel(Protocol):
 
 
 @runtime_checkable
-class HasVectors(ExactModel, Protocol):
-    """One with vectors among its parameters, whose distribution along random directions is known too."""
+class HasJoint(ExactModel, Protocol):
+    """One with several parameters, of which functions with a known law are known."""
 
-    def projections(self, y: ArrayLike, rng: np.random.Generator) -> Projections: ...
+    def projections(self, y: ArrayLike) -> Projections: ...
 
 
 def check(
@@ -69,7 +69,8 @@ def check(
     draws
         Posterior draws of every parameter of the model: an ArviZ ``DataTree`` with group ``posterior``, or a mapping
         from names to arrays of shape (chain, draw, ...), or to those of the elements of a vector, ``p[0]``, ``p[1]``.
-        Vectors are checked element by element and along random directions. None to check the evidence alone.
+        Vectors are checked element by element, and the joint distribution by functions of several parameters
+        (``projections``); a note says so if the model knows none. None to check the evidence alone.
     model, y
         The exact model, or that of the registry, and the data, shape (n,), that the sampler was given.
     evidence
@@ -267,7 +268,5 @@ def _scalars(marginals: dict[str, Distribution], draws: Draws) -> tuple[list[str
 
 
 def projections(model: ExactModel, y: ArrayLike) -> Projections | None:
-    """Return the random directions along which vectors are checked, always the same, or None without vectors."""
-    # A stream of its own: draws made from a seed that is used here too would be projected on themselves.
-    rng = np.random.default_rng([2718281828, 459])
-    return model.projections(y, rng) if isinstance(model, HasVectors) else None
+    """Return the functions of the joint distribution that are checked, or None if the model knows none."""
+    return model.projections(y) if isinstance(model, HasJoint) else None

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import tyro
 
-from bayes.check import check_sampler, compare_sampler
+from bayes.check import compare_sampler
 from bayes.mistakes import MISTAKES, sampler
-from bayes.models import NAMES, model
+from bayes.models import NAMES, data_sets
 from bayes.two_stages import judge_in_two_stages
 from benchmarks.agreement import progress, provenance, table
 
@@ -42,9 +42,11 @@ def main(config: Config) -> None:
             first_alone = both = 0
             for run in progress(count, f"{name}, {mistake}"):
                 seed = 1000 * (config.seed + run)
-                first, _, again = compare_sampler(sampler(wrong), [model(name)], seed=seed, draws=2000)
-                first_alone += judge_in_two_stages(first, again).verdict == "fail"
-                both += check_sampler(sampler(wrong), models=[name], seed=seed).verdict == "fail"
+                # as check_sampler does
+                first, _, again = compare_sampler(sampler(wrong), data_sets(name), seed=seed, draws=2000)
+                both += judge_in_two_stages(first, again).verdict == "fail"
+                known = [comparison for comparison in first if comparison.model == name]  # which come first
+                first_alone += judge_in_two_stages(known, again).verdict == "fail"
             rows.append([f"`{name}`", mistake, f"{first_alone}", f"{both}"])
     print(f"\nMistakes caught, of {count} runs:\n")
     print(table(["model", "mistake", "on the known data alone", "on both data sets"], rows))

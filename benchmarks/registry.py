@@ -16,7 +16,7 @@ import tyro
 
 from bayes.calibration import families
 from bayes.check import check
-from bayes.models import NAMES, model
+from bayes.models import NAMES, data_sets, model
 from benchmarks.agreement import progress, provenance, rate, table
 
 ALPHAS = (0.05, 0.01, 0.001)
@@ -37,12 +37,12 @@ class Config:
 
 def false_alarms(config: Config) -> None:
     """Print how often a right sampler has a failed check on some model, and how often it is asked for more."""
-    models = [model(name) for name in NAMES]
+    models = [one for name in NAMES for one in data_sets(name)]
     rows = []
     for stay, draws, wanted in CHAINS:
         count = wanted // (10 if config.quick else 1)
         runs = zip(
-            progress(count, f"{len(models)} models, 4 x {draws} draws, stay {stay:g}"),
+            progress(count, f"{len(models)} data sets, 4 x {draws} draws, stay {stay:g}"),
             families(models, ALPHAS, count=count, seed=config.seed, draws=draws, stay=stay),
             strict=True,
         )
@@ -57,7 +57,7 @@ def false_alarms(config: Config) -> None:
                     rate(sum(family.two_stages == "inconclusive" for family in verdicts), count),
                 ]
             )
-    print(f"\nFalse alarms of one family over {len(models)} models:\n")
+    print(f"\nFalse alarms of one family over {len(NAMES)} models with {len(models)} data sets:\n")
     print(table(["draws", "alpha", "one stage", "two stages", "asked for more", "inconclusive"], rows))
 
 

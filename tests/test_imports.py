@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "bayes.programs": {"numpy", "pymc", "bayes.exact"},
     "bayes.agreement": {
         *STATISTICS,
+        "bayes.exact.projections",
         "bayes.convergence",
         "bayes.draws",
         "bayes.evidence",
@@ -34,7 +35,7 @@ MAY_IMPORT = {
         "bayes.verdicts",
     },
     "bayes.check": {
-        *["numpy", "xarray", "bayes.exact.distribution", "bayes.models"],
+        *["numpy", "xarray", "bayes.exact.distribution", "bayes.exact.projections", "bayes.models"],
         *["bayes.agreement", "bayes.draws", "bayes.element_names", "bayes.two_stages", "bayes.verdicts"],
     },
     "bayes.controls": {"numpy", "scipy", "bayes.check", "bayes.models", "bayes.verdicts"},

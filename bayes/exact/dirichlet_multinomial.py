@@ -3,17 +3,19 @@
 ``EXAMPLE``, at the end, has the equations, the references and data.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
-from scipy.stats import beta, betabinom, dirichlet, dirichlet_multinomial
+from scipy.stats import beta, betabinom, dirichlet, dirichlet_multinomial, norm
 
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
+from bayes.exact.projections import STANDARD, Draws, Projections, signs, turned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,17 +77,35 @@ class DirichletMultinomial:
         alpha = self.posterior(y).concentration
         return {"p": beta(alpha, alpha.sum() - alpha)}
 
-    def projections(
-        self, y: ArrayLike, rng: np.random.Generator
-    ) -> dict[str, tuple[NDArray[np.float64], Distribution]]:
-        """Return K random sums of classes, weights (K, K) of zeros and ones, and their distributions: betas again."""
+    def projections(self, y: ArrayLike) -> Projections:
+        """Return up to K - 1 sums of several classes, betas again, and from three classes on one share of two of them.
+
+        A share of two classes is a beta too, and independent of their sum (Kotz, Balakrishnan and Johnson 2000,
+        Continuous Multivariate Distributions, vol. 1, chapter 49).
+        """
         alpha = self.posterior(y).concentration
         K = len(alpha)
-        weights = np.zeros((K, K))
-        for row in weights:
-            row[rng.permutation(K)[: rng.integers(1, K)]] = 1  # some, and never all
-        inside = weights @ alpha
-        return {"p": (weights, beta(inside, alpha.sum() - inside))}
+        found: Projections = {}
+
+        def total(inside: NDArray[np.intp]) -> Callable[[Draws], NDArray[np.float64]]:
+            return lambda draws: draws["p"][..., inside].sum(axis=-1)
+
+        for row in signs(K):
+            inside = np.flatnonzero(row > 0)
+            if 2 <= len(inside) <= K - 2:  # no class, and none left out
+                shown = " + ".join(f"p[{k}]" for k in inside) if K <= 6 else f"w{len(found) + 1} . p"
+                found[shown] = (total(inside), beta(alpha[inside].sum(), alpha.sum() - alpha[inside].sum()))
+        if K > 2:
+            i, j = np.sort(np.argsort(-alpha, kind="stable")[:2])  # the largest two
+            share, both = beta(alpha[i], alpha[j]), alpha[i] + alpha[j]
+            median = float(beta(both, alpha.sum() - both).median())
+
+            def score(draws: Draws) -> NDArray[np.float64]:
+                first, second = draws["p"][..., i], draws["p"][..., j]
+                return turned(norm.ppf(share.cdf(first / (first + second))), first + second, median)
+
+            found[f"z(p[{i}] / (p[{i}] + p[{j}])) by their sum"] = (score, STANDARD)
+        return found
 
     def predictive(self, y: ArrayLike) -> "dirichlet_multinomial":
         """Return p(y_new | y), a Dirichlet-multinomial of as many trials."""

@@ -8,6 +8,7 @@ stuck. ``y`` may be shorter than ``noise_sds``: the first n groups then have bee
 `predictive` predicts.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import pi
@@ -20,6 +21,7 @@ from scipy.stats import halfcauchy, norm
 from bayes.exact import quadrature, validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
+from bayes.exact.projections import STANDARD, Draws, Projections, distance_score, turned
 
 ALL = 99
 """Moments of a distribution with normal tails: as many as anybody asks for."""
@@ -91,6 +93,40 @@ class HierarchicalNormal:
             sds = np.sqrt(given.theta_var[:, j])
             marginals[f"theta[{j}]"] = quadrature.Mixture(weights, given.theta_mean[:, j], sds, moments=ALL)
         return marginals
+
+    def projections(self, y: ArrayLike) -> Projections:
+        """Return z(mu + theta_j | tau) of every group, z of the sum of theta, and |z(mu | tau)|: all Normal(0, 1).
+
+        Given tau everything is normal. All are turned by the sign of tau less its median. Differences would show more
+        where tau is near 0, and nothing but the digits to which draws were rounded.
+        """
+        y = self._observations(y)
+        median = float(self.marginals(y)["tau"].ppf(0.5))
+        sigma2 = self.noise_sds[: len(y)] ** 2
+
+        def score(draws: Draws, of_mu: float, of_theta: NDArray[np.float64]) -> NDArray[np.float64]:
+            """Return z(of_mu mu + of_theta . theta | tau)."""
+            tau = draws["tau"].ravel()
+            given, share = self._given(y, tau), tau[:, None] ** 2 / (sigma2 + tau[:, None] ** 2)
+            # theta_j = mu + w_j (y_j - mu) + e_j,    e_j ~ Normal(0, w_j sigma_j^2),    w_j = share
+            slope = of_mu + (1 - share) @ of_theta
+            mean = slope * given.mu_mean + share @ (of_theta * y)
+            var = slope**2 * given.mu_var + share @ (of_theta**2 * sigma2)
+            value = of_mu * draws["mu"] + (draws["theta"] @ of_theta if len(y) else 0.0)
+            return (value - mean.reshape(value.shape)) / np.sqrt(var).reshape(value.shape)
+
+        def along(of_mu: float, of_theta: NDArray[np.float64]) -> Callable[[Draws], NDArray[np.float64]]:
+            return lambda draws: turned(score(draws, of_mu, of_theta), draws["tau"], median)
+
+        def distance(draws: Draws) -> NDArray[np.float64]:
+            return turned(distance_score(score(draws, 1.0, np.zeros(len(y))) ** 2, 1), draws["tau"], median)
+
+        found: Projections = {
+            f"z(mu + theta[{j}] | tau) by tau": (along(1.0, one), STANDARD) for j, one in enumerate(np.eye(len(y)))
+        }
+        if len(y) > 1:
+            found["z(sum of theta | tau) by tau"] = (along(0.0, np.ones(len(y))), STANDARD)
+        return found | {"|z(mu | tau)| by tau": (distance, STANDARD)}
 
     def predictive(self, y: ArrayLike) -> Distribution:
         """Return p(y_new | y) of the group that follows the data. It has as many moments as there are data."""

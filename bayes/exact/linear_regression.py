@@ -6,6 +6,7 @@
 `predictive` predicts.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import log, log1p, pi, sqrt
@@ -20,6 +21,7 @@ from scipy.stats import invgamma, multivariate_normal, t
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
+from bayes.exact.projections import STANDARD, Draws, Projections, directions, distance_score, turned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,14 +113,35 @@ class LinearRegression:
         joint = self.posterior(y)
         return {"beta": joint.along(np.eye(len(joint.m))), "sigma2": invgamma(joint.a, scale=joint.b)}
 
-    def projections(
-        self, y: ArrayLike, rng: np.random.Generator
-    ) -> dict[str, tuple[NDArray[np.float64], Distribution]]:
-        """Return P random directions, unit vectors (P, P), and the distributions of beta along them: Student's t."""
+    def projections(self, y: ArrayLike) -> Projections:
+        """Return z(w . beta | sigma2) in P directions and the distance of beta from its mean, as scores: Normal(0, 1).
+
+        The directions are sums of all coefficients with signs, in units of their sds. All are turned by the sign of
+        sigma2 less its median.
+        """
         joint = self.posterior(y)
-        weights = rng.standard_normal((len(joint.m), len(joint.m)))
-        weights /= np.linalg.norm(weights, axis=1, keepdims=True)
-        return {"beta": (weights, joint.along(weights))}
+        median = float(invgamma(joint.a, scale=joint.b).median())
+        whiten = linalg.solve_triangular(np.linalg.cholesky(joint.V), np.eye(len(joint.m)), lower=True)
+
+        def along(w: NDArray[np.float64]) -> Callable[[Draws], NDArray[np.float64]]:
+            sd = np.sqrt(w @ joint.V @ w)  # in units of sigma
+
+            def score(draws: Draws) -> NDArray[np.float64]:
+                z = (draws["beta"] - joint.m) @ w / (sd * np.sqrt(draws["sigma2"]))
+                return turned(z, draws["sigma2"], median)
+
+            return score
+
+        def distance(draws: Draws) -> NDArray[np.float64]:
+            # (beta - m)' V^-1 (beta - m) / sigma2 ~ chi^2_P
+            squares = np.sum(((draws["beta"] - joint.m) @ whiten.T) ** 2, axis=-1) / draws["sigma2"]
+            return turned(distance_score(squares, len(joint.m)), draws["sigma2"], median)
+
+        found: Projections = {
+            f"z(w{i + 1} . beta | sigma2) by sigma2": (along(w), STANDARD)
+            for i, w in enumerate(directions(np.sqrt(np.diag(joint.V))))
+        }
+        return found | {"|z(beta | sigma2)| by sigma2": (distance, STANDARD)}
 
     def predictive(self, y: ArrayLike, x_new: ArrayLike | None = None) -> Distribution:
         """Return p(y_new | y) at ``x_new`` (P,), by default at the row of the design that follows the data."""

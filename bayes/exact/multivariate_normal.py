@@ -3,6 +3,7 @@
 ``EXAMPLE``, at the end, has the equations, the references and data.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,6 +15,7 @@ from scipy.stats import multivariate_normal, norm
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
+from bayes.exact.projections import Draws, Projections, directions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,15 +88,18 @@ class MultivariateNormal:
         joint = self.posterior(y)
         return {"mu": norm(joint.mean, np.sqrt(np.diag(joint.covariance)))}
 
-    def projections(
-        self, y: ArrayLike, rng: np.random.Generator
-    ) -> dict[str, tuple[NDArray[np.float64], Distribution]]:
-        """Return K random directions, unit vectors (K, K), and the distributions of mu along them: normals again."""
+    def projections(self, y: ArrayLike) -> Projections:
+        """Return the sums of all elements with signs, in units of their sds: normals again. One element has none."""
         joint = self.posterior(y)
-        weights = rng.standard_normal((len(joint.mean), len(joint.mean)))
-        weights /= np.linalg.norm(weights, axis=1, keepdims=True)
-        variance = np.sum(weights @ joint.covariance * weights, axis=1)
-        return {"mu": (weights, norm(weights @ joint.mean, np.sqrt(variance)))}
+        if len(joint.mean) == 1:
+            return {}
+        weights = directions(np.sqrt(np.diag(joint.covariance)))
+        sds = np.sqrt(np.sum(weights @ joint.covariance * weights, axis=1))
+
+        def along(w: NDArray[np.float64]) -> Callable[[Draws], NDArray[np.float64]]:
+            return lambda draws: draws["mu"] @ w
+
+        return {f"w{i + 1} . mu": (along(w), norm(w @ joint.mean, sds[i])) for i, w in enumerate(weights)}
 
     def predictive(self, y: ArrayLike) -> "multivariate_normal":
         """Return p(y_new | y), a normal with covariance S_n + Sigma (Bishop 2006, eq. 2.115)."""

@@ -16,6 +16,7 @@ from scipy.stats import invgamma, norm, t
 from bayes.exact import sums, validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
+from bayes.exact.projections import STANDARD, Draws, Projections, distance_score, turned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +99,25 @@ class NormalInverseGamma:
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return the marginal posteriors of ``mu``, Student's t, and of ``sigma2``, inverse gamma."""
         return self.posterior(y).marginals()
+
+    def projections(self, y: ArrayLike) -> Projections:
+        """Return z(mu | sigma2) and its distance from 0, turned by the sign of sigma2 less its median: Normal(0, 1)."""
+        joint = self.posterior(y)
+        median = float(invgamma(joint.a, scale=joint.b).median())
+
+        def z(draws: Draws) -> NDArray[np.float64]:
+            return (draws["mu"] - joint.m) / np.sqrt(draws["sigma2"] / joint.k)
+
+        def score(draws: Draws) -> NDArray[np.float64]:
+            return turned(z(draws), draws["sigma2"], median)
+
+        def distance(draws: Draws) -> NDArray[np.float64]:
+            return turned(distance_score(z(draws) ** 2, 1), draws["sigma2"], median)
+
+        return {
+            "z(mu | sigma2) by sigma2": (score, STANDARD),
+            "|z(mu | sigma2)| by sigma2": (distance, STANDARD),
+        }
 
     def predictive(self, y: ArrayLike) -> Distribution:
         """Return p(y_new | y), Student's t with 2 a_n degrees of freedom (Murphy 2007, section 6)."""

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import halfcauchy, halfnorm
 
 from bayes.exact.hierarchical_normal import HierarchicalNormal
-from bayes.mistakes.updates import HUGE, Array, Drawn, Mistake, told
+from bayes.mistakes.updates import HUGE, Array, Drawn, Mistake, in_other_orders, one_in_another_order, told
 
 
 def other_prior_of_tau(log_factor: Callable[[HierarchicalNormal, Array], Array]) -> Mistake:
@@ -44,6 +44,13 @@ def _theta(exact: Any, y: Array, drawn: dict[str, Array], rng: np.random.Generat
     return {"theta": rng.normal(mean, np.sqrt(share * sigma2 if swapped else sigma2 + 0 * share))}
 
 
+def _one_error(exact: Any, y: Array, drawn: dict[str, Array], rng: np.random.Generator) -> dict[str, Any]:
+    """Return theta given mu and tau with one standard normal number a draw, where every group has its own."""
+    mu, tau2, sigma2 = drawn["mu"][:, None], drawn["tau"][:, None] ** 2, exact.noise_sds[: len(y)] ** 2
+    share = tau2 / (sigma2 + tau2)
+    return {"theta": mu + share * (y - mu) + np.sqrt(share * sigma2) * rng.normal(size=mu.shape)}
+
+
 MISTAKES: dict[str, Mistake] = {
     "prior of mu forgotten": told(prior_sd=HUGE),
     "prior mean 0": told(prior_mean=0.0),
@@ -64,4 +71,9 @@ MISTAKES: dict[str, Mistake] = {
     "groups not pooled": groups(
         lambda e, y, drawn, rng: {"theta": rng.normal(y, e.noise_sds[: len(y)], drawn["theta"].shape)}
     ),
+    "tau in another order": in_other_orders("tau"),
+    "mu in another order": in_other_orders("mu"),
+    "one group in another order": one_in_another_order("theta", 0),
+    "every column in another order": in_other_orders("mu", "tau", "theta"),
+    "one error for all groups": groups(_one_error),
 }

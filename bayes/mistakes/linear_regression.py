@@ -1,12 +1,25 @@
 """Mistakes about coefficients and noise."""
 
 from dataclasses import replace
+from math import sqrt
 from typing import Any
 
 import numpy as np
 from scipy.stats import invgamma
 
-from bayes.mistakes.updates import HUGE, LAST_LEFT_OUT, TINY, Array, Drawn, Mistake, diagonal, given_variance, told
+from bayes.mistakes.updates import (
+    HUGE,
+    LAST_LEFT_OUT,
+    TINY,
+    Array,
+    Drawn,
+    Mistake,
+    diagonal,
+    given_variance,
+    in_other_orders,
+    one_in_another_order,
+    told,
+)
 
 
 def unscaled_covariance(exact: Any, y: Array) -> Drawn:
@@ -58,4 +71,8 @@ MISTAKES: dict[str, Mistake] = {
     "coefficients independent": lambda e, y: replace(e.posterior(y), V=diagonal(e.posterior(y).V)),
     "data counted twice": _repeated,
     "n - 1 for n": LAST_LEFT_OUT,
+    "mean of sigma2 for sigma2": given_variance("beta", lambda joint, _: sqrt(joint.b / (joint.a - 1))),
+    "sigma2 in another order": in_other_orders("sigma2"),
+    "one coefficient in another order": one_in_another_order("beta", 1),
+    "every column in another order": in_other_orders("beta", "sigma2"),
 }

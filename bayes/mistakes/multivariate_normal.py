@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bayes.mistakes.updates import AVERAGE_ALONE, HUGE, LAST_LEFT_OUT, TWICE, Mistake, diagonal, told
+from bayes.mistakes.updates import AVERAGE_ALONE, HUGE, LAST_LEFT_OUT, TWICE, Mistake, diagonal, in_other_orders, told
 
 MISTAKES: dict[str, Mistake] = {
     "prior forgotten": told(prior_covariance=lambda e: HUGE * np.eye(len(e.prior_mean))),
@@ -26,4 +26,5 @@ MISTAKES: dict[str, Mistake] = {
     "average as one observation": AVERAGE_ALONE,
     "data counted twice": TWICE,
     "n - 1 for n": LAST_LEFT_OUT,
+    "every element in another order": in_other_orders("mu"),
 }

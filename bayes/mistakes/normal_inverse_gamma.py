@@ -5,7 +5,7 @@ from math import sqrt
 
 import numpy as np
 
-from bayes.mistakes.updates import AVERAGE_ALONE, TINY, TWICE, Mistake, given_variance, told
+from bayes.mistakes.updates import AVERAGE_ALONE, TINY, TWICE, Mistake, given_variance, in_other_orders, told
 
 MISTAKES: dict[str, Mistake] = {
     "prior of mu forgotten": told(prior_count=TINY),
@@ -32,4 +32,6 @@ MISTAKES: dict[str, Mistake] = {
     "mean of the data": lambda e, y: replace(e.posterior(y), m=float(y.mean())),
     "data counted twice": TWICE,
     "average as one observation": AVERAGE_ALONE,
+    "mean of sigma2 for sigma2": given_variance("mu", lambda joint, _: sqrt(joint.b / (joint.a - 1))),
+    "sigma2 in another order": in_other_orders("sigma2"),
 }

@@ -55,6 +55,37 @@ def given_variance(name: str, sd: Callable[[Any, Array], Any]) -> Mistake:
     return wrong
 
 
+def drawn(change: Callable[[dict[str, Array], np.random.Generator], dict[str, Any]]) -> Mistake:
+    """Return right draws of the joint posterior with those that ``change(drawn, rng)`` returns in their place."""
+
+    def wrong(exact: Any, y: Array) -> Drawn:
+        joint = exact.posterior(y)
+
+        def draw(size: int, rng: np.random.Generator) -> dict[str, Any]:
+            right = joint.rvs(size, rng)
+            return right | change(right, rng)
+
+        return Drawn(draw)
+
+    return wrong
+
+
+def in_other_orders(*names: str) -> Mistake:
+    """Return right draws, every column of the variables ``names`` in an order of its own: right marginals alone."""
+    return drawn(lambda right, rng: {name: rng.permuted(right[name], axis=0) for name in names})
+
+
+def one_in_another_order(name: str, place: int) -> Mistake:
+    """Return right draws with one column of a vector in another order."""
+
+    def change(right: dict[str, Array], rng: np.random.Generator) -> dict[str, Any]:
+        values = right[name].copy()
+        values[:, place] = rng.permutation(values[:, place])
+        return {name: values}
+
+    return drawn(change)
+
+
 TWICE = shown(lambda y: np.concatenate([y, y]))
 LAST_LEFT_OUT = shown(lambda y: y[:-1])
 AVERAGE_ALONE = shown(lambda y: [np.mean(y, axis=0)])

@@ -79,8 +79,8 @@ def add_grid(page: Page, grid: Grid) -> None:
     page.text(
         "Every sampler runs on the example of every model, with {chains} chains of {draws} draws; SMC with {smc_runs} "
         "runs of {particles} particles. Of every parameter the mean, the sd, the shares below the exact 5, 50 and 95 % "
-        "points and the whole distribution (PIT) are held to the exact ones, vectors also along random directions, and "
-        "evidence by the mean of independent runs.",
+        "points and the whole distribution (PIT) are held to the exact ones, the joint distribution by functions whose "
+        "law is known, and evidence by the mean of independent runs.",
         chains=4,
         draws=options.draws_a_chain,
         smc_runs=options.smc_runs,

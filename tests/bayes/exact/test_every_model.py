@@ -283,9 +283,10 @@ def test_bayes_rule_holds_at_random_parameters(name):
         assert_allclose(evidence, one.exact.log_evidence(one.y), rtol=1e-9)
 
 
+@pytest.mark.parametrize("data_set", ["example", "prior"])
 @every
-def test_marginals_and_projections_are_those_of_the_joint(name):
-    one = model(name)
+def test_marginals_and_projections_are_those_of_the_joint(name, data_set):
+    one = model(name, data_set)
     rng = np.random.default_rng(2)
     drawn = as_draws(independent_draws(one.exact, one.y, 8000, rng))
     checks = check(drawn, one.exact, one.y)
