@@ -305,6 +305,7 @@ def test_a_share_of_divergences_is_reported_and_more_withhold_a_pass_but_no_fail
     more = compare({"mu": EXACT}, tree(right_draws(19), diverging=diverging))
     assert more.verdict == "inconclusive"
     assert more.checks[0].reason == "divergent transitions 5 of 4000, more than 0.1 %"
+    assert compare({"mu": EXACT}, {"mu": right_draws(19), "diverging": diverging}) == more
     assert compare({"mu": EXACT}, tree(right_draws(19) + 2.0, diverging=diverging)).verdict == "fail"
 
 

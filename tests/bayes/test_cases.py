@@ -4,6 +4,8 @@ Each says what it was, and holds what is right now. Of numbers that are not here
 computed.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -57,6 +59,75 @@ SHRINK = {
     "inverse_unbiased": lambda N: np.log1p(1 / N),  # dynesty: log of the mean of X_i
     "unbiased": lambda N: -np.log1p(-1 / N),
 }
+
+
+def test_01_a_wrong_joint_distribution_fails_though_every_marginal_is_right():
+    """Columns of exact draws, each in an order of its own: correlations of 0.6 became 0.01, and it passed."""
+    schools = model("hierarchical_normal")
+    drawn = schools.exact.posterior(schools.y).rvs(8_000, np.random.default_rng(0))
+    rng = np.random.default_rng(1)
+    apart = {name: rng.permuted(values, axis=0) for name, values in drawn.items()}
+    for draws, verdict in [(drawn, "pass"), (apart, "fail")]:
+        chains = {name: values.reshape(4, 2_000, *values.shape[1:]) for name, values in draws.items()}
+        assert check(chains, schools.exact, schools.y).verdict == verdict
+
+
+@pytest.mark.parametrize("name", ["normal_inverse_gamma", "linear_regression"])
+def test_01_a_variance_in_another_order_fails(name):
+    one = model(name)
+    drawn = one.exact.posterior(one.y).rvs(8_000, np.random.default_rng(2))
+    drawn["sigma2"] = np.random.default_rng(3).permutation(drawn["sigma2"])
+    chains = {name: values.reshape(4, 2_000, *values.shape[1:]) for name, values in drawn.items()}
+    assert check(chains, one.exact, one.y).verdict == "fail"
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("beta_binomial", {"successes": 1e-12, "failures": 1e-12}),
+        ("normal_inverse_gamma", {"prior_count": 1e-12}),
+        ("linear_regression", {"prior_covariance": np.eye(2) * 1e12}),
+        ("multivariate_normal", {"prior_covariance": np.eye(2) * 1e12}),
+    ],
+)
+def test_02_a_prior_that_was_forgotten_fails(name, change):
+    """The data of the examples that people know drown their priors: these samplers passed 5 of 5 times."""
+
+    def sample(one, seed, n):
+        wrong = replace(one.exact, **change)
+        drawn = wrong.posterior(one.y).rvs(4 * n, random_state=np.random.default_rng([seed, 77]))
+        drawn = drawn if isinstance(drawn, dict) else {next(iter(one.exact.marginals(one.y))): drawn}
+        return {key: np.asarray(values).reshape(4, n, *np.shape(values)[1:]) for key, values in drawn.items()}
+
+    assert check_sampler(sample, models=[name]).verdict == "fail"
+
+
+def test_05_what_converged_is_not_failed_beside_what_did_not():
+    """A Gibbs sampler, slow in sigma2: mu, whose own R-hat was fine, was failed in 6 of 48 runs."""
+    one = model("normal_inverse_gamma")
+    exact, y, k = one.exact, np.asarray(one.y, float), one.exact.prior_count + len(one.y)
+    rng = np.random.default_rng(1)
+    runs, chains, n = 8, 4, 2_000
+    drawn = exact.posterior(y).rvs(runs * chains, rng)
+    mu, v = drawn["mu"].reshape(runs, chains), np.log(drawn["sigma2"]).reshape(runs, chains)
+
+    def log_density(v, mu):
+        """Of v = log sigma2 given mu."""
+        squares = exact.prior_count * (mu - exact.prior_mean) ** 2 + ((y - mu[..., None]) ** 2).sum(-1)
+        return -(exact.shape + (len(y) + 1) / 2) * v - (exact.scale + squares / 2) * np.exp(-v)
+
+    kept = {"mu": np.empty((runs, chains, n)), "sigma2": np.empty((runs, chains, n))}
+    for i in range(n):
+        mean = (exact.prior_count * exact.prior_mean + y.sum()) / k
+        mu = mean + np.sqrt(np.exp(v) / k) * rng.normal(size=mu.shape)
+        proposed = v + 0.02 * rng.normal(size=v.shape)
+        accepted = np.log(rng.random(v.shape)) < log_density(proposed, mu) - log_density(v, mu)
+        v = np.where(accepted, proposed, v)
+        kept["mu"][..., i], kept["sigma2"][..., i] = mu, np.exp(v)
+    for r in range(runs):
+        checks = check({name: values[r] for name, values in kept.items()}, exact, y)
+        assert checks.verdict == "inconclusive"
+        assert "sigma2" in checks.checks[0].reason
 
 
 @pytest.mark.parametrize("law", SHRINK)
