@@ -9,15 +9,15 @@ Bishop (2006), Pattern Recognition and Machine Learning, eq. 2.34 to 2.41: prior
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
-from scipy.stats import beta, betabinom, dirichlet, dirichlet_multinomial
 
-from bayes.exact import validate
-from bayes.exact.distribution import Distribution
+from bayes.exact import laws, sums, validate
+from bayes.exact.distribution import Discrete, Distribution
+from bayes.exact.log_gamma import log_arrangements, log_dirichlet, log_dirichlet_multinomial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,8 @@ class Joint:
 
     def logpdf(self, params: dict[str, NDArray[np.float64]]) -> float:
         """Return the log density of ``p`` (K,) with respect to its first K - 1 elements, in nats."""
-        return float(dirichlet(self.concentration).logpdf(params["p"]))
+        p = validate.probabilities("p", params["p"], len(self.concentration))
+        return float(log_dirichlet(p, self.concentration))
 
     def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
         """Return ``size`` independent draws, (size, K)."""
@@ -72,12 +73,12 @@ class DirichletMultinomial:
     def posterior(self, y: ArrayLike) -> Joint:
         """Return p(p | y), a Dirichlet (Bishop 2006, eq. 2.41)."""
         # alpha_n = alpha + sum y_i
-        return Joint(concentration=self.concentration + self._counts(y).sum(axis=0))
+        return Joint(concentration=self._posterior(self._counts(y)))
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return ``{"p": betas}``, array-valued: one beta a class."""
         alpha = self.posterior(y).concentration
-        return {"p": beta(alpha, alpha.sum() - alpha)}
+        return {"p": laws.beta(alpha, _others(alpha))}
 
     def projections(
         self, y: ArrayLike, rng: np.random.Generator
@@ -88,25 +89,25 @@ class DirichletMultinomial:
         weights = np.zeros((K, K))
         for row in weights:
             row[rng.permutation(K)[: rng.integers(1, K)]] = 1  # some, and never all
-        inside = weights @ alpha
-        return {"p": (weights, beta(inside, alpha.sum() - inside))}
+        return {"p": (weights, laws.beta(weights @ alpha, (1 - weights) @ alpha))}
 
-    def predictive(self, y: ArrayLike) -> "dirichlet_multinomial":
+    def predictive(self, y: ArrayLike) -> laws.DirichletMultinomial:
         """Return p(y_new | y), a Dirichlet-multinomial of as many trials."""
-        return dirichlet_multinomial(self.posterior(y).concentration, self.trials)
+        return laws.DirichletMultinomial(self.posterior(y).concentration, self.trials)
 
-    def predictive_marginals(self, y: ArrayLike) -> "betabinom":
+    def predictive_marginals(self, y: ArrayLike) -> Discrete:
         """Return the distribution of each class's count in a new observation, array-valued: beta-binomials."""
         alpha = self.posterior(y).concentration
-        return betabinom(self.trials, alpha, alpha.sum() - alpha)
+        return laws.beta_binomial(self.trials, alpha, _others(alpha))
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats, with the multinomial coefficients of each observation."""
         counts = self._counts(y)
-        prior, posterior = self.concentration, self.concentration + counts.sum(axis=0)
+        totals = [sums.total(each) for each in counts.T]
         # log p(y) = sum_i (log m! - sum_k log y_ik!) + log B(alpha_n) - log B(alpha)
-        coefficients = len(counts) * gammaln(self.trials + 1) - gammaln(counts + 1).sum()
-        return float(coefficients + _log_beta(posterior) - _log_beta(prior))
+        #          = log p(sum y_i) + log p(y | sum y_i), two probabilities whose logarithms do not cancel
+        of_totals = log_dirichlet_multinomial(totals, self.concentration)
+        return of_totals + log_arrangements(counts.astype(float), totals, self.trials)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int64]]:
         """Draw p from the prior and ``n`` observations given it; return ``({"p": p}, y)`` with y of shape (n, K)."""
@@ -114,9 +115,14 @@ class DirichletMultinomial:
         p = rng.dirichlet(self.concentration)
         return {"p": p}, rng.multinomial(self.trials, p, size=n)
 
-    def _counts(self, y: ArrayLike) -> NDArray[np.float64]:
+    def _posterior(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return alpha_n = alpha + sum y_i."""
+        prior = self.concentration.tolist()
+        return np.array([float(Fraction(a) + sums.total(each)) for a, each in zip(prior, counts.T, strict=True)])
+
+    def _counts(self, y: ArrayLike) -> NDArray[np.int64]:
         values = validate.rows(y, len(self.concentration))
-        validate.counts(values.ravel(), self.trials)
+        values = validate.counts(values.ravel(), self.trials).reshape(values.shape)
         wrong = np.flatnonzero(values.sum(axis=1) != self.trials)
         if wrong.size:
             raise ValueError(
@@ -125,9 +131,9 @@ class DirichletMultinomial:
         return values
 
 
-def _log_beta(alpha: NDArray[np.float64]) -> float:
-    """Return the logarithm of the multivariate beta function."""
-    return float(gammaln(alpha).sum() - gammaln(alpha.sum()))
+def _others(alpha: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum of all other elements, for each: subtracted from the sum of all, a small one would be lost."""
+    return (1 - np.eye(len(alpha))) @ alpha
 
 
 EXAMPLE = DirichletMultinomial(concentration=[1.0, 1.0, 1.0, 1.0], trials=556)

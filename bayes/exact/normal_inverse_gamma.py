@@ -12,17 +12,18 @@ Bayesian analysis of the Gaussian distribution", section 6: the evidence and the
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from math import log, log1p, pi, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
-from scipy.stats import invgamma, norm, t
+from scipy.stats import norm
 
-from bayes.exact import sums, validate
+from bayes.exact import laws, sums, validate
 from bayes.exact.distribution import Distribution
+from bayes.exact.log_gamma import log_gamma_evidence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,8 @@ class Joint:
     """A normal inverse gamma: sigma2 ~ InverseGamma(a, b), mu | sigma2 ~ Normal(m, sigma2 / k)."""
 
     m: float
+    rest: float
+    """What m lacks, that float64 has no place for: the mean of mu is m + rest."""
     k: float
     a: float
     b: float
@@ -37,7 +40,8 @@ class Joint:
     def logpdf(self, params: dict[str, Any]) -> Any:
         """Return the log density of mu and sigma2, in nats."""
         mu, sigma2 = params["mu"], params["sigma2"]
-        return invgamma.logpdf(sigma2, self.a, scale=self.b) + norm.logpdf(mu, self.m, np.sqrt(sigma2 / self.k))
+        given = norm.logpdf((mu - self.m) - self.rest, 0, np.sqrt(sigma2 / self.k))
+        return laws.inverse_gamma.logpdf(sigma2, self.a, scale=self.b) + given
 
     def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
         """Return ``size`` independent draws of mu and sigma2."""
@@ -47,8 +51,10 @@ class Joint:
     def marginals(self) -> dict[str, Distribution]:
         """Return the marginal distributions: Student's t of mu, inverse gamma of sigma2."""
         return {
-            "mu": t(2 * self.a, loc=self.m, scale=sqrt(self.b / (self.a * self.k))),
-            "sigma2": invgamma(self.a, scale=self.b),
+            "mu": laws.Located(
+                laws.student_t, 2 * self.a, loc=self.m, rest=self.rest, scale=sqrt(self.b / self.a / self.k)
+            ),
+            "sigma2": laws.inverse_gamma(self.a, scale=self.b),
         }
 
 
@@ -91,16 +97,7 @@ class NormalInverseGamma:
 
     def posterior(self, y: ArrayLike) -> Joint:
         """Return p(mu, sigma2 | y), a normal inverse gamma (Gelman et al. 2013, section 3.3)."""
-        n, ybar, distance, scatter = sums.about(validate.observations(y), self.prior_mean)
-        k0 = self.prior_count
-        # k_n = k0 + n,    m_n = (k0 m0 + n ybar) / k_n,    a_n = a + n/2
-        # b_n = b + 1/2 sum (y_i - ybar)^2 + k0 n (ybar - m0)^2 / (2 k_n)
-        return Joint(
-            m=self.prior_mean + n / (k0 + n) * distance if n < k0 else ybar - k0 / (k0 + n) * distance,
-            k=k0 + n,
-            a=self.shape + n / 2,
-            b=self.scale + scatter / 2 + k0 * n / (k0 + n) * distance**2 / 2,
-        )
+        return self._posterior(validate.observations(y))[0]
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return the marginal posteriors of ``mu``, Student's t, and of ``sigma2``, inverse gamma."""
@@ -109,26 +106,32 @@ class NormalInverseGamma:
     def predictive(self, y: ArrayLike) -> Distribution:
         """Return p(y_new | y), Student's t with 2 a_n degrees of freedom (Murphy 2007, section 6)."""
         joint = self.posterior(y)
-        return t(2 * joint.a, loc=joint.m, scale=sqrt(joint.b / joint.a * (1 + 1 / joint.k)))
+        scale = sqrt(joint.b / joint.a) * sqrt(1 + 1 / joint.k)
+        return laws.Located(laws.student_t, 2 * joint.a, loc=joint.m, rest=joint.rest, scale=scale)
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats: the ratio of the normalising constants of prior and posterior."""
-        n, joint = len(validate.observations(y)), self.posterior(y)
+        y = validate.observations(y)
+        n, (_, excess) = len(y), self._posterior(y)
         # log p(y) = -n/2 log(2 pi) + 1/2 log(k0 / k_n) + log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n
-        return float(
-            -n * log(2 * pi) / 2
-            - log1p(n / self.prior_count) / 2
-            + gammaln(joint.a)
-            - gammaln(self.shape)
-            - self.shape * log1p((joint.b - self.scale) / self.scale)
-            - n * log(joint.b) / 2
-        )
+        of_variance = log_gamma_evidence(self.shape, self.scale, n / 2, excess)
+        return of_variance - n * log(2 * pi) / 2 - log1p(n / self.prior_count) / 2
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw mu and sigma2 from the prior and ``n`` observations given them; return ``(params, y)``."""
         n = validate.number_of_observations(n)
         params = {name: float(value[0]) for name, value in self.posterior([]).rvs(1, rng).items()}
         return params, rng.normal(params["mu"], sqrt(params["sigma2"]), size=n)
+
+    def _posterior(self, y: NDArray[np.float64]) -> tuple[Joint, float]:
+        """Return the joint posterior, and b_n - b."""
+        n, ybar, distance, scatter = sums.about(y, self.prior_mean)
+        k0, m0 = Fraction(self.prior_count), Fraction(self.prior_mean)
+        # k_n = k0 + n,    m_n = (k0 m0 + n ybar) / k_n,    a_n = a + n/2
+        # b_n = b + 1/2 sum (y_i - ybar)^2 + k0 n (ybar - m0)^2 / (2 k_n)
+        excess = scatter / 2 + float(k0 * n / (k0 + n)) * distance**2 / 2
+        m, rest = sums.split((k0 * m0 + n * ybar) / (k0 + n))
+        return Joint(m=m, rest=rest, k=float(k0 + n), a=self.shape + n / 2, b=self.scale + excess), excess
 
 
 EXAMPLE = NormalInverseGamma(prior_mean=0.0, prior_count=0.1, shape=3.0, scale=1600.0)

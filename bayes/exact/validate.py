@@ -63,12 +63,20 @@ def counts(y: ArrayLike, most: int | None = None) -> NDArray[np.int64]:
     return values.astype(np.int64)
 
 
-def positive_observations(y: ArrayLike) -> NDArray[np.float64]:
-    """Return ``y`` as a float64 array of shape (n,) of positive numbers, or raise ValueError naming what is wrong."""
+def times(y: ArrayLike) -> NDArray[np.float64]:
+    """Return ``y`` as a float64 array of shape (n,) of numbers of 0 or more, or raise ValueError."""
     values = observations(y)
-    wrong = np.flatnonzero(~(values >= SMALLEST))
+    wrong = np.flatnonzero(values < 0)
     if wrong.size:
-        raise ValueError(f"`y` must hold positive numbers, got y[{wrong[0]}] = {values[wrong[0]]:g}.")
+        raise ValueError(f"`y` must hold times, 0 or more, got y[{wrong[0]}] = {values[wrong[0]]:g}.")
+    return values
+
+
+def probabilities(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
+    """Return ``value`` as a float64 vector of so many numbers of 0 or more that sum to 1, or raise ValueError."""
+    values = np.asarray(value, dtype=float)
+    if values.shape != (size,) or not np.all(values >= 0) or not abs(values.sum() - 1) <= 1e-9:
+        raise ValueError(f"`{name}` must be {size} numbers of 0 or more that sum to 1, got {value!r}.")
     return values
 
 
