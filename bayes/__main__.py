@@ -15,6 +15,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 from typing import Annotated, Any, Literal
 
 import tyro
@@ -135,12 +136,12 @@ def _models() -> int:
     console = Console(highlight=False, soft_wrap=True)
     for name in NAMES:
         one = model(name)
-        console.print(Text(name, style="bold"), Text(f"- {one.title}"))
-        console.print(Text(f"\n{one.equations}\n"))
+        console.print(Text(name, style="bold"), Text(f"- {one.example.title}"))
+        console.print(Text(f"\n{indent(one.example.equations, '    ')}\n"))
         console.print(Text(f"    example: {one.source}; log evidence {one.exact.log_evidence(one.y):.4f} nats"))
         for scalar, marginal in scalars(one.exact, one.y).items():
             console.print(Text(f"      {scalar}: mean {marginal.mean():.4g}, sd {marginal.std():.4g}"))
-        console.print(Text(f"    {one.references}\n"))
+        console.print(Text(f"    {one.example.references}\n"))
     return 0
 
 

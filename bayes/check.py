@@ -1,11 +1,11 @@
 """A model, somebody's draws, a verdict: what the author of a sampler calls in a test.
 
 from bayes.check import check
-from bayes.exact.normal_normal import EXAMPLE, EXAMPLE_Y
+from bayes.exact.normal_normal import EXAMPLE
 
 def test_my_sampler():
     draws = my_sampler(...)                  # {"mu": array of shape (chain, draw)}, or an ArviZ DataTree
-    checks = check(draws, EXAMPLE, EXAMPLE_Y)
+    checks = check(draws, EXAMPLE.model, EXAMPLE.y)
     assert checks.verdict == "pass", checks  # on failure pytest prints the table
 """
 
@@ -87,13 +87,13 @@ def check(
     Examples
     --------
     >>> import numpy as np
-    >>> from bayes.exact.normal_normal import EXAMPLE, EXAMPLE_Y
+    >>> from bayes.exact.normal_normal import EXAMPLE
     >>> rng = np.random.default_rng(0)
     >>> right = {"mu": rng.normal(2.0866197, 0.0704225**0.5, size=(4, 1000))}
-    >>> check(right, EXAMPLE, EXAMPLE_Y).verdict
+    >>> check(right, EXAMPLE.model, EXAMPLE.y).verdict
     'pass'
     >>> variance_as_sd = {"mu": rng.normal(2.0866197, 0.0704225, size=(4, 1000))}
-    >>> check(variance_as_sd, EXAMPLE, EXAMPLE_Y).verdict
+    >>> check(variance_as_sd, EXAMPLE.model, EXAMPLE.y).verdict
     'fail'
     """
     runs = evidence

@@ -3,7 +3,6 @@
 Adding a model is one file in ``bayes/exact``, one of the same name in ``bayes/programs``, and its name here.
 """
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes.exact.distribution import Distribution, elements
+from bayes.exact.example import Example
 
 NAMES = (
     "normal_normal",
@@ -28,58 +28,52 @@ NAMES = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Model:
-    """A model of the registry: its example, and where its closed form and its program are."""
+    """A model of the registry with one of its data sets, and where its closed form and its program are."""
 
     name: str
+    example: Example[Any]
+    """What the family says of itself: title, equations, references, formulas."""
+    data_set: str
+    """Which of the data sets in ``example.data`` this is."""
     exact: Any
-    """The exact model with the hyperparameters of the example."""
+    """The exact model with the hyperparameters of the data set."""
     y: NDArray[Any]
-    """The data of the example."""
+    """Its observations."""
     source: str
-    """Where the data are from."""
-    documentation: str
-    """The docstring of the file: the model, its notation, its references."""
-    formulas: dict[str, str]
-    """What is known, in LaTeX, by what it is called: the model, the posterior, the predictive, the evidence."""
+    """Where they are from."""
 
     @property
-    def title(self) -> str:
-        """What the model is, in a line without its full stop."""
-        return self.documentation.partition("\n")[0].rstrip(".")
-
-    @property
-    def equations(self) -> str:
-        """The model as its file states it."""
-        block = re.search(r"\n\n((?:    .*\n)+)", self.documentation)
-        assert block, f"bayes/exact/{self.name}.py opens with a line, and then its model, indented"
-        return block[1].rstrip()
-
-    @property
-    def references(self) -> str:
-        """Textbooks and papers, with equation numbers, in one line."""
-        return " ".join(self.documentation.partition("----------\n")[2].split())
+    def label(self) -> str:
+        """The name, with that of the data set unless it is the one that people know: ``beta_binomial (prior)``."""
+        return self.name if self.data_set == "example" else f"{self.name} ({self.data_set})"
 
     @cached_property
     def marginals(self) -> dict[str, Distribution]:
-        """The exact posterior of every scalar parameter of the example, worked out once."""
+        """The exact posterior of every scalar parameter, worked out once."""
         return scalars(self.exact, self.y)
 
     def program(self, exact: Any = None, y: Any = None) -> Any:
-        """Return the PyMC program, of the example unless a model or data are given; this imports PyMC."""
+        """Return the PyMC program, of the data set unless a model or data are given; this imports PyMC."""
         module = import_module(f"bayes.programs.{self.name}")
         return module.program(self.exact if exact is None else exact, self.y if y is None else y)
 
 
-def model(name: str) -> Model:
-    """Return the model of that name; ValueError, naming those there are, if there is none."""
+def model(name: str, data_set: str = "example") -> Model:
+    """Return the model of that name with one of its data sets; ValueError, naming those there are, if there is none."""
     if name not in NAMES:
         raise ValueError(f"`model` must be one of {', '.join(NAMES)}, got {name!r}.")
-    module = import_module(f"bayes.exact.{name}")
-    return Model(
-        name, module.EXAMPLE, np.array(module.EXAMPLE_Y), module.EXAMPLE_SOURCE, module.__doc__ or "", module.FORMULAS
-    )
+    example = import_module(f"bayes.exact.{name}").EXAMPLE
+    if data_set not in example.data:
+        raise ValueError(f"`data_set` of {name} must be one of {', '.join(example.data)}, got {data_set!r}.")
+    its = example.data[data_set]
+    return Model(name=name, example=example, data_set=data_set, exact=its.model, y=np.array(its.y), source=its.source)
+
+
+def data_sets(name: str) -> tuple[Model, ...]:
+    """Return the model of that name with each of its data sets, of which the first is the one that people know."""
+    return tuple(model(name, data_set) for data_set in model(name).example.data)
 
 
 def one_step_log_predictives(exact: Any, y: NDArray[Any]) -> NDArray[np.float64]:

@@ -24,7 +24,7 @@ def data(exact: Any, y: ArrayLike) -> dict[str, Any]:
     Examples
     --------
     >>> from bayes.exact.normal_normal import EXAMPLE
-    >>> data(EXAMPLE, [1.5, 2.0])["y"]
+    >>> data(EXAMPLE.model, [1.5, 2.0])["y"]
     [1.5, 2.0]
     """
     found: dict[str, Any] = {"n": len(np.asarray(y)), "y": np.asarray(y).tolist()}

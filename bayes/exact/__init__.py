@@ -6,8 +6,8 @@
 ``scipy.stats`` objects.
 
 Vector models also have ``projections(y, rng)``, exact distributions along random directions, and
-``predictive_marginals(y)``. ``EXAMPLE``, ``EXAMPLE_Y``, ``EXAMPLE_SOURCE`` and ``FORMULAS`` are what the registry
-``bayes.models`` reads.
+``predictive_marginals(y)``. ``EXAMPLE`` of every family holds its equations, its references and data to try it on
+(``example``); the registry ``bayes.models`` reads it.
 
 - ``normal_normal``, ``normal_variance``, ``normal_inverse_gamma``: mean, variance, or both, of a normal.
 - ``beta_binomial``, ``gamma_poisson``, ``gamma_exponential``: a probability, a rate of counts, a rate of waiting times.

@@ -1,12 +1,6 @@
 """Probability of success: the beta-binomial model.
 
-    theta ~ Beta(a, b)                       a = successes, b = failures, as if seen before
-    y_i   ~ Binomial(m, theta)               m = trials, i = 1..n, all independent
-
-References
-----------
-Bishop (2006), Pattern Recognition and Machine Learning, eq. 2.13 to 2.18: prior and posterior. Gelman et al. (2013),
-Bayesian Data Analysis, 3rd ed., section 2.4: the example.
+``EXAMPLE``, at the end, has the equations, the references and data.
 """
 
 from dataclasses import dataclass
@@ -18,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayes.exact import laws, sums, validate
 from bayes.exact.distribution import Discrete, Distribution
+from bayes.exact.example import DataSet, Example
 from bayes.exact.log_gamma import log_arrangements, log_dirichlet_multinomial
 
 
@@ -92,23 +87,39 @@ class BetaBinomial:
         return float(Fraction(self.successes) + successes), float(Fraction(self.failures) + failures)
 
 
-EXAMPLE = BetaBinomial(trials=980)
-"""A uniform prior."""
-
-EXAMPLE_Y = (437,)
-"""Girls among 980 births with placenta previa."""
-
-EXAMPLE_SOURCE = "Gelman et al. (2013), section 2.4: 437 girls among 980 births with placenta previa"
-
-FORMULAS = {
-    "model": r"\theta \sim \mathrm{Beta}(a,\, b), \qquad y_i \sim \mathrm{Binomial}(m,\, \theta)",
-    "posterior": (
-        r"\theta \mid y \sim \mathrm{Beta}(a_n,\, b_n), \qquad a_n = a + \sum_{i=1}^n y_i, \qquad b_n = b +"
-        r" \sum_{i=1}^n (m - y_i)"
-    ),
-    "predictive": (
-        r"p(\tilde y \mid y) = \binom{m}{\tilde y} \frac{B(a_n + \tilde y,\, b_n + m - \tilde y)}{B(a_n,\, b_n)}"
-    ),
-    "evidence": r"\log p(y) = \sum_{i=1}^n \log \binom{m}{y_i} + \log \frac{B(a_n,\, b_n)}{B(a,\, b)}",
-}
-"""The closed forms in LaTeX, for pages."""
+EXAMPLE = Example(
+    title="Probability of success: the beta-binomial model",
+    equations="""
+        theta ~ Beta(a, b)                       a = successes, b = failures, as if seen before
+        y_i   ~ Binomial(m, theta)               m = trials, i = 1..n, all independent
+    """,
+    references="""
+        Bishop (2006), Pattern Recognition and Machine Learning, eq. 2.13 to 2.18: prior and posterior. Gelman et al.
+        (2013), Bayesian Data Analysis, 3rd ed., section 2.4: the example.
+    """,
+    formulas={
+        "model": r"\theta \sim \mathrm{Beta}(a,\, b), \qquad y_i \sim \mathrm{Binomial}(m,\, \theta)",
+        "posterior": (
+            r"\theta \mid y \sim \mathrm{Beta}(a_n,\, b_n), \qquad a_n = a + \sum_{i=1}^n y_i, \qquad b_n = b +"
+            r" \sum_{i=1}^n (m - y_i)"
+        ),
+        "predictive": (
+            r"p(\tilde y \mid y) = \binom{m}{\tilde y} \frac{B(a_n + \tilde y,\, b_n + m - \tilde y)}{B(a_n,\, b_n)}"
+        ),
+        "evidence": r"\log p(y) = \sum_{i=1}^n \log \binom{m}{y_i} + \log \frac{B(a_n,\, b_n)}{B(a,\, b)}",
+    },
+    data={
+        "example": DataSet(
+            # A uniform prior.
+            model=BetaBinomial(trials=980),
+            # Girls among 980 births with placenta previa.
+            y=(437,),
+            source="Gelman et al. (2013), section 2.4: 437 girls among 980 births with placenta previa",
+        ),
+        "prior": DataSet(
+            model=BetaBinomial(trials=6, successes=7.5, failures=4.2),
+            y=(2, 1),
+            source="made up, so that the prior weighs about as much as the data",
+        ),
+    },
+)

@@ -1,11 +1,6 @@
 """Probabilities of classes: the Dirichlet-multinomial model.
 
-    p   ~ Dirichlet(alpha)                   alpha = concentration, K positive numbers
-    y_i ~ Multinomial(m, p)                  m = trials, i = 1..n, all independent; y_i are K counts that sum to m
-
-References
-----------
-Bishop (2006), Pattern Recognition and Machine Learning, eq. 2.34 to 2.41: prior and posterior.
+``EXAMPLE``, at the end, has the equations, the references and data.
 """
 
 from dataclasses import dataclass
@@ -17,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayes.exact import laws, sums, validate
 from bayes.exact.distribution import Discrete, Distribution
+from bayes.exact.example import DataSet, Example
 from bayes.exact.log_gamma import log_arrangements, log_dirichlet, log_dirichlet_multinomial
 
 
@@ -136,24 +132,39 @@ def _others(alpha: NDArray[np.float64]) -> NDArray[np.float64]:
     return (1 - np.eye(len(alpha))) @ alpha
 
 
-EXAMPLE = DirichletMultinomial(concentration=[1.0, 1.0, 1.0, 1.0], trials=556)
-"""A uniform prior on four probabilities."""
-
-EXAMPLE_Y = ((315, 108, 101, 32),)
-"""Peas that are round and yellow, round and green, wrinkled and yellow, wrinkled and green."""
-
-EXAMPLE_SOURCE = "Mendel (1866), 556 peas by shape and colour"
-
-FORMULAS = {
-    "model": r"p \sim \mathrm{Dirichlet}(\alpha), \qquad y_i \sim \mathrm{Multinomial}(m,\, p)",
-    "posterior": (
-        r"p \mid y \sim \mathrm{Dirichlet}(\alpha_n), \qquad \alpha_n = \alpha + \sum_{i=1}^n y_i, \qquad p_k"
-        r" \mid y \sim \mathrm{Beta}(\alpha_{n,k},\, \sum_{j \neq k} \alpha_{n,j})"
-    ),
-    "predictive": (
-        r"p(\tilde y \mid y) = \frac{m!}{\prod_k \tilde y_k!} \frac{B(\alpha_n + \tilde y)}{B(\alpha_n)}, \qquad"
-        r" B(\alpha) = \frac{\prod_k \Gamma(\alpha_k)}{\Gamma(\sum_k \alpha_k)}"
-    ),
-    "evidence": r"\log p(y) = \sum_{i=1}^n \log \frac{m!}{\prod_k y_{ik}!} + \log \frac{B(\alpha_n)}{B(\alpha)}",
-}
-"""The closed forms in LaTeX, for pages."""
+EXAMPLE = Example(
+    title="Probabilities of classes: the Dirichlet-multinomial model",
+    equations="""
+        p   ~ Dirichlet(alpha)                   alpha = concentration, K positive numbers
+        y_i ~ Multinomial(m, p)                  m = trials, i = 1..n, all independent; y_i are K counts that sum to m
+    """,
+    references="""
+        Bishop (2006), Pattern Recognition and Machine Learning, eq. 2.34 to 2.41: prior and posterior.
+    """,
+    formulas={
+        "model": r"p \sim \mathrm{Dirichlet}(\alpha), \qquad y_i \sim \mathrm{Multinomial}(m,\, p)",
+        "posterior": (
+            r"p \mid y \sim \mathrm{Dirichlet}(\alpha_n), \qquad \alpha_n = \alpha + \sum_{i=1}^n y_i, \qquad p_k"
+            r" \mid y \sim \mathrm{Beta}(\alpha_{n,k},\, \sum_{j \neq k} \alpha_{n,j})"
+        ),
+        "predictive": (
+            r"p(\tilde y \mid y) = \frac{m!}{\prod_k \tilde y_k!} \frac{B(\alpha_n + \tilde y)}{B(\alpha_n)}, \qquad"
+            r" B(\alpha) = \frac{\prod_k \Gamma(\alpha_k)}{\Gamma(\sum_k \alpha_k)}"
+        ),
+        "evidence": r"\log p(y) = \sum_{i=1}^n \log \frac{m!}{\prod_k y_{ik}!} + \log \frac{B(\alpha_n)}{B(\alpha)}",
+    },
+    data={
+        "example": DataSet(
+            # A uniform prior on four probabilities.
+            model=DirichletMultinomial(concentration=[1.0, 1.0, 1.0, 1.0], trials=556),
+            # Peas that are round and yellow, round and green, wrinkled and yellow, wrinkled and green.
+            y=((315, 108, 101, 32),),
+            source="Mendel (1866), 556 peas by shape and colour",
+        ),
+        "prior": DataSet(
+            model=DirichletMultinomial(concentration=[2.5, 6.0, 1.2, 3.3], trials=7),
+            y=((1, 2, 4, 0), (2, 0, 3, 2)),
+            source="made up, so that the prior weighs about as much as the data",
+        ),
+    },
+)

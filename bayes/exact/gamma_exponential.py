@@ -1,11 +1,6 @@
 """Rate of an exponential: the gamma-exponential model of waiting times.
 
-    rate ~ Gamma(a, b)                       a = shape, b = inverse_scale, so that its mean is a / b
-    y_i  ~ Exponential(rate)                 density rate e^(-rate y_i), i = 1..n, all independent
-
-References
-----------
-Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 2.6: the posterior.
+``EXAMPLE``, at the end, has the equations, the references and data.
 """
 
 from dataclasses import dataclass
@@ -16,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayes.exact import laws, validate
 from bayes.exact.distribution import Distribution
+from bayes.exact.example import DataSet, Example
 from bayes.exact.log_gamma import log_gamma_evidence
 
 
@@ -81,20 +77,35 @@ class GammaExponential:
         return self.shape + len(y), self.inverse_scale + float(y.sum())
 
 
-EXAMPLE = GammaExponential(shape=1.0, inverse_scale=50.0)
-"""About one failure in 50 hours, give or take one."""
-
-EXAMPLE_Y = (3, 5, 7, 18, 43, 85, 91, 98, 100, 130, 230, 487)
-"""Hours between failures of the air-conditioning of one airplane."""
-
-EXAMPLE_SOURCE = "Proschan (1963), hours between 12 failures of the air-conditioning of a Boeing 720"
-
-FORMULAS = {
-    "model": r"\lambda \sim \mathrm{Gamma}(a,\, b), \qquad y_i \sim \mathrm{Exponential}(\lambda)",
-    "posterior": (
-        r"\lambda \mid y \sim \mathrm{Gamma}(a_n,\, b_n), \qquad a_n = a + n, \qquad b_n = b + \sum_{i=1}^n y_i"
-    ),
-    "predictive": r"p(\tilde y \mid y) = \frac{a_n}{b_n} \left(1 + \frac{\tilde y}{b_n}\right)^{-a_n - 1}",
-    "evidence": r"\log p(y) = \log \frac{\Gamma(a_n)}{\Gamma(a)} + a \log b - a_n \log b_n",
-}
-"""The closed forms in LaTeX, for pages."""
+EXAMPLE = Example(
+    title="Rate of an exponential: the gamma-exponential model of waiting times",
+    equations="""
+        rate ~ Gamma(a, b)                       a = shape, b = inverse_scale, so that its mean is a / b
+        y_i  ~ Exponential(rate)                 density rate e^(-rate y_i), i = 1..n, all independent
+    """,
+    references="""
+        Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 2.6: the posterior.
+    """,
+    formulas={
+        "model": r"\lambda \sim \mathrm{Gamma}(a,\, b), \qquad y_i \sim \mathrm{Exponential}(\lambda)",
+        "posterior": (
+            r"\lambda \mid y \sim \mathrm{Gamma}(a_n,\, b_n), \qquad a_n = a + n, \qquad b_n = b + \sum_{i=1}^n y_i"
+        ),
+        "predictive": r"p(\tilde y \mid y) = \frac{a_n}{b_n} \left(1 + \frac{\tilde y}{b_n}\right)^{-a_n - 1}",
+        "evidence": r"\log p(y) = \log \frac{\Gamma(a_n)}{\Gamma(a)} + a \log b - a_n \log b_n",
+    },
+    data={
+        "example": DataSet(
+            # About one failure in 50 hours, give or take one.
+            model=GammaExponential(shape=1.0, inverse_scale=50.0),
+            # Hours between failures of the air-conditioning of one airplane.
+            y=(3, 5, 7, 18, 43, 85, 91, 98, 100, 130, 230, 487),
+            source="Proschan (1963), hours between 12 failures of the air-conditioning of a Boeing 720",
+        ),
+        "prior": DataSet(
+            model=GammaExponential(shape=3.4, inverse_scale=12.0),
+            y=(1.7, 0.6, 3.9, 2.2),
+            source="made up, so that the prior weighs about as much as the data",
+        ),
+    },
+)

@@ -1,11 +1,6 @@
 """Rate of a Poisson: the gamma-Poisson model.
 
-    rate ~ Gamma(a, b)                       a = shape, b = inverse_scale, so that its mean is a / b
-    y_i  ~ Poisson(rate)                     i = 1..n, all independent
-
-References
-----------
-Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 2.6: posterior and predictive.
+``EXAMPLE``, at the end, has the equations, the references and data.
 """
 
 from dataclasses import dataclass
@@ -17,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayes.exact import laws, sums, validate
 from bayes.exact.distribution import Discrete, Distribution
+from bayes.exact.example import DataSet, Example
 from bayes.exact.log_gamma import log_arrangements, log_negative_binomial
 
 
@@ -84,23 +80,40 @@ class GammaPoisson:
         return float(Fraction(self.shape) + sums.total(y)), self.inverse_scale + len(y)
 
 
-EXAMPLE = GammaPoisson(shape=1.0, inverse_scale=1.0)
-"""About one death a year, give or take one."""
-
-EXAMPLE_Y = (0,) * 109 + (1,) * 65 + (2,) * 22 + (3,) * 3 + (4,)
-"""Deaths by horse kick in 10 corps over 20 years, one count a corps and year."""
-
-EXAMPLE_SOURCE = "Bortkiewicz (1898), deaths by horse kick in 10 corps of the Prussian army over 20 years"
-
-FORMULAS = {
-    "model": r"\lambda \sim \mathrm{Gamma}(a,\, b), \qquad y_i \sim \mathrm{Poisson}(\lambda)",
-    "posterior": (
-        r"\lambda \mid y \sim \mathrm{Gamma}(a_n,\, b_n), \qquad a_n = a + \sum_{i=1}^n y_i, \qquad b_n = b + n"
-    ),
-    "predictive": (
-        r"p(\tilde y \mid y) = \frac{\Gamma(a_n + \tilde y)}{\Gamma(a_n)\, \tilde y!} \left(\frac{b_n}{b_n +"
-        r" 1}\right)^{a_n} \left(\frac{1}{b_n + 1}\right)^{\tilde y}"
-    ),
-    "evidence": r"\log p(y) = \log \frac{\Gamma(a_n)}{\Gamma(a)} + a \log b - a_n \log b_n - \sum_{i=1}^n \log y_i!",
-}
-"""The closed forms in LaTeX, for pages."""
+EXAMPLE = Example(
+    title="Rate of a Poisson: the gamma-Poisson model",
+    equations="""
+        rate ~ Gamma(a, b)                       a = shape, b = inverse_scale, so that its mean is a / b
+        y_i  ~ Poisson(rate)                     i = 1..n, all independent
+    """,
+    references="""
+        Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 2.6: posterior and predictive.
+    """,
+    formulas={
+        "model": r"\lambda \sim \mathrm{Gamma}(a,\, b), \qquad y_i \sim \mathrm{Poisson}(\lambda)",
+        "posterior": (
+            r"\lambda \mid y \sim \mathrm{Gamma}(a_n,\, b_n), \qquad a_n = a + \sum_{i=1}^n y_i, \qquad b_n = b + n"
+        ),
+        "predictive": (
+            r"p(\tilde y \mid y) = \frac{\Gamma(a_n + \tilde y)}{\Gamma(a_n)\, \tilde y!} \left(\frac{b_n}{b_n +"
+            r" 1}\right)^{a_n} \left(\frac{1}{b_n + 1}\right)^{\tilde y}"
+        ),
+        "evidence": (
+            r"\log p(y) = \log \frac{\Gamma(a_n)}{\Gamma(a)} + a \log b - a_n \log b_n - \sum_{i=1}^n \log y_i!"
+        ),
+    },
+    data={
+        "example": DataSet(
+            # About one death a year, give or take one.
+            model=GammaPoisson(shape=1.0, inverse_scale=1.0),
+            # Deaths by horse kick in 10 corps over 20 years, one count a corps and year.
+            y=(0,) * 109 + (1,) * 65 + (2,) * 22 + (3,) * 3 + (4,),
+            source="Bortkiewicz (1898), deaths by horse kick in 10 corps of the Prussian army over 20 years",
+        ),
+        "prior": DataSet(
+            model=GammaPoisson(shape=6.5, inverse_scale=2.3),
+            y=(1, 3, 2),
+            source="made up, so that the prior weighs about as much as the data",
+        ),
+    },
+)

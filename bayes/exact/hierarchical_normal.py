@@ -1,20 +1,11 @@
 """Means of several groups with their own noise, and how far apart they are: eight schools, up to one integral.
 
-    tau     ~ HalfCauchy(s)                              s = spread
-    mu      ~ Normal(m0, s0^2)                           m0 = prior_mean, s0 = prior_sd
-    theta_j ~ Normal(mu, tau^2)                          j = 1..J
-    y_j     ~ Normal(theta_j, sigma_j^2)                 sigma_j = noise_sds[j], known; all independent
+``EXAMPLE``, at the end, has the equations, the references and data.
 
 Given tau everything is normal, so posterior, predictive and evidence are one-dimensional integrals over tau
 (`bayes.exact.quadrature`). Where tau is near 0 the groups lie on top of one another, a funnel in which samplers get
 stuck. ``y`` may be shorter than ``noise_sds``: the first n groups then have been seen, and the next is the one that
 `predictive` predicts.
-
-References
-----------
-Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 5.4: eq. 5.17 of theta given mu and tau, 5.20 of mu given
-tau, 5.21 of tau, there with a flat prior of mu; section 5.5: the example. Gelman (2006), "Prior distributions for
-variance parameters in hierarchical models": the half-Cauchy prior.
 """
 
 from dataclasses import dataclass
@@ -28,6 +19,7 @@ from scipy.stats import halfcauchy, norm
 
 from bayes.exact import quadrature, validate
 from bayes.exact.distribution import Distribution
+from bayes.exact.example import DataSet, Example
 
 ALL = 99
 """Moments of a distribution with normal tails: as many as anybody asks for."""
@@ -217,36 +209,57 @@ class Joint:
         }
 
 
-EXAMPLE = HierarchicalNormal(noise_sds=[15, 10, 16, 11, 9, 11, 10, 18, 10], prior_mean=0.0, prior_sd=5.0, spread=5.0)
-"""The priors that are customary for these schools: mu ~ Normal(0, 5^2), tau ~ HalfCauchy(5). The ninth is a school that
-was not there, with a standard error of 10 to come."""
-
-EXAMPLE_Y = (28, 8, -3, 7, -1, 1, 18, 12)
-"""Effects of coaching on the scores of eight schools, in points."""
-
-EXAMPLE_SOURCE = "Rubin (1981), effects of coaching on test scores in eight schools, with standard errors"
-
-FORMULAS = {
-    "model": (
-        r"\tau \sim \mathrm{HalfCauchy}(s), \qquad \mu \sim \mathcal{N}(m_0,\, s_0^2), \qquad \theta_j \sim"
-        r" \mathcal{N}(\mu,\, \tau^2), \qquad y_j \sim \mathcal{N}(\theta_j,\, \sigma_j^2)"
-    ),
-    "posterior": (
-        r"p(\tau \mid y) = \frac{p(\tau)\, p(y \mid \tau)}{p(y)}, \qquad \mu \mid \tau, y \sim"
-        r" \mathcal{N}(\hat\mu,\, V), \qquad \frac{1}{V} = \frac{1}{s_0^2} + \sum_{j=1}^n \frac{1}{\sigma_j^2 +"
-        r" \tau^2}, \qquad \hat\mu = m_0 + V \sum_{j=1}^n \frac{y_j - m_0}{\sigma_j^2 + \tau^2}"
-    ),
-    "marginals": (
-        r"\theta_j \mid \mu, \tau, y \sim \mathcal{N}\left(\mu + w_j (y_j - \mu),\, w_j \sigma_j^2\right), \qquad"
-        r" w_j = \frac{\tau^2}{\sigma_j^2 + \tau^2}"
-    ),
-    "predictive": (
-        r"p(\tilde y \mid y) = \int \mathcal{N}(\tilde y \mid \hat\mu,\, V + \tau^2 + \sigma_{n+1}^2)\, p(\tau"
-        r" \mid y)\, d\tau"
-    ),
-    "evidence": (
-        r"p(y) = \int p(y \mid \tau)\, p(\tau)\, d\tau, \qquad p(y \mid \tau) = \sqrt{\frac{V}{s_0^2}}"
-        r" \prod_{j=1}^n \mathcal{N}(y_j \mid \hat\mu,\, \sigma_j^2 + \tau^2)\; e^{-(\hat\mu - m_0)^2 / (2 s_0^2)}"
-    ),
-}
-"""The closed forms in LaTeX, for pages."""
+EXAMPLE = Example(
+    title="Means of several groups with their own noise, and how far apart they are: eight schools, up to one integral",
+    equations="""
+        tau     ~ HalfCauchy(s)                              s = spread
+        mu      ~ Normal(m0, s0^2)                           m0 = prior_mean, s0 = prior_sd
+        theta_j ~ Normal(mu, tau^2)                          j = 1..J
+        y_j     ~ Normal(theta_j, sigma_j^2)                 sigma_j = noise_sds[j], known; all independent
+    """,
+    references="""
+        Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 5.4: eq. 5.17 of theta given mu and tau, 5.20
+        of mu given tau, 5.21 of tau, there with a flat prior of mu; section 5.5: the example. Gelman (2006), "Prior
+        distributions for variance parameters in hierarchical models": the half-Cauchy prior.
+    """,
+    formulas={
+        "model": (
+            r"\tau \sim \mathrm{HalfCauchy}(s), \qquad \mu \sim \mathcal{N}(m_0,\, s_0^2), \qquad \theta_j \sim"
+            r" \mathcal{N}(\mu,\, \tau^2), \qquad y_j \sim \mathcal{N}(\theta_j,\, \sigma_j^2)"
+        ),
+        "posterior": (
+            r"p(\tau \mid y) = \frac{p(\tau)\, p(y \mid \tau)}{p(y)}, \qquad \mu \mid \tau, y \sim"
+            r" \mathcal{N}(\hat\mu,\, V), \qquad \frac{1}{V} = \frac{1}{s_0^2} + \sum_{j=1}^n \frac{1}{\sigma_j^2 +"
+            r" \tau^2}, \qquad \hat\mu = m_0 + V \sum_{j=1}^n \frac{y_j - m_0}{\sigma_j^2 + \tau^2}"
+        ),
+        "marginals": (
+            r"\theta_j \mid \mu, \tau, y \sim \mathcal{N}\left(\mu + w_j (y_j - \mu),\, w_j \sigma_j^2\right), \qquad"
+            r" w_j = \frac{\tau^2}{\sigma_j^2 + \tau^2}"
+        ),
+        "predictive": (
+            r"p(\tilde y \mid y) = \int \mathcal{N}(\tilde y \mid \hat\mu,\, V + \tau^2 + \sigma_{n+1}^2)\, p(\tau"
+            r" \mid y)\, d\tau"
+        ),
+        "evidence": (
+            r"p(y) = \int p(y \mid \tau)\, p(\tau)\, d\tau, \qquad p(y \mid \tau) = \sqrt{\frac{V}{s_0^2}}"
+            r" \prod_{j=1}^n \mathcal{N}(y_j \mid \hat\mu,\, \sigma_j^2 + \tau^2)\; e^{-(\hat\mu - m_0)^2 / (2 s_0^2)}"
+        ),
+    },
+    data={
+        "example": DataSet(
+            # The priors that are customary for these schools: mu ~ Normal(0, 5^2), tau ~ HalfCauchy(5). The ninth
+            # is a school that was not there, with a standard error of 10 to come.
+            model=HierarchicalNormal(
+                noise_sds=[15, 10, 16, 11, 9, 11, 10, 18, 10], prior_mean=0.0, prior_sd=5.0, spread=5.0
+            ),
+            # Effects of coaching on the scores of eight schools, in points.
+            y=(28, 8, -3, 7, -1, 1, 18, 12),
+            source="Rubin (1981), effects of coaching on test scores in eight schools, with standard errors",
+        ),
+        "prior": DataSet(
+            model=HierarchicalNormal(noise_sds=[2.3, 1.6, 3.1, 1.9, 2.6], prior_mean=3.2, prior_sd=1.4, spread=1.7),
+            y=(6.1, 1.2, 8.4, 4.9),
+            source="made up, so that the prior weighs about as much as the data",
+        ),
+    },
+)

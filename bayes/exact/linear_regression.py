@@ -1,16 +1,9 @@
 """Bayesian linear regression, noise unknown.
 
-    sigma2 ~ InverseGamma(a, b)                          a = shape, b = scale
-    beta   ~ Normal(m0, sigma2 V0)                       m0 = prior_mean (P,), V0 = prior_covariance (P, P)
-    y_i    ~ Normal(x_i . beta, sigma2)                  x_i = design[i] (P,), i = 1..n, all independent
+``EXAMPLE``, at the end, has the equations, the references and data.
 
 ``y`` may be shorter than the design: the first n of its N rows then belong to it, and the next row is the one that
 `predictive` predicts.
-
-References
-----------
-Bishop (2006), Pattern Recognition and Machine Learning, exercises 3.12 and 3.23: posterior and evidence with this
-prior, eq. 3.118. Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 14.8.
 """
 
 from dataclasses import dataclass
@@ -26,6 +19,7 @@ from scipy.stats import invgamma, multivariate_normal, t
 
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
+from bayes.exact.example import DataSet, Example
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,41 +189,65 @@ _PRESSURE = (
     *(24.01, 25.14, 26.57, 28.49, 27.76, 29.04, 29.88, 30.06),
 )
 
-EXAMPLE = LinearRegression(
-    design=[(1.0, boiling - 203.0) for boiling in (*_BOILING_POINT, 212.0)],
-    prior_mean=[140.0, 1.0],
-    prior_covariance=[[100.0, 0.0], [0.0, 1.0]],
-    shape=3.0,
-    scale=2.0,
+EXAMPLE = Example(
+    title="Bayesian linear regression, noise unknown",
+    equations="""
+        sigma2 ~ InverseGamma(a, b)                          a = shape, b = scale
+        beta   ~ Normal(m0, sigma2 V0)                       m0 = prior_mean (P,), V0 = prior_covariance (P, P)
+        y_i    ~ Normal(x_i . beta, sigma2)                  x_i = design[i] (P,), i = 1..n, all independent
+    """,
+    references="""
+        Bishop (2006), Pattern Recognition and Machine Learning, exercises 3.12 and 3.23: posterior and evidence with
+        this prior, eq. 3.118. Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 14.8.
+    """,
+    formulas={
+        "model": (
+            r"\sigma^2 \sim \mathrm{InverseGamma}(a,\, b), \qquad \beta \mid \sigma^2 \sim \mathcal{N}(m_0,\,"
+            r" \sigma^2 V_0), \qquad y_i \sim \mathcal{N}(x_i^\top \beta,\, \sigma^2)"
+        ),
+        "posterior": (
+            r"V_n^{-1} = V_0^{-1} + X^\top X, \quad m_n = V_n \left(V_0^{-1} m_0 + X^\top y\right), \quad a_n = a +"
+            r" \frac{n}{2}, \quad b_n = b + \frac{1}{2} \left(|y - X m_n|^2 + (m_n - m_0)^\top V_0^{-1} (m_n -"
+            r" m_0)\right)"
+        ),
+        "marginals": (
+            r"\sigma^2 \mid y \sim \mathrm{InverseGamma}(a_n,\, b_n), \qquad w^\top \beta \mid y \sim t_{2"
+            r" a_n}\left(w^\top m_n,\, \frac{b_n}{a_n} w^\top V_n w\right)"
+        ),
+        "predictive": (
+            r"\tilde y \mid y \sim t_{2 a_n}\left(\tilde x^\top m_n,\, \frac{b_n}{a_n} \left(1 + \tilde x^\top V_n"
+            r" \tilde x\right)\right)"
+        ),
+        "evidence": (
+            r"\log p(y) = -\frac{n}{2} \log(2\pi) + \frac{1}{2} \log \frac{|V_n|}{|V_0|} + \log"
+            r" \frac{\Gamma(a_n)}{\Gamma(a)} + a \log b - a_n \log b_n"
+        ),
+    },
+    data={
+        "example": DataSet(
+            # An intercept, and the boiling point of water in degrees Fahrenheit above 203; the last row is the
+            # sea level's.
+            model=LinearRegression(
+                design=[(1.0, boiling - 203.0) for boiling in (*_BOILING_POINT, 212.0)],
+                prior_mean=[140.0, 1.0],
+                prior_covariance=[[100.0, 0.0], [0.0, 1.0]],
+                shape=3.0,
+                scale=2.0,
+            ),
+            # 100 log10 of the air pressure in inches of mercury, at 17 places in the Alps and in Scotland.
+            y=tuple(float(100 * np.log10(pressure)) for pressure in _PRESSURE),
+            source="Forbes (1857), boiling point of water and air pressure at 17 places",
+        ),
+        "prior": DataSet(
+            model=LinearRegression(
+                design=[(1.0, -1.6), (1.0, 0.3), (1.0, 0.9), (1.0, 2.7), (1.0, 3.4)],
+                prior_mean=[2.4, -0.6],
+                prior_covariance=[[0.4, -0.1], [-0.1, 0.15]],
+                shape=2.7,
+                scale=5.0,
+            ),
+            y=(4.9, 2.2, 5.3, 3.4),
+            source="made up, so that the prior weighs about as much as the data",
+        ),
+    },
 )
-"""An intercept, and the boiling point of water in degrees Fahrenheit above 203; the last row is the sea level's."""
-
-EXAMPLE_Y = tuple(float(100 * np.log10(pressure)) for pressure in _PRESSURE)
-"""100 log10 of the air pressure in inches of mercury, at 17 places in the Alps and in Scotland."""
-
-EXAMPLE_SOURCE = "Forbes (1857), boiling point of water and air pressure at 17 places"
-
-FORMULAS = {
-    "model": (
-        r"\sigma^2 \sim \mathrm{InverseGamma}(a,\, b), \qquad \beta \mid \sigma^2 \sim \mathcal{N}(m_0,\,"
-        r" \sigma^2 V_0), \qquad y_i \sim \mathcal{N}(x_i^\top \beta,\, \sigma^2)"
-    ),
-    "posterior": (
-        r"V_n^{-1} = V_0^{-1} + X^\top X, \quad m_n = V_n \left(V_0^{-1} m_0 + X^\top y\right), \quad a_n = a +"
-        r" \frac{n}{2}, \quad b_n = b + \frac{1}{2} \left(|y - X m_n|^2 + (m_n - m_0)^\top V_0^{-1} (m_n -"
-        r" m_0)\right)"
-    ),
-    "marginals": (
-        r"\sigma^2 \mid y \sim \mathrm{InverseGamma}(a_n,\, b_n), \qquad w^\top \beta \mid y \sim t_{2"
-        r" a_n}\left(w^\top m_n,\, \frac{b_n}{a_n} w^\top V_n w\right)"
-    ),
-    "predictive": (
-        r"\tilde y \mid y \sim t_{2 a_n}\left(\tilde x^\top m_n,\, \frac{b_n}{a_n} \left(1 + \tilde x^\top V_n"
-        r" \tilde x\right)\right)"
-    ),
-    "evidence": (
-        r"\log p(y) = -\frac{n}{2} \log(2\pi) + \frac{1}{2} \log \frac{|V_n|}{|V_0|} + \log"
-        r" \frac{\Gamma(a_n)}{\Gamma(a)} + a \log b - a_n \log b_n"
-    ),
-}
-"""The closed forms in LaTeX, for pages."""

@@ -1,12 +1,6 @@
 """Mean vector of a multivariate normal, covariance known.
 
-    mu  ~ Normal(m0, S0)                     m0 = prior_mean (K,), S0 = prior_covariance (K, K)
-    y_i ~ Normal(mu, Sigma)                  Sigma = noise_covariance (K, K), i = 1..n, all independent
-
-References
-----------
-Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 3.5. Bishop (2006), Pattern Recognition and Machine
-Learning, eq. 2.113 to 2.117: the linear Gaussian model, of which this is the case A = I.
+``EXAMPLE``, at the end, has the equations, the references and data.
 """
 
 from dataclasses import dataclass
@@ -19,6 +13,7 @@ from scipy.stats import multivariate_normal, norm
 
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
+from bayes.exact.example import DataSet, Example
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,29 +129,51 @@ class MultivariateNormal:
         return validate.rows(y, len(self.prior_mean))
 
 
-EXAMPLE = MultivariateNormal(
-    prior_mean=[5.0, 3.0], prior_covariance=[[1.0, 0.5], [0.5, 1.0]], noise_covariance=[[0.12, 0.10], [0.10, 0.14]]
+EXAMPLE = Example(
+    title="Mean vector of a multivariate normal, covariance known",
+    equations="""
+        mu  ~ Normal(m0, S0)                     m0 = prior_mean (K,), S0 = prior_covariance (K, K)
+        y_i ~ Normal(mu, Sigma)                  Sigma = noise_covariance (K, K), i = 1..n, all independent
+    """,
+    references="""
+        Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 3.5. Bishop (2006), Pattern Recognition and
+        Machine Learning, eq. 2.113 to 2.117: the linear Gaussian model, of which this is the case A = I.
+    """,
+    formulas={
+        "model": r"\mu \sim \mathcal{N}(m_0,\, S_0), \qquad y_i \sim \mathcal{N}(\mu,\, \Sigma)",
+        "posterior": (
+            r"\mu \mid y \sim \mathcal{N}(m_n,\, S_n), \qquad S_n^{-1} = S_0^{-1} + n \Sigma^{-1}, \qquad m_n = S_n"
+            r" \left(S_0^{-1} m_0 + n \Sigma^{-1} \bar y\right)"
+        ),
+        "predictive": r"\tilde y \mid y \sim \mathcal{N}(m_n,\, S_n + \Sigma)",
+        "evidence": (
+            r"\log p(y) = \sum_{i=1}^n \log \mathcal{N}(y_i \mid m_n,\, \Sigma) + \log \mathcal{N}(m_n \mid m_0,\,"
+            r" S_0) + \frac{1}{2} \log |2\pi S_n|"
+        ),
+    },
+    data={
+        "example": DataSet(
+            # Lengths and widths of flowers of one kind vary together, about as much as this.
+            model=MultivariateNormal(
+                prior_mean=[5.0, 3.0],
+                prior_covariance=[[1.0, 0.5], [0.5, 1.0]],
+                noise_covariance=[[0.12, 0.10], [0.10, 0.14]],
+            ),
+            # Length and width of the sepals of ten flowers, in cm.
+            y=(
+                *((5.1, 3.5), (4.9, 3.0), (4.7, 3.2), (4.6, 3.1), (5.0, 3.6)),
+                *((5.4, 3.9), (4.6, 3.4), (5.0, 3.4), (4.4, 2.9), (4.9, 3.1)),
+            ),
+            source="Fisher (1936), sepal length and width in cm of the first ten Iris setosa (measured by Anderson)",
+        ),
+        "prior": DataSet(
+            model=MultivariateNormal(
+                prior_mean=[1.6, -0.7, 3.2],
+                prior_covariance=[[1.9, 0.8, -0.3], [0.8, 0.6, 0.2], [-0.3, 0.2, 1.3]],
+                noise_covariance=[[2.4, -0.9, 0.5], [-0.9, 1.7, 0.4], [0.5, 0.4, 3.1]],
+            ),
+            y=((3.1, 0.4, 2.2), (2.2, -1.3, 5.1)),
+            source="made up, so that the prior weighs about as much as the data",
+        ),
+    },
 )
-"""Lengths and widths of flowers of one kind vary together, about as much as this."""
-
-EXAMPLE_Y = (
-    *((5.1, 3.5), (4.9, 3.0), (4.7, 3.2), (4.6, 3.1), (5.0, 3.6)),
-    *((5.4, 3.9), (4.6, 3.4), (5.0, 3.4), (4.4, 2.9), (4.9, 3.1)),
-)
-"""Length and width of the sepals of ten flowers, in cm."""
-
-EXAMPLE_SOURCE = "Fisher (1936), sepal length and width in cm of the first ten Iris setosa (measured by Anderson)"
-
-FORMULAS = {
-    "model": r"\mu \sim \mathcal{N}(m_0,\, S_0), \qquad y_i \sim \mathcal{N}(\mu,\, \Sigma)",
-    "posterior": (
-        r"\mu \mid y \sim \mathcal{N}(m_n,\, S_n), \qquad S_n^{-1} = S_0^{-1} + n \Sigma^{-1}, \qquad m_n = S_n"
-        r" \left(S_0^{-1} m_0 + n \Sigma^{-1} \bar y\right)"
-    ),
-    "predictive": r"\tilde y \mid y \sim \mathcal{N}(m_n,\, S_n + \Sigma)",
-    "evidence": (
-        r"\log p(y) = \sum_{i=1}^n \log \mathcal{N}(y_i \mid m_n,\, \Sigma) + \log \mathcal{N}(m_n \mid m_0,\,"
-        r" S_0) + \frac{1}{2} \log |2\pi S_n|"
-    ),
-}
-"""The closed forms in LaTeX, for pages."""

@@ -1,14 +1,6 @@
 """Mean and variance of a normal, both unknown.
 
-    sigma2 ~ InverseGamma(a, b)                    a = shape, b = scale
-    mu     ~ Normal(m0, sigma2 / k0)               m0 = prior_mean, k0 = prior_count, sigma2 / k0 a variance
-    y_i    ~ Normal(mu, sigma2)                    i = 1..n, all independent
-
-References
-----------
-Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 3.3: the posterior and its marginals. Bishop (2006),
-Pattern Recognition and Machine Learning, eq. 2.154: the same prior for mean and precision. Murphy (2007), "Conjugate
-Bayesian analysis of the Gaussian distribution", section 6: the evidence and the predictive.
+``EXAMPLE``, at the end, has the equations, the references and data.
 """
 
 from dataclasses import dataclass
@@ -23,6 +15,7 @@ from scipy.stats import norm
 
 from bayes.exact import laws, sums, validate
 from bayes.exact.distribution import Distribution
+from bayes.exact.example import DataSet, Example
 from bayes.exact.log_gamma import log_gamma_evidence
 
 
@@ -50,6 +43,7 @@ class Joint:
 
     def marginals(self) -> dict[str, Distribution]:
         """Return the marginal distributions: Student's t of mu, inverse gamma of sigma2."""
+        scale = sqrt(self.b / self.a / self.k)
         return {
             "mu": laws.Located(
                 laws.student_t, 2 * self.a, loc=self.m, rest=self.rest, scale=sqrt(self.b / self.a / self.k)
@@ -134,31 +128,53 @@ class NormalInverseGamma:
         return Joint(m=m, rest=rest, k=float(k0 + n), a=self.shape + n / 2, b=self.scale + excess), excess
 
 
-EXAMPLE = NormalInverseGamma(prior_mean=0.0, prior_count=0.1, shape=3.0, scale=1600.0)
-"""No difference expected, and little known of it or of its spread."""
-
-EXAMPLE_Y = (49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48)
-"""Differences in height of 15 pairs of plants, cross-fertilised less self-fertilised, in eighths of an inch."""
-
-EXAMPLE_SOURCE = "Darwin (1876), heights of 15 pairs of maize plants, differences in eighths of an inch"
-
-FORMULAS = {
-    "model": (
-        r"\sigma^2 \sim \mathrm{InverseGamma}(a,\, b), \qquad \mu \mid \sigma^2 \sim \mathcal{N}(m_0,\, \sigma^2"
-        r" / k_0), \qquad y_i \sim \mathcal{N}(\mu,\, \sigma^2)"
-    ),
-    "posterior": (
-        r"k_n = k_0 + n, \quad m_n = \frac{k_0 m_0 + n \bar y}{k_n}, \quad a_n = a + \frac{n}{2}, \quad b_n = b +"
-        r" \frac{1}{2} \sum_{i=1}^n (y_i - \bar y)^2 + \frac{k_0 n (\bar y - m_0)^2}{2 k_n}"
-    ),
-    "marginals": (
-        r"\sigma^2 \mid y \sim \mathrm{InverseGamma}(a_n,\, b_n), \qquad \mu \mid y \sim t_{2 a_n}\left(m_n,\,"
-        r" \frac{b_n}{a_n k_n}\right)"
-    ),
-    "predictive": r"\tilde y \mid y \sim t_{2 a_n}\left(m_n,\, \frac{b_n}{a_n} \left(1 + \frac{1}{k_n}\right)\right)",
-    "evidence": (
-        r"\log p(y) = -\frac{n}{2} \log(2\pi) + \frac{1}{2} \log \frac{k_0}{k_n} + \log"
-        r" \frac{\Gamma(a_n)}{\Gamma(a)} + a \log b - a_n \log b_n"
-    ),
-}
-"""The closed forms in LaTeX, for pages."""
+EXAMPLE = Example(
+    title="Mean and variance of a normal, both unknown",
+    equations="""
+        sigma2 ~ InverseGamma(a, b)                    a = shape, b = scale
+        mu     ~ Normal(m0, sigma2 / k0)               m0 = prior_mean, k0 = prior_count, sigma2 / k0 a variance
+        y_i    ~ Normal(mu, sigma2)                    i = 1..n, all independent
+    """,
+    references="""
+        Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 3.3: the posterior and its marginals. Bishop
+        (2006), Pattern Recognition and Machine Learning, eq. 2.154: the same prior for mean and precision. Murphy
+        (2007), "Conjugate Bayesian analysis of the Gaussian distribution", section 6: the evidence and the
+        predictive.
+    """,
+    formulas={
+        "model": (
+            r"\sigma^2 \sim \mathrm{InverseGamma}(a,\, b), \qquad \mu \mid \sigma^2 \sim \mathcal{N}(m_0,\, \sigma^2"
+            r" / k_0), \qquad y_i \sim \mathcal{N}(\mu,\, \sigma^2)"
+        ),
+        "posterior": (
+            r"k_n = k_0 + n, \quad m_n = \frac{k_0 m_0 + n \bar y}{k_n}, \quad a_n = a + \frac{n}{2}, \quad b_n = b +"
+            r" \frac{1}{2} \sum_{i=1}^n (y_i - \bar y)^2 + \frac{k_0 n (\bar y - m_0)^2}{2 k_n}"
+        ),
+        "marginals": (
+            r"\sigma^2 \mid y \sim \mathrm{InverseGamma}(a_n,\, b_n), \qquad \mu \mid y \sim t_{2 a_n}\left(m_n,\,"
+            r" \frac{b_n}{a_n k_n}\right)"
+        ),
+        "predictive": (
+            r"\tilde y \mid y \sim t_{2 a_n}\left(m_n,\, \frac{b_n}{a_n} \left(1 + \frac{1}{k_n}\right)\right)"
+        ),
+        "evidence": (
+            r"\log p(y) = -\frac{n}{2} \log(2\pi) + \frac{1}{2} \log \frac{k_0}{k_n} + \log"
+            r" \frac{\Gamma(a_n)}{\Gamma(a)} + a \log b - a_n \log b_n"
+        ),
+    },
+    data={
+        "example": DataSet(
+            # No difference expected, and little known of it or of its spread.
+            model=NormalInverseGamma(prior_mean=0.0, prior_count=0.1, shape=3.0, scale=1600.0),
+            # Differences in height of 15 pairs of plants, cross-fertilised less self-fertilised, in eighths of an
+            # inch.
+            y=(49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48),
+            source="Darwin (1876), heights of 15 pairs of maize plants, differences in eighths of an inch",
+        ),
+        "prior": DataSet(
+            model=NormalInverseGamma(prior_mean=2.1, prior_count=3.4, shape=2.7, scale=6.0),
+            y=(4.9, 3.2, 6.1, 2.8),
+            source="made up, so that the prior weighs about as much as the data",
+        ),
+    },
+)

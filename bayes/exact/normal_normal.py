@@ -1,13 +1,6 @@
 """Mean of a normal, noise known: the normal-normal model.
 
-    mu  ~ Normal(m0, tau^2)                                  m0 = prior_mean, tau = prior_sd
-    y_i = mu + eps_i,    eps_i ~ Normal(0, sigma^2)          sigma = noise_sd,  i = 1..n, all independent
-
-References
-----------
-Bishop (2006), Pattern Recognition and Machine Learning: posterior eq. 2.141 and 2.142. Gelman et al. (2013), Bayesian
-Data Analysis, 3rd ed., section 2.5: posterior eq. 2.11 and 2.12, and the predictive. Murphy (2007), "Conjugate Bayesian
-analysis of the Gaussian distribution", section 2.5: the evidence.
+``EXAMPLE``, at the end, has the equations, the references and data.
 """
 
 from dataclasses import dataclass
@@ -22,6 +15,7 @@ from scipy.stats import norm
 
 from bayes.exact import laws, sums, validate
 from bayes.exact.distribution import Distribution
+from bayes.exact.example import DataSet, Example
 from bayes.exact.log_gamma import TWO_PI, log_ratio
 
 
@@ -213,24 +207,41 @@ def log_score_loss(full: Distribution, plug_in: Distribution) -> Any:
     return (excess - np.log1p(excess)) / 2 + (full.mean() - plug_in.mean()) ** 2 / (2 * plug_in.var())
 
 
-EXAMPLE = NormalNormal(prior_mean=0.0, prior_sd=5**0.5, noise_sd=1.0)
-"""The default example: tau^2 = 5, sigma^2 = 1."""
-
-EXAMPLE_Y = (3.3, 3.5, 3.1, 1.8, 3.0, 0.74, 2.5, 2.4, 1.6, 2.1, 2.4, 1.3, 1.7, 0.19)
-"""The 14 reference observations."""
-
-EXAMPLE_SOURCE = "14 reference observations, made up"
-
-FORMULAS = {
-    "model": r"\mu \sim \mathcal{N}(m_0,\, \tau^2), \qquad y_i \sim \mathcal{N}(\mu,\, \sigma^2)",
-    "posterior": (
-        r"\mu \mid y \sim \mathcal{N}(m_n,\, s_n^2), \qquad \frac{1}{s_n^2} = \frac{1}{\tau^2} +"
-        r" \frac{n}{\sigma^2}, \qquad m_n = s_n^2 \left( \frac{m_0}{\tau^2} + \frac{n \bar y}{\sigma^2} \right)"
-    ),
-    "predictive": r"\tilde y \mid y \sim \mathcal{N}(m_n,\, s_n^2 + \sigma^2)",
-    "evidence": (
-        r"\log p(y) = -\frac{n}{2} \log(2\pi\sigma^2) - \frac{1}{2} \log\left(1 + \frac{n\tau^2}{\sigma^2}\right)"
-        r" - \sum_{i=1}^n \frac{(y_i - \bar y)^2}{2\sigma^2} - \frac{n (\bar y - m_0)^2}{2(\sigma^2 + n\tau^2)}"
-    ),
-}
-"""The closed forms in LaTeX, for pages."""
+EXAMPLE = Example(
+    title="Mean of a normal, noise known: the normal-normal model",
+    equations="""
+        mu  ~ Normal(m0, tau^2)                                  m0 = prior_mean, tau = prior_sd
+        y_i = mu + eps_i,    eps_i ~ Normal(0, sigma^2)          sigma = noise_sd,  i = 1..n, all independent
+    """,
+    references="""
+        Bishop (2006), Pattern Recognition and Machine Learning: posterior eq. 2.141 and 2.142. Gelman et al. (2013),
+        Bayesian Data Analysis, 3rd ed., section 2.5: posterior eq. 2.11 and 2.12, and the predictive. Murphy (2007),
+        "Conjugate Bayesian analysis of the Gaussian distribution", section 2.5: the evidence.
+    """,
+    formulas={
+        "model": r"\mu \sim \mathcal{N}(m_0,\, \tau^2), \qquad y_i \sim \mathcal{N}(\mu,\, \sigma^2)",
+        "posterior": (
+            r"\mu \mid y \sim \mathcal{N}(m_n,\, s_n^2), \qquad \frac{1}{s_n^2} = \frac{1}{\tau^2} +"
+            r" \frac{n}{\sigma^2}, \qquad m_n = s_n^2 \left( \frac{m_0}{\tau^2} + \frac{n \bar y}{\sigma^2} \right)"
+        ),
+        "predictive": r"\tilde y \mid y \sim \mathcal{N}(m_n,\, s_n^2 + \sigma^2)",
+        "evidence": (
+            r"\log p(y) = -\frac{n}{2} \log(2\pi\sigma^2) - \frac{1}{2} \log\left(1 + \frac{n\tau^2}{\sigma^2}\right)"
+            r" - \sum_{i=1}^n \frac{(y_i - \bar y)^2}{2\sigma^2} - \frac{n (\bar y - m_0)^2}{2(\sigma^2 + n\tau^2)}"
+        ),
+    },
+    data={
+        "example": DataSet(
+            # The default example: tau^2 = 5, sigma^2 = 1.
+            model=NormalNormal(prior_mean=0.0, prior_sd=5**0.5, noise_sd=1.0),
+            # The 14 reference observations.
+            y=(3.3, 3.5, 3.1, 1.8, 3.0, 0.74, 2.5, 2.4, 1.6, 2.1, 2.4, 1.3, 1.7, 0.19),
+            source="14 reference observations, made up",
+        ),
+        "prior": DataSet(
+            model=NormalNormal(prior_mean=2.3, prior_sd=0.7, noise_sd=1.4),
+            y=(3.1, 5.2, 4.0),
+            source="made up, so that the prior weighs about as much as the data",
+        ),
+    },
+)

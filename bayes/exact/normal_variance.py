@@ -1,12 +1,6 @@
 """Variance of a normal, mean known.
 
-    sigma2 ~ InverseGamma(a, b)             a = shape, b = scale; density ~ sigma2^(-a-1) e^(-b/sigma2)
-    y_i    ~ Normal(mu, sigma2)             mu = mean, sigma2 a variance, i = 1..n, all independent
-
-References
-----------
-Bishop (2006), Pattern Recognition and Machine Learning, section 2.3.6: the posterior of the precision 1/sigma2, eq.
-2.149 to 2.151, and the predictive, eq. 2.158. Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 2.6.
+``EXAMPLE``, at the end, has the equations, the references and data.
 """
 
 from dataclasses import dataclass
@@ -18,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayes.exact import laws, sums, validate
 from bayes.exact.distribution import Distribution
+from bayes.exact.example import DataSet, Example
 from bayes.exact.log_gamma import log_gamma_evidence
 
 
@@ -93,24 +88,43 @@ class NormalVariance:
         return n, scatter + n * distance**2
 
 
-EXAMPLE = NormalVariance(mean=5.513, shape=2.0, scale=0.05)
-"""Densities about the one known today, 5.513 g/cm3."""
-
-EXAMPLE_Y = (
-    *(5.50, 5.61, 4.88, 5.07, 5.26, 5.55, 5.36, 5.29, 5.58, 5.65, 5.57, 5.53, 5.62, 5.29, 5.44),
-    *(5.34, 5.79, 5.10, 5.27, 5.39, 5.42, 5.47, 5.63, 5.34, 5.46, 5.30, 5.75, 5.68, 5.85),
+EXAMPLE = Example(
+    title="Variance of a normal, mean known",
+    equations="""
+        sigma2 ~ InverseGamma(a, b)             a = shape, b = scale; density ~ sigma2^(-a-1) e^(-b/sigma2)
+        y_i    ~ Normal(mu, sigma2)             mu = mean, sigma2 a variance, i = 1..n, all independent
+    """,
+    references="""
+        Bishop (2006), Pattern Recognition and Machine Learning, section 2.3.6: the posterior of the precision
+        1/sigma2, eq. 2.149 to 2.151, and the predictive, eq. 2.158. Gelman et al. (2013), Bayesian Data Analysis, 3rd
+        ed., section 2.6.
+    """,
+    formulas={
+        "model": r"\sigma^2 \sim \mathrm{InverseGamma}(a,\, b), \qquad y_i \sim \mathcal{N}(\mu,\, \sigma^2)",
+        "posterior": (
+            r"\sigma^2 \mid y \sim \mathrm{InverseGamma}(a_n,\, b_n), \qquad a_n = a + \frac{n}{2}, \qquad b_n = b +"
+            r" \frac{1}{2} \sum_{i=1}^n (y_i - \mu)^2"
+        ),
+        "predictive": r"\tilde y \mid y \sim t_{2 a_n}(\mu,\, b_n / a_n)",
+        "evidence": (
+            r"\log p(y) = -\frac{n}{2} \log(2\pi) + \log \frac{\Gamma(a_n)}{\Gamma(a)} + a \log b - a_n \log b_n"
+        ),
+    },
+    data={
+        "example": DataSet(
+            # Densities about the one known today, 5.513 g/cm3.
+            model=NormalVariance(mean=5.513, shape=2.0, scale=0.05),
+            # The density of the Earth, 29 times, in g/cm3.
+            y=(
+                *(5.50, 5.61, 4.88, 5.07, 5.26, 5.55, 5.36, 5.29, 5.58, 5.65, 5.57, 5.53, 5.62, 5.29, 5.44),
+                *(5.34, 5.79, 5.10, 5.27, 5.39, 5.42, 5.47, 5.63, 5.34, 5.46, 5.30, 5.75, 5.68, 5.85),
+            ),
+            source="Cavendish (1798), density of the Earth in g/cm3, 29 measurements",
+        ),
+        "prior": DataSet(
+            model=NormalVariance(mean=1.3, shape=2.6, scale=7.0),
+            y=(3.9, -1.2, 2.4, 0.1, 4.4),
+            source="made up, so that the prior weighs about as much as the data",
+        ),
+    },
 )
-"""The density of the Earth, 29 times, in g/cm3."""
-
-EXAMPLE_SOURCE = "Cavendish (1798), density of the Earth in g/cm3, 29 measurements"
-
-FORMULAS = {
-    "model": r"\sigma^2 \sim \mathrm{InverseGamma}(a,\, b), \qquad y_i \sim \mathcal{N}(\mu,\, \sigma^2)",
-    "posterior": (
-        r"\sigma^2 \mid y \sim \mathrm{InverseGamma}(a_n,\, b_n), \qquad a_n = a + \frac{n}{2}, \qquad b_n = b +"
-        r" \frac{1}{2} \sum_{i=1}^n (y_i - \mu)^2"
-    ),
-    "predictive": r"\tilde y \mid y \sim t_{2 a_n}(\mu,\, b_n / a_n)",
-    "evidence": r"\log p(y) = -\frac{n}{2} \log(2\pi) + \log \frac{\Gamma(a_n)}{\Gamma(a)} + a \log b - a_n \log b_n",
-}
-"""The closed forms in LaTeX, for pages."""

@@ -99,8 +99,8 @@ def add_verdicts(page: Page, results: Sequence[Result], checks: Checks) -> None:
 
 def add_model(page: Page, one: Model, results: Sequence[Result], checks: Checks) -> None:
     """Add the section of one model."""
-    page.section(one.title)
-    for label, latex in one.formulas.items():
+    page.section(one.example.title)
+    for label, latex in one.example.formulas.items():
         page.text(f"<strong>{label.capitalize()}.</strong>")
         page.formula(latex)
     own = [
@@ -115,7 +115,7 @@ def add_model(page: Page, one: Model, results: Sequence[Result], checks: Checks)
             data=_shown(one.y),
             hyperparameters=_hyperparameters(one.exact),
         )
-        page.text("References: {references}", references=one.references)
+        page.text("References: {references}", references=one.example.references)
         tree = next(result.tree for result, _ in own if result.tree is not None)
         marginals = scalars(one.exact, one.y)
         page.figure(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bayes.data import read_observations
 from bayes.exact import validate
-from bayes.exact.normal_normal import EXAMPLE, EXAMPLE_Y, NormalNormal
+from bayes.exact.normal_normal import EXAMPLE, NormalNormal
 from reports.options import Common
 
 
@@ -21,13 +21,13 @@ class Options(Common):
 
     data: Path | None = None
     """CSV file of your observations: one column, or one number a line. Without it, the 14 points of the example."""
-    prior_mean: float = EXAMPLE.prior_mean
+    prior_mean: float = EXAMPLE.model.prior_mean
     """Prior mean of mu, in the units of the data."""
-    prior_sd: float = EXAMPLE.prior_sd
+    prior_sd: float = EXAMPLE.model.prior_sd
     """Prior standard deviation of mu, in the units of the data; the default is the root of 5."""
     other_prior_sd: float = math.sqrt(0.1)
     """The prior standard deviation it is compared with; the default is the root of 0.1."""
-    noise_sd: float = EXAMPLE.noise_sd
+    noise_sd: float = EXAMPLE.model.noise_sd
     """Known standard deviation of one observation around mu, in the units of the data."""
     draws: int = 2000
     """NUTS draws a chain after warm-up, and particles an SMC run; --quick takes a quarter."""
@@ -69,7 +69,7 @@ def read(options: Options) -> Problem:
         raise ValueError(f"`seed` must be 0 or more, got {options.seed}.")
     model = NormalNormal(prior_mean=options.prior_mean, prior_sd=options.prior_sd, noise_sd=options.noise_sd)
     validate.positive("other_prior_sd", options.other_prior_sd, "a flat prior has no evidence to compare.")
-    y = validate.observations(EXAMPLE_Y if options.data is None else read_observations(options.data))
+    y = validate.observations(EXAMPLE.y if options.data is None else read_observations(options.data))
     return Problem(
         model=model,
         other=replace(model, prior_sd=options.other_prior_sd),

@@ -139,7 +139,7 @@ def add_grid(page: Page, grid: Grid) -> None:
 def add_details(page: Page, models: Sequence[Model], grid: Grid) -> None:
     """Add a section a model, with a table of every check of each sampler."""
     for one in models:
-        page.section(one.title)
+        page.section(one.example.title)
         with page.about(one.name):
             page.text("Example: {source}.", source=one.source)
             for cell, checks in _every(grid):

@@ -6,22 +6,22 @@ import xarray as xr
 
 from bayes import inference
 from bayes.check import check, check_sampler
-from bayes.exact.normal_normal import EXAMPLE, EXAMPLE_Y, NormalNormal
+from bayes.exact.normal_normal import EXAMPLE, NormalNormal
 from bayes.programs.normal_normal import program
 
 
 @pytest.fixture(scope="module")
 def nuts():
-    return inference.nuts(program(EXAMPLE, EXAMPLE_Y), seed=11, engine="pymc")
+    return inference.nuts(program(EXAMPLE.model, EXAMPLE.y), seed=11, engine="pymc")
 
 
 @pytest.fixture(scope="module")
 def smc():
-    return inference.smc(program(EXAMPLE, EXAMPLE_Y), seed=12, draws=500)
+    return inference.smc(program(EXAMPLE.model, EXAMPLE.y), seed=12, draws=500)
 
 
 def test_a_right_sampler_passes(nuts, smc):
-    checks = check(nuts, EXAMPLE, EXAMPLE_Y, evidence=smc)
+    checks = check(nuts, EXAMPLE.model, EXAMPLE.y, evidence=smc)
     assert checks.verdict == "pass", checks
     assert {c.parameter for c in checks} == {"mu", "log evidence"}
     assert len(checks) == 7
@@ -31,8 +31,8 @@ def test_a_right_sampler_passes(nuts, smc):
 def test_draws_of_another_model_fail(nuts, smc, change):
     """Negative control: the same draws and runs, held to a model with one hyperparameter changed."""
     other = NormalNormal(**({"prior_mean": 0.0, "prior_sd": 5**0.5, "noise_sd": 1.0} | change))
-    assert check(nuts, other, EXAMPLE_Y).verdict == "fail"
-    assert check(None, other, EXAMPLE_Y, evidence=smc).verdict == "fail"
+    assert check(nuts, other, EXAMPLE.y).verdict == "fail"
+    assert check(None, other, EXAMPLE.y, evidence=smc).verdict == "fail"
 
 
 def test_a_sampler_on_many_models_is_told_where_its_draws_are_none(smc):
@@ -43,12 +43,12 @@ def test_a_sampler_on_many_models_is_told_where_its_draws_are_none(smc):
 
 
 def test_other_data_fail(nuts):
-    assert check(nuts, EXAMPLE, [*EXAMPLE_Y[:-1], 9.0]).verdict == "fail"
+    assert check(nuts, EXAMPLE.model, [*EXAMPLE.y[:-1], 9.0]).verdict == "fail"
 
 
 def test_few_draws_and_few_runs_are_inconclusive(nuts, smc):
     few = {"mu": nuts.posterior["mu"].values[:, :50]}
-    checks = check(few, EXAMPLE, EXAMPLE_Y, evidence=smc.sample_stats["log_evidence"].values[:7])
+    checks = check(few, EXAMPLE.model, EXAMPLE.y, evidence=smc.sample_stats["log_evidence"].values[:7])
     assert checks.verdict == "inconclusive"
     assert {c.verdict for c in checks} == {"inconclusive"}
     assert "evidence runs 7 < 8" in str(checks)
@@ -56,40 +56,40 @@ def test_few_draws_and_few_runs_are_inconclusive(nuts, smc):
 
 
 def test_a_run_of_smc_alone_is_inconclusive():
-    one = inference.smc(program(EXAMPLE, EXAMPLE_Y), seed=1, runs=1, draws=200)
-    assert check(None, EXAMPLE, EXAMPLE_Y, evidence=one).verdict == "inconclusive"
+    one = inference.smc(program(EXAMPLE.model, EXAMPLE.y), seed=1, runs=1, draws=200)
+    assert check(None, EXAMPLE.model, EXAMPLE.y, evidence=one).verdict == "inconclusive"
 
 
 def test_a_saved_and_loaded_file_has_the_same_verdicts(nuts, smc, tmp_path):
     for name, tree in [("nuts.nc", nuts), ("smc.nc", smc)]:
         tree.to_netcdf(tmp_path / name)
     with xr.open_datatree(tmp_path / "nuts.nc") as draws, xr.open_datatree(tmp_path / "smc.nc") as evidence:
-        loaded = check(draws, EXAMPLE, EXAMPLE_Y, evidence=evidence)
-    assert loaded == check(nuts, EXAMPLE, EXAMPLE_Y, evidence=smc)
+        loaded = check(draws, EXAMPLE.model, EXAMPLE.y, evidence=evidence)
+    assert loaded == check(nuts, EXAMPLE.model, EXAMPLE.y, evidence=smc)
 
 
 def test_bad_input_is_refused(nuts, smc):
     with pytest.raises(ValueError, match="particles of SMC"):
-        check(smc, EXAMPLE, EXAMPLE_Y)
+        check(smc, EXAMPLE.model, EXAMPLE.y)
     with pytest.raises(ValueError, match="`evidence` has no `log_evidence`"):
-        check(None, EXAMPLE, EXAMPLE_Y, evidence=nuts)
+        check(None, EXAMPLE.model, EXAMPLE.y, evidence=nuts)
     with pytest.raises(ValueError, match="no variable 'mu', only \\['theta'\\]"):
-        check({"theta": np.zeros((4, 10))}, EXAMPLE, EXAMPLE_Y)
+        check({"theta": np.zeros((4, 10))}, EXAMPLE.model, EXAMPLE.y)
     with pytest.raises(ValueError, match="nothing to judge"):
-        check(None, EXAMPLE, EXAMPLE_Y)
+        check(None, EXAMPLE.model, EXAMPLE.y)
     mu = nuts.posterior["mu"].values
     with pytest.raises(ValueError, match=r"`draws\['mu'\]` hold copied chains, \[4, 5\]"):
-        check({"mu": mu[[0, 1, 2, 3, 0, 2]]}, EXAMPLE, EXAMPLE_Y)
+        check({"mu": mu[[0, 1, 2, 3, 0, 2]]}, EXAMPLE.model, EXAMPLE.y)
     with pytest.raises(ValueError, match="must not have masked values"):
-        check({"mu": np.ma.masked_greater(mu, np.median(mu))}, EXAMPLE, EXAMPLE_Y)
+        check({"mu": np.ma.masked_greater(mu, np.median(mu))}, EXAMPLE.model, EXAMPLE.y)
     for wrong in [mu, "draws.nc", [{"mu": mu}], nuts.posterior.to_dataset()]:
         with pytest.raises(ValueError, match="`draws` must be an ArviZ DataTree"):
-            check(wrong, EXAMPLE, EXAMPLE_Y)
+            check(wrong, EXAMPLE.model, EXAMPLE.y)
 
 
 def test_an_exact_evidence_estimator_passes():
     """Importance sampling from the posterior returns the evidence itself, up to rounding, in every run."""
-    exact = EXAMPLE.log_evidence(EXAMPLE_Y)
-    assert check(None, EXAMPLE, EXAMPLE_Y, evidence=[exact] * 16).verdict == "pass"
-    assert check(None, EXAMPLE, EXAMPLE_Y, evidence=exact + 1e-15 * np.arange(16)).verdict == "pass"
-    assert check(None, EXAMPLE, EXAMPLE_Y, evidence=exact + 1e-9 * (1 + np.arange(16))).verdict == "fail"
+    exact = EXAMPLE.model.log_evidence(EXAMPLE.y)
+    assert check(None, EXAMPLE.model, EXAMPLE.y, evidence=[exact] * 16).verdict == "pass"
+    assert check(None, EXAMPLE.model, EXAMPLE.y, evidence=exact + 1e-15 * np.arange(16)).verdict == "pass"
+    assert check(None, EXAMPLE.model, EXAMPLE.y, evidence=exact + 1e-9 * (1 + np.arange(16))).verdict == "fail"

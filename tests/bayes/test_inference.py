@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from bayes import inference
 from bayes.engines import ENGINES, STATS
-from bayes.exact.normal_normal import EXAMPLE, EXAMPLE_Y, NormalNormal
+from bayes.exact.normal_normal import EXAMPLE, NormalNormal
 from bayes.programs.normal_normal import program
 from bayes.smc_kernels import TooManyStagesError
 from tests.tolerances import IDENTITY, MONTE_CARLO
@@ -24,7 +24,7 @@ from tests.tolerances import IDENTITY, MONTE_CARLO
 
 @pytest.fixture(scope="module")
 def model():
-    return program(EXAMPLE, EXAMPLE_Y)
+    return program(EXAMPLE.model, EXAMPLE.y)
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -36,12 +36,12 @@ def test_nuts_returns_posterior_and_predictive_draws(draws):
     assert draws["posterior"]["mu"].dims == ("chain", "draw")
     assert draws["posterior"]["mu"].shape == (2, 500)
     assert draws["posterior_predictive"]["y"].shape == (2, 500, 14)
-    assert_array_equal(draws["observed_data"]["y"], EXAMPLE_Y)
+    assert_array_equal(draws["observed_data"]["y"], EXAMPLE.y)
     assert not draws["sample_stats"]["diverging"].any()
 
 
 def test_nuts_agrees_with_the_exact_posterior(draws):
-    exact = EXAMPLE.posterior(EXAMPLE_Y)
+    exact = EXAMPLE.model.posterior(EXAMPLE.y)
     mu = draws["posterior"]["mu"].values
     for method, estimate, truth in [("mean", mu.mean(), exact.mean()), ("sd", mu.std(ddof=1), exact.std())]:
         error = float(arviz_stats.mcse(mu, method=method))
@@ -53,7 +53,7 @@ def test_nuts_agrees_with_the_exact_posterior(draws):
 
 
 def test_predictive_draws_agree_with_the_exact_predictive(draws):
-    exact = EXAMPLE.predictive(EXAMPLE_Y)
+    exact = EXAMPLE.model.predictive(EXAMPLE.y)
     new = draws["posterior_predictive"]["y"].values[..., 0]
     error = float(arviz_stats.mcse(new, method="sd"))
     assert abs(new.std(ddof=1) - exact.std()) < MONTE_CARLO * error
@@ -65,7 +65,7 @@ def test_every_engine_returns_the_same_groups_and_statistics(draws):
     assert stats == dict.fromkeys(STATS, "f") | {"diverging": "b", "n_steps": "i"}
     assert {stat.dims for stat in draws.sample_stats.data_vars.values()} == {("chain", "draw")}
     # The statistics mean the same in every engine: at each draw lp is the joint density, known here in closed form.
-    exact = EXAMPLE.posterior(EXAMPLE_Y).logpdf(draws.posterior["mu"]) + EXAMPLE.log_evidence(EXAMPLE_Y)
+    exact = EXAMPLE.model.posterior(EXAMPLE.y).logpdf(draws.posterior["mu"]) + EXAMPLE.model.log_evidence(EXAMPLE.y)
     assert_allclose(draws.sample_stats["lp"], exact, rtol=IDENTITY)
     kinetic = draws.sample_stats["energy"] + draws.sample_stats["lp"]
     assert kinetic.min() > -IDENTITY * 100 or draws.attrs["engine"] == "nutpie"  # which counts it on a rescaled space
@@ -75,8 +75,8 @@ def test_every_engine_returns_the_same_groups_and_statistics(draws):
 def test_prior_draws_are_of_the_prior(draws):
     mu = draws.prior["mu"].values
     assert mu.size == draws.posterior["mu"].size
-    assert abs(mu.mean() - EXAMPLE.prior_mean) < MONTE_CARLO * EXAMPLE.prior_sd / mu.size**0.5
-    assert abs(mu.std() / EXAMPLE.prior_sd - 1) < MONTE_CARLO / (2 * mu.size) ** 0.5
+    assert abs(mu.mean() - EXAMPLE.model.prior_mean) < MONTE_CARLO * EXAMPLE.model.prior_sd / mu.size**0.5
+    assert abs(mu.std() / EXAMPLE.model.prior_sd - 1) < MONTE_CARLO / (2 * mu.size) ** 0.5
 
 
 def test_draws_save_and_load_with_what_made_them(draws, tmp_path):
@@ -100,10 +100,10 @@ SAMPLE_TWICE = """
 import json
 from bayes import inference
 from bayes.engines import ENGINES
-from bayes.exact.normal_normal import EXAMPLE, EXAMPLE_Y, NormalNormal
+from bayes.exact.normal_normal import EXAMPLE, NormalNormal
 from bayes.programs.normal_normal import program
 
-model = program(EXAMPLE, EXAMPLE_Y)
+model = program(EXAMPLE.model, EXAMPLE.y)
 def sample(engine):
     return fingerprint(inference.nuts(model, seed=1, draws=500, chains=2, tune=500, engine=engine))
 print(json.dumps({engine: [sample(engine), sample(engine)] for engine in ENGINES}))
@@ -147,7 +147,7 @@ for flags in [None, "--xla_cpu_enable_fast_math=false"]:
 
 
 def test_smc_gives_up_where_it_would_not_come_to_an_end():
-    far = program(NormalNormal(prior_mean=1e6, prior_sd=1.0, noise_sd=1.0), EXAMPLE_Y)
+    far = program(NormalNormal(prior_mean=1e6, prior_sd=1.0, noise_sd=1.0), EXAMPLE.y)
     with pytest.raises(TooManyStagesError, match="not through after 100 stages"):
         inference.smc(far, seed=0, runs=1, draws=100)
 
@@ -155,8 +155,8 @@ def test_smc_gives_up_where_it_would_not_come_to_an_end():
 def test_the_evidence_of_smc_is_unbiased_where_pymcs_own_is_not():
     """E[Z_r] = Z, seen in standard errors of 100 runs of few particles; PyMC's adaptive kernel is the control."""
     narrow = NormalNormal(prior_sd=0.1**0.5, noise_sd=1.0)
-    ours = inference.smc(program(narrow, EXAMPLE_Y), seed=5, runs=100, draws=150).sample_stats["log_evidence"].values
-    with program(narrow, EXAMPLE_Y), inference._warnings_only():
+    ours = inference.smc(program(narrow, EXAMPLE.y), seed=5, runs=100, draws=150).sample_stats["log_evidence"].values
+    with program(narrow, EXAMPLE.y), inference._warnings_only():
         tree = pm.sample_smc(
             draws=150, chains=100, cores=1, random_seed=5, progressbar=False, compute_convergence_checks=False
         )
@@ -164,7 +164,7 @@ def test_the_evidence_of_smc_is_unbiased_where_pymcs_own_is_not():
     theirs = np.nanmax(stages, axis=1)  # one number a run, the rest nan
 
     def errors_off(log_z):
-        ratio = np.exp(log_z - narrow.log_evidence(EXAMPLE_Y))
+        ratio = np.exp(log_z - narrow.log_evidence(EXAMPLE.y))
         return (ratio.mean() - 1) / (ratio.std(ddof=1) / len(ratio) ** 0.5)
 
     assert abs(errors_off(ours)) < 3.5
@@ -200,14 +200,16 @@ def test_a_model_without_observations_is_refused():
 
 
 def test_one_observation_can_be_predicted_in_place_of_a_data_set(model):
-    tree = inference.nuts(model, seed=0, draws=20, chains=1, tune=20, engine="pymc", predict=program(EXAMPLE, [0.0]))
+    tree = inference.nuts(
+        model, seed=0, draws=20, chains=1, tune=20, engine="pymc", predict=program(EXAMPLE.model, [0.0])
+    )
     assert tree.posterior_predictive["y"].shape == (1, 20, 1)
     assert tree.observed_data["y"].shape == (14,)
 
 
 def test_predictive_draws_that_fill_the_memory_are_refused():
     with pytest.raises(ValueError, match=r"would take 7\.5 GiB of predictive draws, more than 4"):
-        inference.nuts(program(EXAMPLE, np.zeros(100_000)), seed=0, draws=2500)
+        inference.nuts(program(EXAMPLE.model, np.zeros(100_000)), seed=0, draws=2500)
 
 
 def test_a_model_without_a_starting_point_is_refused():
@@ -228,7 +230,7 @@ def test_smc_gives_one_log_evidence_a_run(model, runs):
     assert log_evidence.dtype == np.float64
     assert tree["posterior"]["mu"].shape == (runs, 1000)
     # A single run of 1000 particles on this model has a standard error near 0.07 nats.
-    assert np.abs(log_evidence.values - EXAMPLE.log_evidence(EXAMPLE_Y)).max() < MONTE_CARLO * 0.1
+    assert np.abs(log_evidence.values - EXAMPLE.model.log_evidence(EXAMPLE.y)).max() < MONTE_CARLO * 0.1
     assert len(np.unique(log_evidence)) == runs
 
 

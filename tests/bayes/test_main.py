@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import indent
 
 import arviz
 import numpy as np
@@ -13,14 +14,14 @@ import xarray as xr
 
 from bayes import stan
 from bayes.check import check
-from bayes.exact.normal_normal import EXAMPLE, EXAMPLE_Y, NormalNormal
+from bayes.exact.normal_normal import EXAMPLE, NormalNormal
 from bayes.models import NAMES, model
 
 
-def bayes(*arguments, cwd):
+def bayes(*arguments, cwd, interpreter=()):
     """Run ``python -m bayes``; return exit code, standard output and error."""
     made = subprocess.run(
-        [sys.executable, "-m", "bayes", *map(str, arguments)],
+        [sys.executable, *interpreter, "-m", "bayes", *map(str, arguments)],
         capture_output=True,
         text=True,
         cwd=cwd,
@@ -30,13 +31,15 @@ def bayes(*arguments, cwd):
     return made.returncode, made.stdout, made.stderr
 
 
-def test_every_model_is_listed_with_its_equations_and_numbers(tmp_path):
-    code, out, err = bayes("models", cwd=tmp_path)
+@pytest.mark.parametrize("interpreter", [(), ("-OO",)])  # which leaves out docstrings
+def test_every_model_is_listed_with_its_equations_and_numbers(tmp_path, interpreter):
+    code, out, err = bayes("models", cwd=tmp_path, interpreter=interpreter)
     assert (code, err) == (0, "")
     for name in NAMES:
         one = model(name)
-        assert f"{name} - {one.title}" in out
-        assert one.equations in out
+        assert f"{name} - {one.example.title}" in out
+        assert indent(one.example.equations, "    ") in out
+        assert one.example.references in out
         assert f"log evidence {one.exact.log_evidence(one.y):.4f} nats" in out
     assert "theta: mean 0.446, sd 0.01585" in out  # as Gelman et al. have it, 0.446 and 0.016
 
@@ -77,7 +80,7 @@ def exact_draws(exact, y, seed=0):
 @pytest.fixture
 def saved(tmp_path):
     """Right draws of the example in draws.nc."""
-    xr.DataTree.from_dict({"posterior": exact_draws(EXAMPLE, EXAMPLE_Y)}).to_netcdf(tmp_path / "draws.nc")
+    xr.DataTree.from_dict({"posterior": exact_draws(EXAMPLE.model, EXAMPLE.y)}).to_netcdf(tmp_path / "draws.nc")
     return tmp_path
 
 
@@ -92,7 +95,7 @@ def test_draws_of_a_file_get_a_verdict_and_an_exit_code(saved, options, code, ve
 
 
 def test_too_few_draws_are_inconclusive(tmp_path):
-    exact_draws(EXAMPLE, EXAMPLE_Y).isel(draw=slice(50)).to_netcdf(tmp_path / "draws.nc")
+    exact_draws(EXAMPLE.model, EXAMPLE.y).isel(draw=slice(50)).to_netcdf(tmp_path / "draws.nc")
     code, out, _ = bayes("check", "draws.nc", "--model=normal_normal", cwd=tmp_path)
     assert code == 3
     assert "inconclusive: bulk ESS" in out
@@ -114,10 +117,10 @@ def test_data_hyperparameters_and_names_of_ones_own(tmp_path):
 
 
 def test_evidence_runs_of_a_file_are_held_to_the_exact_evidence(tmp_path):
-    log_evidence = EXAMPLE.log_evidence(EXAMPLE_Y) + np.random.default_rng(0).normal(-0.005, 0.1, size=16)
+    log_evidence = EXAMPLE.model.log_evidence(EXAMPLE.y) + np.random.default_rng(0).normal(-0.005, 0.1, size=16)
     for shift, code in [(0.0, 0), (0.5, 1)]:
         stats = xr.Dataset({"log_evidence": ("chain", log_evidence + shift)})
-        tree = xr.DataTree.from_dict({"posterior": exact_draws(EXAMPLE, EXAMPLE_Y), "sample_stats": stats})
+        tree = xr.DataTree.from_dict({"posterior": exact_draws(EXAMPLE.model, EXAMPLE.y), "sample_stats": stats})
         tree.to_netcdf(tmp_path / f"smc{code}.nc")
         found, out, err = bayes("check", f"smc{code}.nc", "--model", "normal_normal", cwd=tmp_path)
         assert (found, err) == (code, "")

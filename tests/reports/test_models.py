@@ -30,8 +30,8 @@ def page():
 
 def test_a_model_has_its_formulas_its_example_and_a_row_for_each_parameter(page):
     assert [section["title"] for section in page.sections[2:]] == [
-        model("normal_normal").title,
-        model("dirichlet_multinomial").title,
+        model("normal_normal").example.title,
+        model("dirichlet_multinomial").example.title,
     ]
     formulas = [block for block in page.sections[3]["blocks"] if block["kind"] == "formula"]
     assert len(formulas) == 4
@@ -57,7 +57,7 @@ def test_every_check_is_in_the_file_and_the_verdict_is_theirs(page):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_formula_is_typeset_at_a_readable_height(name):
-    for latex in model(name).formulas.values():
+    for latex in model(name).example.formulas.values():
         height = re.search(r'height="([\d.]+)em"', typeset(latex, inline=False))
         assert height
         assert float(height[1]) < 8

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_less
 
-from bayes.exact.normal_normal import EXAMPLE, EXAMPLE_Y
+from bayes.exact.normal_normal import EXAMPLE
 from bayes.programs.normal_normal import program
 from reports import normal_normal, sampling
 from reports.normal_normal.evidence import _power_of_ten
@@ -62,7 +62,7 @@ DO_NOT_DEPEND_ON_THE_DATA = {
 
 
 def test_changing_one_datum_changes_every_number_that_depends_on_it(example, data_file):
-    changed = exact_page(data=data_file([*EXAMPLE_Y[:-1], 1.19]))
+    changed = exact_page(data=data_file([*EXAMPLE.y[:-1], 1.19]))
     assert set(changed.numbers) == set(example.numbers)
     same = {name for name, value in example.numbers.items() if changed.numbers[name] == value}
     assert same <= DO_NOT_DEPEND_ON_THE_DATA
@@ -74,14 +74,14 @@ def test_changing_one_datum_changes_every_number_that_depends_on_it(example, dat
 
 def test_changing_the_data_changes_the_conclusions(example, data_file):
     """Data near the prior mean turn the Bayes factor round, weaken it, and take the maximum of the evidence away."""
-    turned = exact_page(data=data_file([float(y - np.mean(EXAMPLE_Y) + 0.1) for y in EXAMPLE_Y]))
+    turned = exact_page(data=data_file([float(y - np.mean(EXAMPLE.y) + 0.1) for y in EXAMPLE.y]))
     assert example.numbers["favoured"] == "prior variance 5"
     assert example.numbers["strength"] == "very strong"
     assert turned.numbers["favoured"] == "prior variance 0.1"
     assert turned.numbers["strength"] == "positive"
     assert any("The evidence is largest at" in s for s in sentences(example))
     assert any("has no maximum at a positive" in s for s in sentences(turned))
-    equal = exact_page(other_prior_sd=EXAMPLE.prior_sd)
+    equal = exact_page(other_prior_sd=EXAMPLE.model.prior_sd)
     assert any("the Bayes factor is 1" in s for s in sentences(equal))
 
 
@@ -119,7 +119,7 @@ def test_right_samplers_pass_every_check(sampled):
 
 
 def test_sampled_results_stand_beside_the_exact_ones(sampled):
-    posterior = EXAMPLE.posterior(EXAMPLE_Y)
+    posterior = EXAMPLE.model.posterior(EXAMPLE.y)
     for engine in ["pymc", "nutpie"]:
         summary = sampled.numbers[f"summary_{engine}"]
         exact = [posterior.mean(), posterior.std(), *posterior.ppf([0.05, 0.5, 0.95])]
@@ -137,13 +137,13 @@ def test_a_sampler_of_another_model_fails_and_the_page_says_so():
     """Negative control: NUTS runs the program with a narrower prior."""
     page = Page("p", "title", "claim")
     page.section("s")
-    other = replace(EXAMPLE, prior_sd=0.5)
+    other = replace(EXAMPLE.model, prior_sd=0.5)
     runs = sampling.add_posterior(
         page,
-        program(other, EXAMPLE_Y),
-        EXAMPLE.marginals(EXAMPLE_Y),
-        EXAMPLE.predictive(EXAMPLE_Y),
-        predict=program(other, EXAMPLE_Y[:1]),
+        program(other, EXAMPLE.y),
+        EXAMPLE.model.marginals(EXAMPLE.y),
+        EXAMPLE.model.predictive(EXAMPLE.y),
+        predict=program(other, EXAMPLE.y[:1]),
         engine="pymc",
         seed=0,
         draws=1000,
@@ -162,7 +162,7 @@ def test_evidence_that_smc_cannot_reach_is_inconclusive_with_the_reason():
 
 
 def test_two_priors_with_one_label_are_told_apart():
-    options = normal_normal.Options(quick=True, engine=("pymc",), draws=400, other_prior_sd=EXAMPLE.prior_sd)
+    options = normal_normal.Options(quick=True, engine=("pymc",), draws=400, other_prior_sd=EXAMPLE.model.prior_sd)
     page = normal_normal.build(normal_normal.read(options), options, [].append)
     assert page.numbers["evidence"]["prior"] == ["prior variance 5", "prior variance 5 (second)"]
     assert page.numbers["exact_log_bayes_factor"] == 0

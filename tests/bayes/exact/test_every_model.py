@@ -37,7 +37,7 @@ from bayes.exact.multivariate_normal import MultivariateNormal
 from bayes.exact.normal_inverse_gamma import NormalInverseGamma
 from bayes.exact.normal_normal import NormalNormal
 from bayes.exact.normal_variance import NormalVariance
-from bayes.models import NAMES, model, one_step_log_predictives, scalars
+from bayes.models import NAMES, data_sets, model, one_step_log_predictives, scalars
 from tests.tolerances import FALSE_ALARM, IDENTITY, MONTE_CARLO, QUADRATURE
 
 every = pytest.mark.parametrize("name", NAMES)
@@ -388,6 +388,7 @@ def test_data_that_cannot_be_are_refused_in_one_line(name):
         (lambda: model("linear_regression").exact.posterior(np.ones(19)), "`y` must have at most 18 numbers"),
         (lambda: model("hierarchical_normal").exact.predictive(np.ones(9)), "there is none left to predict"),
         (lambda: model("normal"), "`model` must be one of normal_normal, .*, got 'normal'"),
+        (lambda: model("normal_normal", "data"), "`data_set` of normal_normal must be one of example, prior, got 'da"),
     ],
 )
 def test_what_cannot_be_is_refused(make, message):
@@ -398,11 +399,13 @@ def test_what_cannot_be_is_refused(make, message):
 @every
 def test_the_registry_describes_each_model(name):
     one = model(name)
-    assert one.title
-    assert not one.title.endswith(".")
-    assert "~" in one.equations
-    assert "(" in one.references
-    assert one.source
-    assert all(key in one.equations for key in one.exact.marginals(one.y) if "[" not in key)
-    assert {"model", "posterior", "predictive", "evidence"} <= one.formulas.keys()
-    assert one.exact.predictive(one.y)  # the example leaves one to predict
+    assert one.example.title
+    assert not one.example.title.endswith(".")
+    assert "~" in one.example.equations
+    assert "(" in one.example.references
+    assert all(key in one.example.equations for key in one.exact.marginals(one.y) if "[" not in key)
+    assert {"model", "posterior", "predictive", "evidence"} <= one.example.formulas.keys()
+    assert [one.label for one in data_sets(name)] == [name, f"{name} (prior)"]
+    for one in data_sets(name):
+        assert one.source
+        assert one.exact.predictive(one.y)  # the data leave one observation to predict

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal, assert_array_less
 from scipy import integrate
 from scipy.stats import kstest, norm
 
-from bayes.exact.normal_normal import EXAMPLE, EXAMPLE_Y, NormalNormal, log_score_loss
+from bayes.exact.normal_normal import EXAMPLE, NormalNormal, log_score_loss
 from tests.tolerances import EXACT, IDENTITY, PRINTED
 
 # Within a few orders of magnitude of each other, so that an identity's own subtraction does not swamp its answer;
@@ -47,16 +47,16 @@ def size_of_terms(model, y):
 )
 def test_reference_values(prior_var, mean, var, log_evidence):
     model = NormalNormal(prior_sd=prior_var**0.5, noise_sd=1.0)
-    posterior = model.posterior(EXAMPLE_Y)
+    posterior = model.posterior(EXAMPLE.y)
     assert_allclose(posterior.mean(), mean, atol=PRINTED)
     assert_allclose(posterior.var(), var, atol=PRINTED)
-    assert_allclose(model.log_evidence(EXAMPLE_Y), log_evidence, atol=PRINTED)
+    assert_allclose(model.log_evidence(EXAMPLE.y), log_evidence, atol=PRINTED)
 
 
 def test_reference_maximum_of_the_evidence_over_the_prior_variance():
-    best_sd = EXAMPLE.best_prior_sd(EXAMPLE_Y)
+    best_sd = EXAMPLE.model.best_prior_sd(EXAMPLE.y)
     assert_allclose(best_sd**2, 4.40784, atol=5e-6)
-    assert_allclose(NormalNormal(prior_sd=best_sd, noise_sd=1).log_evidence(EXAMPLE_Y), -21.52636, atol=5e-6)
+    assert_allclose(NormalNormal(prior_sd=best_sd, noise_sd=1).log_evidence(EXAMPLE.y), -21.52636, atol=5e-6)
 
 
 # ---- against 50 digits
@@ -208,7 +208,7 @@ def test_the_three_predictives_meet_as_n_grows(name):
     distances, losses = [], []
     for n in [10, 100, 1000, 10_000]:
         y = np.random.default_rng(1).normal(2.0, 1.0, size=n)
-        full, plug_in = EXAMPLE.predictive(y), getattr(EXAMPLE, name)(y)
+        full, plug_in = EXAMPLE.model.predictive(y), getattr(EXAMPLE.model, name)(y)
         distances.append(n * (abs(full.mean() - plug_in.mean()) + abs(full.std() - plug_in.std())))
         losses.append(n * log_score_loss(full, plug_in))
     assert max(distances) < 2
@@ -219,8 +219,10 @@ def test_the_three_predictives_meet_as_n_grows(name):
 def test_the_mle_does_not_know_the_prior():
     """A far prior mean costs the plug-in at the MLE no digit."""
     far = NormalNormal(prior_mean=1e70, prior_sd=1.0, noise_sd=1.0)
-    assert far.mle_predictive(EXAMPLE_Y).mean() == EXAMPLE.mle_predictive(EXAMPLE_Y).mean()
-    assert_array_equal(far.sequence(EXAMPLE_Y).mle_predictive.mean(), EXAMPLE.sequence(EXAMPLE_Y).mle_predictive.mean())
+    assert far.mle_predictive(EXAMPLE.y).mean() == EXAMPLE.model.mle_predictive(EXAMPLE.y).mean()
+    assert_array_equal(
+        far.sequence(EXAMPLE.y).mle_predictive.mean(), EXAMPLE.model.sequence(EXAMPLE.y).mle_predictive.mean()
+    )
 
 
 # ---- log_score_loss and best_prior_sd
@@ -266,16 +268,16 @@ def test_no_prior_sd_has_more_evidence_than_the_best(model, y, factor):
 
 
 def test_no_data_leaves_the_prior_and_evidence_one():
-    assert_array_equal([EXAMPLE.posterior([]).mean(), EXAMPLE.posterior([]).std()], [0.0, 5**0.5])
-    assert EXAMPLE.log_evidence([]) == 0
-    assert_allclose(EXAMPLE.predictive([]).var(), 6, rtol=EXACT)
-    assert EXAMPLE.marginals([])["mu"].mean() == 0
+    assert_array_equal([EXAMPLE.model.posterior([]).mean(), EXAMPLE.model.posterior([]).std()], [0.0, 5**0.5])
+    assert EXAMPLE.model.log_evidence([]) == 0
+    assert_allclose(EXAMPLE.model.predictive([]).var(), 6, rtol=EXACT)
+    assert EXAMPLE.model.marginals([])["mu"].mean() == 0
 
 
 @pytest.mark.parametrize("method", ["mle_predictive", "best_prior_sd"])
 def test_no_data_has_no_maximum(method):
     with pytest.raises(ValueError, match="`y` is empty"):
-        getattr(EXAMPLE, method)([])
+        getattr(EXAMPLE.model, method)([])
 
 
 # ---- simulate
@@ -297,7 +299,7 @@ def test_simulated_parameters_are_uniform_under_the_exact_posterior():
 
 
 def test_simulate_is_its_seed():
-    first, second = (EXAMPLE.simulate(np.random.default_rng(3), 4) for _ in range(2))
+    first, second = (EXAMPLE.model.simulate(np.random.default_rng(3), 4) for _ in range(2))
     assert first[0] == second[0]
     assert_array_equal(first[1], second[1])
 
@@ -334,13 +336,13 @@ def test_a_bad_mean_is_refused(value):
 @pytest.mark.parametrize("method", ["posterior", "log_evidence", "sequence"])
 def test_bad_observations_are_refused(method, y, message):
     with pytest.raises(ValueError, match=message):
-        getattr(EXAMPLE, method)(y)
+        getattr(EXAMPLE.model, method)(y)
 
 
 @pytest.mark.parametrize("n", [-1, 2.5, True, "3"])
 def test_a_bad_number_of_points_is_refused(n):
     with pytest.raises(ValueError, match="`n` must be a whole number"):
-        EXAMPLE.simulate(np.random.default_rng(0), n)
+        EXAMPLE.model.simulate(np.random.default_rng(0), n)
 
 
 def test_the_model_is_frozen_keyword_only_and_float():
@@ -353,7 +355,7 @@ def test_the_model_is_frozen_keyword_only_and_float():
 
 
 def test_the_data_are_not_changed():
-    y = np.array(EXAMPLE_Y)
-    EXAMPLE.sequence(y)
-    EXAMPLE.log_evidence(y)
-    assert_array_equal(y, EXAMPLE_Y)
+    y = np.array(EXAMPLE.y)
+    EXAMPLE.model.sequence(y)
+    EXAMPLE.model.log_evidence(y)
+    assert_array_equal(y, EXAMPLE.y)
