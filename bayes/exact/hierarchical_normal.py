@@ -33,6 +33,7 @@ class GivenTau:
     log_likelihood: NDArray[np.float64]
     """log p(y | tau), in nats."""
     mu_mean: NDArray[np.float64]
+    """Of mu, and theta_mean of theta, from the place that `_centre` gives."""
     mu_var: NDArray[np.float64]
     theta_mean: NDArray[np.float64]
     theta_var: NDArray[np.float64]
@@ -84,12 +85,15 @@ class HierarchicalNormal:
         y = self._observations(y)
         given, weights = self._mixture(y)
         marginals: dict[str, Distribution] = {
-            "mu": quadrature.Mixture(weights, given.mu_mean, np.sqrt(given.mu_var), moments=ALL),
+            "mu": quadrature.Mixture(
+                weights, given.mu_mean, np.sqrt(given.mu_var), moments=ALL, origin=self._centre(y)
+            ),
             "tau": quadrature.Positive(**self._integrand(y), moments=len(y)),
         }
         for j in range(len(y)):
             sds = np.sqrt(given.theta_var[:, j])
-            marginals[f"theta[{j}]"] = quadrature.Mixture(weights, given.theta_mean[:, j], sds, moments=ALL)
+            means = given.theta_mean[:, j]
+            marginals[f"theta[{j}]"] = quadrature.Mixture(weights, means, sds, moments=ALL, origin=self._centre(y))
         return marginals
 
     def predictive(self, y: ArrayLike) -> Distribution:
@@ -99,7 +103,7 @@ class HierarchicalNormal:
             raise ValueError(f"`y` has an observation for all {len(y)} groups: there is none left to predict.")
         given, weights = self._mixture(y)
         var = given.mu_var + given.tau**2 + self.noise_sds[len(y)] ** 2
-        return quadrature.Mixture(weights, given.mu_mean, np.sqrt(var), moments=len(y))
+        return quadrature.Mixture(weights, given.mu_mean, np.sqrt(var), moments=len(y), origin=self._centre(y))
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats."""
@@ -122,29 +126,37 @@ class HierarchicalNormal:
         tau2 = np.square(tau)[:, None]  # (G, 1)
         sigma2 = self.noise_sds[: len(y)] ** 2
         var = sigma2 + tau2  # (G, n), of y_j given mu
-        # 1/V = 1/s0^2 + sum_j 1/(sigma_j^2 + tau^2),    mu^ = m0 + V sum_j (y_j - m0) / (sigma_j^2 + tau^2)
-        mu_var = 1 / (self.prior_sd**-2 + np.sum(1 / var, axis=1))
-        distance = y - self.prior_mean
-        step = mu_var * np.sum(distance / var, axis=1)  # mu^ - m0
-        # log p(y | tau) = -1/2 sum log(2 pi var_j) + 1/2 log(V / s0^2)
-        #                  - 1/2 sum (y_j - mu^)^2 / var_j - 1/2 (mu^ - m0)^2 / s0^2
-        log_likelihood = (
-            -np.sum(np.log(2 * pi * var), axis=1)
-            + np.log(mu_var / self.prior_sd**2)
-            - np.sum((distance - step[:, None]) ** 2 / var, axis=1)
-            - step**2 / self.prior_sd**2
-        ) / 2
+        # From the data's own mean c: e_j = y_j - c, whose mean weighted by w_j = 1 / var_j is e
+        centre = self._centre(y)
+        e, prior = y - centre, self.prior_mean - centre
+        precision = np.sum(1 / var, axis=1)  # W = sum_j w_j
+        of_data = np.sum(e / var, axis=1) / np.where(precision > 0, precision, 1.0)
+        # 1/V = 1/s0^2 + W,    mu^ - c = (1 - W V) (m0 - c) + W V e
+        mu_var = 1 / (self.prior_sd**-2 + precision)
+        weight = precision * mu_var
+        mu_mean = mu_var / self.prior_sd**2 * prior + weight * of_data
+        # log p(y | tau) = -1/2 sum log(2 pi var_j) - 1/2 log(1 + s0^2 W)
+        #                  - 1/2 sum w_j (e_j - e)^2 - 1/2 W V (c + e - m0)^2 / s0^2
+        log_likelihood = -0.5 * (
+            np.sum(np.log(2 * pi * var), axis=1)
+            + np.log1p(self.prior_sd**2 * precision)
+            + np.sum((e - of_data[:, None]) ** 2 / var, axis=1)
+            + weight * (of_data - prior) ** 2 / self.prior_sd**2
+        )
         # theta_j given mu: precision 1/sigma_j^2 + 1/tau^2, and mu by its own posterior
         share = tau2 / var  # of y_j - mu
-        mu_mean = self.prior_mean + step
         return GivenTau(
             tau=tau,
             log_likelihood=log_likelihood,
             mu_mean=mu_mean,
             mu_var=mu_var,
-            theta_mean=mu_mean[:, None] + share * (distance - step[:, None]),
+            theta_mean=mu_mean[:, None] + share * (e - mu_mean[:, None]),
             theta_var=share * sigma2 + (1 - share) ** 2 * mu_var[:, None],
         )
+
+    def _centre(self, y: NDArray[np.float64]) -> float:
+        """Return where the means of what is `given` tau are counted from: the data's mean, or without data m0."""
+        return float(y.mean()) if len(y) else self.prior_mean
 
     def _mixture(self, y: NDArray[np.float64]) -> tuple[GivenTau, NDArray[np.float64]]:
         """Return what is known at the quadrature's values of tau, and their posterior weights."""
@@ -198,7 +210,7 @@ class Joint:
         model, rng = self.model, random_state
         tau = np.asarray(model.marginals(self.y)["tau"].rvs(size, rng))
         given = model._given(self.y, tau)
-        mu = rng.normal(given.mu_mean, np.sqrt(given.mu_var))
+        mu = model._centre(self.y) + rng.normal(given.mu_mean, np.sqrt(given.mu_var))
         # theta_j given mu and tau: Normal(mu + w (y_j - mu), w sigma_j^2),    w = tau^2 / (sigma_j^2 + tau^2)
         sigma2 = model.noise_sds[: len(self.y)] ** 2
         share = tau[:, None] ** 2 / (sigma2 + tau[:, None] ** 2)

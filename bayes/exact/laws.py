@@ -10,7 +10,7 @@ means, sqrt(a) 1e-16. Of CDFs see `CDF_ERROR`.
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
 from bayes.exact.log_gamma import (
@@ -23,6 +23,7 @@ from bayes.exact.log_gamma import (
 from bayes.exact.sums import difference_of_products
 
 Frozen: Any = type(stats.norm())
+FrozenVector: Any = type(stats.multivariate_normal([0.0]))
 FrozenCounts: Any = type(stats.dirichlet_multinomial([1.0, 1.0], 1))
 
 
@@ -56,6 +57,21 @@ class Located(Frozen):
 
     def logsf(self, x: ArrayLike) -> Any:
         return self.dist.logsf(self._standard(x), *self._shapes)
+
+
+class LocatedVector(FrozenVector):
+    """A multivariate normal at ``loc`` + ``rest``, (K,) each, of covariance ``root root'``, lower triangular."""
+
+    def __init__(self, loc: NDArray[np.float64], rest: NDArray[np.float64], root: NDArray[np.float64]) -> None:
+        covariance = stats.Covariance.from_cholesky(root)
+        super().__init__(loc, covariance)
+        self._loc, self._about = loc, stats.multivariate_normal(rest, covariance)
+
+    def logpdf(self, x: ArrayLike) -> Any:
+        return self._about.logpdf(np.asarray(x, dtype=float) - self._loc)
+
+    def pdf(self, x: ArrayLike) -> Any:
+        return np.exp(self.logpdf(x))
 
 
 class _Gamma(type(stats.gamma)):

@@ -45,9 +45,7 @@ class Joint:
         """Return the marginal distributions: Student's t of mu, inverse gamma of sigma2."""
         scale = sqrt(self.b / self.a / self.k)
         return {
-            "mu": laws.Located(
-                laws.student_t, 2 * self.a, loc=self.m, rest=self.rest, scale=sqrt(self.b / self.a / self.k)
-            ),
+            "mu": laws.Located(laws.student_t, 2 * self.a, loc=self.m, rest=self.rest, scale=scale),
             "sigma2": laws.inverse_gamma(self.a, scale=self.b),
         }
 

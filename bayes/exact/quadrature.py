@@ -120,15 +120,20 @@ class Positive:
 
 
 class Mixture:
-    """A mixture of normals: ``weights`` (G,) that sum to 1, ``means`` and ``sds`` (G,).
+    """A mixture of normals: ``weights`` (G,) that sum to 1, ``means`` from an ``origin`` and ``sds`` (G,).
 
     ``moments`` is how many moments it has, where the weights stand for a continuum whose tail they cut.
     """
 
     def __init__(
-        self, weights: NDArray[np.float64], means: NDArray[np.float64], sds: NDArray[np.float64], moments: int
+        self,
+        weights: NDArray[np.float64],
+        means: NDArray[np.float64],
+        sds: NDArray[np.float64],
+        moments: int,
+        origin: float,
     ) -> None:
-        self._weights, self._means, self._sds, self._moments = weights, means, sds, moments
+        self._weights, self._means, self._sds, self._moments, self._origin = weights, means, sds, moments, origin
 
     def pdf(self, x: Any) -> Any:
         """Return the density."""
@@ -145,17 +150,18 @@ class Mixture:
 
     def ppf(self, q: Any) -> Any:
         """Return the quantiles."""
-        return _quantile(self.cdf, self.pdf, *self._grid, q)[()]
+        about = Mixture(self._weights, self._means, self._sds, self._moments, origin=0.0)
+        return self._origin + _quantile(about.cdf, about.pdf, *about._grid, q)[()]
 
     def mean(self) -> float:
         """Return the mean."""
-        return float(self._weights @ self._means) if self._moments >= 1 else np.nan
+        return float(self._origin + self._weights @ self._means) if self._moments >= 1 else np.nan
 
     def var(self) -> float:
         """Return the variance."""
         if self._moments < 2:
             return np.inf
-        return float(self._weights @ (self._sds**2 + (self._means - self.mean()) ** 2))
+        return float(self._weights @ (self._sds**2 + (self._means - self._weights @ self._means) ** 2))
 
     def std(self) -> float:
         """Return the standard deviation."""
@@ -165,11 +171,11 @@ class Mixture:
         """Return independent draws."""
         rng = np.random.default_rng(random_state)
         which = rng.choice(len(self._weights), size=size, p=self._weights)
-        return rng.normal(self._means[which], self._sds[which])
+        return self._origin + rng.normal(self._means[which], self._sds[which])
 
     def _average(self, f: Callable[[Any], Any], x: Any) -> Any:
         """Return the weighted mean of f(z) over the components, in blocks: a million draws would need gigabytes."""
-        x = np.asarray(x, dtype=float)
+        x = np.asarray(x, dtype=float) - self._origin
         blocks = np.array_split(x.ravel(), 1 + x.size * len(self._means) // BLOCK)
         means = [f((block[:, None] - self._means) / self._sds) @ self._weights for block in blocks]
         return np.concatenate(means).reshape(x.shape)[()]
@@ -223,7 +229,11 @@ def _invert(
         low, high = np.where(excess < 0, x, low), np.where(excess < 0, high, x)
         with np.errstate(divide="ignore", invalid="ignore"):
             newton = x - excess / slope(x)
-        found[moving] = np.where((newton >= low) & (newton <= high), newton, (low + high) / 2)
+        # A root on the edge of its bracket is approached from inside and outside: a step that leaves the bracket by
+        # less than its width belongs to the edge, and one that leaves it by more to the middle.
+        width = high - low
+        inside = (newton >= low - width) & (newton <= high + width)
+        found[moving] = np.where(inside, np.clip(newton, low, high), (low + high) / 2)
         still = abs(found[moving] - x) > 2 * np.finfo(float).eps * abs(x)
         moving, low, high = moving[still], low[still], high[still]
         if not moving.size:
