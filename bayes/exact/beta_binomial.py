@@ -67,12 +67,14 @@ class BetaBinomial:
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats, with the binomial coefficients of each count."""
         y = validate.counts(y, self.trials)
-        both = np.stack([y, self.trials - y], axis=1)
-        totals = [sums.total(each) for each in both.T]
+        successes = sums.total(y)
+        totals = [successes, len(y) * self.trials - successes]
         # log p(y) = sum log C(m, y_i) + log B(a_n, b_n) - log B(a, b)
         #          = log p(sum y_i) + log p(y | sum y_i), two probabilities whose logarithms do not cancel
         of_totals = log_dirichlet_multinomial(totals, [self.successes, self.failures])
-        return of_totals + log_arrangements(both.astype(float), totals, self.trials)
+        values, times = np.unique(y, return_counts=True)
+        both = np.stack([values, self.trials - values], axis=1).astype(float)
+        return of_totals + log_arrangements(both, times, totals, self.trials)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.int64]]:
         """Draw theta from the prior and ``n`` counts given it; return ``({"theta": theta}, y)``."""

@@ -103,7 +103,8 @@ class DirichletMultinomial:
         # log p(y) = sum_i (log m! - sum_k log y_ik!) + log B(alpha_n) - log B(alpha)
         #          = log p(sum y_i) + log p(y | sum y_i), two probabilities whose logarithms do not cancel
         of_totals = log_dirichlet_multinomial(totals, self.concentration)
-        return of_totals + log_arrangements(counts.astype(float), totals, self.trials)
+        once = np.ones(len(counts), dtype=np.int64)
+        return of_totals + log_arrangements(counts.astype(float), once, totals, self.trials)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int64]]:
         """Draw p from the prior and ``n`` observations given it; return ``({"p": p}, y)`` with y of shape (n, K)."""

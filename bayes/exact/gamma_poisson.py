@@ -67,7 +67,8 @@ class GammaPoisson:
         # log p(y) = log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n - sum log y_i!
         #          = log p(sum y_i) + log p(y | sum y_i), two probabilities whose logarithms do not cancel
         of_total = log_negative_binomial(total, self.shape, self.inverse_scale, len(y))
-        return of_total + log_arrangements(y[:, None].astype(float), [total])
+        values, times = np.unique(y, return_counts=True)
+        return of_total + log_arrangements(values[:, None].astype(float), times, [total])
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.int64]]:
         """Draw the rate from the prior and ``n`` counts given it; return ``({"rate": rate}, y)``."""

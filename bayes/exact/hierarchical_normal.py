@@ -29,12 +29,15 @@ ALL = 99
 class GivenTau:
     """What is known given each of G values of tau: arrays of (G,), and of (G, n) for theta."""
 
+    origin: float
+    """From where means are counted, so that a far place costs them no digits."""
     tau: NDArray[np.float64]
     log_likelihood: NDArray[np.float64]
     """log p(y | tau), in nats."""
     mu_mean: NDArray[np.float64]
-    """Of mu, and theta_mean of theta, from the place that `_centre` gives."""
     mu_var: NDArray[np.float64]
+    data_share: NDArray[np.float64]
+    """Of the data in the mean of mu; what is left is the prior mean's."""
     theta_mean: NDArray[np.float64]
     theta_var: NDArray[np.float64]
 
@@ -85,15 +88,13 @@ class HierarchicalNormal:
         y = self._observations(y)
         given, weights = self._mixture(y)
         marginals: dict[str, Distribution] = {
-            "mu": quadrature.Mixture(
-                weights, given.mu_mean, np.sqrt(given.mu_var), moments=ALL, origin=self._centre(y)
-            ),
+            "mu": quadrature.Mixture(weights, given.mu_mean, np.sqrt(given.mu_var), moments=ALL, origin=given.origin),
             "tau": quadrature.Positive(**self._integrand(y), moments=len(y)),
         }
         for j in range(len(y)):
             sds = np.sqrt(given.theta_var[:, j])
             means = given.theta_mean[:, j]
-            marginals[f"theta[{j}]"] = quadrature.Mixture(weights, means, sds, moments=ALL, origin=self._centre(y))
+            marginals[f"theta[{j}]"] = quadrature.Mixture(weights, means, sds, moments=ALL, origin=given.origin)
         return marginals
 
     def predictive(self, y: ArrayLike) -> Distribution:
@@ -103,7 +104,7 @@ class HierarchicalNormal:
             raise ValueError(f"`y` has an observation for all {len(y)} groups: there is none left to predict.")
         given, weights = self._mixture(y)
         var = given.mu_var + given.tau**2 + self.noise_sds[len(y)] ** 2
-        return quadrature.Mixture(weights, given.mu_mean, np.sqrt(var), moments=len(y), origin=self._centre(y))
+        return quadrature.Mixture(weights, given.mu_mean, np.sqrt(var), moments=len(y), origin=given.origin)
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats."""
@@ -121,42 +122,41 @@ class HierarchicalNormal:
         theta = rng.normal(mu, tau, size=n)
         return {"mu": mu, "tau": tau, "theta": theta}, rng.normal(theta, self.noise_sds[:n])
 
-    def _given(self, y: NDArray[np.float64], tau: NDArray[np.float64]) -> GivenTau:
-        """Return what is known given each of ``tau`` (G,)."""
+    def _given(self, y: NDArray[np.float64], tau: NDArray[np.float64], origin: float) -> GivenTau:
+        """Return what is known given each of ``tau`` (G,), with means from ``origin``."""
         tau2 = np.square(tau)[:, None]  # (G, 1)
         sigma2 = self.noise_sds[: len(y)] ** 2
         var = sigma2 + tau2  # (G, n), of y_j given mu
         # From the data's own mean c: e_j = y_j - c, whose mean weighted by w_j = 1 / var_j is e
-        centre = self._centre(y)
+        centre = y.mean() if len(y) else 0.0
         e, prior = y - centre, self.prior_mean - centre
         precision = np.sum(1 / var, axis=1)  # W = sum_j w_j
         of_data = np.sum(e / var, axis=1) / np.where(precision > 0, precision, 1.0)
-        # 1/V = 1/s0^2 + W,    mu^ - c = (1 - W V) (m0 - c) + W V e
+        # 1/V = 1/s0^2 + W,    mu^ = V / s0^2 m0 + W V (c + e)
         mu_var = 1 / (self.prior_sd**-2 + precision)
-        weight = precision * mu_var
-        mu_mean = mu_var / self.prior_sd**2 * prior + weight * of_data
+        data_share = precision * mu_var
+        mu_mean = mu_var / self.prior_sd**2 * (self.prior_mean - origin) + data_share * ((centre - origin) + of_data)
         # log p(y | tau) = -1/2 sum log(2 pi var_j) - 1/2 log(1 + s0^2 W)
         #                  - 1/2 sum w_j (e_j - e)^2 - 1/2 W V (c + e - m0)^2 / s0^2
         log_likelihood = -0.5 * (
             np.sum(np.log(2 * pi * var), axis=1)
             + np.log1p(self.prior_sd**2 * precision)
             + np.sum((e - of_data[:, None]) ** 2 / var, axis=1)
-            + weight * (of_data - prior) ** 2 / self.prior_sd**2
+            + data_share * (of_data - prior) ** 2 / self.prior_sd**2
         )
         # theta_j given mu: precision 1/sigma_j^2 + 1/tau^2, and mu by its own posterior
-        share = tau2 / var  # of y_j - mu
+        share = tau2 / var  # of y_j, and what is left is mu's
+        rest = sigma2 / var
         return GivenTau(
+            origin=origin,
             tau=tau,
             log_likelihood=log_likelihood,
             mu_mean=mu_mean,
             mu_var=mu_var,
-            theta_mean=mu_mean[:, None] + share * (e - mu_mean[:, None]),
-            theta_var=share * sigma2 + (1 - share) ** 2 * mu_var[:, None],
+            data_share=data_share,
+            theta_mean=rest * mu_mean[:, None] + share * (y - origin),
+            theta_var=share * sigma2 + rest**2 * mu_var[:, None],
         )
-
-    def _centre(self, y: NDArray[np.float64]) -> float:
-        """Return where the means of what is `given` tau are counted from: the data's mean, or without data m0."""
-        return float(y.mean()) if len(y) else self.prior_mean
 
     def _mixture(self, y: NDArray[np.float64]) -> tuple[GivenTau, NDArray[np.float64]]:
         """Return what is known at the quadrature's values of tau, and their posterior weights."""
@@ -164,14 +164,18 @@ class HierarchicalNormal:
         # Far below every other scale it makes no difference how small tau is: those nodes become one.
         small = np.flatnonzero(np.exp(v) < 1e-9 * min(self.noise_sds))[:-1]
         weights[small.size] += weights[small].sum()
-        return self._given(y, np.exp(v[small.size :])), weights[small.size :]
+        tau, weights = np.exp(v[small.size :]), weights[small.size :]
+        given = self._given(y, tau, self.prior_mean)
+        if weights @ given.data_share > 0.5:
+            given = self._given(y, tau, float(y.mean()))
+        return given, weights
 
     def _integrand(self, y: NDArray[np.float64]) -> dict[str, Any]:
         """Return log p(y | tau) p(tau) tau as a function of v = log tau, and where it has its scales."""
 
         def log_density(v: NDArray[np.float64]) -> NDArray[np.float64]:
             tau = np.exp(v)
-            return self._given(y, tau).log_likelihood + halfcauchy.logpdf(tau, scale=self.spread) + v
+            return self._given(y, tau, self.prior_mean).log_likelihood + halfcauchy.logpdf(tau, scale=self.spread) + v
 
         scales = [self.spread, *self.noise_sds[: len(y)]]
         widest = [*scales, *(abs(y - self.prior_mean))]
@@ -209,8 +213,8 @@ class Joint:
         """Return ``size`` independent draws: ``mu`` and ``tau`` (size,), and ``theta`` (size, n)."""
         model, rng = self.model, random_state
         tau = np.asarray(model.marginals(self.y)["tau"].rvs(size, rng))
-        given = model._given(self.y, tau)
-        mu = model._centre(self.y) + rng.normal(given.mu_mean, np.sqrt(given.mu_var))
+        given = model._given(self.y, tau, model.prior_mean)
+        mu = model.prior_mean + rng.normal(given.mu_mean, np.sqrt(given.mu_var))
         # theta_j given mu and tau: Normal(mu + w (y_j - mu), w sigma_j^2),    w = tau^2 / (sigma_j^2 + tau^2)
         sigma2 = model.noise_sds[: len(self.y)] ** 2
         share = tau[:, None] ** 2 / (sigma2 + tau[:, None] ** 2)

@@ -7,6 +7,7 @@
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from math import log, pi, sqrt
 from typing import Any
@@ -23,21 +24,21 @@ from bayes.exact.sums import two_sum
 
 @dataclass(frozen=True, kw_only=True)
 class Joint:
-    """sigma2 ~ InverseGamma(a, b), beta | sigma2 ~ Normal(m + rest, sigma2 V), V = root root'."""
+    """sigma2 ~ InverseGamma(a, b), beta | sigma2 ~ Normal(m + rest, sigma2 V)."""
 
     m: NDArray[np.float64]
     rest: NDArray[np.float64]
     """What m lacks, that float64 has no place for."""
     V: NDArray[np.float64]
-    root: NDArray[np.float64]
-    """Lower triangular."""
+    law: laws.LocatedVector
+    """Normal(0, V), V with all its digits."""
     a: float
     b: float
 
     def logpdf(self, params: dict[str, Any]) -> float:
         """Return the log density of ``beta`` (P,) and ``sigma2``, in nats."""
         sigma2 = float(params["sigma2"])
-        given = laws.LocatedVector(self.m, self.rest, sqrt(sigma2) * self.root).logpdf(params["beta"])
+        given = self.law.logpdf(((params["beta"] - self.m) - self.rest) / sqrt(sigma2)) - len(self.m) * log(sigma2) / 2
         return float(laws.inverse_gamma.logpdf(sigma2, self.a, scale=self.b) + given)
 
     def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
@@ -48,7 +49,7 @@ class Joint:
 
     def along(self, weights: NDArray[np.float64]) -> Distribution:
         """Return Student's t of weights . beta, one for each row of weights."""
-        variance = np.sum((weights @ self.root) ** 2, axis=-1)
+        variance = np.sum((weights @ self.law.root) ** 2, axis=-1)
         return laws.student_t(2 * self.a, loc=weights @ self.m, scale=sqrt(self.b / self.a) * np.sqrt(variance))
 
 
@@ -112,9 +113,9 @@ class LinearRegression:
             beta, C, excess = self._posterior(y)
             m, rest = matrices.split(beta)
             V = matrices.solve(C, matrices.exactly(np.eye(len(m))))
-            root = matrices.rounded(matrices.cholesky(V))
+            law = laws.LocatedVector(matrices.exactly(np.zeros(len(m))), matrices.cholesky(V))
         a, b = self.shape + len(y) / 2, self.scale + excess
-        return Joint(m=m, rest=rest, V=matrices.rounded(V), root=root, a=a, b=b)
+        return Joint(m=m, rest=rest, V=matrices.rounded(V), law=law, a=a, b=b)
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return the marginals of ``beta``, array-valued, one Student's t a coefficient, and of ``sigma2``."""
@@ -184,11 +185,11 @@ class LinearRegression:
             product, lost = matrices.times(X, near)
             r, rest = two_sum(y, -product)
             rest -= lost
-            projected = np.array([matrices.dot(x, r) + matrices.dot(x, rest) for x in X.T])
+            projected = np.array([matrices.dot(x, r) for x in X.T]) + matrices.exactly(X.T @ rest)
             step = matrices.solve(C, projected + prior_precision @ (m0 - b))
             m = b + step
         # 2 (b_n - b) = |y - X m_n|^2 + (m_n - m0)' V0^-1 (m_n - m0)
-        misfit = matrices.dot(r, r) + 2 * matrices.dot(r, rest) - 2 * step @ projected + step @ squares @ step
+        misfit = matrices.dot(r, r) + 2 * Decimal(float(r @ rest)) - 2 * step @ projected + step @ squares @ step
         return m, C, float(misfit + (m - m0) @ prior_precision @ (m - m0)) / 2
 
     def _observations(self, y: ArrayLike) -> NDArray[np.float64]:

@@ -44,11 +44,12 @@ def remainder(x: ArrayLike) -> Any:
     [0.0, 1.0, 19.3396]
     """
     x = np.asarray(x, dtype=float)
-    large = x >= LARGE
-    at = np.where(large, x, LARGE)
-    series = np.log(2 * np.pi * at) / 2 + np.polynomial.polynomial.polyval(at**-2, _STIRLING) / at
-    at = np.where(large, 1.0, x)
-    return np.where(large, series, gammaln(at + 1) - xlogy(at, at) + at)[()]
+    found, large = np.empty(x.shape), x >= LARGE
+    at = x[large]
+    found[large] = np.log(2 * np.pi * at) / 2 + np.polynomial.polynomial.polyval(at**-2, _STIRLING) / at
+    at = x[~large]
+    found[~large] = gammaln(at + 1) - xlogy(at, at) + at
+    return found[()]
 
 
 def deviance(x: ArrayLike, mean: ArrayLike, difference: ArrayLike) -> Any:
@@ -138,13 +139,16 @@ def log_dirichlet_multinomials(y: NDArray[np.float64], alpha: NDArray[np.float64
     return np.sum(_remainders(alpha, y) - misfit, axis=-1) - _remainders(A, N)[..., 0]
 
 
-def log_arrangements(y: NDArray[np.float64], totals: Sequence[int], trials: int | None = None) -> float:
-    """Return the log probability of the rows of counts ``y`` (n, K) given their ``totals`` (K,), in nats.
+def log_arrangements(
+    y: NDArray[np.float64], times: NDArray[np.int64], totals: Sequence[int], trials: int | None = None
+) -> float:
+    """Return the log probability of rows of counts ``y``, each so many ``times``, given their ``totals``, in nats.
 
-    With ``trials``, to which each row sums, it is that of drawing without replacement: of the numbers of each of K
-    colours in n hands of so many cards. Without it there is one column, and each count falls on any row.
+    ``y`` has shape (rows, K), ``times`` (rows,) and ``totals`` (K,). With ``trials``, to which each row sums, it is
+    that of drawing without replacement: of the numbers of each of K colours in n hands of so many cards. Without it
+    there is one column, and each count falls on any row.
     """
-    n = len(y)
+    n = int(times.sum())
     if n == 0:
         return 0.0
     # sum_i log m! - sum_ik log y_ik! - log N! + sum_k log Y_k!, where the terms x log x leave D(y_ik, Y_k / n)
@@ -152,7 +156,7 @@ def log_arrangements(y: NDArray[np.float64], totals: Sequence[int], trials: int 
     rows = 0.0 if trials is None else remainder(trials)
     each = rows - np.sum(remainder(y), axis=1) - np.sum(deviance(y, expected, y - expected), axis=1)
     whole = fsum(remainder(np.array(totals, dtype=float)))
-    return float(np.sum(each) + whole - (0.0 if trials is None else remainder(float(n * trials))))
+    return float(np.sum(times * each) + whole - (0.0 if trials is None else remainder(float(n * trials))))
 
 
 def log_dirichlet(p: NDArray[np.float64], alpha: NDArray[np.float64]) -> Any:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from math import fsum
 from typing import Any
 
 import numpy as np
@@ -79,11 +78,18 @@ def inverse(L: Matrix) -> Matrix:
 
 
 def dot(x: NDArray[np.float64], y: NDArray[np.float64]) -> Decimal:
-    """Return x . y to 32 digits of itself, but for 1e-32 of the sum of the absolute products."""
-    products, lost = two_product(x, y)
-    terms = [*products.tolist(), float(lost.sum())]
-    near = fsum(terms)
-    return Decimal(near) + Decimal(fsum([*terms, -near]))
+    """Return x . y to 32 digits of the sum of the absolute products, which are added up in pairs.
+
+    Ogita, Rump and Oishi 2005, "Accurate sum and dot product", algorithm 5.3, in another order.
+    """
+    sums, of_products = two_product(x, y)
+    lost = Decimal(float(of_products.sum()))
+    while len(sums) > 1:
+        odd = sums[len(sums) // 2 * 2 :]
+        pairs, of_pairs = two_sum(sums[: len(sums) // 2], sums[len(sums) // 2 : len(sums) // 2 * 2])
+        lost += Decimal(float(of_pairs.sum())) + sum(map(Decimal, odd.tolist()))
+        sums = pairs
+    return lost + sum(map(Decimal, sums.tolist()))
 
 
 def gram(X: NDArray[np.float64]) -> Matrix:

@@ -18,18 +18,16 @@ from bayes.exact.example import DataSet, Example
 
 @dataclass(frozen=True, kw_only=True)
 class Joint:
-    """A multivariate normal of ``mu`` (K,), whose mean is ``mean`` + ``rest``, and whose covariance ``root root'``."""
+    """A multivariate normal of ``mu`` (K,)."""
 
     mean: NDArray[np.float64]
-    rest: NDArray[np.float64]
-    """What the mean lacks, that float64 has no place for."""
-    root: NDArray[np.float64]
-    """Lower triangular."""
     covariance: NDArray[np.float64]
+    law: laws.LocatedVector
+    """The two with all their digits."""
 
     def logpdf(self, params: dict[str, NDArray[np.float64]]) -> float:
         """Return the log density of ``mu``, in nats."""
-        return float(laws.LocatedVector(self.mean, self.rest, self.root).logpdf(params["mu"]))
+        return float(self.law.logpdf(params["mu"]))
 
     def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
         """Return ``size`` independent draws, (size, K)."""
@@ -74,9 +72,8 @@ class MultivariateNormal:
         """Return p(mu | y), a normal (Bishop 2006, eq. 2.116 and 2.117)."""
         with matrices.digits():
             mean, covariance = self._posterior(self._rows(y))
-            near, rest = matrices.split(mean)
-            root = matrices.rounded(matrices.cholesky(covariance))
-            return Joint(mean=near, rest=rest, root=root, covariance=matrices.rounded(covariance))
+            law = laws.LocatedVector(mean, matrices.cholesky(covariance))
+            return Joint(mean=matrices.rounded(mean), covariance=matrices.rounded(covariance), law=law)
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return ``{"mu": normals}``, array-valued: one normal an element."""
@@ -90,15 +87,14 @@ class MultivariateNormal:
         joint = self.posterior(y)
         weights = rng.standard_normal((len(joint.mean), len(joint.mean)))
         weights /= np.linalg.norm(weights, axis=1, keepdims=True)
-        variance = np.sum((weights @ joint.root) ** 2, axis=1)
+        variance = np.sum((weights @ joint.law.root) ** 2, axis=1)
         return {"mu": (weights, norm(weights @ joint.mean, np.sqrt(variance)))}
 
     def predictive(self, y: ArrayLike) -> laws.LocatedVector:
         """Return p(y_new | y), a normal with covariance S_n + Sigma (Bishop 2006, eq. 2.115)."""
         with matrices.digits():
             mean, covariance = self._posterior(self._rows(y))
-            root = matrices.cholesky(covariance + matrices.exactly(self.noise_covariance))
-            return laws.LocatedVector(*matrices.split(mean), matrices.rounded(root))
+            return laws.LocatedVector(mean, matrices.cholesky(covariance + matrices.exactly(self.noise_covariance)))
 
     def predictive_marginals(self, y: ArrayLike) -> Distribution:
         """Return the distribution of each element of a new observation, array-valued: normals."""

@@ -19,8 +19,6 @@ ORDER = 20
 """Gauss-Legendre nodes a panel."""
 REACH = 40.0
 """By how much v goes beyond the scales of the problem, as tails of x^-1 and of x fall no slower than e^-|v|."""
-NEGLIGIBLE = 1e-17
-"""Share of the largest weight below which a node is left out."""
 NEWTON_STEPS = 12
 """Most steps of an inversion, from the middle of a narrow bracket: the error squares with each."""
 BLOCK = 2**22
@@ -47,7 +45,7 @@ class LogQuadrature:
     def nodes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return places v and weights that sum to 1, for expectations under the normalised density."""
         weights = (self._f * _WEIGHTS * self._half).ravel()
-        kept = weights > NEGLIGIBLE * weights.max()
+        kept = weights > 0  # far and unlikely ones too: the second moment of a heavy tail is theirs
         return self._v.ravel()[kept], weights[kept] / weights[kept].sum()
 
     def cdf(self, v: Any) -> Any:
