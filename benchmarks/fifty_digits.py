@@ -6,7 +6,7 @@ and data: priors that are weak and strong, data that are few and many, near the 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import mpmath
@@ -26,8 +26,8 @@ from bayes.exact.normal_inverse_gamma import NormalInverseGamma
 from bayes.exact.normal_normal import NormalNormal
 from bayes.exact.normal_variance import NormalVariance
 
-DIGITS = 250
-"""Decimal digits: log Gamma(1e75) and its like lose 80 of them, and 50 are to be left of the smallest difference."""
+DIGITS = 150
+"""Decimal digits: log Gamma(1e18) and its like lose 40 of them, squares of far data 50, and 50 are to be left."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,17 @@ def worst_error(problem: Problem, name: str) -> tuple[float, str]:
             errors[key] = float(max(off))
     largest = max(errors, key=lambda key: errors[key] if errors[key] == errors[key] else np.inf)
     return errors[largest], largest
+
+
+def a_million(problem: Problem, name: str) -> Problem:
+    """Return the problem with a million observations, those it has again and again."""
+    if name == "hierarchical_normal" or not len(problem.y):
+        return problem
+    y, exact = np.resize(problem.y, (MILLION, *problem.y.shape[1:])), problem.exact
+    if name == "linear_regression":
+        rows = np.resize(exact.design[:-1], (MILLION, exact.design.shape[1]))
+        exact = LinearRegression(**vars(exact) | {"design": np.vstack([rows, exact.design[-1:]])})
+    return replace(problem, exact=exact, y=y)
 
 
 def answers(problem: Problem) -> Answers:
@@ -140,6 +151,7 @@ def _of_variance(a: Any, b: Any, a_n: Any, b_n: Any) -> Any:
 
 
 def normal_normal(m: NormalNormal, y: Any, new: Any) -> Answers:
+    """Return the answers of that family."""
     m0, tau2, sigma2 = mpf(m.prior_mean), mpf(m.prior_sd) ** 2, mpf(m.noise_sd) ** 2
     values, n = _distinct(y), len(y)
     s2 = 1 / (1 / tau2 + n / sigma2)
@@ -152,6 +164,7 @@ def normal_normal(m: NormalNormal, y: Any, new: Any) -> Answers:
 
 
 def normal_variance(m: NormalVariance, y: Any, new: Any) -> Answers:
+    """Return the answers of that family."""
     n, mu, a, b = len(y), mpf(m.mean), mpf(m.shape), mpf(m.scale)
     a_n = a + mpf(n) / 2
     b_n = b + mpmath.fsum(k * (v - mu) ** 2 for v, k in _distinct(y)) / 2
@@ -164,6 +177,7 @@ def normal_variance(m: NormalVariance, y: Any, new: Any) -> Answers:
 
 
 def normal_inverse_gamma(m: NormalInverseGamma, y: Any, new: Any) -> Answers:
+    """Return the answers of that family."""
     n, m0, k0, a, b = len(y), mpf(m.prior_mean), mpf(m.prior_count), mpf(m.shape), mpf(m.scale)
     values = _distinct(y)
     k_n, a_n = k0 + n, a + mpf(n) / 2
@@ -191,6 +205,8 @@ def _multinomials(rows: Any, trials: int, alpha: list[Any]) -> tuple[Any, list[A
 
 
 def beta_binomial(m: BetaBinomial, y: Any, new: Any) -> Answers:
+    """Return the answers of that family."""
+
     def rows(values: Any) -> Any:
         return np.stack([values, m.trials - values], axis=-1)
 
@@ -200,12 +216,15 @@ def beta_binomial(m: BetaBinomial, y: Any, new: Any) -> Answers:
 
 
 def dirichlet_multinomial(m: DirichletMultinomial, y: Any, new: Any) -> Answers:
+    """Return the answers of that family."""
     evidence, alpha = _multinomials(np.asarray(y), m.trials, _floats(m.concentration))
     found = {"log evidence": evidence, "alpha": alpha}
     return _with_densities(found, [_multinomials([row], m.trials, alpha)[0] for row in new])
 
 
 def gamma_poisson(m: GammaPoisson, y: Any, new: Any) -> Answers:
+    """Return the answers of that family."""
+
     def evidence(values: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
         counts, times = np.unique(np.asarray(values, dtype=np.int64), return_counts=True)
         kinds = [(int(c), int(k)) for c, k in zip(counts, times, strict=True)]
@@ -219,6 +238,7 @@ def gamma_poisson(m: GammaPoisson, y: Any, new: Any) -> Answers:
 
 
 def gamma_exponential(m: GammaExponential, y: Any, new: Any) -> Answers:
+    """Return the answers of that family."""
     a, b = mpf(m.shape), mpf(m.inverse_scale)
     a_n, b_n = a + len(y), b + mpmath.fsum(k * v for v, k in _distinct(y))
     found = {"log evidence": _of_variance(a, b, a_n, b_n), "a": a_n, "scale": 1 / b_n}
@@ -236,6 +256,7 @@ def _normal_vector(x: Any, mean: Any, covariance: Any) -> Any:
 
 
 def multivariate_normal(m: MultivariateNormal, y: Any, new: Any) -> Answers:
+    """Return the answers of that family."""
     m0, S0, Sigma = _matrix(m.prior_mean), _matrix(m.prior_covariance), _matrix(m.noise_covariance)
     rows, times = np.unique(np.asarray(y), axis=0, return_counts=True)
     P0, P = mpmath.inverse(S0), mpmath.inverse(Sigma)
@@ -255,6 +276,7 @@ def multivariate_normal(m: MultivariateNormal, y: Any, new: Any) -> Answers:
 
 
 def linear_regression(m: LinearRegression, y: Any, new: Any) -> Answers:
+    """Return the answers of that family."""
     n, P = len(y), len(m.prior_mean)
     m0, V0, a, b = _matrix(m.prior_mean), _matrix(m.prior_covariance), mpf(m.shape), mpf(m.scale)
     rows, times = np.unique(np.column_stack([m.design[:n], y]), axis=0, return_counts=True)
@@ -279,16 +301,16 @@ def linear_regression(m: LinearRegression, y: Any, new: Any) -> Answers:
 
 
 def hierarchical_normal(m: HierarchicalNormal, y: Any, new: Any) -> Answers:
-    """By the trapezoid rule in log tau, whose error falls as exp(-2 pi (pi / 4) / step)."""
-    with mp.workdps(50):
+    """Return the answers by the trapezoid rule in log tau, whose error is exp(-2 pi (pi / 4) / step), 1e-17."""
+    with mp.workdps(60):
         m0, s2, s = mpf(m.prior_mean), mpf(m.prior_sd) ** 2, mpf(m.spread)
         data, sigma2 = _floats(y), [mpf(float(v)) ** 2 for v in m.noise_sds]
         scales = [float(m.spread), *m.noise_sds[: len(y)].tolist()]
         far = max([*scales, *np.abs(np.asarray(y) - m.prior_mean).tolist()])
-        step, low, high = mpf(1) / 16, np.floor(np.log(min(scales))) - 60, np.log(far) + 60
+        step, low, high = mpf(1) / 8, np.floor(np.log(min(scales))) - 45, np.log(far) + 45
         sums: dict[str, list[Any]] = {}
         logs = []
-        for i in range(int((high - low) * 16)):
+        for i in range(int((high - low) * 8)):
             v = low + i * step
             tau2 = mpmath.exp(2 * v)
             w = [1 / (each + tau2) for each in sigma2[: len(data)]]
@@ -349,7 +371,8 @@ def _powers(low: float, high: float) -> st.SearchStrategy[float]:
     return st.one_of(st.floats(low, high), st.integers(int(np.ceil(low)), int(high))).map(lambda e: float(10.0**e))
 
 
-sizes = st.sampled_from([0, 1, 2, 3, 14, 200, 1_000_000])
+MILLION = 1_000_000
+sizes = st.sampled_from([0, 1, 2, 3, 14, 200])
 seeds = st.integers(0, 2**32 - 1)
 far = st.one_of(st.just(0.0), _powers(-3, 8), _powers(-3, 8).map(lambda v: -v))
 strengths = _powers(-8, 18)

@@ -40,6 +40,8 @@ class GivenTau:
     """Of the data in the mean of mu; what is left is the prior mean's."""
     theta_mean: NDArray[np.float64]
     theta_var: NDArray[np.float64]
+    mu_share: NDArray[np.float64]
+    """Of mu in the mean of theta_j; what is left is that of y_j."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -93,8 +95,11 @@ class HierarchicalNormal:
         }
         for j in range(len(y)):
             sds = np.sqrt(given.theta_var[:, j])
-            means = given.theta_mean[:, j]
-            marginals[f"theta[{j}]"] = quadrature.Mixture(weights, means, sds, moments=ALL, origin=given.origin)
+            means, origin = given.theta_mean[:, j], given.origin
+            if weights @ given.mu_share[:, j] < 0.5:
+                origin = float(y[j])
+                means = given.mu_share[:, j] * (given.mu_mean + (given.origin - origin))
+            marginals[f"theta[{j}]"] = quadrature.Mixture(weights, means, sds, moments=ALL, origin=origin)
         return marginals
 
     def predictive(self, y: ArrayLike) -> Distribution:
@@ -134,28 +139,28 @@ class HierarchicalNormal:
         of_data = np.sum(e / var, axis=1) / np.where(precision > 0, precision, 1.0)
         # 1/V = 1/s0^2 + W,    mu^ = V / s0^2 m0 + W V (c + e)
         mu_var = 1 / (self.prior_sd**-2 + precision)
-        data_share = precision * mu_var
-        mu_mean = mu_var / self.prior_sd**2 * (self.prior_mean - origin) + data_share * ((centre - origin) + of_data)
+        weight = precision * mu_var
+        mu_mean = mu_var / self.prior_sd**2 * (self.prior_mean - origin) + weight * ((centre - origin) + of_data)
         # log p(y | tau) = -1/2 sum log(2 pi var_j) - 1/2 log(1 + s0^2 W)
         #                  - 1/2 sum w_j (e_j - e)^2 - 1/2 W V (c + e - m0)^2 / s0^2
         log_likelihood = -0.5 * (
             np.sum(np.log(2 * pi * var), axis=1)
             + np.log1p(self.prior_sd**2 * precision)
             + np.sum((e - of_data[:, None]) ** 2 / var, axis=1)
-            + data_share * (of_data - prior) ** 2 / self.prior_sd**2
+            + weight * (of_data - prior) ** 2 / self.prior_sd**2
         )
         # theta_j given mu: precision 1/sigma_j^2 + 1/tau^2, and mu by its own posterior
-        share = tau2 / var  # of y_j, and what is left is mu's
-        rest = sigma2 / var
+        data_share, mu_share = tau2 / var, sigma2 / var
         return GivenTau(
             origin=origin,
             tau=tau,
             log_likelihood=log_likelihood,
             mu_mean=mu_mean,
             mu_var=mu_var,
-            data_share=data_share,
-            theta_mean=rest * mu_mean[:, None] + share * (y - origin),
-            theta_var=share * sigma2 + rest**2 * mu_var[:, None],
+            data_share=weight,
+            theta_mean=mu_share * mu_mean[:, None] + data_share * (y - origin),
+            theta_var=data_share * sigma2 + mu_share**2 * mu_var[:, None],
+            mu_share=mu_share,
         )
 
     def _mixture(self, y: NDArray[np.float64]) -> tuple[GivenTau, NDArray[np.float64]]:

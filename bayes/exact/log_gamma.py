@@ -69,7 +69,8 @@ def deviance(x: ArrayLike, mean: ArrayLike, difference: ArrayLike) -> Any:
         square = np.where(near, v, 0.0) ** 2
         # x log(x / m) + m - x = (x - m) v + 2 x (v^3 / 3 + v^5 / 5 + ...),    v = (x - m) / (x + m)
         series = difference * v + 2 * x * v * square * np.polynomial.polynomial.polyval(square, _ATANH)
-        return np.where(near, series, xlogy(x, x / mean) - difference)[()]
+        ratio = x / mean
+        return np.where(near, series, np.where(ratio > 0, xlogy(x, ratio), 0.0) - difference)[()]
 
 
 def log_ratio(x: Fraction, y: Fraction) -> float:
