@@ -15,6 +15,7 @@ Read in this order:
   (one false-alarm rate for a family).
 - ``bayes.two_stages``: the suspicious judged by fresh draws.
 - ``bayes.check``: a model, somebody's draws, a verdict; a sampler on many models, one verdict.
-- ``bayes.controls``: samplers that are wrong on purpose; ``bayes.calibration``: runs of a right one, many times.
+- ``bayes.controls``: samplers that are wrong on purpose; ``bayes.mistakes``: conjugate updates with a mistake;
+  ``bayes.calibration``: runs of a right one, many times.
 - ``bayes.evidence``: log evidence from independent runs, combined, with a standard error.
 """

@@ -7,6 +7,7 @@ function of the parameters is then ``stay``^k, and n draws are worth n (1 - stay
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +32,14 @@ class Family:
 
 
 def exact_chains(one: Model, rng: np.random.Generator, n: int, stay: float = 0.0) -> dict[str, NDArray[np.float64]]:
-    """Return ``n`` exact posterior draws of the example of ``one`` in each of 4 chains: {name: (chain, draw, ...)}."""
-    posterior = one.exact.posterior(one.y)
+    """Return ``n`` exact posterior draws of ``one`` in each of 4 chains: {name: (chain, draw, ...)}."""
+    return chains(one.exact.posterior(one.y), one, rng, n, stay)
+
+
+def chains(
+    posterior: Any, one: Model, rng: np.random.Generator, n: int, stay: float = 0.0
+) -> dict[str, NDArray[np.float64]]:
+    """Return draws of ``posterior``, right or wrong, of the parameters of ``one``, as ``exact_chains`` does."""
     if hasattr(posterior, "dist"):  # a frozen scipy.stats distribution, of the one parameter
         (name,) = one.marginals
         drawn = {name: posterior.rvs(CHAINS * n, random_state=rng)}

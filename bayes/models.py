@@ -4,7 +4,7 @@ Adding a model is one file in ``bayes/exact``, one of the same name in ``bayes/p
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
 from typing import Any
 
@@ -60,6 +60,7 @@ class Model:
         return module.program(self.exact if exact is None else exact, self.y if y is None else y)
 
 
+@cache
 def model(name: str, data_set: str = "example") -> Model:
     """Return the model of that name with one of its data sets; ValueError, naming those there are, if there is none."""
     if name not in NAMES:
@@ -68,7 +69,9 @@ def model(name: str, data_set: str = "example") -> Model:
     if data_set not in example.data:
         raise ValueError(f"`data_set` of {name} must be one of {', '.join(example.data)}, got {data_set!r}.")
     its = example.data[data_set]
-    return Model(name=name, example=example, data_set=data_set, exact=its.model, y=np.array(its.y), source=its.source)
+    y = np.array(its.y)
+    y.flags.writeable = False  # every caller gets this one
+    return Model(name=name, example=example, data_set=data_set, exact=its.model, y=y, source=its.source)
 
 
 def data_sets(name: str) -> tuple[Model, ...]:

@@ -119,7 +119,7 @@ EXAMPLE = Example(
             source="Gelman et al. (2013), section 2.4: 437 girls among 980 births with placenta previa",
         ),
         "prior": DataSet(
-            model=BetaBinomial(trials=6, successes=7.5, failures=4.2),
+            model=BetaBinomial(trials=7, successes=5.2, failures=6.9),
             y=(2, 1),
             source="made up, so that the prior weighs about as much as the data",
         ),

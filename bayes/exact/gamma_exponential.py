@@ -104,7 +104,7 @@ EXAMPLE = Example(
         ),
         "prior": DataSet(
             model=GammaExponential(shape=3.4, inverse_scale=12.0),
-            y=(1.7, 0.6, 3.9, 2.2),
+            y=(1.7, 2.2, 3.9, 0.6),
             source="made up, so that the prior weighs about as much as the data",
         ),
     },

@@ -187,11 +187,11 @@ EXAMPLE = Example(
         ),
         "prior": DataSet(
             model=MultivariateNormal(
-                prior_mean=[1.6, -0.7, 3.2],
-                prior_covariance=[[1.9, 0.8, -0.3], [0.8, 0.6, 0.2], [-0.3, 0.2, 1.3]],
-                noise_covariance=[[2.4, -0.9, 0.5], [-0.9, 1.7, 0.4], [0.5, 0.4, 3.1]],
+                prior_mean=[1.6, -0.7],
+                prior_covariance=[[1.9, 0.8], [0.8, 0.6]],
+                noise_covariance=[[2.4, -0.9], [-0.9, 1.7]],
             ),
-            y=((3.1, 0.4, 2.2), (2.2, -1.3, 5.1)),
+            y=((3.1, 0.4), (2.2, -1.3)),
             source="made up, so that the prior weighs about as much as the data",
         ),
     },

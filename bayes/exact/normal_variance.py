@@ -123,7 +123,7 @@ EXAMPLE = Example(
         ),
         "prior": DataSet(
             model=NormalVariance(mean=1.3, shape=2.6, scale=7.0),
-            y=(3.9, -1.2, 2.4, 0.1, 4.4),
+            y=(3.9, -0.8, 2.4, 1.7, 4.6),
             source="made up, so that the prior weighs about as much as the data",
         ),
     },

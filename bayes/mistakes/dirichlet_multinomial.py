@@ -1,0 +1,28 @@
+"""Mistakes about probabilities of classes."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from bayes.exact import dirichlet_multinomial
+from bayes.mistakes.updates import LAST_LEFT_OUT, TINY, TWICE, Array, Mistake
+
+
+def _dirichlet(change: Callable[[Array, Array], Array]) -> Mistake:
+    """Return a Dirichlet whose alpha_n is ``change(alpha, counts)``, with the counts of all observations."""
+    return lambda e, y: dirichlet_multinomial.Joint(concentration=change(e.concentration, y.sum(axis=0)))
+
+
+MISTAKES: dict[str, Mistake] = {
+    "prior forgotten": _dirichlet(lambda _, counts: counts + TINY),
+    "uniform prior": _dirichlet(lambda _, counts: counts + 1.0),
+    "prior of its mean alone": _dirichlet(lambda alpha, counts: alpha / alpha.sum() + counts),
+    "one concentration for all": _dirichlet(lambda alpha, counts: alpha.mean() + counts),
+    "prior's classes shifted": _dirichlet(lambda alpha, counts: np.roll(alpha, 1) + counts),
+    "counts shifted by a class": _dirichlet(lambda alpha, counts: alpha + np.roll(counts, 1)),
+    "two classes swapped": _dirichlet(lambda alpha, counts: alpha + counts[[1, 0, *range(2, len(counts))]]),
+    "exponents for parameters": _dirichlet(lambda alpha, counts: np.maximum(alpha + counts - 1, TINY)),
+    "shares for counts": _dirichlet(lambda alpha, counts: alpha + counts / counts.sum()),
+    "data counted twice": TWICE,
+    "n - 1 for n": LAST_LEFT_OUT,
+}
