@@ -42,20 +42,26 @@ class Problem:
 Answers = dict[str, Any]
 
 
-def worst_error(problem: Problem, name: str) -> tuple[float, str]:
-    """Return the largest error of our answers, relative to max(1, |answer|), and the quantity that has it."""
+def errors(problem: Problem, name: str) -> dict[str, float]:
+    """Return the largest error of each quantity, relative to max(1, |answer|)."""
     with mp.workdps(DIGITS):
         exact = ORACLES[name](problem.exact, problem.y, problem.new)
         ours = answers(problem)
-        assert set(ours) == set(exact), (set(ours), set(exact))
-        errors = {}
+        if set(ours) != set(exact):
+            raise KeyError(f"the oracle of {name} has {sorted(exact)}, and we answer {sorted(ours)}")
+        found = {}
         for key, value in exact.items():
-            given = mpmath.matrix(np.atleast_1d(ours[key]).ravel().tolist())
+            given = np.atleast_1d(ours[key]).ravel().tolist()
             wanted = list(value) if isinstance(value, list) else [value]
-            off = [abs(a - b) / max(mpf(1), abs(b)) for a, b in zip(given, wanted, strict=True)]
-            errors[key] = float(max(off))
-    largest = max(errors, key=lambda key: errors[key] if errors[key] == errors[key] else np.inf)
-    return errors[largest], largest
+            found[key] = float(max(abs(mpf(a) - b) / max(mpf(1), abs(b)) for a, b in zip(given, wanted, strict=True)))
+        return found
+
+
+def worst_error(problem: Problem, name: str) -> tuple[float, str]:
+    """Return the largest error of all, which nan is, and the quantity that has it."""
+    found = errors(problem, name)
+    largest = max(found, key=lambda key: found[key] if found[key] == found[key] else np.inf)
+    return found[largest], largest
 
 
 def a_million(problem: Problem, name: str) -> Problem:
