@@ -34,7 +34,7 @@ def worst(name: str, examples: int) -> tuple[dict[str, float], int]:
         deadline=None,
         phases=[Phase.generate],
         database=None,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(PROBLEMS[name])
     def look(problem: Problem) -> None:

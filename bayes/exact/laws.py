@@ -1,10 +1,14 @@
 """scipy's distributions, with densities that keep their digits: what `posterior` and `predictive` return.
 
 They are frozen ``scipy.stats`` distributions with all their methods. The densities are worked out without subtracting
-log-gammas (`log_gamma`), and a normal or Student's t may lie where float64 has no place for its location
-(`Located`). CDFs and quantiles are scipy's. `benchmarks/exactness.py` measures both: log densities are right to 1e-12
-relative to max(1, |answer|) given their parameters, but for what the last bit of a number near a parameter of size a
-means, sqrt(a) 1e-16. Of CDFs see `CDF_ERROR`.
+log-gammas (`log_gamma`), and a normal or Student's t may lie where float64 has no place for its location (`Located`).
+A log density is right to 1e-12 relative to max(1, |answer|), but for what the last bit of a number near a parameter a
+does there: sqrt(a) 1e-16, which is 1e-12 at a = 1e8.
+
+CDFs and quantiles are scipy's. Measured against 50 digits (`benchmarks/exactness.py`), in probability: those of the
+gamma, the inverse gamma and Student's t are right to 1e-15 for parameters to 1e15; those of the beta, and with it of
+the gamma-Poisson's predictive, to 1e-12 for parameters to 1e9, and no better than 3e-5 at 1e12. Quantiles are as right
+as the place they are given as: sqrt(a) 1e-17, and of the beta 1.5 % off at 1e15.
 """
 
 from typing import Any

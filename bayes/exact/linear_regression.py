@@ -174,23 +174,29 @@ class LinearRegression:
         X, m0 = self.design[: len(y)], matrices.exactly(self.prior_mean)
         identity = matrices.exactly(np.eye(len(m0)))
         prior_precision = matrices.solve(matrices.cholesky(matrices.exactly(self.prior_covariance)), identity)
-        # V_n^-1 = V0^-1 + X'X,    m_n = b + V_n (X'r + V0^-1 (m0 - b)),    r = y - X b, for any b.
-        # The first b is m0, the second the answer for the first: there r is as small as the noise.
         squares = matrices.gram(X)
         C = matrices.cholesky(prior_precision + squares)
-        m = m0
-        for _ in range(2):
-            near = matrices.split(m)
-            b = matrices.exactly(near[0]) + matrices.exactly(near[1])
-            product, lost = matrices.times(X, near)
-            r, rest = two_sum(y, -product)
-            rest -= lost
-            projected = np.array([matrices.dot(x, r) for x in X.T]) + matrices.exactly(X.T @ rest)
-            step = matrices.solve(C, projected + prior_precision @ (m0 - b))
-            m = b + step
+        # V_n^-1 = V0^-1 + X'X,    m_n = b + V_n (X'r + V0^-1 (m0 - b)),    r = y - X b, for any b.
+        # The first b is m0, the second the answer for the first: there r is as small as the noise.
+        _, step, _, _ = self._step(y, m0, C, prior_precision)
+        b, step, projected, residuals = self._step(y, m0 + step, C, prior_precision)
+        m = b + step
         # 2 (b_n - b) = |y - X m_n|^2 + (m_n - m0)' V0^-1 (m_n - m0)
-        misfit = matrices.dot(r, r) + 2 * Decimal(float(r @ rest)) - 2 * step @ projected + step @ squares @ step
+        misfit = residuals - 2 * step @ projected + step @ squares @ step
         return m, C, float(misfit + (m - m0) @ prior_precision @ (m - m0)) / 2
+
+    def _step(
+        self, y: NDArray[np.float64], start: matrices.Matrix, C: matrices.Matrix, prior_precision: matrices.Matrix
+    ) -> tuple[matrices.Matrix, matrices.Matrix, matrices.Matrix, Decimal]:
+        """Return b near ``start``, the step from it to m_n, X'r and r'r of r = y - X b."""
+        X, near = self.design[: len(y)], matrices.split(start)
+        b = matrices.exactly(near[0]) + matrices.exactly(near[1])
+        product, lost = matrices.times(X, near)
+        r, rest = two_sum(y, -product)
+        rest -= lost
+        projected = np.array([matrices.dot(x, r) for x in X.T]) + matrices.exactly(X.T @ rest)
+        step = matrices.solve(C, projected + prior_precision @ (matrices.exactly(self.prior_mean) - b))
+        return b, step, projected, matrices.dot(r, r) + 2 * Decimal(float(r @ rest))
 
     def _observations(self, y: ArrayLike) -> NDArray[np.float64]:
         y = validate.observations(y)

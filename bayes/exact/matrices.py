@@ -69,7 +69,10 @@ def solve(L: Matrix, B: Matrix) -> Matrix:
 
 def log_det(*factors: Matrix) -> float:
     """Return the logarithm of the product of the determinants |L L'|."""
-    return 2 * float(np.prod([np.prod(np.diag(L)) for L in factors]).ln())
+    product = Decimal(1)
+    for diagonal in np.concatenate([np.diag(L) for L in factors]):
+        product *= diagonal
+    return 2 * float(product.ln())
 
 
 def inverse(L: Matrix) -> Matrix:
