@@ -82,12 +82,12 @@ class Model:
         return module.program(self.exact if exact is None else exact, self.y if y is None else y)
 
 
-@cache
 def canonical(name: str) -> str:
     """Return a name as the registry has it, of one that may be written with hyphens, as pages are."""
     return name.replace("-", "_")
 
 
+@cache
 def model(name: str, data_set: str = "example") -> Model:
     """Return the model of that name with one of its data sets; ValueError, naming those there are, if there is none.
 
