@@ -21,8 +21,8 @@ REACH = 40.0
 """By how much v goes beyond the scales of the problem, as tails of x^-1 and of x fall no slower than e^-|v|."""
 NEWTON_STEPS = 12
 """Most steps of an inversion, from the middle of a narrow bracket: the error squares with each."""
-BLOCK = 2**22
-"""Places times components of a mixture that are worked out at once."""
+BLOCK = 2**17
+"""Places times components of a mixture that are worked out at once: a megabyte, which a cache holds."""
 _X, _WEIGHTS = legendre.leggauss(ORDER)
 _TO_SERIES = _WEIGHTS[:, None] * legendre.legvander(_X, ORDER - 1) * (2 * np.arange(ORDER) + 1) / 2
 
