@@ -307,16 +307,17 @@ def linear_regression(m: LinearRegression, y: Any, new: Any) -> Answers:
 
 
 def hierarchical_normal(m: HierarchicalNormal, y: Any, new: Any) -> Answers:
-    """Return the answers by the trapezoid rule in log tau, whose error is exp(-2 pi (pi / 4) / step), 1e-17."""
+    """Return the answers by the trapezoid rule in log tau, whose error is some exp(-2 pi (pi / 4) / step)."""
     with mp.workdps(60):
         m0, s2, s = mpf(m.prior_mean), mpf(m.prior_sd) ** 2, mpf(m.spread)
         data, sigma2 = _floats(y), [mpf(float(v)) ** 2 for v in m.noise_sds]
         scales = [float(m.spread), *m.noise_sds[: len(y)].tolist()]
         far = max([*scales, *np.abs(np.asarray(y) - m.prior_mean).tolist()])
-        step, low, high = mpf(1) / 8, np.floor(np.log(min(scales))) - 45, np.log(far) + 45
+        a_unit = 8 if len(data) <= 8 else 32  # nodes; 30 groups fix log tau to 0.13
+        step, low, high = mpf(1) / a_unit, np.floor(np.log(min(scales))) - 45, np.log(far) + 45
         sums: dict[str, list[Any]] = {}
         logs = []
-        for i in range(int((high - low) * 8)):
+        for i in range(int((high - low) * a_unit)):
             v = low + i * step
             tau2 = mpmath.exp(2 * v)
             w = [1 / (each + tau2) for each in sigma2[: len(data)]]

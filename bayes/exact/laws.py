@@ -25,7 +25,7 @@ from bayes.exact.log_gamma import (
     remainder,
 )
 from bayes.exact.matrices import Matrix, digits, log_det, split, times
-from bayes.exact.sums import difference_of_products
+from bayes.exact.sums import difference_of_products, two_sum
 
 Frozen: Any = type(stats.norm())
 FrozenVector: Any = type(stats.multivariate_normal([0.0]))
@@ -78,14 +78,17 @@ class LocatedVector(FrozenVector):
 
     def logpdf(self, x: ArrayLike) -> Any:
         """Return the log density of x (..., K)."""
-        off = np.asarray(x, dtype=float) - self._loc
-        off, shape = off.reshape(-1, off.shape[-1]), off.shape[:-1]
+        x = np.asarray(x, dtype=float)
+        shape = np.broadcast_shapes(x.shape, self._loc.shape)
+        off, lost = two_sum(np.broadcast_to(x, shape).reshape(-1, shape[-1]), -self._loc)
         z = linalg.solve_triangular(self.root, off.T, lower=True)  # (K, M), what whitens to independent elements
         # once more, with what rounding left of them
-        rows = zip(off.T, self.root, self._root_rest, strict=True)
-        left = [row - np.add(*times(z.T, (of_root, rest))) for row, of_root, rest in rows]
-        rest = linalg.solve_triangular(self.root, np.array(left) - self._rest[:, None], lower=True)
-        return -(self._constant + np.sum(z * (z + 2 * rest), axis=0).reshape(shape)[()]) / 2
+        left = (lost - self._rest).T
+        for i, root in enumerate(zip(self.root, self._root_rest, strict=True)):
+            product, of_product = times(z.T, root)
+            left[i] += (off[:, i] - product) - of_product
+        rest = linalg.solve_triangular(self.root, left, lower=True)
+        return -(self._constant + np.sum(z * (z + 2 * rest), axis=0).reshape(shape[:-1])[()]) / 2
 
     def pdf(self, x: ArrayLike) -> Any:
         """Return the density of x (..., K)."""

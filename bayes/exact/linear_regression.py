@@ -217,7 +217,7 @@ class LinearRegression:
         b = matrices.exactly(near[0]) + matrices.exactly(near[1])
         product, lost = matrices.times(X, near)
         r, rest = two_sum(y, -product)
-        rest -= lost
+        r, rest = two_sum(r, rest - lost)
         projected = np.array([matrices.dot(x, r) for x in X.T]) + matrices.exactly(X.T @ rest)
         step = matrices.solve(C, projected + prior_precision @ (matrices.exactly(self.prior_mean) - b))
         return b, step, projected, matrices.dot(r, r) + 2 * Decimal(float(r @ rest))

@@ -112,4 +112,4 @@ def times(X: NDArray[np.float64], beta: tuple[NDArray[np.float64], NDArray[np.fl
         term, of_term = two_product(x, near)
         product, of_sum = two_sum(product, term)
         lost += of_sum + (of_term + x * rest)
-    return product, lost
+    return two_sum(product, lost)
