@@ -68,6 +68,8 @@ class CheckDraws:
     """The observations the sampler was given, as a CSV file. Without it, those of the example."""
     var: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """YOURS=MODEL if a variable has another name in your file, such as theta=mu; repeat it for several."""
+    evidence_law: Literal["unbiased", "log_unbiased", "inverse_unbiased"] = "unbiased"
+    """What runs of evidence have right: E[Z] as SMC, E[log Z] as nested sampling with exp(-i/N), E[1/Z] as dynesty."""
     alpha: float = ALPHA
     """Probability that a right sampler has a failed check."""
     json: bool = False
@@ -188,7 +190,7 @@ def _check(options: CheckDraws, given: dict[str, str]) -> int:
 
     draws = read_draws(options.file, names, renamed)
     if is_smc(draws):
-        checks = check(None, exact, y, evidence=draws, alpha=options.alpha)
+        checks = check(None, exact, y, evidence=draws, evidence_law=options.evidence_law, alpha=options.alpha)
     else:
         checks = check(draws, exact, y, alpha=options.alpha)
     if options.json:

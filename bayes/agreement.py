@@ -1,42 +1,73 @@
 """Do draws agree with an exact distribution? Distributions and draws in, checks with a verdict out.
 
-Every statistic but one is the mean over the draws of a known function f of theta, whose moments under the exact
-distribution are known (``bayes.nulls``):
+Draws become normal scores, z = Phi^-1(F(theta)) with the exact CDF F. If the sampler is right, z ~ N(0, 1) whatever the
+model, and heavy tails ask for no more draws than light ones. Three checks of each scalar:
 
-    mean        f = theta
-    sd          f = (theta - m)^2, m the exact mean: a shift by d shows in it as well, as sqrt(1 + (d/sd)^2)
-    P(< q)      f = 1[theta < the exact q-quantile],  q = 5, 50 and 95 %
+    location     the mean of z, which is 0
+    scale        the mean of z^2, which is 1
+    uniformity   the shares of draws below nine exact quantiles, from 0.2 to 99.8 %, and the farthest draw, combined
 
-and the one is the largest distance between the exact CDF and the ECDF of the draws, thinned to their effective sample
-size (the PIT distance). The null error is sd(f) / sqrt(ESS of f), with the exact sd(f) and the ESS never above the
-number of draws: draws that miss a tail would also make an error estimated from them too small.
+A share is right if F(theta), the probability integral transform, is uniform up to there. A draw outside the support is
+infinitely far, and fails. Each is judged at the effective sample size of its own function, and what that gives away
+where a tail is visited seldom is bounded by the shares next to it.
 
-A verdict needs chains that converged (``bayes.convergence``). Particles of one SMC run are no chains and have no ESS in
-this sense.
+A pass needs chains that converged (``bayes.convergence``). A fail does not: with an exact answer at hand, chains that
+did not converge are worth a draw each at least, and if even those say no, they fail. Particles of one SMC run are no
+chains and have no ESS in this sense.
 
 How often all this raises a false alarm, and what it sees, is measured by ``benchmarks/agreement.py``.
 """
 
 from collections.abc import Mapping
-from math import nan, sqrt
+from dataclasses import dataclass
+from math import inf, isinf, nan, sqrt
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
 
 from bayes import nulls
-from bayes.convergence import SMALLEST_ESS, ess_of_mean, not_converged, too_few
+from bayes.convergence import Mixing, closed_gates, effective_sizes, split_rhat
 from bayes.draws import Draws, chains_and_draws, divergences, validate_distribution, variable, variable_names
 from bayes.evidence import log_evidence_runs as validated_runs
 from bayes.exact.distribution import Distribution, elements
 from bayes.exact.projections import Projections
 from bayes.verdicts import ALPHA, Checks, Comparison, judge
 
-FAR = 1e30
-PROBABILITIES = (0.05, 0.5, 0.95)
+SHARES = np.array([0.002, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.998])
+"""Probabilities of the exact quantiles that the uniformity check counts draws below."""
+FARTHEST = 40.0
+"""Normal score that stands for draws which are farther, or outside the support: nothing may overflow."""
+FAR_OUT = 0.001
+"""Probability of a draw as far out below which a note says so."""
 FEWEST_RUNS = 8
 LOG_EVIDENCE = "log evidence"
 LARGEST_SPREAD = 0.5
 """Largest sd between log evidence runs for a verdict, nats: at 0.8, 8 right runs reach p <= 0.05 in 5.6 % of cases."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """The law of an evidence estimator: E[Z_r^power] = Z^power, in the limit of power 0 E[log Z_r] = log Z."""
+
+    power: int
+    equation: str
+    of: str
+    """Whose law it is."""
+
+
+EvidenceLaw = Literal["unbiased", "log_unbiased", "inverse_unbiased"]
+EVIDENCE_LAWS: dict[str, Law] = {
+    "unbiased": Law(power=1, equation="E[Z_r] = Z", of="SMC and importance sampling"),
+    "log_unbiased": Law(power=0, equation="E[log Z_r] = log Z", of="nested sampling with X_i = exp(-i/N)"),
+    "inverse_unbiased": Law(power=-1, equation="E[1/Z_r] = 1/Z", of="nested sampling as dynesty, X_i = (N/(N+1))^i"),
+}
+"""Name -> law of an estimator. Nested sampling with N live points comes to the bulk of the posterior, at log X = -H,
+after i steps, i about Poisson with mean N H, and takes log X_i for it: log Z_r - log Z = H + log X_i. So with X_i =
+exp(-i/N) E[log Z_r] = log Z (Skilling 2006, "Nested sampling for general Bayesian computation"); with the mean of X_i,
+(N/(N+1))^i, E[Z/Z_r] = exp(-H) E[((N+1)/N)^i] = 1; and E[Z_r] = Z with ((N-1)/N)^i (Walter 2017, "Point process-based
+Monte Carlo estimation")."""
 
 
 def compare(
@@ -46,6 +77,7 @@ def compare(
     projections: Projections | None = None,
     log_evidence: float | None = None,
     log_evidence_runs: ArrayLike | None = None,
+    evidence_law: EvidenceLaw = "unbiased",
     alpha: float = ALPHA,
 ) -> Checks:
     """Compare draws with exact marginals, and evidence runs with the exact log evidence; either may be left out.
@@ -67,6 +99,8 @@ def compare(
         The exact log p(y), in nats.
     log_evidence_runs
         Its estimates from independent runs, shape (R,), in nats.
+    evidence_law
+        What their estimator has right, a key of ``EVIDENCE_LAWS``.
     alpha
         Probability that a family with nothing wrong has a failed check (Holm over all checks).
 
@@ -94,67 +128,136 @@ def compare(
     if marginals is not None and draws is not None:
         comparisons, notes = compare_draws(marginals, draws, projections)
     if log_evidence is not None and log_evidence_runs is not None:
-        comparisons = [*comparisons, compare_evidence(log_evidence, log_evidence_runs)]
+        comparisons = [*comparisons, compare_evidence(log_evidence, log_evidence_runs, evidence_law)]
+        notes = [*notes, evidence_note(evidence_law)]
     return judge(comparisons, alpha=alpha, notes=notes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """A scalar's draws as normal scores, in the numbers that the checks are made of."""
+
+    exact: tuple[float, float]
+    """The exact mean and sd."""
+    drawn: tuple[float, float]
+    """Mean and sd of the draws."""
+    location: float
+    """Mean of z."""
+    mean_square: float
+    """Mean of z^2."""
+    shares: NDArray[np.float64]
+    """Shares of draws below the exact quantiles at ``SHARES``."""
+    farthest: float
+    """The largest |z|; infinite for a draw outside the support."""
+    ess: NDArray[np.float64]
+    """ESS of z, of z^2, and of each share."""
+    mixing: Mixing
 
 
 def compare_draws(
     marginals: Mapping[str, Distribution], draws: Draws, projections: Projections | None = None
 ) -> tuple[list[Comparison], list[str]]:
-    """Return the comparisons of every marginal and projection with its draws, and notes on what is not checked.
-
-    The mean and the sd are left out, with a note, where the exact distribution's tails are too heavy for the number of
-    draws: this is decided by the exact distribution and that number, never by what was drawn.
+    """Return the comparisons of every marginal and projection with its draws, and notes on the draws.
 
     Raises
     ------
     ValueError
-        If a variable is missing, has not the shape of its marginal, has fewer than 4 draws a chain, is not finite or is
-        constant; or if a marginal is discrete.
+        If a variable is missing, has not the shape of its marginal, has fewer than 4 draws a chain, has draws that are
+        not a number, or is constant; or if a marginal is discrete.
     """
-    comparisons: list[Comparison] = []
-    notes: list[str] = []
-    n_divergent = divergences(draws)
     exact: dict[str, Distribution] = {}
     for name, distribution in marginals.items():
         validate_distribution(name, distribution)
         exact |= elements(name, distribution)
     drawn = {name: chains_and_draws(name, draws) for name in exact}
+    bases = {*marginals, *(name.partition("[")[0] for name in marginals)}
+    variables = {name: variable(name, draws) for name in variable_names(draws) if name in bases} if projections else {}
+    for name, (function, distribution) in (projections or {}).items():
+        with np.errstate(all="ignore"):  # outside the support it may have no value: then it is infinitely far
+            values = np.asarray(function(variables), dtype=float)
+        exact[name], drawn[name] = distribution, np.where(np.isnan(values), np.inf, values)
+    scored = {name: score(name, distribution, drawn[name]) for name, distribution in exact.items()}
+    divergent = divergences(draws)
+    chains, n = next(iter(drawn.values())).shape if drawn else (0, 0)
+    reason = closed_gates([s.mixing for s in scored.values()], chains, n, divergent) if drawn else ""
+    comparisons = [c for name, s in scored.items() for c in _compare(name, s, chains, n, reason)]
+    notes = [f"{divergent} of {chains * n} transitions diverged."] if divergent else []
     if projections is None and len(exact) > 1:
         notes.append(f"of the joint distribution of {', '.join(marginals)} only the marginals are checked.")
-    variables = whole_variables(drawn, draws) if projections else {}
-    for name, (function, distribution) in (projections or {}).items():
-        with np.errstate(all="ignore"):  # outside the support it may have no value: then it is far off
-            values = np.nan_to_num(function(variables), nan=FAR, posinf=FAR, neginf=-FAR)
-        exact[name], drawn[name] = distribution, values
-    for name, distribution in exact.items():
-        theta = drawn[name]
-        more, more_notes = _compare_parameter(name, distribution, theta, n_divergent)
-        comparisons += more
-        notes += more_notes
-    return comparisons, notes
+    return comparisons, [*notes, *(note for name, s in scored.items() for note in _far_out(name, s, chains * n))]
 
 
-def whole_variables(drawn: Mapping[str, NDArray[np.float64]], draws: Draws) -> dict[str, NDArray[np.float64]]:
-    """Return ``theta`` (chain, draw, J) for the scalars ``theta[0]``, ..., which ``draws`` may hold one by one."""
-    names = dict.fromkeys(name.partition("[")[0] for name in drawn)
-    there = variable_names(draws)
-    apart = {base: [values for name, values in drawn.items() if name.partition("[")[0] == base] for base in names}
-    return {
-        base: variable(base, draws).astype(float) if base in there else np.stack(its, axis=-1)
-        for base, its in apart.items()
-    }
+def normal_scores(distribution: Distribution, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return z = Phi^-1(F(theta)): N(0, 1) if the draws ``theta`` are of the continuous ``distribution``.
+
+    In the upper half by the survival function where the distribution has one, since F is 1 to rounding there. Outside
+    the support, and where a tail has less probability than float64 can say, z is infinite.
+
+    Examples
+    --------
+    >>> from scipy.stats import expon
+    >>> normal_scores(expon(), np.array([-1.0, np.log(2), 100.0])).round(6).tolist()
+    [-inf, 0.0, 13.888476]
+    """
+    upper = theta > distribution.ppf(0.5)
+    z = np.empty(theta.shape)
+    z[~upper] = ndtri(distribution.cdf(theta[~upper]))
+    sf = getattr(distribution, "sf", None)
+    z[upper] = -ndtri(sf(theta[upper]) if sf else 1 - distribution.cdf(theta[upper]))
+    return z
 
 
-def compare_evidence(log_evidence: float, runs: ArrayLike) -> Comparison:
+def score(name: str, distribution: Distribution, theta: NDArray[np.float64]) -> Scored:
+    """Return what the checks need of the draws ``theta`` (chain, draw) of a scalar."""
+    z = normal_scores(distribution, theta)
+    farthest = float(abs(z).max())
+    z = np.clip(z, -FARTHEST, FARTHEST)
+    below = (z < ndtri(SHARES)[:, None, None]).astype(float)  # (9, chain, draw)
+    shares = below.mean(axis=(1, 2))
+    ess, p = effective_sizes(np.concatenate([[z, z**2], below]))
+    of_shares = np.where((shares > 0) & (shares < 1), ess[2:], ess[:2].min())  # of a constant nobody knows it
+    # What is visited seldom has an ESS that nobody can estimate; that of the share next to it is no larger, as a rule.
+    for far, near in ((1, 2), (0, 1), (-2, -3), (-1, -2)):
+        of_shares[far] = min(of_shares[far], of_shares[near])
+    r, r_p_value = split_rhat(z)
+    mixing = Mixing(
+        name=name,
+        rhat=r,
+        rhat_p_value=r_p_value,
+        ess={"bulk": ess[0], "scale": ess[1], "tail": min(of_shares[2], of_shares[-3])},
+        batch_p_value=float(min(1.0, 2 * p[:2].min())),
+    )
+    with np.errstate(over="ignore", invalid="ignore"):  # draws that are infinite, or whose square is
+        drawn = float(theta.mean()), float(theta.std())
+    return Scored(
+        exact=(float(distribution.mean()), float(distribution.std())),
+        drawn=drawn,
+        location=float(z.mean()),
+        mean_square=float(np.mean(z**2)),
+        shares=shares,
+        farthest=farthest,
+        ess=np.concatenate([ess[:2], of_shares]),
+        mixing=mixing,
+    )
+
+
+def compare_evidence(log_evidence: float, runs: ArrayLike, law: EvidenceLaw = "unbiased") -> Comparison:
     """Compare the log evidence of R independent runs with the exact one, all in nats.
 
-    Z_r / Z has mean 1, so log Z_r ~ Normal(log Z - v/2, v): the estimate is the mean of the runs plus s^2/2, and its
-    null error sqrt(s^2/R + s^4 / (2 (R - 1))), with s the sd between the runs (``nulls.log_normal_mean_p_value``).
-    The estimate differs from the log-mean-exp of ``bayes.evidence.combine`` in the third order of s.
+    With E[(Z_r / Z)^a] = 1, the estimator's law, and Z_r log-normal, log Z_r ~ Normal(log Z - a v/2, v). The estimate
+    is the mean of the runs plus a s^2/2, and its null error sqrt(s^2/R + a^2 s^4 / (2 (R - 1))), with s the sd between
+    the runs: for a = 1 that of Cox for the mean of a log-normal (Land 1972, "An evaluation of approximate confidence
+    interval estimation methods for lognormal means"; Zhou and Gao 1997, "Confidence intervals for the log-normal
+    mean"). The p-value is that of ``nulls.log_normal_mean_p_value``. For a = 1 the estimate differs from the
+    log-mean-exp of ``bayes.evidence.combine`` in the third order of s.
+
+    Raises ValueError if ``law`` is none of ``EVIDENCE_LAWS``, or the numbers are not finite or repeat.
     """
     if not np.isfinite(log_evidence):
         raise ValueError(f"`log_evidence` must be finite, got {log_evidence}; it is the exact log p(y) in nats.")
+    if law not in EVIDENCE_LAWS:
+        raise ValueError(f"`evidence_law` must be one of {', '.join(EVIDENCE_LAWS)}, got {law!r}.")
+    a = EVIDENCE_LAWS[law].power
     log_ratios = validated_runs(runs) - float(log_evidence)
     R = len(log_ratios)
     v = float(log_ratios.var(ddof=1)) if R > 1 else nan
@@ -163,122 +266,92 @@ def compare_evidence(log_evidence: float, runs: ArrayLike) -> Comparison:
     exact_runs = bool(np.abs(log_ratios).max() <= rounding)
     if len(np.unique(log_ratios)) < R and not exact_runs:
         raise ValueError(f"`runs` hold one number twice among {R}: independent runs differ; give each its own seed.")
+    error = float(log_ratios.mean()) + (a * v / 2 if R > 1 else 0.0)
     reasons = []
     if R < FEWEST_RUNS:
         reasons.append(f"evidence runs {R} < {FEWEST_RUNS}")
-    if sqrt(v) > LARGEST_SPREAD:
+    if a and sqrt(v) > LARGEST_SPREAD:  # the mean of the logs needs no half variance
         reasons.append(f"sd between the runs {sqrt(v):.3g} nats > {LARGEST_SPREAD:g}: use more particles")
+    null = nulls.ratio_p_value if reasons else nulls.log_normal_mean_p_value
     return Comparison(
         parameter=LOG_EVIDENCE,
         statistic="runs",
         exact=float(log_evidence),
-        estimate=float(log_evidence) + float(log_ratios.mean()) + (v / 2 if R > 1 else 0.0),
-        null_error=max(rounding, sqrt(v / R + v**2 / (2 * (R - 1)))) if R > 1 else nan,
-        p_value=1.0 if exact_runs else nulls.log_normal_mean_p_value(log_ratios) if R > 1 else nan,
-        null="t",
+        estimate=float(log_evidence) + error,
+        error=error,
+        null_error=max(rounding, sqrt(v / R + a**2 * v**2 / (2 * (R - 1)))) if R > 1 else nan,
+        p_value=1.0 if exact_runs else null(log_ratios, a),
         size=R - 1 if R > 1 else nan,
         ess=R,
         reason="; ".join(reasons),
     )
 
 
-def _compare_parameter(
-    name: str, distribution: Distribution, theta: NDArray[np.float64], n_divergent: int
-) -> tuple[list[Comparison], list[str]]:
-    """Return the comparisons of one parameter, ``theta`` of shape (chain, draw), and notes on what is left out."""
-    reason = not_converged(theta, n_divergent)
-    moments, notes = _compare_moments(name, distribution, theta, reason)
-    u = np.asarray(distribution.cdf(theta), dtype=float)
-    proportions = [_compare_proportion(name, distribution, theta, q, reason) for q in PROBABILITIES]
-    return [*moments, *proportions, _compare_pit(name, u, [p.ess for p in proportions], reason)], notes
+def evidence_note(law: EvidenceLaw) -> str:
+    """Return what the verdict on evidence assumes, in a sentence."""
+    others = "; ".join(f"{name}: {one.of}" for name, one in EVIDENCE_LAWS.items() if name != law)
+    return f"log evidence is judged by {EVIDENCE_LAWS[law].equation}, evidence law {law} (others: {others})."
 
 
-def _compare_moments(
-    name: str, distribution: Distribution, theta: NDArray[np.float64], reason: str
-) -> tuple[list[Comparison], list[str]]:
-    """Return the comparisons of mean and sd, and a note for each whose null is not known at this number of draws."""
-    mean, sd = float(distribution.mean()), float(distribution.std())
-    if not (np.isfinite(mean) and np.isfinite(sd)):
-        return [], [f"mean and sd of {name} are not checked: the exact mean is {mean:g} and the exact sd {sd:g}."]
-    comparisons, notes = [], []
-    z = np.clip((theta - mean) / sd, -1e70, 1e70)  # z^2 squared, in its ESS, must stay in float64
-    for statistic, f, shape in zip(("mean", "sd"), (z, z**2), nulls.shapes(distribution), strict=True):
-        needed = shape.ess_needed()
-        if needed > theta.size:
-            notes.append(
-                f"{statistic} of {name} is not checked: with the exact distribution's tails its error has a known law "
-                f"only from an ESS of {needed:.2g}, and there are {theta.size} draws."
-            )
-            continue
-        ess = ess_of_mean(f)
-        average = float(f.mean())
-        # d sd = d(sd^2) / (2 sd): the error of the sd is sd/2 that of the mean of z^2.
-        estimate, null_sd = (
-            (mean + sd * average, sd) if statistic == "mean" else (sd * sqrt(average), sd * shape.sd / 2)
-        )
-        comparisons.append(
-            Comparison(
-                parameter=name,
-                statistic=statistic,
-                exact=mean if statistic == "mean" else sd,
-                estimate=estimate,
-                null_error=null_sd / sqrt(ess),
-                p_value=nulls.widen(nulls.mean_p_value(average, shape, ess), ess),
-                null="t",
-                size=nulls.ess_degrees_of_freedom(ess),
-                ess=ess,
-                reason=reason or too_few(ess, max(SMALLEST_ESS, needed), statistic),
-            )
-        )
-    return comparisons, notes
+def _compare(name: str, scored: Scored, chains: int, draws: int, reason: str) -> list[Comparison]:
+    """Return the three comparisons of one scalar; with a ``reason`` against a pass, a chain is worth one draw."""
+    ess = np.full_like(scored.ess, chains) if reason else scored.ess
+    freedom = np.full_like(ess, inf) if reason else nulls.ess_degrees_of_freedom(ess)  # a bound has no error of its own
 
+    def widened(p_value: ArrayLike, which: Any) -> Any:
+        return p_value if reason else nulls.widen(p_value, ess[which])
 
-def _compare_proportion(
-    name: str, distribution: Distribution, theta: NDArray[np.float64], q: float, reason: str
-) -> Comparison:
-    """Return the comparison of P(theta < exact q-quantile) with q."""
-    below = (theta < distribution.ppf(q)).astype(float)
-    ess = ess_of_mean(below)
-    proportion = float(below.mean())
-    statistic = f"P(< {100 * q:g} %)"
-    return Comparison(
+    location = Comparison(
         parameter=name,
-        statistic=statistic,
+        statistic="location",
+        exact=scored.exact[0],
+        estimate=scored.drawn[0],
+        error=scored.location,
+        null_error=1 / sqrt(ess[0]),
+        p_value=float(widened(nulls.location_p_value(scored.location, ess[0]), 0)),
+        size=freedom[0],
+        ess=ess[0],
+        reason=reason,
+    )
+    scale = Comparison(
+        parameter=name,
+        statistic="scale",
+        exact=scored.exact[1],
+        estimate=scored.drawn[1],
+        error=sqrt(scored.mean_square) - 1,
+        null_error=1 / sqrt(2 * ess[1]),
+        p_value=float(widened(nulls.scale_p_value(scored.mean_square, ess[1]), 1)),
+        size=freedom[1],
+        ess=ess[1],
+        reason=reason,
+    )
+    of_shares = widened(nulls.share_p_value(scored.shares, SHARES, ess[2:]), slice(2, None))
+    worst = int(np.argmin(of_shares))
+    q, n = SHARES[worst], ess[2 + worst]
+    uniformity = Comparison(
+        parameter=name,
+        statistic="uniformity",
         exact=q,
-        estimate=proportion,
-        null_error=sqrt(q * (1 - q) / ess),
-        p_value=nulls.widen(nulls.proportion_p_value(proportion, q, ess), ess),
-        null="t",
-        size=nulls.ess_degrees_of_freedom(ess),
-        ess=ess,
-        reason=reason or too_few(ess, SMALLEST_ESS, statistic),
+        estimate=scored.shares[worst],
+        error=scored.shares[worst] - q,
+        null_error=sqrt(q * (1 - q) / n),
+        p_value=nulls.combined_p_value([*of_shares, nulls.farthest_p_value(scored.farthest, chains * draws)]),
+        size=freedom[2 + worst],
+        ess=n,
+        reason=reason,
+        combined=len(SHARES) + 1,
     )
+    return [location, scale, uniformity]
 
 
-def _compare_pit(name: str, u: NDArray[np.float64], others: list[float], reason: str) -> Comparison:
-    """Return the comparison of ``u``, the exact CDF at the draws (chain, draw), with the uniform distribution.
-
-    Draws are thinned to the smallest ESS of location, spread and the proportions (``others``). A chain thinned to its
-    ESS is still correlated (exp(-2) = 0.14 between neighbours of a slow AR(1)), and one that alternates can come out
-    positively correlated: so the distance is judged at the ESS of what is left, not at its number.
-    """
-    ess = min(ess_of_mean(u), ess_of_mean(abs(u - 0.5)), *others)
-    n_draws = u.shape[1]
-    step = max(1, min(int(u.size / ess), n_draws // 8))
-    thinned = u[:, ::step]
-    size = max(1.0, min(ess, ess_of_mean(thinned), ess_of_mean(abs(thinned - 0.5))))
-    ordered = np.sort(thinned, axis=None)
-    rank = np.arange(len(ordered) + 1) / len(ordered)
-    distance = float(max(np.max(rank[1:] - ordered), np.max(ordered - rank[:-1])))
-    return Comparison(
-        parameter=name,
-        statistic="PIT distance",
-        exact=0.0,
-        estimate=distance,
-        null_error=1 / (2 * sqrt(size)),
-        p_value=nulls.kolmogorov_p_value(distance, size),
-        null="kolmogorov",
-        size=size,
-        ess=ess,
-        reason=reason or too_few(ess, SMALLEST_ESS, "PIT distance"),
-    )
+def _far_out(name: str, scored: Scored, draws: int) -> list[str]:
+    """Return a note if a draw is where hardly one of so many right ones would be."""
+    p = nulls.farthest_p_value(scored.farthest, draws)
+    if p > FAR_OUT:
+        return []
+    if isinf(scored.farthest):
+        return [f"draws of {name} lie outside the support of the exact distribution, or as good as."]
+    return [
+        f"the farthest draw of {name} lies {scored.farthest:.1f} sds out as a normal score; one of {draws} right draws "
+        f"is that far with a probability of {p:.1g} at most."
+    ]

@@ -17,9 +17,18 @@ from typing import Protocol, runtime_checkable
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from bayes.agreement import LOG_EVIDENCE, compare_draws, compare_evidence
-from bayes.draws import Draws, is_smc, number_of_draws
-from bayes.exact.distribution import Distribution
+from bayes.agreement import LOG_EVIDENCE, EvidenceLaw, compare_draws, compare_evidence, evidence_note
+from bayes.draws import (
+    EVIDENCE,
+    Draws,
+    evidence_runs,
+    is_smc,
+    number_of_draws,
+    require_fresh,
+    require_shapes,
+)
+from bayes.element_names import gathered
+from bayes.exact.distribution import Distribution, elements
 from bayes.exact.projections import Projections
 from bayes.models import NAMES, Model, data_sets
 from bayes.two_stages import MORE, judge_in_two_stages, same_comparisons
@@ -45,10 +54,11 @@ class HasJoint(ExactModel, Protocol):
 
 def check(
     draws: Draws | None,
-    model: ExactModel,
+    model: ExactModel | Model,
     y: ArrayLike,
     *,
     evidence: xr.DataTree | ArrayLike | None = None,
+    evidence_law: EvidenceLaw = "unbiased",
     alpha: float = ALPHA,
     redraw: Callable[[int, int], Draws] | None = None,
 ) -> Checks:
@@ -58,13 +68,18 @@ def check(
     ----------
     draws
         Posterior draws of every parameter of the model: an ArviZ ``DataTree`` with group ``posterior``, or a mapping
-        from names to arrays of shape (chain, draw, ...). Vectors are checked element by element, and the joint
-        distribution by functions of several parameters (``projections``); a note says so if the model knows none. None
-        to check the evidence alone.
+        from names to arrays of shape (chain, draw, ...), or to those of the elements of a vector, ``p[0]``, ``p[1]``.
+        Vectors are checked element by element, and the joint distribution by functions of several parameters
+        (``projections``); a note says so if the model knows none. None to check the evidence alone.
     model, y
-        The exact model and the data, shape (n,), that the sampler was given.
+        The exact model, or that of the registry, and the data, shape (n,), that the sampler was given.
     evidence
-        Log evidence of independent runs, shape (R,), in nats, or the tree that ``bayes.inference.smc`` returned.
+        Log evidence of independent runs, shape (R,), in nats, or the tree that ``bayes.inference.smc`` or
+        ``pm.sample_smc`` returned.
+    evidence_law
+        What the estimator of the evidence has right: ``"unbiased"``, E[Z_r] = Z, as SMC and importance sampling;
+        ``"log_unbiased"``, E[log Z_r] = log Z, as nested sampling with Skilling's shrinkage exp(-i/N); or
+        ``"inverse_unbiased"``, E[1/Z_r] = 1/Z, as nested sampling with dynesty's (N/(N+1))^i.
     alpha
         Probability that a correct sampler has a failed check, for the whole family of checks.
     redraw
@@ -81,8 +96,9 @@ def check(
     Raises
     ------
     ValueError
-        If ``draws`` lack a parameter or are not finite, if they are SMC particles, if the runs are no vector of finite
-        numbers, or if both ``draws`` and ``evidence`` are None.
+        If ``draws`` lack a parameter, are not finite or of another shape, if they are SMC particles or no chains
+        (``bayes.chains``), if ``redraw`` returns the first draws again, if the runs are no vector of finite numbers, or
+        if both ``draws`` and ``evidence`` are None.
 
     Examples
     --------
@@ -96,22 +112,42 @@ def check(
     >>> check(variance_as_sd, EXAMPLE.model, EXAMPLE.y).verdict
     'fail'
     """
+    exact: ExactModel = model.exact if isinstance(model, Model) else model
+    if not (hasattr(exact, "marginals") and hasattr(exact, "log_evidence")):
+        raise ValueError(
+            f"`model` must be a model known in closed form, as those of `bayes.exact`, got {type(exact).__name__}; of "
+            "the registry's, `bayes.models.model(NAME).exact`."
+        )
     runs = evidence
     if isinstance(evidence, xr.DataTree):
         if not is_smc(evidence):
-            raise ValueError("`evidence` has no `log_evidence` in its sample_stats; give the tree of `inference.smc`.")
-        runs = evidence.sample_stats["log_evidence"].to_numpy()
+            raise ValueError(
+                "`evidence` has no `log_evidence` and no `log_marginal_likelihood` in its sample_stats; give the tree "
+                "of `inference.smc` or of `pm.sample_smc`."
+            )
+        runs = evidence_runs(evidence)
     if draws is None and runs is None:
         raise ValueError("`draws` and `evidence` are both None: there is nothing to judge.")
-    comparisons, notes = ([], []) if draws is None else compare_with_model(draws, model, y)
+    comparisons, notes = ([], []) if draws is None else compare_with_model(draws, exact, y)
     if runs is not None:
-        comparisons.append(compare_evidence(model.log_evidence(y), runs))
+        comparisons.append(compare_evidence(exact.log_evidence(y), runs, evidence_law))
+        notes = [*notes, evidence_note(evidence_law)]
+        if isinstance(evidence, xr.DataTree) and EVIDENCE[0] not in evidence["sample_stats"].data_vars:
+            notes.append(
+                "PyMC's own SMC adapts to the particles that it weighs, so that E[Z_r] = Z holds in the limit of many "
+                "particles only; the schedule of `bayes.inference.smc` is fixed beforehand."
+            )
     if redraw is None or draws is None:
         return judge(comparisons, alpha=alpha, notes=notes)
 
     def again(places: list[int]) -> list[Comparison]:
         redrawn = redraw(SECOND_SEED, MORE * number_of_draws(draws))
-        return same_comparisons(comparisons, places, compare_with_model(redrawn, model, y)[0])
+        try:
+            fresh, _ = compare_with_model(redrawn, exact, y)
+            _require_fresh(exact.marginals(y), draws, redrawn)
+        except ValueError as error:
+            raise ValueError(f"`redraw`: {error}") from error
+        return same_comparisons(comparisons, places, fresh)
 
     final = [i for i, comparison in enumerate(comparisons) if comparison.parameter == LOG_EVIDENCE]
     return judge_in_two_stages(comparisons, again, final=final, alpha=alpha, notes=notes)
@@ -120,7 +156,7 @@ def check(
 def check_sampler(
     sample: Callable[[Model, int, int], Draws],
     *,
-    models: Sequence[str] = NAMES,
+    models: Sequence[str] | str = NAMES,
     seed: int = 0,
     draws: int = 2000,
     alpha: float = ALPHA,
@@ -137,7 +173,7 @@ def check_sampler(
         ``model.program()`` is a PyMC program, ``model.exact`` and ``model.y`` are hyperparameters and data. It is
         called again, with another seed and four times the draws, on models with suspicious checks.
     models
-        Names of models, as ``bayes.models.NAMES`` lists them.
+        Names of models, as ``bayes.models.NAMES`` lists them, or one of them.
     seed
         The first seed; no two calls get the same.
     draws
@@ -148,7 +184,7 @@ def check_sampler(
     Raises
     ------
     ValueError
-        If a name is unknown, or draws cannot be compared (see ``check``).
+        If a name is unknown or there is none, or draws cannot be compared (see ``check``).
 
     Examples
     --------
@@ -158,7 +194,10 @@ def check_sampler(
     >>> check_sampler(exact, models=["normal_normal"]).verdict
     'pass'
     """
-    both = [one for name in models for one in data_sets(name)]
+    names = [models] if isinstance(models, str) else list(models)
+    if not names:
+        raise ValueError("`models` is empty; name a model of `bayes.models.NAMES`.")
+    both = [one for name in names for one in data_sets(name)]
     comparisons, notes, again = compare_sampler(sample, both, seed=seed, draws=draws)
     return judge_in_two_stages(comparisons, again, alpha=alpha, notes=notes)
 
@@ -168,11 +207,13 @@ def compare_sampler(
 ) -> tuple[list[Comparison], list[str], Callable[[list[int]], list[Comparison]]]:
     """Return the first stage of ``check_sampler``, its notes, and the function that draws places of it again."""
     seeds = count(seed)
+    first_drawn: dict[str, Draws] = {}
 
     def compared(one: Model, n: int) -> tuple[list[Comparison], list[str]]:
         drawn = sample(one, next(seeds), n)
         try:
             comparisons, notes = _compare(one.marginals, drawn, projections(one.exact, one.y))
+            _require_fresh(one.marginals, first_drawn.setdefault(one.label, drawn), drawn)
         except ValueError as error:
             raise ValueError(f"{one.label}: {error}") from error
         return [replace(comparison, model=one.label) for comparison in comparisons], notes
@@ -208,7 +249,22 @@ def _compare(
             "`draws` are particles of SMC, which have no ESS by which they could be judged; "
             "check their evidence: check(None, model, y, evidence=tree)."
         )
+    names, draws = _scalars(marginals, draws)
+    require_shapes(names, draws)
     return compare_draws(marginals, draws, along)
+
+
+def _require_fresh(marginals: dict[str, Distribution], first: Draws, fresh: Draws) -> None:
+    """Raise ValueError if ``fresh`` draws, made after ``first``, have some of them."""
+    if fresh is not first:
+        names, fresh = _scalars(marginals, fresh)
+        require_fresh(names, _scalars(marginals, first)[1], fresh)
+
+
+def _scalars(marginals: dict[str, Distribution], draws: Draws) -> tuple[list[str], Draws]:
+    """Return the names of all scalars, ``p[0]``, ``p[1]``, ..., and the draws with vectors put together."""
+    names = [scalar for name, marginal in marginals.items() for scalar in elements(name, marginal)]
+    return names, gathered(dict.fromkeys(name.partition("[")[0] for name in names), draws)
 
 
 def projections(model: ExactModel, y: ArrayLike) -> Projections | None:

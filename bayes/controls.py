@@ -21,7 +21,7 @@ from bayes.models import model
 from bayes.verdicts import ALPHA
 
 CHAINS, RUNS = 4, 16
-STATISTICS = ("mean", "sd", "P(< 5 %)", "P(< 50 %)", "P(< 95 %)", "PIT distance", "runs")
+STATISTICS = ("location", "scale", "uniformity", "runs")
 NOT_CONVERGED, REFUSED = "not converged", "refused"
 SEERS = (*STATISTICS, NOT_CONVERGED, REFUSED)
 """What can see a mistake: a statistic that fails, chains that have not converged, or draws that are no draws."""
@@ -86,7 +86,7 @@ def detect(
             continue
         verdicts[checks.verdict] += 1
         seen.update(one.statistic for one in checks if one.verdict == "fail")
-        seen[NOT_CONVERGED] += any(one.verdict == "inconclusive" for one in checks)
+        seen[NOT_CONVERGED] += any(one.reason for one in checks)
     undecided = verdicts["inconclusive"] if control.seen_by == NOT_CONVERGED else 0
     return Detection(
         n=n,
@@ -236,38 +236,38 @@ CONTROLS = (
         name="5 % too wide",
         mistake="Exact draws, 1.05 times as far from the mean.",
         sample=_too_wide,
-        seen_by="sd",
+        seen_by="scale",
     ),
     _of_normal(
         name="off by 0.05 sd",
         mistake="Exact draws, moved by a twentieth of the posterior's sd.",
         sample=_off,
-        seen_by="mean",
+        seen_by="location",
     ),
     _of_normal(
         name="variance as sd",
         mistake="The prior's variance, given to a program that expects its sd.",
         sample=_variance_as_sd,
-        seen_by="mean",
+        seen_by="location",
     ),
     Control(
         name="no Jacobian",
         mistake="Random walk Metropolis on the logarithm of a rate with the density of the rate itself.",
         model="gamma_exponential",
         sample=_without_jacobian,
-        seen_by="mean",
+        seen_by="location",
     ),
     _of_normal(
         name="unadjusted Langevin",
         mistake="Langevin steps that are never rejected; made right they are by Metropolis and Hastings' rule.",
         sample=_unadjusted,
-        seen_by="sd",
+        seen_by="scale",
     ),
     _of_normal(
         name="no burn-in",
         mistake="Random walk Metropolis from 30 sds away with every draw kept; made right the first 1,000 are not.",
         sample=_short_burn_in,
-        seen_by="sd",
+        seen_by="scale",
     ),
     _of_normal(
         name="a chain stuck",
@@ -285,14 +285,14 @@ CONTROLS = (
         name="rejections dropped",
         mistake="Random walk Metropolis thinned to the draws that moved, without the repeats that weigh them.",
         sample=_moves_alone,
-        seen_by="sd",
+        seen_by="scale",
     ),
     _of_normal(
         name="draws shuffled",
         mistake="Random walk Metropolis with steps of 0.05 sd, its draws shuffled so that they look independent; made "
         "right, with steps that mix, and in their order.",
         sample=_shuffled,
-        seen_by="PIT distance",
+        seen_by=REFUSED,
     ),
     _of_normal(
         name="constant dropped",

@@ -1,48 +1,152 @@
 """Did the chains converge, and how many independent draws is a mean over them worth?
 
-A verdict needs R-hat of at most 1.01, no divergent transition, and an ESS of at least 400, both of the ranks and of the
-function whose mean is taken (Vehtari et al. 2021, "Rank-normalization, folding, and localization: an improved R-hat",
-section 4).
+A pass needs, of every quantity that is compared (Vehtari et al. 2021, "Rank-normalization, folding, and localization:
+an improved R-hat", section 4, and Geyer 1992, "Practical Markov chain Monte Carlo", section 3):
+
+- R-hat of at most 1.01, or of what chains that did converge exceed once in 1,000 times, if that is more;
+- an ESS of at least 400: of the normal scores, of their squares and of the shares in both tails;
+- batch means that do not contradict that ESS. Geyer's sequence ends where autocorrelations drown in noise, so it does
+  not see a slow part of little variance; the means of a few long batches do;
+- hardly any divergent transitions.
+
+What a gate closed for one quantity says, it says of the chains: none of their quantities passes.
 """
 
-from math import isnan, nan
+from collections.abc import Iterable, Sized
+from dataclasses import dataclass
+from math import nan
+from typing import Any
 
 import numpy as np
-from arviz_stats.sampling_diagnostics import ess, rhat
+from arviz_stats.base import array_stats
 from numpy.typing import NDArray
+from scipy.stats import chi2
+from scipy.stats import f as f_distribution
 
 LARGEST_RHAT = 1.01
 SMALLEST_ESS = 400
+LARGEST_DIVERGENT_SHARE = 0.001
+"""Share of divergent transitions above which nothing passes; ``benchmarks/gates.py`` measures what it withholds."""
+CLOSING_RATE = 0.001
+"""Probability that chains which did converge find a gate closed: R-hat's over all quantities, batch means' likewise."""
+BATCHES = 4
+"""Batches a chain, and at least 4 times as many in all. More are shorter, and see less of a slow part."""
+CONTRADICTION = 0.05
+"""Level at which batch means contradict Geyer's ESS, and take its place: the mean of noisy minima would be too low."""
 
 
-def ess_of_mean(f: NDArray[np.float64]) -> float:
-    """Return the ESS of the mean of ``f``, shape (chain, draw), capped at the number of draws."""
-    return float(min(ess(f, method="mean"), f.size))
+@dataclass(frozen=True, kw_only=True)
+class Mixing:
+    """What is known of the convergence of one quantity."""
+
+    name: str
+    rhat: float
+    rhat_p_value: float
+    """Probability of an R-hat as large from chains that did converge."""
+    ess: dict[str, float]
+    """ESS of ``"bulk"``, ``"scale"`` and ``"tail"``."""
+    batch_p_value: float
+    """Probability of batch means as far apart, if the ESS were Geyer's."""
 
 
-def not_converged(theta: NDArray[np.float64], divergences: int) -> str:
-    """Return what speaks against convergence, with the numbers, or nothing.
+def effective_sizes(f: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the ESS (K,) of the means of functions ``f`` (K, chain, draw), and the p-values of the batch means.
 
-    One chain is compared with itself: R-hat of its two halves, which are split once more (Gelman et al. 2013, "Bayesian
-    Data Analysis", 3rd ed., section 11.4). That it missed a mode is for the comparison with the exact answer to say.
+    The ESS is that of Geyer's initial monotone sequence as ArviZ has it, which of antithetic chains is more than the
+    number N of draws, N log10(N) at most. Where the batch means contradict it at a level of 5 %, theirs is taken:
+
+        ESS = N var(f) / (b var(batch means)),    b draws a batch
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> ess, p = effective_sizes(rng.normal(size=(1, 4, 1000)))
+    >>> round(float(ess[0]), -2), bool(p[0] > 0.05)
+    (3900.0, True)
     """
-    n_chains, n_draws = theta.shape
-    halves = theta if n_chains > 1 else theta[:, n_draws % 2 :].reshape(2, -1)
+    K, chains, draws = f.shape
+    geyer = np.atleast_1d(array_stats.ess(f, chain_axis=1, draw_axis=2, method="mean")).astype(float)
+    batches = max(BATCHES, -(-4 * BATCHES // chains))
+    b = draws // batches
+    if b < 1:
+        return geyer, np.ones(K)
+    means = f[..., : b * batches].reshape(K, chains * batches, b).mean(axis=2)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a function that is constant has no batches that differ
+        by_batches = chains * draws * f.var(axis=(1, 2)) / (b * means.var(axis=1, ddof=1))
+        freedom = chains * batches - 1
+        # if the ESS is Geyer's, var(batch means) is chi^2 / freedom times var(f) N / (ESS b)
+        p = np.nan_to_num(chi2.sf(geyer / by_batches * freedom, freedom), nan=1.0)
+    return np.where(p <= CONTRADICTION, np.minimum(by_batches, geyer), geyer), p
+
+
+def split_rhat(z: NDArray[np.float64]) -> tuple[float, float]:
+    """Return R-hat of ``z`` (chain, draw), ranks normalised, split and folded, and its p-value; nan below 4 draws.
+
+    One chain is compared with itself: its two halves, which are split once more (Gelman et al. 2013, "Bayesian Data
+    Analysis", 3rd ed., section 11.4). That it missed a mode is for the comparison with the exact answer to say.
+
+    The p-value is the probability that chains which converged have a larger one. With m half chains worth e independent
+    draws each, by their own autocorrelations,
+
+        R-hat^2 = 1 + F / (e - 1),    F ~ F(m - 1, m (e - 1))
+
+    the analysis of variance behind Gelman and Rubin (1992), "Inference from iterative simulation using multiple
+    sequences". R-hat is the larger of two, of ranks and of folded ranks, hence twice the probability.
+    """
+    chains = z if len(z) > 1 else z[:, z.shape[1] % 2 :].reshape(2, -1)
+    if chains.shape[1] < 4:
+        return nan, nan
     with np.errstate(divide="ignore", invalid="ignore"):  # chains that do not move make R-hat infinite
-        r = float(rhat(halves)) if halves.shape[1] >= 4 else nan
-    bulk = min(float(ess(theta, method="bulk")), theta.size)
+        of_chains: Any = array_stats.rhat(chains, chain_axis=0, draw_axis=1)
+    r = float(of_chains)
+    half = chains.shape[1] // 2
+    halves = chains[:, : 2 * half].reshape(-1, half)
+    m = len(halves)
+    within = halves - halves.mean(axis=1, keepdims=True)
+    worth: Any = array_stats.ess(within, chain_axis=0, draw_axis=1, method="identity")
+    e = float(worth) / m
+    if not e > 1:
+        return r, 0.0  # next to nothing was drawn, which excuses no R-hat
+    return r, min(1.0, 2 * float(f_distribution.sf((r**2 - 1) * (e - 1), m - 1, m * (e - 1))))
+
+
+def closed_gates(quantities: Iterable[Mixing], chains: int, draws: int, divergent: int) -> str:
+    """Return what speaks against convergence of any of the ``quantities``, with the numbers, or nothing.
+
+    ``chains`` x ``draws`` is the size of the run and ``divergent`` the number of its divergent transitions.
+    """
+    all_of_them = list(quantities)
     reasons = []
-    if divergences:
-        reasons.append(f"divergent transitions {divergences} > 0")
-    if isnan(r):
-        reasons.append(f"R-hat undefined for {n_chains} x {n_draws} draws")
-    elif r > LARGEST_RHAT:
-        reasons.append(f"R-hat {r:.4g} > {LARGEST_RHAT}")
-    if not bulk >= SMALLEST_ESS:
-        reasons.append(f"bulk ESS {bulk:.0f} < {SMALLEST_ESS}")
+    share = divergent / (chains * draws)
+    if share > LARGEST_DIVERGENT_SHARE:
+        reasons.append(
+            f"divergent transitions {divergent} of {chains * draws}, more than {100 * LARGEST_DIVERGENT_SHARE:g} %"
+        )
+    level = CLOSING_RATE / max(1, len(all_of_them))
+    if any(np.isnan(q.rhat) for q in all_of_them):
+        reasons.append(f"R-hat undefined for {chains} x {draws} draws")
+    mixed = [q for q in all_of_them if q.rhat > LARGEST_RHAT and q.rhat_p_value <= level]
+    if mixed:
+        worst = max(mixed, key=lambda q: q.rhat)
+        reasons.append(f"R-hat {_above(worst.rhat, LARGEST_RHAT)} > {LARGEST_RHAT} of {_named(worst, mixed)}")
+    few = [(ess, kind, q) for q in all_of_them for kind, ess in q.ess.items() if not ess >= SMALLEST_ESS]
+    if few:
+        ess, kind, worst = min(few, key=lambda what: what[0])
+        reasons.append(f"{kind} ESS {int(ess)} < {SMALLEST_ESS} of {_named(worst, few)}")
+    slow = [q for q in all_of_them if q.batch_p_value <= level]
+    if slow:
+        worst = min(slow, key=lambda q: q.batch_p_value)
+        reasons.append(f"means of long batches drift (p = {worst.batch_p_value:.1g}) of {_named(worst, slow)}")
     return "; ".join(reasons)
 
 
-def too_few(effective: float, needed: float, statistic: str) -> str:
-    """Return the reason against a verdict if a statistic's own ESS is below what it needs, or nothing."""
-    return "" if effective >= needed else f"ESS {effective:.0f} of the {statistic} < {needed:.0f}"
+def _named(worst: Mixing, those: Sized) -> str:
+    return worst.name + (f" and {len(those) - 1} more" if len(those) > 1 else "")
+
+
+def _above(value: float, limit: float) -> str:
+    """Return ``value`` with as many digits as it takes to look larger than ``limit``."""
+    digits = 4
+    while np.isfinite(value) and float(f"{value:.{digits}g}") <= limit:
+        digits += 1
+    return f"{value:.{digits}g}"

@@ -3,9 +3,7 @@
 Nothing is unpickled, and of large files only what is asked for is read.
 """
 
-import re
 from collections.abc import Iterable
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +11,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes.draws import Draws, is_smc, variable_names
+from bayes.draws import EVIDENCE, Draws, is_smc, variable_names
+from bayes.element_names import named_elements, shape_of
 
 LARGEST = 4 * 2**30
 """Bytes of one variable, or of a CSV file, beyond which nothing is read."""
 CHAIN, DRAW = (".chain", "chain__"), (".draw", "draw__")
 """What R's posterior package and CmdStanPy call the columns chain and draw."""
-STATISTICS = ("diverging", "log_evidence")
+STATISTICS = ("diverging", *EVIDENCE)
 DIVERGENT = "divergent__"
 """What CmdStanPy calls the column of divergent transitions."""
 
@@ -161,18 +160,13 @@ def _from_csv(path: Path, wanted: dict[str, str]) -> tuple[Draws, list[str]]:
     chains = len(sizes)
     found: dict[str, NDArray[np.float64]] = {}
     for theirs, ours in wanted.items():
-        columns = _columns(theirs, list(table.columns))
+        columns = named_elements(theirs, list(table.columns))
         if not columns:
             continue
         wrong = [column for column in columns.values() if table[column].dtype.kind not in "iuf"]
         if wrong:
             raise ValueError(f"file {shown}: column {wrong[0]!r} must hold numbers.")
-        elements = ", ".join(columns.values())[:200]
-        if len({len(place) for place in columns}) > 1:
-            raise ValueError(f"file {shown} must have as many indices at every element of {theirs!r}, got {elements}.")
-        shape = tuple(max(along) + 1 for along in zip(*columns, strict=True))
-        if len(columns) != prod(shape):
-            raise ValueError(f"file {shown} lacks some elements of {theirs!r} of shape {shape}: it has {elements}.")
+        shape = shape_of(theirs, columns, f"file {shown}")
         values = np.empty((chains, len(table) // chains, *shape))
         for place, column in columns.items():
             values[(..., *place)] = table[column].to_numpy(float).reshape(chains, -1)
@@ -184,20 +178,3 @@ def _from_csv(path: Path, wanted: dict[str, str]) -> tuple[Draws, list[str]]:
     posterior = {name: (("chain", "draw", *(f"{name}_{i}" for i in range(x.ndim - 2))), x) for name, x in found.items()}
     diverging = {"diverging": (("chain", "draw"), table[DIVERGENT].to_numpy().reshape(chains, -1) != 0)}
     return xr.DataTree.from_dict({"posterior": xr.Dataset(posterior), "sample_stats": xr.Dataset(diverging)}), has
-
-
-def _columns(name: str, columns: list[str]) -> dict[tuple[int, ...], str]:
-    """Return place -> column of a variable: itself, or its elements counted from 0 or 1."""
-    if name in columns:
-        return {(): name}
-    places = {}
-    for column in columns:
-        matched = re.fullmatch(re.escape(name) + r"(?:\[(\d+(?:, ?\d+)*)\]|((?:\.\d+)+))", column)
-        if matched:
-            places[tuple(map(int, re.findall(r"\d+", matched[1] or matched[2])))] = column
-    if not places:
-        return {}
-    if len({len(place) for place in places}) > 1:
-        return places
-    first = [min(along) for along in zip(*places, strict=True)]
-    return {tuple(i - j for i, j in zip(place, first, strict=True)): column for place, column in places.items()}

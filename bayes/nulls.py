@@ -1,133 +1,113 @@
 """Null distributions: how far an estimate strays from the exact value when the sampler is right.
 
-Each function returns a two-sided p-value. Nothing about the exact distribution is estimated from the draws; only their
-number of independent equivalents is (the effective sample size, ESS). Where p is far in a tail, a normal approximation
-is wrong by factors, and a family of checks lives on its tails: hence a function for each kind of statistic.
+Draws come in as normal scores, z = Phi^-1(F(theta)) with the exact F: if the sampler is right they are N(0, 1),
+whatever the model. Nothing about their distribution is estimated from the draws; only their number of independent
+equivalents is (the effective sample size, ESS). Where p is far in a tail, a normal approximation is wrong by factors,
+and a family of checks lives on its tails: hence a function for each kind of statistic.
 """
 
-from dataclasses import dataclass
-from functools import lru_cache
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
-from scipy.stats import chi2, kstwo, norm, pearson3, t
-
-from bayes.exact.distribution import Distribution
+from scipy.stats import chi2, norm, t
 
 DRAWS_A_DEGREE_OF_FREEDOM = 10
-"""Effective draws behind one degree of freedom of their own ESS. Measured: with the normal in place of Student's t, or
-with 4 draws for a degree, AR(1) chains of ESS 500 raise the family's false alarms at 0.001 to 0.0018."""
-
-LARGEST_SHAPE = 0.3
-"""Largest skewness and excess kurtosis of a sample mean for which Pearson's type III holds at p = 1.4e-4 within a
-factor of two; measured on means and sds of independent gamma, log-normal, inverse gamma and Student t draws."""
+"""Effective draws behind one degree of freedom of their own ESS; ``benchmarks/gates.py`` sweeps it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shape:
-    """Mean and sd of f(theta) under the exact distribution in units of theta's sd, its skewness and excess kurtosis."""
-
-    mean: float
-    sd: float
-    skewness: float
-    kurtosis: float
-
-    def ess_needed(self) -> float:
-        """Return the ESS from which the mean of f over the draws is close enough to Pearson's type III."""
-        # skewness(mean) = skewness / sqrt(n),    kurtosis(mean) = kurtosis / n
-        return max((self.skewness / LARGEST_SHAPE) ** 2, abs(self.kurtosis) / LARGEST_SHAPE)
+def location_p_value(mean: float, ess: float) -> float:
+    """Return the p-value of the ``mean`` of normal scores worth ``ess`` independent ones: N(0, 1/ess)."""
+    return float(2 * norm.sf(abs(mean) * np.sqrt(ess)))
 
 
-@lru_cache(maxsize=256)  # by identity: many sets of draws are held to the same distributions
-def shapes(distribution: Distribution) -> tuple[Shape, Shape]:
-    """Return the shapes of z and of z^2, where z = (theta - mean) / sd under ``distribution``.
-
-    The moments mu_k = E[z^k] = integral of z(u)^k over u in (0, 1), with u = Phi(x) and the trapezoid rule in x from -8
-    to 8. Leaving out 6e-16 of the probability on either side makes every moment finite: where one is infinite in truth,
-    it comes out huge, which is what ``Shape.ess_needed`` has to know.
-    """
-    x = np.linspace(-8, 8, 1001)
-    weight = norm.pdf(x) * (x[1] - x[0])
-    z = (distribution.ppf(norm.cdf(x)) - distribution.mean()) / distribution.std()
-    mu = [float(np.sum(weight * z**k)) for k in range(9)]
-    # var(z^2) = mu_4 - 1, and the third and fourth central moments of z^2 by the binomial theorem
-    var = mu[4] - 1
-    third = mu[6] - 3 * mu[4] + 2
-    fourth = mu[8] - 4 * mu[6] + 6 * mu[4] - 3
-    return (
-        Shape(mean=0.0, sd=1.0, skewness=mu[3], kurtosis=mu[4] - 3),
-        Shape(mean=1.0, sd=var**0.5, skewness=third / var**1.5, kurtosis=fourth / var**2 - 3),
-    )
+def scale_p_value(mean_square: float, ess: float) -> float:
+    """Return the p-value of the mean square of normal scores worth ``ess`` independent ones: chi^2_ess / ess."""
+    return float(two_sided(chi2.cdf(mean_square * ess, ess), chi2.sf(mean_square * ess, ess)))
 
 
-def mean_p_value(mean: float, shape: Shape, ess: float) -> float:
-    """Return the p-value of ``mean``, the mean over draws worth ``ess`` independent ones of f with known moments.
-
-    The null is Pearson's type III with the three moments of a mean of ``ess`` independent values. It is the normal for
-    f = z of a normal, and the chi-square of a variance for f = z^2 of a normal.
-    """
-    z = (mean - shape.mean) / shape.sd * np.sqrt(ess)
-    null = pearson3(shape.skewness / np.sqrt(ess))
-    return two_sided(null.cdf(z), null.sf(z))
-
-
-def proportion_p_value(proportion: float, q: float, ess: float) -> float:
-    """Return the p-value of ``proportion`` of draws worth ``ess`` independent ones below the exact q-quantile.
+def share_p_value(share: ArrayLike, q: ArrayLike, ess: ArrayLike) -> NDArray[np.float64]:
+    """Return the p-values of ``share`` of draws worth ``ess`` independent ones below the exact q-quantile.
 
     The null is the binomial: P(K <= k) = I_{1-q}(n - k, k + 1) and P(K >= k) = I_q(k, n - k + 1), the regularised
-    incomplete beta function (DLMF 8.17.5), which also takes n = ess and k = n * proportion between whole numbers.
+    incomplete beta function (DLMF 8.17.5), which also takes n = ess and k = n * share between whole numbers.
     """
-    k = proportion * ess
-    below = special.betainc(ess - k, k + 1, 1 - q) if k < ess else 1.0
-    above = special.betainc(k, ess - k + 1, q) if k > 0 else 1.0
+    share, q, n = np.asarray(share), np.asarray(q), np.asarray(ess)
+    k = share * n
+    with np.errstate(invalid="ignore"):  # at the ends, where the answer is 1
+        below = np.where(share < 1, special.betainc(n - k, k + 1, 1 - q), 1.0)
+        above = np.where(share > 0, special.betainc(k, n - k + 1, q), 1.0)
     return two_sided(below, above)
 
 
-def kolmogorov_p_value(distance: float, ess: float) -> float:
-    """Return the p-value of the largest distance between the ECDF of ``ess`` draws and the exact CDF (Kolmogorov)."""
-    return float(kstwo.sf(distance, int(ess)))
+def farthest_p_value(farthest: float, draws: int) -> float:
+    """Return a bound of the p-value of the ``farthest`` of so many normal scores: draws P(|z| > farthest) (Boole).
+
+    It holds for draws that depend on one another in any way, so no ESS and no convergence is needed.
+    """
+    return float(min(1.0, draws * 2 * norm.sf(farthest)))
 
 
-def kolmogorov_distance(p_value: float, ess: float) -> float:
-    """Return the distance whose ``kolmogorov_p_value`` is ``p_value``."""
-    return float(kstwo.isf(p_value, int(ess)))
+def combined_p_value(p_values: ArrayLike) -> float:
+    """Return one p-value for several, dependent in any way: the truncated Cauchy combination.
+
+    The mean of cot(pi p) over the p below 1/2, and 0 for the others, has the upper tail of a Cauchy variable (Liu and
+    Xie 2020, "Cauchy combination test", theorem 1; truncated as in Tesso and Vehtari 2026, arXiv 2603.02928, eq. 24).
+
+    Examples
+    --------
+    >>> round(combined_p_value([0.001, 0.4, 0.7, 0.9]), 4)
+    0.004
+    """
+    p = np.asarray(p_values, dtype=float)
+    with np.errstate(divide="ignore"):
+        mean = np.mean(np.where(p < 0.5, 1 / np.tan(np.pi * np.minimum(p, 0.5)), 0.0))
+        return float(np.arctan(1 / mean) / np.pi)
 
 
-def log_normal_mean_p_value(log_ratios: NDArray[np.float64]) -> float:
-    """Return the p-value of E[exp(log_ratios)] = 1 for log-normal ratios, from R >= 2 of them.
+def log_normal_mean_p_value(log_ratios: NDArray[np.float64], power: int = 1) -> float:
+    """Return the p-value of E[exp(power * log_ratios)] = 1 for log-normal ratios, from R >= 2 of them.
 
-    For l_r ~ Normal(m, v) the mean of exp(l_r) is exp(m + v/2), so the null is m + v/2 = 0. Given the data, the
-    generalised pivots of Krishnamoorthy and Mathew (2003, "Inferences on the means of lognormal distributions using
-    generalized p-values and generalized confidence intervals") are
+    For l_r ~ Normal(m, v) the mean of exp(a l_r) is exp(a m + a^2 v/2), so the null is m + a v/2 = 0, and with a = 0
+    (``power``) the limit of it, m = 0. Given the data, the generalised pivots of Krishnamoorthy and Mathew (2003,
+    "Inferences on the means of lognormal distributions using generalized p-values and generalized confidence
+    intervals") are
 
         v = (R - 1) s^2 / C,    m = lbar - Z sqrt(v / R),    C ~ chi^2_{R-1},  Z ~ Normal(0, 1)
 
-    and P(m + v/2 >= 0) = E_C[ Phi((lbar + v/2) / sqrt(v/R)) ]. Without the v/2 that is Student's t with R - 1 degrees
-    of freedom, which it becomes as s goes to 0. An evidence estimate is log-normal in the limit of many particles
-    (Berard, Del Moral and Doucet 2014, "A lognormal central limit theorem for particle approximations of normalizing
-    constants").
+    and P(m + a v/2 >= 0) = E_C[ Phi((lbar + a v/2) / sqrt(v/R)) ]. Without the v/2 that is Student's t with R - 1
+    degrees of freedom, which it becomes as s goes to 0. An evidence estimate is log-normal in the limit of many
+    particles (Berard, Del Moral and Doucet 2014, "A lognormal central limit theorem for particle approximations of
+    normalizing constants").
     """
     R = len(log_ratios)
     # The ends bound what is left out of the p-value; the trapezoid rule in log C converges geometrically.
     log_c = np.linspace(np.log(chi2.ppf(1e-40, R - 1)), np.log(chi2.isf(1e-40, R - 1)), 2001)
     density = chi2.pdf(np.exp(log_c), R - 1) * np.exp(log_c)
     v = (R - 1) * log_ratios.var(ddof=1) / np.exp(log_c)
-    z = (log_ratios.mean() + v / 2) / np.sqrt(v / R)
+    z = (log_ratios.mean() + power * v / 2) / np.sqrt(v / R)
     below, above = (float(np.sum(density * special.ndtr(sign * z)) / np.sum(density)) for sign in (1, -1))
-    return two_sided(below, above)
+    return float(two_sided(below, above))
 
 
-def two_sided(below: float, above: float) -> float:
-    """Return the two-sided p-value from the two one-sided ones."""
-    return float(min(1.0, 2 * min(below, above)))
+def ratio_p_value(log_ratios: NDArray[np.float64], power: int = 1) -> float:
+    """Return a bound of the p-value of E[exp(power * log_ratios)] = 1 from above: 1 / mean (Markov's inequality).
+
+    It holds whatever the distribution of the ratios, from any number of runs. Of an evidence that is too low, power 1,
+    it says nothing: runs that miss most of it are unbiased all the same. Power 0 states no mean, and nothing is said.
+    """
+    return float(min(1.0, np.exp(np.log(len(log_ratios)) - special.logsumexp(power * log_ratios))))
 
 
-def widen(p_value: float, ess: float) -> float:
+def two_sided(below: ArrayLike, above: ArrayLike) -> NDArray[np.float64]:
+    """Return the two-sided p-values from the one-sided ones."""
+    return np.minimum(1.0, 2 * np.minimum(below, above))
+
+
+def widen(p_value: ArrayLike, ess: ArrayLike) -> NDArray[np.float64]:
     """Return ``p_value`` with the normal behind it replaced by Student's t, because ``ess`` is itself an estimate."""
-    return float(2 * t.sf(norm.isf(p_value / 2), ess_degrees_of_freedom(ess)))
+    return 2 * t.sf(norm.isf(np.asarray(p_value) / 2), ess_degrees_of_freedom(ess))
 
 
-def ess_degrees_of_freedom(ess: float) -> float:
+def ess_degrees_of_freedom(ess: ArrayLike) -> NDArray[np.float64]:
     """Return the degrees of freedom of Student's t for an error whose size is known from ``ess`` draws only."""
-    return ess / DRAWS_A_DEGREE_OF_FREEDOM
+    return np.asarray(ess) / DRAWS_A_DEGREE_OF_FREEDOM

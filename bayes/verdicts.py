@@ -7,18 +7,23 @@ A family rejects no true hypothesis with probability at least 1 - alpha, whateve
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from math import isnan
+from textwrap import fill
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm, t
 
-from bayes.nulls import kolmogorov_distance
-
 Verdict = Literal["pass", "fail", "inconclusive"]
 
 ALPHA = 0.001
 """Default probability that a family with nothing wrong has a failed check."""
+
+UNITS = {"location": "sd", "scale": "of the sd", "uniformity": "of the draws", "runs": "nats"}
+"""Statistic -> the unit of its error: the posterior's sd, of which normal scores are multiples, a part of it, ..."""
+
+WIDTH = 110
+"""Columns that sentences under a table are wrapped to."""
 
 POWER = 0.9
 """Probability with which a normal statistic of known error shows its ``smallest_visible`` error. The checks come near
@@ -34,53 +39,54 @@ class Comparison:
     parameter
         Name of the variable, or ``"log evidence"``.
     statistic
-        What of it was compared: ``"mean"``, ``"sd"``, ``"P(< 5 %)"``, ..., ``"PIT distance"``, ``"runs"``.
+        What of it was compared: ``"location"``, ``"scale"``, ``"uniformity"`` or ``"runs"``.
     exact, estimate
-        The two numbers, in the parameter's units; probabilities and the PIT distance have none, evidence is in nats.
+        The two numbers that people know: mean, sd, the probability and the share of draws that differ most, log
+        evidence; in the parameter's units, and nats. What is judged is ``error``.
+    error
+        How far off the sampler is, in the unit of ``UNITS``: the mean of the normal scores for the location, the root
+        of their mean square less 1 for the scale, a share less its probability, nats.
     null_error
-        Standard error of ``estimate`` if the sampler is right, in the same units.
+        Standard error of ``error`` if the sampler is right, in the same unit.
     p_value
-        Two-sided p-value under the null distribution named by ``null``; nan if it could not be computed.
-    null
-        ``"t"``: the error in standard errors is judged by (the skewed kin of) Student's t with ``size`` degrees of
-        freedom; ``"kolmogorov"``: the distance is that of an ECDF of ``size`` independent draws.
+        Two-sided p-value; nan if it could not be computed.
     size
-        See ``null``.
+        Degrees of freedom of ``null_error``; infinite where it is a bound.
     ess
         Independent draws, or runs, the estimate is worth.
     reason
-        Why no verdict is possible, with the numbers; empty if one is.
+        Why it cannot pass, with the numbers; empty if it can.
     model
         Name of the model, where a family holds comparisons of several.
+    combined
+        Number of p-values that ``p_value`` combines.
     """
 
     parameter: str
     statistic: str
     exact: float
     estimate: float
+    error: float
     null_error: float
     p_value: float
-    null: Literal["t", "kolmogorov"]
     size: float
     ess: float
     reason: str = ""
     model: str = ""
+    combined: int = 1
 
     @property
     def z(self) -> float:
-        """The error in standard errors: (estimate - exact) / null_error."""
-        return (self.estimate - self.exact) / self.null_error
+        """The error in standard errors."""
+        return self.error / self.null_error
 
     def smallest_visible(self, level: float) -> float:
-        """Return the smallest error that a test at ``level`` sees with probability 0.9, in the parameter's units.
+        """Return the smallest error that a test at ``level`` sees with probability 0.9, in the unit of ``error``.
 
         (z_{1 - level/2} + z_0.9) null_error, with Student's quantile for the first z; the skewness of the statistic is
-        left out. For the PIT distance the critical distance is Kolmogorov's, and the ECDF at the point of the largest
-        distance has an sd of at most 1 / (2 sqrt(n)), the ``null_error``.
+        left out. One p-value of several combined ones needs to be that many times smaller.
         """
-        if self.null == "kolmogorov":
-            return float(kolmogorov_distance(level, self.size) + norm.ppf(POWER) * self.null_error)
-        return float((t.isf(level / 2, self.size) + norm.ppf(POWER)) * self.null_error)
+        return float((t.isf(level / self.combined / 2, self.size) + norm.ppf(POWER)) * self.null_error)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +103,7 @@ class Check:
     statistic: str
     exact: float
     estimate: float
+    error: float
     null_error: float
     z: float
     p_value: float
@@ -147,7 +154,8 @@ class Checks:
         return [asdict(check) for check in self.checks]
 
     def __str__(self) -> str:
-        head = ("parameter", "statistic", "exact", "estimate", "error/se", "p", "visible", "ess", "verdict")
+        head = ("parameter", "statistic", "exact", "estimate", "error/se", "p", "visible error", "ess", "verdict")
+        reasons = list(dict.fromkeys(check.reason for check in self.checks if check.reason))
         body = [
             (
                 check.name,
@@ -156,27 +164,21 @@ class Checks:
                 f"{check.estimate:.6g}",
                 f"{check.z:+.2f}",
                 f"{check.p_value:.2g}",
-                f"{check.smallest_visible:.2g}",
+                f"{check.smallest_visible:.2g} {UNITS.get(check.statistic, '')}",
                 f"{check.ess:.0f}",
-                check.verdict,
+                check.verdict + (f" [{reasons.index(check.reason) + 1}]" if check.reason else ""),
             )
             for check in self.checks
         ]
         widths = [max(len(row[i]) for row in [head, *body]) for i in range(len(head))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *body]]
-        return "\n".join([*(line.rstrip() for line in lines), *self._sentences()])
-
-    def _sentences(self) -> list[str]:
-        """Return the overall verdict, then why checks are inconclusive, grouped by reason, then the notes."""
-        reasons: dict[str, list[str]] = {}
-        for check in self.checks:
-            if check.reason:
-                reasons.setdefault(check.reason, []).append(f"{check.name} {check.statistic}")
-        return [
+        sentences = [
             f"{self.verdict}: {len(self.checks)} checks share a false-alarm rate of {self.alpha:g}.",
-            *(f"inconclusive: {reason} ({', '.join(names)})" for reason, names in reasons.items()),
+            *(f"[{i}] cannot pass: {reason}" for i, reason in enumerate(reasons, 1)),
             *(f"note: {note}" for note in self.notes),
         ]
+        wrapped = [fill(sentence, WIDTH, subsequent_indent="    ", break_long_words=False) for sentence in sentences]
+        return "\n".join([*(line.rstrip() for line in lines), *wrapped])
 
 
 def verdict_of(checks: Sequence[Check]) -> Verdict:
@@ -193,8 +195,8 @@ def worst_of(checks: Sequence[Check]) -> Check:
 def judge(comparisons: Sequence[Comparison], *, alpha: float = ALPHA, notes: Sequence[str] = ()) -> Checks:
     """Judge a family of comparisons at one false-alarm rate.
 
-    A comparison with a reason against a verdict is inconclusive, and keeps its place in the family: the size m of the
-    family must not depend on the draws.
+    A comparison with a reason against a pass is inconclusive unless it fails, and keeps its place in the family: the
+    size m of the family must not depend on the draws.
 
     Raises
     ------
@@ -212,8 +214,8 @@ def judge(comparisons: Sequence[Comparison], *, alpha: float = ALPHA, notes: Seq
 
 
 def p_values(comparisons: Sequence[Comparison]) -> NDArray[np.float64]:
-    """Return the p-values as a family sees them: 1 where no verdict is possible."""
-    return np.array([1.0 if _no_verdict(comparison) else comparison.p_value for comparison in comparisons])
+    """Return the p-values as a family sees them: 1 where there is none."""
+    return np.array([1.0 if isnan(comparison.p_value) else comparison.p_value for comparison in comparisons])
 
 
 def checked(comparison: Comparison, rejected: bool, level: float, stage: int = 1) -> Check:
@@ -224,12 +226,13 @@ def checked(comparison: Comparison, rejected: bool, level: float, stage: int = 1
         statistic=comparison.statistic,
         exact=comparison.exact,
         estimate=comparison.estimate,
+        error=comparison.error,
         null_error=comparison.null_error,
         z=comparison.z,
         p_value=comparison.p_value,
         smallest_visible=comparison.smallest_visible(level),
         ess=comparison.ess,
-        verdict="inconclusive" if reason else "fail" if rejected else "pass",
+        verdict="fail" if rejected else "inconclusive" if reason else "pass",
         reason=reason,
         model=comparison.model,
         stage=stage,
@@ -237,7 +240,7 @@ def checked(comparison: Comparison, rejected: bool, level: float, stage: int = 1
 
 
 def _no_verdict(comparison: Comparison) -> str:
-    """Return why there is none; nothing passes without a p-value."""
+    """Return why there is no pass; nothing passes without a p-value."""
     return comparison.reason or ("its p-value is not a number" if isnan(comparison.p_value) else "")
 
 

@@ -146,10 +146,8 @@ def stream(seed: int, name: str) -> int:
 
 def no_runs(exact: float, reason: str) -> Comparison:
     """Return the comparison of an exact log evidence with runs that did not come through."""
-    nothing: dict[str, Any] = dict.fromkeys(["estimate", "null_error", "p_value", "size"], nan)
-    return Comparison(
-        parameter="log evidence", statistic="runs", exact=exact, null="t", ess=0, reason=reason, **nothing
-    )
+    nothing: dict[str, Any] = dict.fromkeys(["estimate", "error", "null_error", "p_value", "size"], nan)
+    return Comparison(parameter="log evidence", statistic="runs", exact=exact, ess=0, reason=reason, **nothing)
 
 
 def _add_bayes_factor(page: Page, exact: Mapping[str, float], combined: Mapping[str, Evidence]) -> None:
@@ -173,17 +171,19 @@ def add_verdicts(page: Page, runs: Runs) -> Checks:
     checks = judge([comparison for _, comparison in runs])
     page.text(
         "Every comparison above, judged as one family: if all samplers are right, one of its {checks} checks fails "
-        "with probability {alpha:g} at most (Holm 1979). Errors are in standard errors under the hypothesis that the "
-        "sampler is right. The smallest visible error is the one that a normal statistic shows with "
-        "probability 0.9: a pass says nothing about less.",
+        "with probability {alpha:g} at most (Holm 1979). Draws are judged as normal scores, z = Φ<sup>-1</sup>(F(θ)) "
+        "with the exact F, which are standard normal if the sampler is right, and errors are in their standard errors. "
+        "The smallest visible error is the one that a normal statistic shows with probability 0.9: a pass says nothing "
+        "about less.",
         checks=len(checks),
         alpha=checks.alpha,
     )
     page.table(
         "verdicts",
-        "Exact against sampled. P(&lt; 5 %) is the share of draws below the exact 5 % point. The smallest visible "
-        "error is in the units of both. Evidence is estimated by the mean of the runs and half their variance, which "
-        "differs from log-mean-exp in the third order of their sd.",
+        "Exact against sampled: the mean beside the location, the sd beside the scale, and for uniformity the exact "
+        "quantile whose share of draws below it is farthest off. The smallest visible error is in posterior sds, in "
+        "parts of the sd, in shares of draws, and for evidence in nats. Evidence is estimated by the mean of the runs "
+        "and half their variance, which differs from log-mean-exp in the third order of their sd.",
         {"run": [name for name, _ in runs], **columns_of(checks)},
         CHECK_FORMATS,
     )
@@ -225,17 +225,12 @@ def columns_of(checks: Iterable[Check]) -> dict[str, list[Any]]:
         "statistic": [check.statistic for check in rows],
         "exact": [check.exact for check in rows],
         "sampled": [check.estimate for check in rows],
-        "error / se": [z(check) for check in rows],
+        "error / se": [check.z for check in rows],
         "p": [check.p_value for check in rows],
         "smallest visible error": [check.smallest_visible for check in rows],
         "ESS or runs": [check.ess for check in rows],
         "verdict": [check.verdict for check in rows],
     }
-
-
-def z(check: Check) -> float | None:
-    """Return the error in standard errors; a largest distance is not normal, and has none."""
-    return None if check.statistic == "PIT distance" else check.z
 
 
 def _add_summary(page: Page, engine: str, sampled: xr.Dataset, exact: Mapping[str, Distribution]) -> None:

@@ -12,7 +12,7 @@ from bayes.verdicts import Check, Checks, verdict_of, worst_of
 from reports.models import figures
 from reports.models.runs import Result
 from reports.page import Page
-from reports.sampling import add_conclusion, z
+from reports.sampling import add_conclusion
 
 ROUNDING = 1e-10
 """Gap of the chain rule, relative to the terms that were added up, beyond which a closed form is wrong."""
@@ -62,11 +62,10 @@ def add_verdicts(page: Page, results: Sequence[Result], checks: Checks) -> None:
     """Add a row a model and sampler: the worst of its checks, and the verdict."""
     page.section("Verdicts")
     page.text(
-        "Of every parameter the mean, the sd, the shares below the exact 5, 50 and 95 % points and the whole "
-        "distribution (PIT) are held to the exact ones; the joint distribution by functions whose law is known; "
-        "evidence by the mean of independent runs. If all samplers are right, one of these {checks} checks fails with "
-        "probability {alpha:g} at most (Holm 1979). Errors are in standard errors under the hypothesis that the "
-        "sampler is right.",
+        "Draws of every parameter are judged as normal scores by their location, their scale and their uniformity; "
+        "what is known of several parameters at once likewise; evidence by the mean of "
+        "independent runs. If all samplers are right, one of these {checks} checks fails with probability {alpha:g} at "
+        "most (Holm 1979). Errors are in standard errors under the hypothesis that the sampler is right.",
         checks=len(checks),
         alpha=checks.alpha,
     )
@@ -74,14 +73,14 @@ def add_verdicts(page: Page, results: Sequence[Result], checks: Checks) -> None:
     worst = [worst_of(group) for group in grouped]
     page.table(
         "verdicts",
-        "The most suspicious check of each run. A PIT distance has no error in standard errors.",
+        "The most suspicious check of each run.",
         {
             "model": [result.model for result in results],
             "run": [result.run for result in results],
             "checks": [len(group) for group in grouped],
             "worst of": [check.parameter for check in worst],
             "statistic": [check.statistic for check in worst],
-            "error / se": [z(check) for check in worst],
+            "error / se": [check.z for check in worst],
             "p": [check.p_value for check in worst],
             "ESS or runs, least": [min(check.ess for check in group) for group in grouped],
             "verdict": [verdict_of(group) for group in grouped],
@@ -161,8 +160,8 @@ def _rows(own: Sequence[tuple[Result, list[Check]]]) -> tuple[dict[str, list[Any
     for result, group in own:
         for parameter in dict.fromkeys(check.parameter for check in group):
             several = {check.statistic: check for check in group if check.parameter == parameter}
-            central = several.get("mean") or several.get("runs")
-            spread = several.get("sd")
+            central = several.get("location") or several.get("runs")
+            spread = several.get("scale")
             worst = worst_of(list(several.values()))
             rows.append(
                 {
@@ -173,7 +172,7 @@ def _rows(own: Sequence[tuple[Result, list[Check]]]) -> tuple[dict[str, list[Any
                     "exact sd": spread and spread.exact,
                     "sampled ": spread and spread.estimate,
                     "worst": worst.statistic,
-                    "error / se": z(worst),
+                    "error / se": worst.z,
                     "p": worst.p_value,
                     "verdict": verdict_of(list(several.values())),
                 }

@@ -10,7 +10,7 @@ from bayes.verdicts import Check, Checks, Comparison, Verdict, judge, verdict_of
 from reports.page import Link, Page
 from reports.samplers.cells import NO_JACOBIAN, PARTICLES, Cell, Runner
 from reports.samplers.problem import Options
-from reports.sampling import CHECK_FORMATS, add_conclusion, columns_of, z
+from reports.sampling import CHECK_FORMATS, add_conclusion, columns_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +182,7 @@ def _link(cell: Cell, checks: Sequence[Check]) -> Link:
     if cell.refused:
         return Link(f"{verdict}, refused, {cell.seconds:.0f} s", _anchor(cell), verdict)
     worst = worst_of(checks)
-    size = f"p\N{NO-BREAK SPACE}{worst.p_value:.1g}" if z(worst) is None else f"{worst.z:+.1f}\N{NO-BREAK SPACE}se"
+    size = f"p\N{NO-BREAK SPACE}{worst.p_value:.1g}" if worst.z is None else f"{worst.z:+.1f}\N{NO-BREAK SPACE}se"
     return Link(f"{verdict}, {size}, {cell.seconds:.0f}\N{NO-BREAK SPACE}s", _anchor(cell), verdict)
 
 

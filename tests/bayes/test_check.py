@@ -24,7 +24,7 @@ def test_a_right_sampler_passes(nuts, smc):
     checks = check(nuts, EXAMPLE.model, EXAMPLE.y, evidence=smc)
     assert checks.verdict == "pass", checks
     assert {c.parameter for c in checks} == {"mu", "log evidence"}
-    assert len(checks) == 7
+    assert len(checks) == 4
 
 
 @pytest.mark.parametrize("change", [{"prior_sd": 0.5}, {"noise_sd": 1.2}, {"prior_mean": 10.0}])
@@ -52,7 +52,7 @@ def test_few_draws_and_few_runs_are_inconclusive(nuts, smc):
     assert checks.verdict == "inconclusive"
     assert {c.verdict for c in checks} == {"inconclusive"}
     assert "evidence runs 7 < 8" in str(checks)
-    assert "bulk ESS" in str(checks)
+    assert "ESS" in str(checks)
 
 
 def test_a_run_of_smc_alone_is_inconclusive():
@@ -78,7 +78,7 @@ def test_bad_input_is_refused(nuts, smc):
     with pytest.raises(ValueError, match="nothing to judge"):
         check(None, EXAMPLE.model, EXAMPLE.y)
     mu = nuts.posterior["mu"].values
-    with pytest.raises(ValueError, match=r"`draws\['mu'\]` hold copied chains, \[4, 5\]"):
+    with pytest.raises(ValueError, match=r"hold copied chains: chains 0 and 4 .*, and so have 2 and 5"):
         check({"mu": mu[[0, 1, 2, 3, 0, 2]]}, EXAMPLE.model, EXAMPLE.y)
     with pytest.raises(ValueError, match="must not have masked values"):
         check({"mu": np.ma.masked_greater(mu, np.median(mu))}, EXAMPLE.model, EXAMPLE.y)

@@ -48,7 +48,7 @@ def test_the_suspicious_are_judged_by_fresh_draws_alone(again, verdict):
 
 def test_fresh_draws_that_cannot_be_judged_are_inconclusive():
     checks = judge_in_two_stages(
-        family([0.5, 0.001]), lambda _: [comparison(1e-9, parameter="theta[1]", reason="R-hat 1.2 > 1.01")]
+        family([0.5, 0.001]), lambda _: [comparison(0.5, parameter="theta[1]", reason="R-hat 1.2 > 1.01")]
     )
     assert checks.verdict == "inconclusive"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from scipy.stats import binom, kstwo, norm, t
+from scipy.stats import binom, norm, t
 
 from bayes.verdicts import Comparison, holm, judge
 from tests.tolerances import FALSE_ALARM, IDENTITY
@@ -17,12 +17,12 @@ from tests.tolerances import FALSE_ALARM, IDENTITY
 def comparison(p_value, *, reason="", **changes):
     fields = {
         "parameter": "mu",
-        "statistic": "mean",
+        "statistic": "location",
         "exact": 2.0,
         "estimate": 2.1,
+        "error": 0.1,
         "null_error": 0.05,
         "p_value": p_value,
-        "null": "t",
         "size": 100.0,
         "ess": 1000.0,
         "reason": reason,
@@ -53,11 +53,18 @@ def test_holm_keeps_its_rate_and_no_correction_does_not():
 
 
 def test_the_verdict_of_a_family_is_its_worst():
-    right, wrong, unknown = comparison(0.5), comparison(1e-9), comparison(1e-9, reason="R-hat 1.2 > 1.01")
+    right, wrong, unknown = comparison(0.5), comparison(1e-9), comparison(0.5, reason="R-hat 1.2 > 1.01")
     assert judge([right, right]).verdict == "pass"
     assert judge([right, unknown]).verdict == "inconclusive"
     assert judge([unknown, wrong, right]).verdict == "fail"
     assert [check.verdict for check in judge([unknown, wrong, right])] == ["inconclusive", "fail", "pass"]
+
+
+def test_convergence_is_a_condition_of_passing_and_not_of_failing():
+    """A comparison whose gate is closed has a p-value that holds all the same: that of a draw a chain."""
+    certain = comparison(1e-9, reason="R-hat 1.2 > 1.01")
+    assert judge([certain, comparison(0.5)]).verdict == "fail"
+    assert judge([comparison(0.01, reason="R-hat 1.2 > 1.01"), comparison(0.5)]).verdict == "inconclusive"
 
 
 def test_an_inconclusive_comparison_keeps_its_place_in_the_family():
@@ -73,20 +80,25 @@ def test_nothing_passes_without_a_p_value():
 
 
 def test_the_smallest_visible_error_is_that_of_the_first_holm_step():
-    checks = judge(
-        [comparison(0.5), comparison(0.5, null="kolmogorov", size=900.7, null_error=1 / 60)], alpha=0.002
-    ).checks
+    checks = judge([comparison(0.5), comparison(0.5, combined=10), comparison(0.5, size=np.inf)], alpha=0.003).checks
     assert_allclose(checks[0].smallest_visible, 0.05 * (t(100).isf(0.0005) + norm.ppf(0.9)), rtol=IDENTITY)
-    assert_allclose(checks[1].smallest_visible, kstwo(900).isf(0.001) + norm.ppf(0.9) / 60, rtol=IDENTITY)
+    assert_allclose(checks[1].smallest_visible, 0.05 * (t(100).isf(0.00005) + norm.ppf(0.9)), rtol=IDENTITY)
+    assert_allclose(checks[2].smallest_visible, 0.05 * (norm.isf(0.0005) + norm.ppf(0.9)), rtol=IDENTITY)
     assert_allclose(checks[0].z, 2, rtol=IDENTITY)
 
 
 def test_the_table_says_why_in_words():
-    reason = "R-hat 1.2 > 1.01"
-    text = str(judge([comparison(0.5), comparison(0.1, reason=reason)], notes=["sd of mu is not checked."]))
+    reason = "R-hat 1.2 > 1.01 of mu"
+    text = str(judge([comparison(0.5), comparison(0.1, reason=reason)], notes=["3 of 8000 transitions diverged."]))
     assert "inconclusive: 2 checks share a false-alarm rate of 0.001." in text
-    assert "inconclusive: R-hat 1.2 > 1.01 (mu mean)" in text
-    assert "note: sd of mu is not checked." in text
+    assert "inconclusive [1]" in text.splitlines()[2]
+    assert "[1] cannot pass: R-hat 1.2 > 1.01 of mu" in text
+    assert "note: 3 of 8000 transitions diverged." in text
+
+
+def test_a_long_reason_fits_the_screen():
+    reason = "R-hat 1.2 > 1.01 of " + " and of ".join(f"theta[{i}]" for i in range(40))
+    assert max(map(len, str(judge([comparison(0.1, reason=reason)])).splitlines())) <= 110
 
 
 def test_rows_are_the_unrounded_fields():
