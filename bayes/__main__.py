@@ -5,6 +5,9 @@
     python -m bayes check draws.nc --model MODEL      hold draws of any sampler to the exact answer
     python -m bayes export MODEL --format stan        the model for CmdStan; --format json its data
 
+`sample`, `check` and `export` take your data and hyperparameters; `check --model MODEL --help` lists those of a model.
+A file that is called - is the standard input.
+
 Exit code: 0 if all is well, for `check` if every check passes, 1 if one fails, 3 if none fails but one is inconclusive;
 2 for bad usage or a file that cannot be read or written, 130 after Ctrl-C.
 """
@@ -13,35 +16,51 @@ import json
 import math
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields, make_dataclass
+from itertools import pairwise
 from pathlib import Path
 from textwrap import indent
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import tyro
 from rich.console import Console
-from rich.text import Text
 
-from bayes import hyperparameters
-from bayes.models import NAMES, model, scalars
+from bayes import hyperparameters, terminal
+from bayes.models import NAMES, Model, canonical, model, scalars
 from bayes.verdicts import ALPHA, Checks
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
+
+
+STANDARD_INPUT = Path("-")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListModels:
     """List the models: their equations, the example with its exact posterior and evidence, and references."""
 
+    name: Annotated[str, tyro.conf.Positional] = ""
+    """A model, to see that one alone."""
+    json: bool = False
+    """Print everything as JSON, for programs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """Run one model on its example data and save the draws, or for smc the evidence runs, as netCDF."""
+    """Run one model on its example or on your data, and save the draws, or for smc the evidence runs, as netCDF.
+
+    Exit code: 0 if they are saved, 2 for bad usage or a file that cannot be read or written, 130 after Ctrl-C.
+    """
 
     model: Annotated[str, tyro.conf.Positional]
     """Name of the model, as `models` lists it."""
     engine: Literal["nutpie", "pymc", "numpyro", "blackjax", "smc"] = "nutpie"
     """Implementation of NUTS, or smc for sequential Monte Carlo."""
+    data: Path | None = None
+    """Your observations, as a CSV file or - for standard input. Without it, those of the example."""
     out: Path = Path("draws.nc")
     """File to write; it must not be there yet."""
     draws: int = 1000
@@ -57,15 +76,19 @@ class CheckDraws:
     """Hold draws of any sampler to the exact posterior, or runs of SMC to the exact evidence.
 
     Every hyperparameter of the model is an option too, such as --prior-sd 2 or --prior-mean "[0, 1]"; without it, it is
-    that of the example.
+    that of the example. With --model MODEL before it, --help lists them.
+
+    Exit code: 0 if every check passes, 1 if one fails, 3 if none fails but one is inconclusive, 2 for bad usage or a
+    file that cannot be read.
     """
 
     file: Annotated[Path, tyro.conf.Positional]
-    """ArviZ netCDF file or Zarr folder (of ArviZ 0.x too), or CSV file with columns chain, draw and one a scalar."""
+    """ArviZ netCDF file or Zarr folder (of ArviZ 0.x too), or CSV file with columns chain, draw and one a scalar; - for
+    standard input."""
     model: str
     """Name of the model, as `models` lists it."""
     data: Path | None = None
-    """The observations the sampler was given, as a CSV file. Without it, those of the example."""
+    """The observations the sampler was given, as a CSV file or - for standard input. Without it, the example's."""
     var: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """YOURS=MODEL if a variable has another name in your file, such as theta=mu; repeat it for several."""
     evidence_law: Literal["unbiased", "log_unbiased", "inverse_unbiased"] = "unbiased"
@@ -78,12 +101,17 @@ class CheckDraws:
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """Print a model as Stan code, or its example's data and hyperparameters as JSON, for CmdStan and its kin."""
+    """Print a model as Stan code, or data and hyperparameters as JSON, for CmdStan and its kin.
+
+    Exit code: 0 if it is printed, 2 for bad usage or a file that cannot be read.
+    """
 
     model: Annotated[str, tyro.conf.Positional]
     """Name of the model, as `models` lists it."""
     format: Literal["stan", "json"] = "stan"
     """stan: the program; json: its data."""
+    data: Path | None = None
+    """Your observations, as a CSV file or - for standard input. Without it, those of the example."""
 
 
 COMMANDS = {"models": ListModels, "sample": Sample, "check": CheckDraws, "export": Export}
@@ -92,25 +120,28 @@ COMMANDS = {"models": ListModels, "sample": Sample, "check": CheckDraws, "export
 def main(arguments: list[str]) -> int:
     """Run the command line and return the exit code."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
+    commands: dict[str, type] = dict(COMMANDS)
     try:
-        given: dict[str, str] = {}
-        if arguments[:1] == ["check"] and (name := _model_named(arguments)) in NAMES:
-            given, arguments = hyperparameters.split(arguments, model(name).exact)
+        if (name := _model_named(arguments)) in NAMES:
+            arguments = hyperparameters.joined(arguments, model(name).exact)
+            commands[arguments[0]] = _with_hyperparameters(commands[arguments[0]], name)
         options = tyro.extras.subcommand_cli_from_dict(
-            COMMANDS, prog="python -m bayes", description=__doc__, args=arguments
+            commands, prog="python -m bayes", description=__doc__, args=arguments
         )
         match options:
             case Sample():
                 return _sample(options, console)
             case CheckDraws():
-                return _check(options, given)
+                return _check(options)
             case Export():
                 return _export(options)
             case _:
-                return _models()
+                return _models(options)
     except ValueError as error:
         console.print(f"error: {error}", style="red", markup=False)
         return 2
+    except BrokenPipeError:
+        raise
     except OSError as error:
         console.print(
             f"error: {f'`out` {error.filename}' if error.filename else 'the output'} cannot be written: "
@@ -125,30 +156,129 @@ def main(arguments: list[str]) -> int:
 
 
 def _model_named(arguments: list[str]) -> str:
-    """Return the value of --model, or nothing."""
-    for i, argument in enumerate(arguments):
-        if argument.startswith("--model="):
-            return argument.removeprefix("--model=")
-        if argument == "--model" and i + 1 < len(arguments):
-            return arguments[i + 1]
-    return ""
+    """Return the model whose hyperparameters are options: that of --model, or of `sample` and `export` the first."""
+    command, *rest = arguments or [""]
+    if command == "check":
+        given = [b for a, b in pairwise(rest) if a == "--model"]
+        given += [a.removeprefix("--model=") for a in rest if a.startswith("--model=")]
+    else:
+        given = rest if command in {"sample", "export"} else []
+    return next((name for name in map(canonical, given) if name in NAMES), "")
 
 
-def _models() -> int:
-    console = Console(highlight=False, soft_wrap=True)
-    for name in NAMES:
-        one = model(name)
-        console.print(Text(name, style="bold"), Text(f"- {one.example.title}"))
-        console.print(Text(f"\n{indent(one.example.equations, '    ')}\n"))
-        console.print(Text(f"    example: {one.source}; log evidence {one.exact.log_evidence(one.y):.4f} nats"))
+def _with_hyperparameters(command: type, name: str) -> type:
+    """Return the options of a command with a group for the hyperparameters of a model."""
+    example = model(name).example
+    each = [
+        (
+            one.name,
+            Annotated[
+                str | None,
+                tyro.conf.arg(
+                    metavar="JSON",
+                    help="",
+                    help_behavior_hint=f"(default: {hyperparameters.shown(getattr(example.model, one.name))})",
+                ),
+            ],
+            field(default=None),
+        )
+        for one in fields(example.model)
+    ]
+    group = make_dataclass("Hyperparameters", each, frozen=True, kw_only=True)
+    equations = "\n\n".join(" ".join(line.split()) for line in example.equations.splitlines())
+    about = f"Of {name}, each a number, or numbers in brackets as JSON has them.\n\n{equations}"
+    own = Annotated[group, tyro.conf.OmitArgPrefixes, tyro.conf.arg(help=about)]
+    made = make_dataclass(
+        command.__name__,
+        [("hyperparameters", own, field(default_factory=group))],
+        bases=(command,),
+        frozen=True,
+        kw_only=True,
+    )
+    made.__doc__ = command.__doc__
+    return made
+
+
+def _given(options: Any) -> dict[str, str]:
+    """Return the hyperparameters that were given, as text."""
+    group = getattr(options, "hyperparameters", None)
+    return {} if group is None else {name: text for name, text in asdict(group).items() if text is not None}
+
+
+def _own(options: Any) -> Model:
+    """Return the model with the hyperparameters and the data that the options give."""
+    one = model(options.model)
+    given = _given(options)
+    if not given and options.data is None:
+        return one
+    y = one.y
+    if options.data is not None:
+        from bayes.data import read_observations
+
+        with _file(options.data, ".csv") as path:
+            y = read_observations(path, columns=one.y.shape[1] if one.y.ndim == 2 else 1)
+    return one.with_data(y, exact=hyperparameters.changed(one.exact, given))
+
+
+@contextmanager
+def _file(path: Path, suffix: str = "") -> Iterator[Path]:
+    """Yield the path of a file, which for - is one with what is on the standard input; say which cannot be read."""
+    try:
+        if path != STANDARD_INPUT:
+            yield path
+            return
+        content = sys.stdin.buffer.read()
+        suffix = suffix or (".nc" if content[:4] in {b"\x89HDF", b"CDF\x01", b"CDF\x02"} else ".csv")
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder, f"input{suffix}")
+            copy.write_bytes(content)
+            try:
+                yield copy
+            except ValueError as error:
+                raise ValueError(str(error).replace(repr(str(copy)), "- (standard input)")) from error
+    except OSError as error:
+        raise ValueError(f"file {str(path)!r} cannot be read: {error.strerror or error}.") from error
+
+
+def _models(options: ListModels) -> int:
+    every = [model(name) for name in ([options.name] if options.name else NAMES)]
+    if options.json:
+        print(json.dumps([_about(one) for one in every], indent=2))
+        return 0
+    for one in every:
+        print(f"{one.name} - {one.example.title}\n\n{indent(one.example.equations, '    ')}\n")
+        print(f"    example: {one.source}; log evidence {one.exact.log_evidence(one.y):.4f} nats")
         for scalar, marginal in scalars(one.exact, one.y).items():
-            console.print(Text(f"      {scalar}: mean {marginal.mean():.4g}, sd {marginal.std():.4g}"))
-        console.print(Text(f"    {one.example.references}\n"))
+            print(f"      {scalar}: mean {marginal.mean():.4g}, sd {marginal.std():.4g}")
+        print(f"    {one.example.references}\n")
     return 0
 
 
+def _about(one: Model) -> dict[str, Any]:
+    """Return what is known of a model and its example."""
+    posterior = {
+        name: {"mean": float(marginal.mean()), "sd": float(marginal.std())}
+        for name, marginal in scalars(one.exact, one.y).items()
+    }
+    return {
+        "name": one.name,
+        "title": one.example.title,
+        "equations": one.example.equations,
+        "references": one.example.references,
+        "hyperparameters": {
+            each.name: np.asarray(getattr(one.exact, each.name)).tolist() for each in fields(one.exact)
+        },
+        "example": {
+            "source": one.source,
+            "y": one.y.tolist(),
+            "posterior": {name: _finite(each) for name, each in posterior.items()},
+            "log_evidence": one.exact.log_evidence(one.y),
+        },
+    }
+
+
 def _sample(options: Sample, console: Console) -> int:
-    one = model(options.model)
+    one = _own(options)
     if options.out.exists():
         raise ValueError(f"`out` {options.out} is there already; choose another with --out, or remove it.")
     if not options.out.resolve().parent.is_dir():
@@ -174,27 +304,30 @@ def _sample(options: Sample, console: Console) -> int:
     return 0
 
 
-def _check(options: CheckDraws, given: dict[str, str]) -> int:
-    one = model(options.model)
-    exact = hyperparameters.changed(one.exact, given)
-    y = one.y
-    if options.data is not None:
-        from bayes.data import read_observations
-
-        y = read_observations(options.data, columns=one.y.shape[1] if one.y.ndim == 2 else 1)
+def _check(options: CheckDraws) -> int:
+    if options.file == options.data == STANDARD_INPUT:
+        raise ValueError("`data` and the draws are both -: one of them must be a file.")
+    one = _own(options)
+    exact, y = one.exact, one.y
     names = dict.fromkeys(name.partition("[")[0] for name in exact.marginals(y))
     renamed = dict(_renaming(text, list(names)) for text in options.var)
     from bayes.check import check  # after the options are read: ArviZ takes a second to import
     from bayes.draws import is_smc
     from bayes.draws_file import read_draws
 
-    draws = read_draws(options.file, names, renamed)
+    with _file(options.file) as path:
+        draws = read_draws(path, names, renamed)
     if is_smc(draws):
         checks = check(None, exact, y, evidence=draws, evidence_law=options.evidence_law, alpha=options.alpha)
     else:
         checks = check(draws, exact, y, alpha=options.alpha)
     if options.json:
-        about = {"file": str(options.file), "model": one.name, "hyperparameters": given, "observations": len(y)}
+        about = {
+            "file": str(options.file),
+            "model": one.name,
+            "hyperparameters": _given(options),
+            "observations": len(y),
+        }
         print(json.dumps(about | _as_json(checks), indent=2))
     else:
         print(checks)
@@ -210,21 +343,23 @@ def _renaming(text: str, names: list[str]) -> tuple[str, str]:
 
 
 def _as_json(checks: Checks) -> dict[str, Any]:
-    rows = [
-        {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in row.items()}
-        for row in checks.rows()
-    ]
+    rows = [_finite(row) for row in checks.rows()]
     return {"verdict": checks.verdict, "alpha": checks.alpha, "checks": rows, "notes": list(checks.notes)}
+
+
+def _finite(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with null in place of what JSON has no number for."""
+    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
 
 
 def _export(options: Export) -> int:
     from bayes import stan
 
-    one = model(options.model)
+    one = _own(options)
     text = stan.code(one.name).rstrip("\n") if options.format == "stan" else json.dumps(stan.data(one.exact, one.y))
     print(text)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(terminal.run(main))

@@ -49,7 +49,8 @@ def require_chains(name: str, theta: NDArray[np.float64]) -> None:
             f"`draws[{name!r}]` are no chains: {found[within[0], within[0]]} values of chain {within[0]} come back "
             f"after others stood between them{_and_so(within[1:])}, which no Markov chain does. Equal-weight samples "
             "of nested sampling, SMC or importance resampling, and draws that were shuffled, joined twice or "
-            "interleaved, have no ESS to be judged by; give every chain in the order in which it was drawn, once."
+            "interleaved (emcee's flat=True), have no ESS to be judged by; give every chain in the order in which it "
+            "was drawn, once."
         )
     if found:
         (a, b), *others = found

@@ -156,7 +156,7 @@ def check(
 def check_sampler(
     sample: Callable[[Model, int, int], Draws],
     *,
-    models: Sequence[str] | str = NAMES,
+    models: Sequence[str | Model] | str | Model = NAMES,
     seed: int = 0,
     draws: int = 2000,
     alpha: float = ALPHA,
@@ -173,7 +173,8 @@ def check_sampler(
         ``model.program()`` is a PyMC program, ``model.exact`` and ``model.y`` are hyperparameters and data. It is
         called again, with another seed and four times the draws, on models with suspicious checks.
     models
-        Names of models, as ``bayes.models.NAMES`` lists them, or one of them.
+        Names of models, as ``bayes.models.NAMES`` lists them, or one of them. A ``bayes.models.Model`` in place of a
+        name has data and hyperparameters of yours: ``model("normal_normal").with_data(y, exact=...)``.
     seed
         The first seed; no two calls get the same.
     draws
@@ -184,7 +185,7 @@ def check_sampler(
     Raises
     ------
     ValueError
-        If a name is unknown or there is none, or draws cannot be compared (see ``check``).
+        If a name is unknown or there is none, two models have one label, or draws cannot be compared (see ``check``).
 
     Examples
     --------
@@ -194,10 +195,13 @@ def check_sampler(
     >>> check_sampler(exact, models=["normal_normal"]).verdict
     'pass'
     """
-    names = [models] if isinstance(models, str) else list(models)
-    if not names:
+    given = [models] if isinstance(models, str | Model) else list(models)
+    if not given:
         raise ValueError("`models` is empty; name a model of `bayes.models.NAMES`.")
-    both = [one for name in names for one in data_sets(name)]
+    both = [each for one in given for each in (data_sets(one) if isinstance(one, str) else [one])]
+    labels = [one.label for one in both]
+    if twice := [label for label in labels if labels.count(label) > 1]:
+        raise ValueError(f"`models` has {twice[0]} twice; give each its own name, `with_data(y, data_set=NAME)`.")
     comparisons, notes, again = compare_sampler(sample, both, seed=seed, draws=draws)
     return judge_in_two_stages(comparisons, again, alpha=alpha, notes=notes)
 

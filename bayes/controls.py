@@ -209,6 +209,12 @@ def _moves_alone(rng: np.random.Generator, repeats: int, n: int, broken: bool) -
     return np.array([[chain[m][:n] for chain, m in zip(*run, strict=True)] for run in zip(draws, moved, strict=True)])
 
 
+def _heavy_tails(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
+    if not broken:
+        return _exact(rng, repeats, n)
+    return _MEAN + _SD * (6 / 8) ** 0.5 * rng.standard_t(8, size=(repeats, CHAINS, n))
+
+
 def _shuffled(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
     if not broken:
         return _walk(rng, repeats, n)[0]
@@ -293,6 +299,12 @@ CONTROLS = (
         "right, with steps that mix, and in their order.",
         sample=_shuffled,
         seen_by=REFUSED,
+    ),
+    _of_normal(
+        name="tails too heavy",
+        mistake="Exact mean and sd, but the shape of a Student t with 8 degrees of freedom.",
+        sample=_heavy_tails,
+        seen_by="uniformity",
     ),
     _of_normal(
         name="constant dropped",

@@ -15,7 +15,7 @@ What a gate closed for one quantity says, it says of the chains: none of their q
 from collections.abc import Iterable, Sized
 from dataclasses import dataclass
 from math import nan
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from arviz_stats.base import array_stats
@@ -28,11 +28,14 @@ SMALLEST_ESS = 400
 LARGEST_DIVERGENT_SHARE = 0.001
 """Share of divergent transitions above which nothing passes; ``benchmarks/gates.py`` measures what it withholds."""
 CLOSING_RATE = 0.001
-"""Probability that chains which did converge find a gate closed: R-hat's over all quantities, batch means' likewise."""
+"""Probability that chains which did converge find the gate of R-hat closed, whatever the number of quantities, and as
+much for that of the batch means; ``benchmarks/gates.py`` measures it."""
 BATCHES = 4
-"""Batches a chain, and at least 4 times as many in all. More are shorter, and see less of a slow part."""
+"""Batches a chain, and at least 4 times as many in all: more are shorter, and see less of a slow part, and fewer know
+less of their own variance. ``benchmarks/gates.py`` sweeps this and ``CONTRADICTION``."""
 CONTRADICTION = 0.05
-"""Level at which batch means contradict Geyer's ESS, and take its place: the mean of noisy minima would be too low."""
+"""Level at which batch means contradict Geyer's ESS, and take its place. The smaller of the two, always, would be too
+small: at a level of 1 errors of 0.05 sd are seen less often."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +47,25 @@ class Mixing:
     rhat_p_value: float
     """Probability of an R-hat as large from chains that did converge."""
     ess: dict[str, float]
-    """ESS of ``"bulk"``, ``"scale"`` and ``"tail"``."""
+    """ESS of ``"bulk"``, ``"scale"`` and ``"tail"``, by Geyer's sequence as everywhere."""
     batch_p_value: float
     """Probability of batch means as far apart, if the ESS were Geyer's."""
 
 
-def effective_sizes(f: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the ESS (K,) of the means of functions ``f`` (K, chain, draw), and the p-values of the batch means.
+class Sizes(NamedTuple):
+    """Effective sizes of K functions of the draws, each an array (K,)."""
+
+    ess: NDArray[np.float64]
+    """Independent draws that the mean is worth: Geyer's, or those of the batch means where they contradict it."""
+    geyer: NDArray[np.float64]
+    batch_p_value: NDArray[np.float64]
+    """Probability of batch means as far apart, if the ESS were Geyer's."""
+
+
+def effective_sizes(
+    f: NDArray[np.float64], batches_a_chain: int = BATCHES, contradiction: float = CONTRADICTION
+) -> Sizes:
+    """Return the effective sizes of functions ``f`` (K, chain, draw).
 
     The ESS is that of Geyer's initial monotone sequence as ArviZ has it, which of antithetic chains is more than the
     number N of draws, N log10(N) at most. Where the batch means contradict it at a level of 5 %, theirs is taken:
@@ -60,23 +75,23 @@ def effective_sizes(f: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArra
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> ess, p = effective_sizes(rng.normal(size=(1, 4, 1000)))
-    >>> round(float(ess[0]), -2), bool(p[0] > 0.05)
+    >>> sizes = effective_sizes(rng.normal(size=(1, 4, 1000)))
+    >>> round(float(sizes.ess[0]), -2), bool(sizes.batch_p_value[0] > 0.05)
     (3900.0, True)
     """
     K, chains, draws = f.shape
     geyer = np.atleast_1d(array_stats.ess(f, chain_axis=1, draw_axis=2, method="mean")).astype(float)
-    batches = max(BATCHES, -(-4 * BATCHES // chains))
+    batches = max(batches_a_chain, -(-4 * batches_a_chain // chains))
     b = draws // batches
     if b < 1:
-        return geyer, np.ones(K)
+        return Sizes(geyer, geyer, np.ones(K))
     means = f[..., : b * batches].reshape(K, chains * batches, b).mean(axis=2)
     with np.errstate(divide="ignore", invalid="ignore"):  # a function that is constant has no batches that differ
         by_batches = chains * draws * f.var(axis=(1, 2)) / (b * means.var(axis=1, ddof=1))
         freedom = chains * batches - 1
         # if the ESS is Geyer's, var(batch means) is chi^2 / freedom times var(f) N / (ESS b)
         p = np.nan_to_num(chi2.sf(geyer / by_batches * freedom, freedom), nan=1.0)
-    return np.where(p <= CONTRADICTION, np.minimum(by_batches, geyer), geyer), p
+    return Sizes(np.where(p <= contradiction, np.minimum(by_batches, geyer), geyer), geyer, p)
 
 
 def split_rhat(z: NDArray[np.float64]) -> tuple[float, float]:

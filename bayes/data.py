@@ -5,13 +5,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+MISSING = {"na", "n/a", "n.a.", "null", "none", "nil", "missing"}
+"""What is written for a value that is not there, without regard to case."""
+
 
 def read_observations(path: Path, columns: int = 1) -> NDArray[np.float64]:
     """Read a vector of numbers from a CSV file or a file with one number a line, or a matrix of so many ``columns``.
 
-    Accepted are one column, with or without a heading that begins with a letter, or one row of numbers with commas,
-    and of a matrix all columns, with or without a line of headings. Blank lines and lines that start with ``#`` are
-    skipped.
+    Accepted are one column, with or without a heading that begins with a letter, or one row of numbers with commas
+    alone, and of a matrix all columns, with or without a line of headings. Blank lines and lines that start with ``#``
+    are skipped.
 
     Raises
     ------
@@ -30,15 +33,16 @@ def read_observations(path: Path, columns: int = 1) -> NDArray[np.float64]:
         for number, line in enumerate(text.splitlines(), start=1)
         if line.strip(" \t,") and not line.lstrip().startswith("#")
     ]
-    if len(rows) > 1 and len(rows[0][1]) == columns and all(map(_is_heading, rows[0][1])):
-        rows = rows[1:]
+    headed = len(rows) > 1 and len(rows[0][1]) == columns and all(map(_is_heading, rows[0][1]))
+    rows = rows[1:] if headed else rows
     if columns > 1:
         for number, row in rows:
             if len(row) != columns:
                 raise ValueError(
-                    f"`data` file {name}, line {number} has {len(row)} columns; an observation has {columns} numbers."
+                    f"`data` file {name}, line {number} has {len(row)} columns; an observation has {columns} numbers "
+                    "(with a decimal point, not a decimal comma)."
                 )
-    elif len(rows) > 1:
+    elif headed or len(rows) > 1:
         for number, row in rows:
             if len(row) > 1:
                 raise ValueError(
@@ -52,7 +56,7 @@ def read_observations(path: Path, columns: int = 1) -> NDArray[np.float64]:
             if value is None or not np.isfinite(value):
                 raise ValueError(
                     f"`data` file {name}, line {number}: {cell[:40]!r} is not a finite number; write one number a "
-                    "line, with a decimal point."
+                    "line, with a decimal point, and leave out what is missing."
                 )
             values.append(value)
     if not values:
@@ -61,8 +65,8 @@ def read_observations(path: Path, columns: int = 1) -> NDArray[np.float64]:
 
 
 def _is_heading(cell: str) -> bool:
-    """Return whether ``cell`` is a word: what begins like a number is a number with a slip in it, not a heading."""
-    return _as_number(cell) is None and cell[:1].isalpha()
+    """Return whether ``cell`` is a word, and none for a missing value: what begins like a number has a slip in it."""
+    return _as_number(cell) is None and cell[:1].isalpha() and cell.casefold() not in MISSING
 
 
 def _as_number(cell: str) -> float | None:

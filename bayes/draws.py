@@ -12,7 +12,11 @@ from bayes.chains import require_chains, returns
 from bayes.exact.distribution import Distribution
 
 Draws = xr.DataTree | Mapping[str, ArrayLike]
-"""An ArviZ DataTree with group ``posterior``, or a mapping from names to arrays of shape (chain, draw)."""
+"""An ArviZ DataTree with group ``posterior``, or a mapping from names to arrays of shape (chain, draw).
+
+Divergent transitions are those of ``diverging``: in the tree's ``sample_stats``, or (chain, draw) in the mapping."""
+
+DIVERGING = "diverging"
 
 
 EVIDENCE = ("log_evidence", "log_marginal_likelihood")
@@ -186,6 +190,8 @@ def divergences(draws: Draws) -> int:
     """Return the number of divergent transitions, 0 if none are recorded."""
     if isinstance(draws, xr.DataTree) and "sample_stats" in draws.children:
         statistics = draws["sample_stats"].to_dataset()
-        if "diverging" in statistics.data_vars:
-            return int(statistics["diverging"].sum())
+        if DIVERGING in statistics.data_vars:
+            return int(statistics[DIVERGING].sum())
+    if isinstance(draws, Mapping) and DIVERGING in draws:
+        return int(np.sum(np.asarray(draws[DIVERGING])))
     return 0

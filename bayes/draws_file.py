@@ -3,7 +3,8 @@
 Nothing is unpickled, and of large files only what is asked for is read.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ LARGEST = 4 * 2**30
 CHAIN, DRAW = (".chain", "chain__"), (".draw", "draw__")
 """What R's posterior package and CmdStanPy call the columns chain and draw."""
 STATISTICS = ("diverging", *EVIDENCE)
+APPROXIMATIONS = {"lp_approx__": "Pathfinder", "log_q__": "Laplace's method", "log_g__": "ADVI"}
+"""Column of a CSV file of CmdStan -> the method that alone writes it."""
 DIVERGENT = "divergent__"
 """What CmdStanPy calls the column of divergent transitions."""
 
@@ -69,11 +72,8 @@ def read_draws(path: Path, names: Iterable[str], renamed: dict[str, str] | None 
 def _from_groups(path: Path, wanted: dict[str, str]) -> tuple[xr.DataTree, list[str]]:
     """Read a netCDF file or a Zarr folder; return the wanted, and the names of all variables there are."""
     shown = repr(str(path))
-    if path.is_dir():
-        _refuse_pickle(path)
     try:
-        engine = "zarr" if path.is_dir() else "h5netcdf"
-        with xr.open_datatree(path, engine=engine, create_default_indexes=False) as tree:  # which read all of `draw`
+        with _opened(path) as tree:
             groups = {name: group.dataset for name, group in tree.children.items()}
             if {"chain", "draw"} <= set(tree.dataset.dims):  # one group, saved by itself
                 groups["posterior"] = tree.dataset
@@ -89,12 +89,31 @@ def _from_groups(path: Path, wanted: dict[str, str]) -> tuple[xr.DataTree, list[
                     groups["sample_stats"], dict(zip(STATISTICS, STATISTICS, strict=True)), shown
                 )
     except ValueError as error:
-        if str(error).startswith("file "):
+        if str(error).startswith(("file ", "folder ")):
             raise
         raise _unreadable(path, error) from error
     except Exception as error:  # whatever a damaged file makes of the libraries that read it
         raise _unreadable(path, error) from error
     return xr.DataTree.from_dict(kept), has
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[xr.DataTree]:
+    """Open a Zarr folder or a netCDF file, of the classic format too, which has no groups."""
+    if path.is_dir():
+        _refuse_pickle(path)
+    elif _begins_with(path, b"CDF"):
+        with xr.open_dataset(path, engine="scipy", create_default_indexes=False) as dataset:
+            yield xr.DataTree(dataset)
+        return
+    engine = "zarr" if path.is_dir() else "h5netcdf"
+    with xr.open_datatree(path, engine=engine, create_default_indexes=False) as tree:  # they would read all of `draw`
+        yield tree
+
+
+def _begins_with(path: Path, mark: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(mark)) == mark
 
 
 def _load(dataset: xr.Dataset, wanted: dict[str, str], shown: str) -> xr.Dataset:
@@ -129,6 +148,34 @@ def _unreadable(path: Path, error: Exception) -> ValueError:
     )
 
 
+def _way_out(table: Any) -> str:
+    """Return what to do with a CSV file of CmdStan, which has no columns chain and draw."""
+    for column, method in APPROXIMATIONS.items():
+        if column in table.columns:
+            return (
+                f": draws of {method}, an approximation without chains; to hold it to the exact posterior by draws "
+                "that are independent (Pathfinder's with psis_resample=False), add a column chain of 0s and a column "
+                "draw"
+            )
+    if "accept_stat__" in table.columns:
+        return "; give what CmdStanPy's `from_csv(folder).draws_pd()` returns"
+    return ""
+
+
+def _require_numbered(table: Any, shown: str) -> None:
+    """Raise ValueError unless every row has its chain and its draw, and the draws are numbers that can be sorted."""
+    for name in ("chain", "draw"):
+        blank = table[name].isna().to_numpy()
+        if blank.any():
+            raise ValueError(
+                f"file {shown}: row {blank.argmax() + 1} below the headings has no {name!r}, as {blank.sum() - 1} "
+                "others have none; write it into every row (of merged cells a spreadsheet saves the first alone)."
+            )
+    if table["draw"].dtype.kind not in "iuf":  # as text 10 comes before 9
+        text = next((cell for cell in table["draw"] if isinstance(cell, str)), str(table["draw"][0]))
+        raise ValueError(f"file {shown}: column 'draw' must hold the numbers of the draws, got {text[:40]!r}.")
+
+
 def _from_csv(path: Path, wanted: dict[str, str]) -> tuple[Draws, list[str]]:
     """Read a CSV file of draws, a row a draw; return the wanted, and the names of all columns there are."""
     import pandas as pd  # takes seconds, and only this needs it
@@ -137,7 +184,7 @@ def _from_csv(path: Path, wanted: dict[str, str]) -> tuple[Draws, list[str]]:
     if path.stat().st_size > LARGEST:
         raise ValueError(f"file {shown} is larger than {LARGEST / 2**30:.0f} GiB; save the draws as netCDF.")
     try:
-        table: Any = pd.read_csv(path, comment="#", skipinitialspace=True)
+        table: Any = pd.read_csv(path, comment="#", skipinitialspace=True, low_memory=False)
     except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
         raise ValueError(f"file {shown} cannot be read as CSV: {' '.join(str(error).split())[:120]}.") from error
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for an index, and shifts the rest
@@ -146,10 +193,10 @@ def _from_csv(path: Path, wanted: dict[str, str]) -> tuple[Draws, list[str]]:
     for name in ("chain", "draw"):
         if list(table.columns).count(name) != 1:
             has = ", ".join(map(str, table.columns[:12]))
-            way_out = "; give what CmdStanPy's `from_csv(folder).draws_pd()` returns" if "lp__" in table.columns else ""
-            raise ValueError(f"file {shown} must have one column {name!r}, got the columns {has}{way_out}.")
+            raise ValueError(f"file {shown} must have one column {name!r}, got the columns {has}{_way_out(table)}.")
     if not len(table):
         raise ValueError(f"file {shown} has no draws.")
+    _require_numbered(table, shown)
     sizes = table.groupby("chain")["draw"].agg(["size", "nunique"])
     if sizes["size"].nunique() > 1 or (sizes["size"] != sizes["nunique"]).any():
         raise ValueError(

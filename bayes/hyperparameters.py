@@ -7,26 +7,26 @@ from typing import Any
 import numpy as np
 
 
-def split(arguments: list[str], exact: Any) -> tuple[dict[str, str], list[str]]:
-    """Return the arguments that set hyperparameters of ``exact``, by name, and all others in their order.
+def joined(arguments: list[str], exact: Any) -> list[str]:
+    """Return the arguments with each hyperparameter of ``exact`` and its value as one: ``--prior-sd=-1e3``.
 
-    ValueError if one of them has no value.
+    A value may begin with a minus sign and be no number that a parser of options knows as one. ValueError if there is
+    no value.
     """
     names = {f"--{field.name.replace('_', '-')}": field.name for field in fields(exact)}
-    given: dict[str, str] = {}
-    others: list[str] = []
+    found: list[str] = []
     rest = iter(arguments)
     for argument in rest:
         option, equals, value = argument.partition("=")
         option = option.replace("_", "-")
         if option not in names:
-            others.append(argument)
+            found.append(argument)
             continue
         text = value if equals else next(rest, None)
         if text is None:
             raise ValueError(f"`{names[option]}` has no value; write {option} VALUE.")
-        given[names[option]] = text
-    return given, others
+        found.append(f"{option}={text}")
+    return found
 
 
 def changed(exact: Any, given: dict[str, str]) -> Any:
@@ -41,6 +41,12 @@ def changed(exact: Any, given: dict[str, str]) -> Any:
                 f"`{name}` must be a number, or numbers in brackets such as [1, 2], got {text[:40]!r}."
             ) from error
     return replace(exact, **values)
+
+
+def shown(value: Any) -> str:
+    """Return the value of a hyperparameter as it is written on a command line, or its shape if it is long."""
+    text = json.dumps(np.asarray(value).tolist())
+    return text if len(text) <= 40 else f"{' x '.join(map(str, np.shape(value)))} numbers"
 
 
 def _whole(text: str) -> int | float:

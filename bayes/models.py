@@ -3,13 +3,14 @@
 Adding a model is one file in ``bayes/exact``, one of the same name in ``bayes/programs``, and its name here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import cache, cached_property
 from importlib import import_module
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bayes.exact.distribution import Distribution, elements
 from bayes.exact.example import Example
@@ -54,17 +55,48 @@ class Model:
         """The exact posterior of every scalar parameter, worked out once."""
         return scalars(self.exact, self.y)
 
+    def with_data(self, y: ArrayLike, *, exact: Any = None, data_set: str = "own") -> "Model":
+        """Return the model with data of yours, and hyperparameters of yours if ``exact`` is given.
+
+        ``data_set`` is what they are called in a table. ValueError if the model cannot have made the data.
+
+        Examples
+        --------
+        >>> from bayes.exact.normal_normal import NormalNormal
+        >>> mine = model("normal_normal").with_data([181.0, 169.5], exact=NormalNormal(prior_sd=200.0, noise_sd=7.0))
+        >>> mine.label, round(float(mine.marginals["mu"].mean()), 1)
+        ('normal_normal (own)', 175.1)
+        """
+        exact = self.exact if exact is None else exact
+        if type(exact) is not type(self.exact):
+            raise ValueError(f"`exact` must be a {type(self.exact).__name__}, got a {type(exact).__name__}.")
+        exact.log_evidence(y)  # which says what is wrong with them
+        y = np.asarray(y)
+        if self.y.dtype.kind == "i" and np.all(y == np.round(y)):  # as files have them, counts are floats
+            y = y.astype(np.int64)
+        return replace(self, exact=exact, y=y, data_set=data_set, source="your data")
+
     def program(self, exact: Any = None, y: Any = None) -> Any:
         """Return the PyMC program, of the data set unless a model or data are given; this imports PyMC."""
         module = import_module(f"bayes.programs.{self.name}")
         return module.program(self.exact if exact is None else exact, self.y if y is None else y)
 
 
+def canonical(name: str) -> str:
+    """Return a name as the registry has it, of one that may be written with hyphens, as pages are."""
+    return name.replace("-", "_")
+
+
 @cache
 def model(name: str, data_set: str = "example") -> Model:
-    """Return the model of that name with one of its data sets; ValueError, naming those there are, if there is none."""
+    """Return the model of that name with one of its data sets; ValueError, naming those there are, if there is none.
+
+    ``normal-normal`` is ``normal_normal``.
+    """
+    given, name = name, canonical(name)
     if name not in NAMES:
-        raise ValueError(f"`model` must be one of {', '.join(NAMES)}, got {name!r}.")
+        nearest = "".join(f"; did you mean {near}?" for near in get_close_matches(name, NAMES, n=1)) or "."
+        raise ValueError(f"`model` must be one of {', '.join(NAMES)}, got {given!r}{nearest}")
     example = import_module(f"bayes.exact.{name}").EXAMPLE
     if data_set not in example.data:
         raise ValueError(f"`data_set` of {name} must be one of {', '.join(example.data)}, got {data_set!r}.")

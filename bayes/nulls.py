@@ -64,13 +64,13 @@ def combined_p_value(p_values: ArrayLike) -> float:
         return float(np.arctan(1 / mean) / np.pi)
 
 
-def log_normal_mean_p_value(log_ratios: NDArray[np.float64], power: int = 1) -> float:
+def log_normal_mean_p_value(log_ratios: NDArray[np.float64], power: int = 1, slack: float = 0.0) -> float:
     """Return the p-value of E[exp(power * log_ratios)] = 1 for log-normal ratios, from R >= 2 of them.
 
     For l_r ~ Normal(m, v) the mean of exp(a l_r) is exp(a m + a^2 v/2), so the null is m + a v/2 = 0, and with a = 0
-    (``power``) the limit of it, m = 0. Given the data, the generalised pivots of Krishnamoorthy and Mathew (2003,
-    "Inferences on the means of lognormal distributions using generalized p-values and generalized confidence
-    intervals") are
+    (``power``) the limit of it, m = 0; with ``slack`` it is any |m + a v/2| <= slack v. Given the data, the generalised
+    pivots of Krishnamoorthy and Mathew (2003, "Inferences on the means of lognormal distributions using generalized
+    p-values and generalized confidence intervals") are
 
         v = (R - 1) s^2 / C,    m = lbar - Z sqrt(v / R),    C ~ chi^2_{R-1},  Z ~ Normal(0, 1)
 
@@ -84,18 +84,22 @@ def log_normal_mean_p_value(log_ratios: NDArray[np.float64], power: int = 1) -> 
     log_c = np.linspace(np.log(chi2.ppf(1e-40, R - 1)), np.log(chi2.isf(1e-40, R - 1)), 2001)
     density = chi2.pdf(np.exp(log_c), R - 1) * np.exp(log_c)
     v = (R - 1) * log_ratios.var(ddof=1) / np.exp(log_c)
-    z = (log_ratios.mean() + power * v / 2) / np.sqrt(v / R)
-    below, above = (float(np.sum(density * special.ndtr(sign * z)) / np.sum(density)) for sign in (1, -1))
+    # the p-value of the end of the null that is nearest, on either side
+    below, above = (
+        float(np.sum(density * special.ndtr((sign * (log_ratios.mean() + power * v / 2) + slack * v) / np.sqrt(v / R))))
+        / float(np.sum(density))
+        for sign in (1, -1)
+    )
     return float(two_sided(below, above))
 
 
-def ratio_p_value(log_ratios: NDArray[np.float64], power: int = 1) -> float:
-    """Return a bound of the p-value of E[exp(power * log_ratios)] = 1 from above: 1 / mean (Markov's inequality).
+def ratio_p_value(log_ratios: NDArray[np.float64]) -> float:
+    """Return a bound of the p-value of E[exp(log_ratios)] = 1 from above: 1 / mean (Markov's inequality).
 
-    It holds whatever the distribution of the ratios, from any number of runs. Of an evidence that is too low, power 1,
-    it says nothing: runs that miss most of it are unbiased all the same. Power 0 states no mean, and nothing is said.
+    It holds whatever the distribution of the ratios, from any number of runs. Of an evidence that is too low it says
+    nothing: runs that miss most of it are unbiased all the same.
     """
-    return float(min(1.0, np.exp(np.log(len(log_ratios)) - special.logsumexp(power * log_ratios))))
+    return float(min(1.0, np.exp(np.log(len(log_ratios)) - special.logsumexp(log_ratios))))
 
 
 def two_sided(below: ArrayLike, above: ArrayLike) -> NDArray[np.float64]:

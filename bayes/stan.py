@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 def code(name: str) -> str:
     """Return the Stan program of a model of the registry."""
-    return files("bayes.programs").joinpath(f"{name}.stan").read_text(encoding="utf-8")
+    return files("bayes.programs").joinpath(f"{name.replace('-', '_')}.stan").read_text(encoding="utf-8")
 
 
 def data(exact: Any, y: ArrayLike) -> dict[str, Any]:

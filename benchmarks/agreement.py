@@ -1,11 +1,13 @@
-"""A family raises false alarms no more often than its alpha; mean and sd see their smallest visible error 0.9 of times.
+"""A family raises false alarms no more often than its alpha; location and scale see their smallest visible error.
 
-    uv run python -m benchmarks.agreement            about half an hour on one core
-    uv run python -m benchmarks.agreement --quick    a tenth of the runs, 3 minutes
+    uv run python -m benchmarks.agreement            about 25 minutes on one core
+    uv run python -m benchmarks.agreement --quick    a tenth of the runs
+    uv run python -m benchmarks.agreement --part power    one of the four parts
 
-Chains come from AR(1) processes whose marginal is exact by construction: x_t = rho x_{t-1} + sqrt(1 - rho^2) e_t with a
-standard normal start, taken to another marginal through its CDF. The family of one run has seven checks: the six of one
-parameter, and the log evidence of 16 runs. Numbers in brackets are 95 % intervals (Clopper and Pearson 1934).
+Chains are exact by construction: AR(1) processes x_t = rho x_{t-1} + sqrt(1 - rho^2) e_t with a standard normal start,
+and chains that stay where they are with some probability, as those of Metropolis do. Draws are judged as normal scores,
+so another marginal would give the same numbers. The family of one run has four checks: the three of one parameter, and
+the log evidence of 16 runs. Numbers in brackets are 95 % intervals (Clopper and Pearson 1934).
 """
 
 import platform
@@ -13,20 +15,21 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any, Literal
 
 import numpy as np
 import tyro
+from arviz_stats.base import array_stats
 from rich.progress import track
 from scipy.signal import lfilter
-from scipy.special import ndtr
-from scipy.stats import binomtest, expon, norm
+from scipy.stats import binomtest, gamma, kstest, laplace, norm, t
 
 from bayes import nulls
 from bayes.agreement import compare, compare_draws, compare_evidence
 from bayes.exact.distribution import Distribution
-from bayes.verdicts import holm, p_values
+from bayes.verdicts import Checks, holm, p_values
 
 STEPS = {0.05: 2_000, 0.01: 2_000, 0.001: 20_000}
 """Family false-alarm rate -> number of runs it is measured in."""
@@ -40,38 +43,59 @@ class Config:
     """A tenth of the runs: whether it works, not what it measures."""
     seed: int = 0
     """Seed of everything drawn."""
+    part: Literal["", "false_alarms", "evidence", "power", "uniformity"] = ""
+    """One part alone; all of them if it is empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Chains with a known marginal: ``n_draws`` draws of 4 AR(1) chains with correlation ``rho``."""
+    """Chains of ``n_draws`` draws: AR(1) with correlation ``rho``, or staying with probability ``stay``.
 
-    rho: float
+    ``shape`` is the distribution of independent draws that are wrong.
+    """
+
     n_draws: int
-    marginal: Distribution = field(default_factory=lambda: norm(2.0, 0.5))
-    name: str = "normal"
+    rho: float = 0.0
+    stay: float = 0.0
+    shape: Distribution | None = None
     n_runs: int = 20_000
+    chains: int = 4
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """Return draws of shape (4, n_draws)."""
-        noise = rng.normal(size=(4, self.n_draws))
-        noise[:, 1:] *= np.sqrt(1 - self.rho**2)
-        x = noise if self.rho == 0 else np.asarray(lfilter([1.0], [1.0, -self.rho], noise, axis=1))
-        return self.marginal.ppf(ndtr(x))
+        """Return draws of shape (chains, n_draws), of mean 2 and sd 0.5 if they are right."""
+        if self.shape is not None:
+            return 2 + 0.5 * self.shape.rvs(size=(self.chains, self.n_draws), random_state=rng)
+        z = rng.normal(size=(self.chains, self.n_draws))
+        if self.rho:
+            z[:, 1:] *= np.sqrt(1 - self.rho**2)
+            z = np.asarray(lfilter([1.0], [1.0, -self.rho], z, axis=1))
+        if self.stay:
+            chain, draw = np.indices(z.shape)
+            moved = np.maximum.accumulate(np.where(rng.random(z.shape) < self.stay, 0, draw), axis=1)
+            z = z[chain, moved]
+        return 2 + 0.5 * z
 
     def __str__(self) -> str:
-        return f"{self.name}, {'independent' if self.rho == 0 else f'AR(1) {self.rho:g}'}, 4 x {self.n_draws}"
+        how = f"AR(1) {self.rho:g}" if self.rho else f"stay {self.stay:g}" if self.stay else "independent"
+        return f"{how}, {self.chains} x {self.n_draws}"
 
 
+EXACT = norm(2.0, 0.5)
 SOURCES = (
-    Source(rho=0.0, n_draws=1_000),
+    Source(n_draws=1_000),
     Source(rho=0.5, n_draws=1_000),
     Source(rho=0.9, n_draws=2_500),
+    Source(rho=0.9, n_draws=5_000),
     Source(rho=-0.5, n_draws=1_000, n_runs=2_000),
-    Source(rho=0.0, n_draws=1_000, marginal=expon(scale=3.0), name="exponential", n_runs=2_000),
-    Source(rho=0.5, n_draws=1_500, marginal=expon(scale=3.0), name="exponential", n_runs=2_000),
-    Source(rho=0.9, n_draws=5_000),  # long enough that R-hat seldom withholds the verdict
+    Source(stay=0.5, n_draws=2_000, n_runs=2_000),
+    Source(stay=0.9, n_draws=5_000, n_runs=2_000),
 )
+SHAPES = {
+    "Student t, 8 degrees of freedom": t(8),
+    "the same, of sd 1": t(8, scale=(6 / 8) ** 0.5),
+    "Laplace, of sd 1": laplace(scale=0.5**0.5),
+    "gamma of shape 30, of sd 1": gamma(30, loc=-(30**0.5), scale=30**-0.5),
+}
 
 
 def rate(hits: int, runs: int) -> str:
@@ -110,7 +134,7 @@ def false_alarms(config: Config) -> None:
         runs = source.n_runs // (10 if config.quick else 1)
         p, ess, unjudged = [], [], 0
         for _ in progress(runs, str(source)):
-            comparisons, _ = compare_draws({"theta": source.marginal}, {"theta": source.draw(rng)})
+            comparisons, _ = compare_draws({"theta": EXACT}, {"theta": source.draw(rng)})
             comparisons.append(compare_evidence(-21.5, rng.normal(-21.5 - 0.2**2 / 2, 0.2, size=16)))
             p.append(p_values(comparisons))
             ess.append(comparisons[0].ess)
@@ -124,8 +148,8 @@ def false_alarms(config: Config) -> None:
             attained.append(rate(sum(bool(holm(row, alpha).any()) for row in p[:n]), n) if enough else "")
         families.append([str(source), f"{np.mean(ess):.0f}", *attained, rate(unjudged, runs)])
         singles.append([str(source), *(rate(int(np.sum(column <= 0.01)), runs) for column in p.T)])
-    print("\nFalse alarms of the whole family of seven checks:\n")
-    print(table(["draws", "ESS of the mean", *(f"alpha = {alpha:g}" for alpha in STEPS), "inconclusive"], families))
+    print("\nFalse alarms of the whole family of four checks:\n")
+    print(table(["draws", "ESS of the location", *(f"alpha = {alpha:g}" for alpha in STEPS), "inconclusive"], families))
     print("\nFalse alarms of each check by itself at p <= 0.01:\n")
     print(table(["draws", *statistics], singles))
 
@@ -155,46 +179,70 @@ def evidence_false_alarms(config: Config) -> None:
 def power(config: Config) -> None:
     """Print how often a shift and a wrong scale are seen by the check made for them, and by the family."""
     runs = 1_000 // (10 if config.quick else 1)
-    exact = norm(2.0, 0.5)
     rows = []
     for n_draws in (250, 2_500):
         rng = np.random.default_rng([config.seed, n_draws])
-        right = Source(rho=0.0, n_draws=n_draws)
-        visible = {
-            check.statistic: check.smallest_visible / 0.5
-            for check in compare(
-                {"theta": exact}, {"theta": right.draw(rng)}, log_evidence=0.0, log_evidence_runs=rng.normal(size=16)
-            )
-        }
+        right = Source(n_draws=n_draws)
+
+        def judged(source: Source, rng: np.random.Generator = rng) -> Checks:
+            evidence = rng.normal(-(0.2**2) / 2, 0.2, size=16)
+            draws = {"theta": source.draw(rng)}
+            return compare({"theta": EXACT}, draws, log_evidence=0.0, log_evidence_runs=evidence)
+
+        visible = {check.statistic: check.smallest_visible for check in judged(right)}
         wrongs = [
-            *(("mean", d, norm(2.0 + 0.5 * d, 0.5)) for d in (0.05, 0.1, 0.2, visible["mean"])),
-            *(("sd", d, norm(2.0, 0.5 * (1 + d))) for d in (0.02, 0.05, 0.1, 0.2, visible["sd"])),
+            *(("location", d, norm(d, 1)) for d in (0.05, 0.1, 0.2, visible["location"])),
+            *(("scale", d, norm(0, 1 + d)) for d in (0.02, 0.05, 0.1, 0.2, visible["scale"])),
         ]
         for statistic, d, wrong in wrongs:
-            source = Source(rho=0.0, n_draws=n_draws, marginal=wrong)
             seen = Counter()
             for _ in progress(runs, f"power, {4 * n_draws} draws, {statistic} wrong by {d:.2g} sd"):
-                checks = compare(
-                    {"theta": exact},
-                    {"theta": source.draw(rng)},
-                    log_evidence=0.0,
-                    log_evidence_runs=rng.normal(-(0.2**2) / 2, 0.2, size=16),
-                )
+                checks = judged(Source(n_draws=n_draws, shape=wrong))
                 seen["family"] += checks.verdict == "fail"
                 seen["check"] += any(c.statistic == statistic and c.verdict == "fail" for c in checks)
             is_visible = " (smallest visible)" if d == visible[statistic] else ""
-            what = f"mean shifted by {d:.3g} sd" if statistic == "mean" else f"sd {100 * d:.3g} % too large"
+            what = f"mean shifted by {d:.3g} sd" if statistic == "location" else f"sd {100 * d:.3g} % too large"
             rows.append([f"{4 * n_draws}", what + is_visible, rate(seen["check"], runs), rate(seen["family"], runs)])
     print("\nPower at the family's alpha = 0.001, independent draws:\n")
     print(table(["draws", "error", "seen by its own check", "seen by the family"], rows))
 
 
+def uniformity(config: Config) -> None:
+    """Print how the uniformity check does beside Kolmogorov's distance and ArviZ's POT-C on thinned draws."""
+    runs = 2_000 // (10 if config.quick else 1)
+    sources = {str(source): source for source in SOURCES}
+    sources |= {name: Source(n_draws=1_000, shape=shape) for name, shape in SHAPES.items()}
+    rows = []
+    for name, source in sources.items():
+        rng = np.random.default_rng([config.seed, 2, list(sources).index(name)])
+        p = []
+        for _ in progress(runs, f"uniformity, {name}"):
+            draws = source.draw(rng)
+            ours = compare_draws({"theta": EXACT}, {"theta": draws})[0]
+            u = EXACT.cdf(draws)
+            thinned = u[:, :: max(1, round(u.size / min(ours[0].ess, ours[1].ess)))].ravel()
+            pot_c: Any = array_stats.uniformity_test(thinned, method="pot_c")
+            p.append([ours[2].p_value, kstest(thinned, "uniform").pvalue, float(pot_c[0])])
+        columns = np.array(p).T
+        rows.append([name, *(rate(int(np.sum(c <= level)), runs) for level in (0.01, 0.001) for c in columns)])
+    names = ["uniformity", "Kolmogorov", "POT-C"]
+    print("\nUniformity beside two tests of thinned draws, right draws first:\n")
+    print(table(["draws", *(f"{name}, p <= {level:g}" for level in (0.01, 0.001) for name in names)], rows))
+
+
+PARTS: dict[str, Callable[[Config], None]] = {
+    "false_alarms": false_alarms,
+    "evidence": evidence_false_alarms,
+    "power": power,
+    "uniformity": uniformity,
+}
+
+
 def main(config: Config) -> None:
     """Print the tables, then the provenance."""
     start = time.perf_counter()
-    false_alarms(config)
-    evidence_false_alarms(config)
-    power(config)
+    for part in [config.part] if config.part else PARTS:
+        PARTS[part](config)
     print(provenance("agreement", config.seed, start))
 
 

@@ -12,12 +12,11 @@ import numpy as np
 from scipy.stats import norm, t
 
 from bayes import nulls
-from bayes.agreement import compare_evidence
+from bayes.agreement import SHARES, compare_evidence
 from bayes.verdicts import ALPHA, POWER
 
 REPEATS = 2000
-LEVEL = ALPHA / 7
-MEAN, SQUARE = nulls.shapes(norm())
+LEVEL = ALPHA / 4
 
 
 def power(p_value: Callable[[], float]) -> float:
@@ -25,25 +24,32 @@ def power(p_value: Callable[[], float]) -> float:
     return float(np.mean([p_value() <= LEVEL for _ in range(REPEATS)]))
 
 
-def visible(n: int) -> float:
+def visible(n: int, combined: int = 1) -> float:
     """Return the smallest visible error in null errors, for ``n`` effective draws."""
-    return t.isf(LEVEL / 2, nulls.ess_degrees_of_freedom(n)) + norm.ppf(POWER)
+    return t.isf(LEVEL / combined / 2, nulls.ess_degrees_of_freedom(n)) + norm.ppf(POWER)
 
 
 def of_draws(rng: np.random.Generator, n: int, sign: int) -> dict[str, float]:
-    """Return the power of the checks of the mean, the sd and three shares from ``n`` draws, too high or too low."""
-    z = sign * visible(n) / np.sqrt(n)
-    scale = 1 + z * SQUARE.sd / 2  # the sd has sd/2 the error of the mean of z^2
+    """Return the power of location, scale, and three shares of the uniformity check, too high or too low.
+
+    Of the uniformity check one share is wrong and the other p-values are 1, the least that they add.
+    """
+    z = sign * visible(n)
+    scale = 1 + z / np.sqrt(2 * n)
     found = {
-        "mean": power(lambda: nulls.widen(nulls.mean_p_value(rng.normal(z, n**-0.5), MEAN, n), n)),
-        "sd": power(lambda: nulls.widen(nulls.mean_p_value(scale**2 * rng.chisquare(n) / n, SQUARE, n), n)),
+        "location": power(lambda: nulls.widen(nulls.location_p_value(rng.normal(z, 1) / np.sqrt(n), n), n).item()),
+        "scale": power(lambda: nulls.widen(nulls.scale_p_value(scale**2 * rng.chisquare(n) / n, n), n).item()),
     }
+    others = np.ones(len(SHARES))
     for q in (0.05, 0.5, 0.95):
-        share = q + z * np.sqrt(q * (1 - q))
+        share = q + sign * visible(n, len(others) + 1) * np.sqrt(q * (1 - q) / n)
         if 0 < share < 1:
-            found[f"P(< {100 * q:g} %)"] = power(
-                lambda share=share, q=q: nulls.widen(nulls.proportion_p_value(rng.binomial(n, share) / n, q, n), n)
-            )
+
+            def seen(share: float = share, q: float = q) -> float:
+                p = nulls.widen(nulls.share_p_value(rng.binomial(n, share) / n, q, n), n)
+                return nulls.combined_p_value([p, *others])
+
+            found[f"share at {100 * q:g} %"] = power(seen)
     return found
 
 

@@ -25,7 +25,7 @@ from rich.text import Text
 from nets import prepare
 from nets.config import PRESETS, TrainConfig
 from nets.data import data_directory
-from nets.terminal import interrupt, progress_bar
+from nets.terminal import interrupt, progress_bar, run
 from nets.tfds_folder import NotPreparedError
 
 COMPILED_BYTES = 2**28
@@ -112,6 +112,8 @@ def main(arguments: list[str]) -> int:
     except ValueError as error:
         console.print(f"error: {error}", style="red", markup=False)
         return 2
+    except BrokenPipeError:
+        raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         console.print(f"error: {where}{error.strerror or error}", style="red", markup=False)
@@ -267,4 +269,4 @@ def _line(metrics: dict[str, float], epochs: int) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(main))

@@ -22,6 +22,7 @@ import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bayes import terminal
 from reports import classifiers, gradients, models, normal_normal, samplers
 from reports.options import Common
 
@@ -45,14 +46,7 @@ class UsageError(Exception):
 
 def main(arguments: list[str]) -> int:
     """Run the command line and return the exit code."""
-    if not arguments or arguments[0] not in {"all", *PAGES, "-h", "--help"}:
-        arguments = ["all", *arguments]
-    options = tyro.extras.subcommand_cli_from_dict(
-        {"all": All, **{name: page.Options for name, page in PAGES.items()}},
-        prog="python -m reports",
-        description=__doc__,
-        args=arguments,
-    )
+    page, options = parse(arguments)
     logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax chats there
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
@@ -60,7 +54,7 @@ def main(arguments: list[str]) -> int:
             common = {"out": options.out, "seed": options.seed, "quick": options.quick}
             verdicts = {render(name, page.Options(**common), console) for name, page in PAGES.items()}
         else:
-            verdicts = {render(arguments[0], options, console)}
+            verdicts = {render(page, options, console)}
     except UsageError as error:
         console.print(f"error: {error}", style="red", markup=False)
         return 2
@@ -68,6 +62,21 @@ def main(arguments: list[str]) -> int:
         console.print("interrupted: the page under way was not written", style="red")
         return 130
     return 1 if "fail" in verdicts else 3 if "inconclusive" in verdicts else 0
+
+
+def parse(arguments: list[str]) -> tuple[str, Any]:
+    """Return the page that a command line names, or all, and its options."""
+    first, *rest = arguments or ["all"]
+    if (page := first.replace("_", "-")) in {"all", *PAGES}:
+        arguments = [page, *rest]
+    elif first not in {"-h", "--help"}:
+        page, arguments = "all", ["all", *arguments]
+    return page, tyro.extras.subcommand_cli_from_dict(
+        {"all": All, **{name: module.Options for name, module in PAGES.items()}},
+        prog="python -m reports",
+        description=__doc__,
+        args=arguments,
+    )
 
 
 def render(name: str, options: Any, console: Console) -> str:
@@ -121,4 +130,4 @@ def progress_of(name: str, steps: int, console: Console) -> Iterator[Callable[[s
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(terminal.run(main))

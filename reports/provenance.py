@@ -4,7 +4,9 @@ import os
 import platform
 import shlex
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_type_hints
+
+import tyro
 
 from nets.provenance import commit, versions
 
@@ -12,15 +14,20 @@ from nets.provenance import commit, versions
 def command(page: str, config: Any) -> str:
     """Return the command that makes ``page`` again: every option that differs from its default, except ``out``."""
     words = ["python", "-m", "reports", page]
+    kinds = get_type_hints(type(config), include_extras=True)
     for field in fields(config):
         value = getattr(config, field.name)
-        if field.name != "out" and value != field.default:
-            option = "--" + field.name.replace("_", "-")
-            if isinstance(value, tuple) and field.name != "engine":  # which takes one a time
-                words += [option, *map(str, value)]
-                continue
+        if field.name == "out" or value == field.default:
+            continue
+        option = "--" + field.name.replace("_", "-")
+        one_a_time = tyro.conf.UseAppendAction in getattr(kinds[field.name], "__metadata__", ())
+        if value is True:
+            words += [option]
+        elif isinstance(value, tuple) and not one_a_time:
+            words += [option, *map(str, value)]
+        else:  # a value may begin with a minus sign
             for one in value if isinstance(value, tuple) else [value]:
-                words += [option] if one is True else [option, str(one)]
+                words += [f"{option}={one}"] if str(one).startswith("-") else [option, str(one)]
     return shlex.join(words)
 
 

@@ -1,7 +1,10 @@
 """Every tolerance of the tests: its name, its value and why it is that large."""
 
 EXACT = 1e-12
-"""A closed form in float64 against 50 digits, relative to the sum of its absolute terms: as the docstrings promise."""
+"""A closed form in float64 against 50 digits, relative to max(1, |answer|), whatever cancels on the way to it."""
+
+FAR_ELEMENT = 1e-15
+"""What the last bits of a parameter near a and of a place near it do to a log density there, in units of sqrt(a)."""
 
 IDENTITY = 1e-11
 """Two float64 routes to one number, relative to the sum of the absolute terms: each may be off by EXACT, and routes of

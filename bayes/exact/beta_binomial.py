@@ -4,16 +4,16 @@
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaln, gammaln
-from scipy.stats import beta, betabinom
 
-from bayes.exact import validate
+from bayes.exact import laws, sums, validate
 from bayes.exact.distribution import Discrete, Distribution
 from bayes.exact.example import DataSet, Example
+from bayes.exact.log_gamma import log_arrangements, log_dirichlet_multinomial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class BetaBinomial:
 
     def posterior(self, y: ArrayLike) -> Distribution:
         """Return p(theta | y), a beta (Bishop 2006, eq. 2.17)."""
-        return beta(*self._posterior(validate.counts(y, self.trials)))
+        return laws.beta(*self._posterior(validate.counts(y, self.trials)))
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return ``{"theta": posterior}``."""
@@ -62,14 +62,19 @@ class BetaBinomial:
 
     def predictive(self, y: ArrayLike) -> Discrete:
         """Return p(y_new | y), the successes in as many new trials: a beta-binomial."""
-        return betabinom(self.trials, *self._posterior(validate.counts(y, self.trials)))
+        return laws.beta_binomial(self.trials, *self._posterior(validate.counts(y, self.trials)))
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats, with the binomial coefficients of each count."""
         y = validate.counts(y, self.trials)
+        successes = sums.total(y)
+        totals = [successes, len(y) * self.trials - successes]
         # log p(y) = sum log C(m, y_i) + log B(a_n, b_n) - log B(a, b)
-        coefficients = gammaln(self.trials + 1) - gammaln(y + 1) - gammaln(self.trials - y + 1)
-        return float(coefficients.sum() + betaln(*self._posterior(y)) - betaln(self.successes, self.failures))
+        #          = log p(sum y_i) + log p(y | sum y_i), two probabilities whose logarithms do not cancel
+        of_totals = log_dirichlet_multinomial(totals, [self.successes, self.failures])
+        values, times = np.unique(y, return_counts=True)
+        both = np.stack([values, self.trials - values], axis=1).astype(float)
+        return of_totals + log_arrangements(both, times, totals, self.trials)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.int64]]:
         """Draw theta from the prior and ``n`` counts given it; return ``({"theta": theta}, y)``."""
@@ -79,7 +84,9 @@ class BetaBinomial:
 
     def _posterior(self, y: NDArray[np.int64]) -> tuple[float, float]:
         """Return a_n = a + sum y_i and b_n = b + sum (m - y_i)."""
-        return self.successes + float(y.sum()), self.failures + float((self.trials - y).sum())
+        successes = sums.total(y)
+        failures = len(y) * self.trials - successes
+        return float(Fraction(self.successes) + successes), float(Fraction(self.failures) + failures)
 
 
 EXAMPLE = Example(

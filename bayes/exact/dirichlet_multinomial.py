@@ -5,16 +5,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
-from scipy.stats import beta, betabinom, dirichlet, dirichlet_multinomial, norm
+from scipy.stats import norm
 
-from bayes.exact import validate
-from bayes.exact.distribution import Distribution
+from bayes.exact import laws, sums, validate
+from bayes.exact.distribution import Discrete, Distribution
 from bayes.exact.example import DataSet, Example
+from bayes.exact.log_gamma import log_arrangements, log_dirichlet, log_dirichlet_multinomial
 from bayes.exact.projections import STANDARD, Draws, Projections, signs, turned
 
 
@@ -26,7 +27,8 @@ class Joint:
 
     def logpdf(self, params: dict[str, NDArray[np.float64]]) -> float:
         """Return the log density of ``p`` (K,) with respect to its first K - 1 elements, in nats."""
-        return float(dirichlet(self.concentration).logpdf(params["p"]))
+        p = validate.probabilities("p", params["p"], len(self.concentration))
+        return float(log_dirichlet(p, self.concentration))
 
     def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
         """Return ``size`` independent draws, (size, K)."""
@@ -70,12 +72,12 @@ class DirichletMultinomial:
     def posterior(self, y: ArrayLike) -> Joint:
         """Return p(p | y), a Dirichlet (Bishop 2006, eq. 2.41)."""
         # alpha_n = alpha + sum y_i
-        return Joint(concentration=self.concentration + self._counts(y).sum(axis=0))
+        return Joint(concentration=self._posterior(self._counts(y)))
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return ``{"p": betas}``, array-valued: one beta a class."""
         alpha = self.posterior(y).concentration
-        return {"p": beta(alpha, alpha.sum() - alpha)}
+        return {"p": laws.beta(alpha, _others(alpha))}
 
     def projections(self, y: ArrayLike) -> Projections:
         """Return up to K - 1 sums of several classes, betas again, and from three classes on one share of two of them.
@@ -94,11 +96,11 @@ class DirichletMultinomial:
             inside = np.flatnonzero(row > 0)
             if 2 <= len(inside) <= K - 2:  # no class, and none left out
                 shown = " + ".join(f"p[{k}]" for k in inside) if K <= 6 else f"w{len(found) + 1} . p"
-                found[shown] = (total(inside), beta(alpha[inside].sum(), alpha.sum() - alpha[inside].sum()))
+                found[shown] = (total(inside), laws.beta(alpha[inside].sum(), alpha.sum() - alpha[inside].sum()))
         if K > 2:
             i, j = np.sort(np.argsort(-alpha, kind="stable")[:2])  # the largest two
-            share, both = beta(alpha[i], alpha[j]), alpha[i] + alpha[j]
-            median = float(beta(both, alpha.sum() - both).median())
+            share, both = laws.beta(alpha[i], alpha[j]), alpha[i] + alpha[j]
+            median = float(laws.beta(both, alpha.sum() - both).median())
 
             def score(draws: Draws) -> NDArray[np.float64]:
                 first, second = draws["p"][..., i], draws["p"][..., j]
@@ -107,22 +109,24 @@ class DirichletMultinomial:
             found[f"z(p[{i}] / (p[{i}] + p[{j}])) by their sum"] = (score, STANDARD)
         return found
 
-    def predictive(self, y: ArrayLike) -> "dirichlet_multinomial":
+    def predictive(self, y: ArrayLike) -> laws.DirichletMultinomial:
         """Return p(y_new | y), a Dirichlet-multinomial of as many trials."""
-        return dirichlet_multinomial(self.posterior(y).concentration, self.trials)
+        return laws.DirichletMultinomial(self.posterior(y).concentration, self.trials)
 
-    def predictive_marginals(self, y: ArrayLike) -> "betabinom":
+    def predictive_marginals(self, y: ArrayLike) -> Discrete:
         """Return the distribution of each class's count in a new observation, array-valued: beta-binomials."""
         alpha = self.posterior(y).concentration
-        return betabinom(self.trials, alpha, alpha.sum() - alpha)
+        return laws.beta_binomial(self.trials, alpha, _others(alpha))
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats, with the multinomial coefficients of each observation."""
         counts = self._counts(y)
-        prior, posterior = self.concentration, self.concentration + counts.sum(axis=0)
+        totals = [sums.total(each) for each in counts.T]
         # log p(y) = sum_i (log m! - sum_k log y_ik!) + log B(alpha_n) - log B(alpha)
-        coefficients = len(counts) * gammaln(self.trials + 1) - gammaln(counts + 1).sum()
-        return float(coefficients + _log_beta(posterior) - _log_beta(prior))
+        #          = log p(sum y_i) + log p(y | sum y_i), two probabilities whose logarithms do not cancel
+        of_totals = log_dirichlet_multinomial(totals, self.concentration)
+        once = np.ones(len(counts), dtype=np.int64)
+        return of_totals + log_arrangements(counts.astype(float), once, totals, self.trials)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int64]]:
         """Draw p from the prior and ``n`` observations given it; return ``({"p": p}, y)`` with y of shape (n, K)."""
@@ -130,9 +134,14 @@ class DirichletMultinomial:
         p = rng.dirichlet(self.concentration)
         return {"p": p}, rng.multinomial(self.trials, p, size=n)
 
-    def _counts(self, y: ArrayLike) -> NDArray[np.float64]:
+    def _posterior(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return alpha_n = alpha + sum y_i."""
+        prior = self.concentration.tolist()
+        return np.array([float(Fraction(a) + sums.total(each)) for a, each in zip(prior, counts.T, strict=True)])
+
+    def _counts(self, y: ArrayLike) -> NDArray[np.int64]:
         values = validate.rows(y, len(self.concentration))
-        validate.counts(values.ravel(), self.trials)
+        values = validate.counts(values.ravel(), self.trials).reshape(values.shape)
         wrong = np.flatnonzero(values.sum(axis=1) != self.trials)
         if wrong.size:
             raise ValueError(
@@ -141,9 +150,9 @@ class DirichletMultinomial:
         return values
 
 
-def _log_beta(alpha: NDArray[np.float64]) -> float:
-    """Return the logarithm of the multivariate beta function."""
-    return float(gammaln(alpha).sum() - gammaln(alpha.sum()))
+def _others(alpha: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum of all other elements, for each: subtracted from the sum of all, a small one would be lost."""
+    return (1 - np.eye(len(alpha))) @ alpha
 
 
 EXAMPLE = Example(

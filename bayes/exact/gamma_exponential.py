@@ -5,16 +5,14 @@
 
 from dataclasses import dataclass
 from functools import partial
-from math import log, log1p
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
-from scipy.stats import gamma, lomax
 
-from bayes.exact import validate
+from bayes.exact import laws, validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
+from bayes.exact.log_gamma import log_gamma_evidence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +27,7 @@ class GammaExponential:
     Raises
     ------
     ValueError
-        If a hyperparameter or a time is not positive.
+        If a hyperparameter is not positive, or a time is negative. A time of 0 is legal.
 
     Examples
     --------
@@ -50,7 +48,7 @@ class GammaExponential:
     def posterior(self, y: ArrayLike) -> Distribution:
         """Return p(rate | y), a gamma."""
         a, b = self._posterior(y)
-        return gamma(a, scale=1 / b)
+        return laws.gamma(a, scale=1 / b)
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return ``{"rate": posterior}``."""
@@ -59,19 +57,13 @@ class GammaExponential:
     def predictive(self, y: ArrayLike) -> Distribution:
         """Return p(y_new | y), a Lomax (Pareto of the second kind): (a_n / b_n) (1 + y_new / b_n)^(-a_n - 1)."""
         a, b = self._posterior(y)
-        return lomax(a, scale=b)
+        return laws.lomax(a, scale=b)
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats."""
-        n = len(validate.positive_observations(y))
-        a, b = self._posterior(y)
-        # log p(y) = log Gamma(a_n) - log Gamma(a) + a log(b / b_n) - n log b_n
-        return float(
-            gammaln(a)
-            - gammaln(self.shape)
-            - self.shape * log1p((b - self.inverse_scale) / self.inverse_scale)
-            - n * log(b)
-        )
+        y = validate.times(y)
+        # log p(y) = log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n
+        return log_gamma_evidence(self.shape, self.inverse_scale, len(y), float(y.sum()))
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw the rate from the prior and ``n`` times given it; return ``({"rate": rate}, y)``."""
@@ -81,7 +73,7 @@ class GammaExponential:
 
     def _posterior(self, y: ArrayLike) -> tuple[float, float]:
         """Return a_n = a + n and b_n = b + sum y_i."""
-        y = validate.positive_observations(y)
+        y = validate.times(y)
         return self.shape + len(y), self.inverse_scale + float(y.sum())
 
 

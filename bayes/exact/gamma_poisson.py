@@ -4,17 +4,16 @@
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
-from math import log, log1p
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
-from scipy.stats import gamma, nbinom
 
-from bayes.exact import validate
+from bayes.exact import laws, sums, validate
 from bayes.exact.distribution import Discrete, Distribution
 from bayes.exact.example import DataSet, Example
+from bayes.exact.log_gamma import log_arrangements, log_negative_binomial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +49,7 @@ class GammaPoisson:
     def posterior(self, y: ArrayLike) -> Distribution:
         """Return p(rate | y), a gamma."""
         a, b = self._posterior(validate.counts(y))
-        return gamma(a, scale=1 / b)
+        return laws.gamma(a, scale=1 / b)
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return ``{"rate": posterior}``."""
@@ -59,20 +58,17 @@ class GammaPoisson:
     def predictive(self, y: ArrayLike) -> Discrete:
         """Return p(y_new | y), a negative binomial."""
         a, b = self._posterior(validate.counts(y))
-        return nbinom(a, b / (b + 1))
+        return laws.gamma_poisson(a, b)
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats."""
         y = validate.counts(y)
-        a, _ = self._posterior(y)
-        # log p(y) = log Gamma(a_n) - log Gamma(a) + a log(b / b_n) - sum y log b_n - sum log y_i!
-        return float(
-            gammaln(a)
-            - gammaln(self.shape)
-            - self.shape * log1p(len(y) / self.inverse_scale)
-            - float(y.sum()) * log(self.inverse_scale + len(y))
-            - gammaln(y + 1).sum()
-        )
+        total = sums.total(y)
+        # log p(y) = log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n - sum log y_i!
+        #          = log p(sum y_i) + log p(y | sum y_i), two probabilities whose logarithms do not cancel
+        of_total = log_negative_binomial(total, self.shape, self.inverse_scale, len(y))
+        values, times = np.unique(y, return_counts=True)
+        return of_total + log_arrangements(values[:, None].astype(float), times, [total])
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.int64]]:
         """Draw the rate from the prior and ``n`` counts given it; return ``({"rate": rate}, y)``."""
@@ -82,7 +78,7 @@ class GammaPoisson:
 
     def _posterior(self, y: NDArray[np.int64]) -> tuple[float, float]:
         """Return a_n = a + sum y_i and b_n = b + n."""
-        return self.shape + float(y.sum()), self.inverse_scale + len(y)
+        return float(Fraction(self.shape) + sums.total(y)), self.inverse_scale + len(y)
 
 
 EXAMPLE = Example(

@@ -31,13 +31,19 @@ ALL = 99
 class GivenTau:
     """What is known given each of G values of tau: arrays of (G,), and of (G, n) for theta."""
 
+    origin: float
+    """From where means are counted, so that a far place costs them no digits."""
     tau: NDArray[np.float64]
     log_likelihood: NDArray[np.float64]
     """log p(y | tau), in nats."""
     mu_mean: NDArray[np.float64]
     mu_var: NDArray[np.float64]
+    data_share: NDArray[np.float64]
+    """Of the data in the mean of mu; what is left is the prior mean's."""
     theta_mean: NDArray[np.float64]
     theta_var: NDArray[np.float64]
+    mu_share: NDArray[np.float64]
+    """Of mu in the mean of theta_j; what is left is that of y_j."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -86,12 +92,16 @@ class HierarchicalNormal:
         y = self._observations(y)
         given, weights = self._mixture(y)
         marginals: dict[str, Distribution] = {
-            "mu": quadrature.Mixture(weights, given.mu_mean, np.sqrt(given.mu_var), moments=ALL),
+            "mu": quadrature.Mixture(weights, given.mu_mean, np.sqrt(given.mu_var), moments=ALL, origin=given.origin),
             "tau": quadrature.Positive(**self._integrand(y), moments=len(y)),
         }
         for j in range(len(y)):
             sds = np.sqrt(given.theta_var[:, j])
-            marginals[f"theta[{j}]"] = quadrature.Mixture(weights, given.theta_mean[:, j], sds, moments=ALL)
+            means, origin = given.theta_mean[:, j], given.origin
+            if weights @ given.mu_share[:, j] < 0.5:
+                origin = float(y[j])
+                means = given.mu_share[:, j] * (given.mu_mean + (given.origin - origin))
+            marginals[f"theta[{j}]"] = quadrature.Mixture(weights, means, sds, moments=ALL, origin=origin)
         return marginals
 
     def projections(self, y: ArrayLike) -> Projections:
@@ -107,10 +117,10 @@ class HierarchicalNormal:
         def score(draws: Draws, of_mu: float, of_theta: NDArray[np.float64]) -> NDArray[np.float64]:
             """Return z(of_mu mu + of_theta . theta | tau)."""
             tau = draws["tau"].ravel()
-            given, share = self._given(y, tau), tau[:, None] ** 2 / (sigma2 + tau[:, None] ** 2)
+            given, share = self._given(y, tau, self.prior_mean), tau[:, None] ** 2 / (sigma2 + tau[:, None] ** 2)
             # theta_j = mu + w_j (y_j - mu) + e_j,    e_j ~ Normal(0, w_j sigma_j^2),    w_j = share
             slope = of_mu + (1 - share) @ of_theta
-            mean = slope * given.mu_mean + share @ (of_theta * y)
+            mean = slope * (given.origin + given.mu_mean) + share @ (of_theta * y)
             var = slope**2 * given.mu_var + share @ (of_theta**2 * sigma2)
             value = of_mu * draws["mu"] + (draws["theta"] @ of_theta if len(y) else 0.0)
             return (value - mean.reshape(value.shape)) / np.sqrt(var).reshape(value.shape)
@@ -135,7 +145,7 @@ class HierarchicalNormal:
             raise ValueError(f"`y` has an observation for all {len(y)} groups: there is none left to predict.")
         given, weights = self._mixture(y)
         var = given.mu_var + given.tau**2 + self.noise_sds[len(y)] ** 2
-        return quadrature.Mixture(weights, given.mu_mean, np.sqrt(var), moments=len(y))
+        return quadrature.Mixture(weights, given.mu_mean, np.sqrt(var), moments=len(y), origin=given.origin)
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats."""
@@ -153,33 +163,40 @@ class HierarchicalNormal:
         theta = rng.normal(mu, tau, size=n)
         return {"mu": mu, "tau": tau, "theta": theta}, rng.normal(theta, self.noise_sds[:n])
 
-    def _given(self, y: NDArray[np.float64], tau: NDArray[np.float64]) -> GivenTau:
-        """Return what is known given each of ``tau`` (G,)."""
+    def _given(self, y: NDArray[np.float64], tau: NDArray[np.float64], origin: float) -> GivenTau:
+        """Return what is known given each of ``tau`` (G,), with means from ``origin``."""
         tau2 = np.square(tau)[:, None]  # (G, 1)
         sigma2 = self.noise_sds[: len(y)] ** 2
         var = sigma2 + tau2  # (G, n), of y_j given mu
-        # 1/V = 1/s0^2 + sum_j 1/(sigma_j^2 + tau^2),    mu^ = m0 + V sum_j (y_j - m0) / (sigma_j^2 + tau^2)
-        mu_var = 1 / (self.prior_sd**-2 + np.sum(1 / var, axis=1))
-        distance = y - self.prior_mean
-        step = mu_var * np.sum(distance / var, axis=1)  # mu^ - m0
-        # log p(y | tau) = -1/2 sum log(2 pi var_j) + 1/2 log(V / s0^2)
-        #                  - 1/2 sum (y_j - mu^)^2 / var_j - 1/2 (mu^ - m0)^2 / s0^2
-        log_likelihood = (
-            -np.sum(np.log(2 * pi * var), axis=1)
-            + np.log(mu_var / self.prior_sd**2)
-            - np.sum((distance - step[:, None]) ** 2 / var, axis=1)
-            - step**2 / self.prior_sd**2
-        ) / 2
+        # From the data's own mean c: e_j = y_j - c, whose mean weighted by w_j = 1 / var_j is e
+        centre = y.mean() if len(y) else 0.0
+        e, prior = y - centre, self.prior_mean - centre
+        precision = np.sum(1 / var, axis=1)  # W = sum_j w_j
+        of_data = np.sum(e / var, axis=1) / np.where(precision > 0, precision, 1.0)
+        # 1/V = 1/s0^2 + W,    mu^ = V / s0^2 m0 + W V (c + e)
+        mu_var = 1 / (self.prior_sd**-2 + precision)
+        weight = precision * mu_var
+        mu_mean = mu_var / self.prior_sd**2 * (self.prior_mean - origin) + weight * ((centre - origin) + of_data)
+        # log p(y | tau) = -1/2 sum log(2 pi var_j) - 1/2 log(1 + s0^2 W)
+        #                  - 1/2 sum w_j (e_j - e)^2 - 1/2 W V (c + e - m0)^2 / s0^2
+        log_likelihood = -0.5 * (
+            np.sum(np.log(2 * pi * var), axis=1)
+            + np.log1p(self.prior_sd**2 * precision)
+            + np.sum((e - of_data[:, None]) ** 2 / var, axis=1)
+            + weight * (of_data - prior) ** 2 / self.prior_sd**2
+        )
         # theta_j given mu: precision 1/sigma_j^2 + 1/tau^2, and mu by its own posterior
-        share = tau2 / var  # of y_j - mu
-        mu_mean = self.prior_mean + step
+        data_share, mu_share = tau2 / var, sigma2 / var
         return GivenTau(
+            origin=origin,
             tau=tau,
             log_likelihood=log_likelihood,
             mu_mean=mu_mean,
             mu_var=mu_var,
-            theta_mean=mu_mean[:, None] + share * (distance - step[:, None]),
-            theta_var=share * sigma2 + (1 - share) ** 2 * mu_var[:, None],
+            data_share=weight,
+            theta_mean=mu_share * mu_mean[:, None] + data_share * (y - origin),
+            theta_var=data_share * sigma2 + mu_share**2 * mu_var[:, None],
+            mu_share=mu_share,
         )
 
     def _mixture(self, y: NDArray[np.float64]) -> tuple[GivenTau, NDArray[np.float64]]:
@@ -188,14 +205,18 @@ class HierarchicalNormal:
         # Far below every other scale it makes no difference how small tau is: those nodes become one.
         small = np.flatnonzero(np.exp(v) < 1e-9 * min(self.noise_sds))[:-1]
         weights[small.size] += weights[small].sum()
-        return self._given(y, np.exp(v[small.size :])), weights[small.size :]
+        tau, weights = np.exp(v[small.size :]), weights[small.size :]
+        given = self._given(y, tau, self.prior_mean)
+        if weights @ given.data_share > 0.5:
+            given = self._given(y, tau, float(y.mean()))
+        return given, weights
 
     def _integrand(self, y: NDArray[np.float64]) -> dict[str, Any]:
         """Return log p(y | tau) p(tau) tau as a function of v = log tau, and where it has its scales."""
 
         def log_density(v: NDArray[np.float64]) -> NDArray[np.float64]:
             tau = np.exp(v)
-            return self._given(y, tau).log_likelihood + halfcauchy.logpdf(tau, scale=self.spread) + v
+            return self._given(y, tau, self.prior_mean).log_likelihood + halfcauchy.logpdf(tau, scale=self.spread) + v
 
         scales = [self.spread, *self.noise_sds[: len(y)]]
         widest = [*scales, *(abs(y - self.prior_mean))]
@@ -233,8 +254,8 @@ class Joint:
         """Return ``size`` independent draws: ``mu`` and ``tau`` (size,), and ``theta`` (size, n)."""
         model, rng = self.model, random_state
         tau = np.asarray(model.marginals(self.y)["tau"].rvs(size, rng))
-        given = model._given(self.y, tau)
-        mu = rng.normal(given.mu_mean, np.sqrt(given.mu_var))
+        given = model._given(self.y, tau, model.prior_mean)
+        mu = model.prior_mean + rng.normal(given.mu_mean, np.sqrt(given.mu_var))
         # theta_j given mu and tau: Normal(mu + w (y_j - mu), w sigma_j^2),    w = tau^2 / (sigma_j^2 + tau^2)
         sigma2 = model.noise_sds[: len(self.y)] ** 2
         share = tau[:, None] ** 2 / (sigma2 + tau[:, None] ** 2)

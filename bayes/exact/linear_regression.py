@@ -8,36 +8,41 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
-from math import log, log1p, pi, sqrt
+from math import log, pi, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
-from scipy.special import gammaln
-from scipy.stats import invgamma, multivariate_normal, t
 
-from bayes.exact import validate
+from bayes.exact import laws, matrices, validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
+from bayes.exact.log_gamma import log_gamma_evidence
 from bayes.exact.projections import STANDARD, Draws, Projections, directions, distance_score, turned
+from bayes.exact.sums import two_sum
 
 
 @dataclass(frozen=True, kw_only=True)
 class Joint:
-    """sigma2 ~ InverseGamma(a, b), beta | sigma2 ~ Normal(m, sigma2 V)."""
+    """sigma2 ~ InverseGamma(a, b), beta | sigma2 ~ Normal(m + rest, sigma2 V)."""
 
     m: NDArray[np.float64]
+    rest: NDArray[np.float64]
+    """What m lacks, that float64 has no place for."""
     V: NDArray[np.float64]
+    law: laws.LocatedVector
+    """Normal(0, V), V with all its digits."""
     a: float
     b: float
 
     def logpdf(self, params: dict[str, Any]) -> float:
         """Return the log density of ``beta`` (P,) and ``sigma2``, in nats."""
         sigma2 = float(params["sigma2"])
-        given = multivariate_normal(self.m, sigma2 * self.V).logpdf(params["beta"])
-        return float(invgamma.logpdf(sigma2, self.a, scale=self.b) + given)
+        given = self.law.logpdf(((params["beta"] - self.m) - self.rest) / sqrt(sigma2)) - len(self.m) * log(sigma2) / 2
+        return float(laws.inverse_gamma.logpdf(sigma2, self.a, scale=self.b) + given)
 
     def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
         """Return ``size`` independent draws: ``beta`` (size, P) and ``sigma2`` (size,)."""
@@ -45,10 +50,10 @@ class Joint:
         step = random_state.multivariate_normal(np.zeros(len(self.m)), self.V, size=size)
         return {"beta": self.m + np.sqrt(sigma2)[:, None] * step, "sigma2": sigma2}
 
-    def along(self, weights: NDArray[np.float64], noise: float = 0.0) -> Distribution:
-        """Return Student's t of weights . beta plus noise of so many sigma2; one for each row of weights."""
-        variance = np.sum(weights @ self.V * weights, axis=-1) + noise
-        return t(2 * self.a, loc=weights @ self.m, scale=np.sqrt(self.b / self.a * variance))
+    def along(self, weights: NDArray[np.float64]) -> Distribution:
+        """Return Student's t of weights . beta, one for each row of weights."""
+        variance = np.sum((weights @ self.law.root) ** 2, axis=-1)
+        return laws.student_t(2 * self.a, loc=weights @ self.m, scale=sqrt(self.b / self.a) * np.sqrt(variance))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -106,12 +111,19 @@ class LinearRegression:
 
     def posterior(self, y: ArrayLike) -> Joint:
         """Return p(beta, sigma2 | y) (Bishop 2006, exercise 3.12)."""
-        return self._posterior(self._observations(y))[0]
+        y = self._observations(y)
+        with matrices.digits():
+            beta, C, excess = self._posterior(y)
+            m, rest = matrices.split(beta)
+            V = matrices.solve(C, matrices.exactly(np.eye(len(m))))
+            law = laws.LocatedVector(matrices.exactly(np.zeros(len(m))), matrices.cholesky(V))
+        a, b = self.shape + len(y) / 2, self.scale + excess
+        return Joint(m=m, rest=rest, V=matrices.rounded(V), law=law, a=a, b=b)
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return the marginals of ``beta``, array-valued, one Student's t a coefficient, and of ``sigma2``."""
         joint = self.posterior(y)
-        return {"beta": joint.along(np.eye(len(joint.m))), "sigma2": invgamma(joint.a, scale=joint.b)}
+        return {"beta": joint.along(np.eye(len(joint.m))), "sigma2": laws.inverse_gamma(joint.a, scale=joint.b)}
 
     def projections(self, y: ArrayLike) -> Projections:
         """Return z(w . beta | sigma2) in P directions and the distance of beta from its mean, as scores: Normal(0, 1).
@@ -120,7 +132,7 @@ class LinearRegression:
         sigma2 less its median.
         """
         joint = self.posterior(y)
-        median = float(invgamma(joint.a, scale=joint.b).median())
+        median = float(laws.inverse_gamma(joint.a, scale=joint.b).median())
         whiten = linalg.solve_triangular(np.linalg.cholesky(joint.V), np.eye(len(joint.m)), lower=True)
 
         def along(w: NDArray[np.float64]) -> Callable[[Draws], NDArray[np.float64]]:
@@ -151,21 +163,26 @@ class LinearRegression:
         x = validate.vector("x_new", self.design[len(y)] if x_new is None else x_new)
         if len(x) != len(self.prior_mean):
             raise ValueError(f"`x_new` must have {len(self.prior_mean)} numbers, got {len(x)}.")
-        return self._posterior(y)[0].along(x, noise=1.0)
+        with matrices.digits():
+            beta, C, excess = self._posterior(y)
+            mean, rest = matrices.split(matrices.exactly(x) @ beta)
+            # the variance of x . beta + eps in units of sigma2
+            variance = float(1 + np.sum(matrices.solve_lower(C, matrices.exactly(x)) ** 2))
+        a, b = self.shape + len(y) / 2, self.scale + excess
+        return laws.Located(
+            laws.student_t, 2 * a, loc=float(mean), rest=float(rest), scale=sqrt(b / a) * sqrt(variance)
+        )
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats (Bishop 2006, eq. 3.118)."""
         y = self._observations(y)
-        joint, excess, log_det = self._posterior(y)
-        # log p(y) = -n/2 log(2 pi) - 1/2 log|I + X V0 X'| + log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n
-        return float(
-            -len(y) * log(2 * pi) / 2
-            - log_det / 2
-            + gammaln(joint.a)
-            - gammaln(self.shape)
-            - self.shape * log1p(excess / self.scale)
-            - len(y) * log(joint.b) / 2
-        )
+        n = len(y)
+        with matrices.digits():
+            _, C, excess = self._posterior(y)
+            log_det = matrices.log_det(C, matrices.cholesky(matrices.exactly(self.prior_covariance)))
+        # log p(y) = -n/2 log(2 pi) - 1/2 log(|V0| / |V_n|) + log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n
+        of_variance = log_gamma_evidence(self.shape, self.scale, n / 2, excess)
+        return of_variance - n * log(2 * pi) / 2 - log_det / 2
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """Draw beta and sigma2 from the prior and ``n`` observations given them, n up to N; return ``(params, y)``."""
@@ -176,23 +193,34 @@ class LinearRegression:
         params = {"beta": drawn["beta"][0], "sigma2": float(drawn["sigma2"][0])}
         return params, rng.normal(self.design[:n] @ params["beta"], sqrt(params["sigma2"]))
 
-    def _posterior(self, y: NDArray[np.float64]) -> tuple[Joint, float, float]:
-        """Return the joint posterior, b_n - b, and log|I + X V0 X'|."""
-        X, m0 = self.design[: len(y)], self.prior_mean
-        # With V0 = L L' and A = X L the coefficients u = L^-1 (beta - m0) have the prior Normal(0, sigma2 I): then
-        # V_n = L (I + A'A)^-1 L',    m_n = m0 + L u_n,    u_n = (I + A'A)^-1 A'r,    r = y - X m0
-        # b_n = b + 1/2 (|r - A u_n|^2 + |u_n|^2)
-        L = np.linalg.cholesky(self.prior_covariance)
-        A, r = X @ L, y - X @ m0
-        # A QR of [A; I] has R'R = I + A'A and never squares A.
-        P = len(m0)
-        stacked = np.vstack([A, np.eye(P)])
-        Q, R = linalg.qr(stacked, mode="economic")
-        u = linalg.solve_triangular(R, Q[: len(y)].T @ r)
-        half = linalg.solve_triangular(R, L.T, trans="T")  # R^-T L', so that V_n = half' half
-        excess = float((np.sum((r - A @ u) ** 2) + np.sum(u**2)) / 2)
-        joint = Joint(m=m0 + L @ u, V=half.T @ half, a=self.shape + len(y) / 2, b=self.scale + excess)
-        return joint, excess, 2 * float(np.sum(np.log(np.abs(np.diag(R)))))
+    def _posterior(self, y: NDArray[np.float64]) -> tuple[matrices.Matrix, matrices.Matrix, float]:
+        """Return m_n and the Cholesky factor of V_n^-1 in decimals, and b_n - b."""
+        X, m0 = self.design[: len(y)], matrices.exactly(self.prior_mean)
+        identity = matrices.exactly(np.eye(len(m0)))
+        prior_precision = matrices.solve(matrices.cholesky(matrices.exactly(self.prior_covariance)), identity)
+        squares = matrices.gram(X)
+        C = matrices.cholesky(prior_precision + squares)
+        # V_n^-1 = V0^-1 + X'X,    m_n = b + V_n (X'r + V0^-1 (m0 - b)),    r = y - X b, for any b.
+        # The first b is m0, the second the answer for the first: there r is as small as the noise.
+        _, step, _, _ = self._step(y, m0, C, prior_precision)
+        b, step, projected, residuals = self._step(y, m0 + step, C, prior_precision)
+        m = b + step
+        # 2 (b_n - b) = |y - X m_n|^2 + (m_n - m0)' V0^-1 (m_n - m0)
+        misfit = residuals - 2 * step @ projected + step @ squares @ step
+        return m, C, float(misfit + (m - m0) @ prior_precision @ (m - m0)) / 2
+
+    def _step(
+        self, y: NDArray[np.float64], start: matrices.Matrix, C: matrices.Matrix, prior_precision: matrices.Matrix
+    ) -> tuple[matrices.Matrix, matrices.Matrix, matrices.Matrix, Decimal]:
+        """Return b near ``start``, the step from it to m_n, X'r and r'r of r = y - X b."""
+        X, near = self.design[: len(y)], matrices.split(start)
+        b = matrices.exactly(near[0]) + matrices.exactly(near[1])
+        product, lost = matrices.times(X, near)
+        r, rest = two_sum(y, -product)
+        rest -= lost
+        projected = np.array([matrices.dot(x, r) for x in X.T]) + matrices.exactly(X.T @ rest)
+        step = matrices.solve(C, projected + prior_precision @ (matrices.exactly(self.prior_mean) - b))
+        return b, step, projected, matrices.dot(r, r) + 2 * Decimal(float(r @ rest))
 
     def _observations(self, y: ArrayLike) -> NDArray[np.float64]:
         y = validate.observations(y)

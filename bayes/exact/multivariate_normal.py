@@ -6,13 +6,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from math import log, pi
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import linalg
-from scipy.stats import multivariate_normal, norm
+from scipy.stats import norm
 
-from bayes.exact import validate
+from bayes.exact import laws, matrices, sums, validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
 from bayes.exact.projections import Draws, Projections, directions
@@ -24,10 +24,12 @@ class Joint:
 
     mean: NDArray[np.float64]
     covariance: NDArray[np.float64]
+    law: laws.LocatedVector
+    """The two with all their digits."""
 
     def logpdf(self, params: dict[str, NDArray[np.float64]]) -> float:
         """Return the log density of ``mu``, in nats."""
-        return float(multivariate_normal(self.mean, self.covariance).logpdf(params["mu"]))
+        return float(self.law.logpdf(params["mu"]))
 
     def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
         """Return ``size`` independent draws, (size, K)."""
@@ -70,18 +72,10 @@ class MultivariateNormal:
 
     def posterior(self, y: ArrayLike) -> Joint:
         """Return p(mu | y), a normal (Bishop 2006, eq. 2.116 and 2.117)."""
-        y = self._rows(y)
-        n = len(y)
-        if n == 0:
-            return Joint(mean=self.prior_mean, covariance=self.prior_covariance)
-        # S_n = S0 - S0 (S0 + Sigma/n)^-1 S0,    m_n = m0 + S0 (S0 + Sigma/n)^-1 (ybar - m0)
-        S0 = self.prior_covariance
-        gain = linalg.solve(S0 + self.noise_covariance / n, S0, assume_a="pos").T
-        mean = self.prior_mean + gain @ (y - self.prior_mean).mean(axis=0)
-        # Joseph's form of S_n, a sum of two positive definite matrices: (I - G) S0 (I - G)' + G Sigma G' / n
-        rest = np.eye(len(S0)) - gain
-        covariance = rest @ S0 @ rest.T + gain @ (self.noise_covariance / n) @ gain.T
-        return Joint(mean=mean, covariance=(covariance + covariance.T) / 2)
+        with matrices.digits():
+            mean, covariance = self._posterior(self._rows(y))
+            law = laws.LocatedVector(mean, matrices.cholesky(covariance))
+            return Joint(mean=matrices.rounded(mean), covariance=matrices.rounded(covariance), law=law)
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return ``{"mu": normals}``, array-valued: one normal an element."""
@@ -94,17 +88,18 @@ class MultivariateNormal:
         if len(joint.mean) == 1:
             return {}
         weights = directions(np.sqrt(np.diag(joint.covariance)))
-        sds = np.sqrt(np.sum(weights @ joint.covariance * weights, axis=1))
+        sds = np.sqrt(np.sum((weights @ joint.law.root) ** 2, axis=1))
 
         def along(w: NDArray[np.float64]) -> Callable[[Draws], NDArray[np.float64]]:
             return lambda draws: draws["mu"] @ w
 
         return {f"w{i + 1} . mu": (along(w), norm(w @ joint.mean, sds[i])) for i, w in enumerate(weights)}
 
-    def predictive(self, y: ArrayLike) -> "multivariate_normal":
+    def predictive(self, y: ArrayLike) -> laws.LocatedVector:
         """Return p(y_new | y), a normal with covariance S_n + Sigma (Bishop 2006, eq. 2.115)."""
-        joint = self.posterior(y)
-        return multivariate_normal(joint.mean, joint.covariance + self.noise_covariance)
+        with matrices.digits():
+            mean, covariance = self._posterior(self._rows(y))
+            return laws.LocatedVector(mean, matrices.cholesky(covariance + matrices.exactly(self.noise_covariance)))
 
     def predictive_marginals(self, y: ArrayLike) -> Distribution:
         """Return the distribution of each element of a new observation, array-valued: normals."""
@@ -115,20 +110,44 @@ class MultivariateNormal:
         """Return log p(y), in nats."""
         y = self._rows(y)
         n, K = y.shape
-        if n == 0:
-            return 0.0
-        ybar = self.prior_mean + (y - self.prior_mean).mean(axis=0)
-        # p(y) = [prod_i Normal(y_i; ybar, Sigma)] (2 pi)^(K/2) |Sigma/n|^(1/2) Normal(ybar; m0, S0 + Sigma/n)
-        scatter = multivariate_normal(np.zeros(K), self.noise_covariance).logpdf(y - ybar)
-        of_mean = multivariate_normal(self.prior_mean, self.prior_covariance + self.noise_covariance / n).logpdf(ybar)
-        _, log_det = np.linalg.slogdet(self.noise_covariance / n)
-        return float(np.sum(scatter) + (K * np.log(2 * np.pi) + log_det) / 2 + of_mean)
+        with matrices.digits():
+            Sigma, S0 = matrices.exactly(self.noise_covariance), matrices.exactly(self.prior_covariance)
+            distance, S = self._statistics(y)
+            # log p(y) = -1/2 (n K log(2 pi) + (n - 1) log|Sigma| + log|Sigma + n S0|
+            #                  + tr(Sigma^-1 S) + n d' (Sigma + n S0)^-1 d)
+            L, C = matrices.cholesky(Sigma), matrices.cholesky(Sigma + n * S0)
+            misfit = np.trace(matrices.solve(L, S)) + n * np.sum(matrices.solve_lower(C, distance) ** 2)
+            log_dets = (n - 1) * matrices.log_det(L) + matrices.log_det(C)
+            return -(n * K * log(2 * pi) + log_dets + float(misfit)) / 2
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
         """Draw mu from the prior and ``n`` observations given it; return ``({"mu": mu}, y)`` with y of shape (n, K)."""
         n = validate.number_of_observations(n)
         mu = rng.multivariate_normal(self.prior_mean, self.prior_covariance)
         return {"mu": mu}, rng.multivariate_normal(mu, self.noise_covariance, size=n)
+
+    def _posterior(self, y: NDArray[np.float64]) -> tuple[matrices.Matrix, matrices.Matrix]:
+        """Return m_n and S_n in decimals."""
+        n = len(y)
+        Sigma, S0 = matrices.exactly(self.noise_covariance), matrices.exactly(self.prior_covariance)
+        # S_n = S0 (Sigma + n S0)^-1 Sigma,    m_n = m0 + n S0 (Sigma + n S0)^-1 d,    d = ybar - m0
+        C = matrices.cholesky(Sigma + n * S0)
+        distance, _ = self._statistics(y)
+        mean = matrices.exactly(self.prior_mean) + n * S0 @ matrices.solve(C, distance)
+        covariance = S0 @ matrices.solve(C, Sigma)
+        return mean, (covariance + covariance.T) / 2
+
+    def _statistics(self, y: NDArray[np.float64]) -> tuple[matrices.Matrix, matrices.Matrix]:
+        """Return ybar - m0 and S = sum (y_i - ybar) (y_i - ybar)' in decimals, zeros for no observations."""
+        n, K = y.shape
+        if n == 0:
+            return matrices.exactly(np.zeros(K)), matrices.exactly(np.zeros((K, K)))
+        ybar = np.array([matrices.fraction(sums.about(column, 0.0)[1]) for column in y.T])
+        near, left_out = matrices.split(ybar)
+        rest, lost = sums.two_sum(y, -near)
+        cross = matrices.exactly(rest.T @ lost)
+        S = matrices.gram(rest) + cross + cross.T - n * matrices.exactly(np.outer(left_out, left_out))
+        return ybar - matrices.exactly(self.prior_mean), S
 
     def _rows(self, y: ArrayLike) -> NDArray[np.float64]:
         return validate.rows(y, len(self.prior_mean))

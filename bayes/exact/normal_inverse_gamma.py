@@ -4,18 +4,19 @@
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from math import log, log1p, pi, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
-from scipy.stats import invgamma, norm, t
+from scipy.stats import norm
 
-from bayes.exact import sums, validate
+from bayes.exact import laws, sums, validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
+from bayes.exact.log_gamma import log_gamma_evidence
 from bayes.exact.projections import STANDARD, Draws, Projections, distance_score, turned
 
 
@@ -24,6 +25,8 @@ class Joint:
     """A normal inverse gamma: sigma2 ~ InverseGamma(a, b), mu | sigma2 ~ Normal(m, sigma2 / k)."""
 
     m: float
+    rest: float
+    """What m lacks, that float64 has no place for: the mean of mu is m + rest."""
     k: float
     a: float
     b: float
@@ -31,7 +34,8 @@ class Joint:
     def logpdf(self, params: dict[str, Any]) -> Any:
         """Return the log density of mu and sigma2, in nats."""
         mu, sigma2 = params["mu"], params["sigma2"]
-        return invgamma.logpdf(sigma2, self.a, scale=self.b) + norm.logpdf(mu, self.m, np.sqrt(sigma2 / self.k))
+        given = norm.logpdf((mu - self.m) - self.rest, 0, np.sqrt(sigma2 / self.k))
+        return laws.inverse_gamma.logpdf(sigma2, self.a, scale=self.b) + given
 
     def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
         """Return ``size`` independent draws of mu and sigma2."""
@@ -40,9 +44,10 @@ class Joint:
 
     def marginals(self) -> dict[str, Distribution]:
         """Return the marginal distributions: Student's t of mu, inverse gamma of sigma2."""
+        scale = sqrt(self.b / self.a / self.k)
         return {
-            "mu": t(2 * self.a, loc=self.m, scale=sqrt(self.b / (self.a * self.k))),
-            "sigma2": invgamma(self.a, scale=self.b),
+            "mu": laws.Located(laws.student_t, 2 * self.a, loc=self.m, rest=self.rest, scale=scale),
+            "sigma2": laws.inverse_gamma(self.a, scale=self.b),
         }
 
 
@@ -85,16 +90,7 @@ class NormalInverseGamma:
 
     def posterior(self, y: ArrayLike) -> Joint:
         """Return p(mu, sigma2 | y), a normal inverse gamma (Gelman et al. 2013, section 3.3)."""
-        n, ybar, distance, scatter = sums.about(validate.observations(y), self.prior_mean)
-        k0 = self.prior_count
-        # k_n = k0 + n,    m_n = (k0 m0 + n ybar) / k_n,    a_n = a + n/2
-        # b_n = b + 1/2 sum (y_i - ybar)^2 + k0 n (ybar - m0)^2 / (2 k_n)
-        return Joint(
-            m=self.prior_mean + n / (k0 + n) * distance if n < k0 else ybar - k0 / (k0 + n) * distance,
-            k=k0 + n,
-            a=self.shape + n / 2,
-            b=self.scale + scatter / 2 + k0 * n / (k0 + n) * distance**2 / 2,
-        )
+        return self._posterior(validate.observations(y))[0]
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return the marginal posteriors of ``mu``, Student's t, and of ``sigma2``, inverse gamma."""
@@ -103,7 +99,7 @@ class NormalInverseGamma:
     def projections(self, y: ArrayLike) -> Projections:
         """Return z(mu | sigma2) and its distance from 0, turned by the sign of sigma2 less its median: Normal(0, 1)."""
         joint = self.posterior(y)
-        median = float(invgamma(joint.a, scale=joint.b).median())
+        median = float(laws.inverse_gamma(joint.a, scale=joint.b).median())
 
         def z(draws: Draws) -> NDArray[np.float64]:
             return (draws["mu"] - joint.m) / np.sqrt(draws["sigma2"] / joint.k)
@@ -122,26 +118,32 @@ class NormalInverseGamma:
     def predictive(self, y: ArrayLike) -> Distribution:
         """Return p(y_new | y), Student's t with 2 a_n degrees of freedom (Murphy 2007, section 6)."""
         joint = self.posterior(y)
-        return t(2 * joint.a, loc=joint.m, scale=sqrt(joint.b / joint.a * (1 + 1 / joint.k)))
+        scale = sqrt(joint.b / joint.a) * sqrt(1 + 1 / joint.k)
+        return laws.Located(laws.student_t, 2 * joint.a, loc=joint.m, rest=joint.rest, scale=scale)
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats: the ratio of the normalising constants of prior and posterior."""
-        n, joint = len(validate.observations(y)), self.posterior(y)
+        y = validate.observations(y)
+        n, (_, excess) = len(y), self._posterior(y)
         # log p(y) = -n/2 log(2 pi) + 1/2 log(k0 / k_n) + log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n
-        return float(
-            -n * log(2 * pi) / 2
-            - log1p(n / self.prior_count) / 2
-            + gammaln(joint.a)
-            - gammaln(self.shape)
-            - self.shape * log1p((joint.b - self.scale) / self.scale)
-            - n * log(joint.b) / 2
-        )
+        of_variance = log_gamma_evidence(self.shape, self.scale, n / 2, excess)
+        return of_variance - n * log(2 * pi) / 2 - log1p(n / self.prior_count) / 2
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw mu and sigma2 from the prior and ``n`` observations given them; return ``(params, y)``."""
         n = validate.number_of_observations(n)
         params = {name: float(value[0]) for name, value in self.posterior([]).rvs(1, rng).items()}
         return params, rng.normal(params["mu"], sqrt(params["sigma2"]), size=n)
+
+    def _posterior(self, y: NDArray[np.float64]) -> tuple[Joint, float]:
+        """Return the joint posterior, and b_n - b."""
+        n, ybar, distance, scatter = sums.about(y, self.prior_mean)
+        k0, m0 = Fraction(self.prior_count), Fraction(self.prior_mean)
+        # k_n = k0 + n,    m_n = (k0 m0 + n ybar) / k_n,    a_n = a + n/2
+        # b_n = b + 1/2 sum (y_i - ybar)^2 + k0 n (ybar - m0)^2 / (2 k_n)
+        excess = scatter / 2 + float(k0 * n / (k0 + n)) * distance**2 / 2
+        m, rest = sums.split((k0 * m0 + n * ybar) / (k0 + n))
+        return Joint(m=m, rest=rest, k=float(k0 + n), a=self.shape + n / 2, b=self.scale + excess), excess
 
 
 EXAMPLE = Example(

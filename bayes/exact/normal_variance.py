@@ -9,12 +9,11 @@ from math import log, pi, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
-from scipy.stats import invgamma, t
 
-from bayes.exact import sums, validate
+from bayes.exact import laws, sums, validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
+from bayes.exact.log_gamma import log_gamma_evidence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +53,7 @@ class NormalVariance:
     def posterior(self, y: ArrayLike) -> Distribution:
         """Return p(sigma2 | y), an inverse gamma (Bishop 2006, eq. 2.150 and 2.151)."""
         a, b = self._posterior(y)
-        return invgamma(a, scale=b)
+        return laws.inverse_gamma(a, scale=b)
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return ``{"sigma2": posterior}``."""
@@ -63,21 +62,13 @@ class NormalVariance:
     def predictive(self, y: ArrayLike) -> Distribution:
         """Return p(y_new | y), Student's t with 2 a_n degrees of freedom (Bishop 2006, eq. 2.158)."""
         a, b = self._posterior(y)
-        return t(2 * a, loc=self.mean, scale=sqrt(b / a))
+        return laws.student_t(2 * a, loc=self.mean, scale=sqrt(b / a))
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats: the ratio of the normalising constants of prior and posterior."""
-        n = len(validate.observations(y))
-        a, b = self._posterior(y)
+        n, squares = self._statistics(y)
         # log p(y) = -n/2 log(2 pi) + log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n
-        #          = ... - a log(b_n / b) - n/2 log b_n
-        return float(
-            -n * log(2 * pi) / 2
-            + gammaln(a)
-            - gammaln(self.shape)
-            - self.shape * np.log1p((b - self.scale) / self.scale)
-            - n * log(b) / 2
-        )
+        return log_gamma_evidence(self.shape, self.scale, n / 2, squares / 2) - n * log(2 * pi) / 2
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw sigma2 from the prior and ``n`` observations given it; return ``({"sigma2": ...}, y)``."""
@@ -87,9 +78,14 @@ class NormalVariance:
 
     def _posterior(self, y: ArrayLike) -> tuple[float, float]:
         """Return a_n and b_n."""
-        n, _, distance, scatter = sums.about(validate.observations(y), self.mean)
+        n, squares = self._statistics(y)
         # a_n = a + n/2,    b_n = b + 1/2 sum (y_i - mu)^2
-        return self.shape + n / 2, self.scale + (scatter + n * distance**2) / 2
+        return self.shape + n / 2, self.scale + squares / 2
+
+    def _statistics(self, y: ArrayLike) -> tuple[int, float]:
+        """Return n and sum (y_i - mu)^2."""
+        n, _, distance, scatter = sums.about(validate.observations(y), self.mean)
+        return n, scatter + n * distance**2
 
 
 EXAMPLE = Example(

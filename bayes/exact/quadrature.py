@@ -19,8 +19,6 @@ ORDER = 20
 """Gauss-Legendre nodes a panel."""
 REACH = 40.0
 """By how much v goes beyond the scales of the problem, as tails of x^-1 and of x fall no slower than e^-|v|."""
-NEGLIGIBLE = 1e-17
-"""Share of the largest weight below which a node is left out."""
 NEWTON_STEPS = 12
 """Most steps of an inversion, from the middle of a narrow bracket: the error squares with each."""
 BLOCK = 2**22
@@ -47,16 +45,25 @@ class LogQuadrature:
     def nodes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return places v and weights that sum to 1, for expectations under the normalised density."""
         weights = (self._f * _WEIGHTS * self._half).ravel()
-        kept = weights > NEGLIGIBLE * weights.max()
+        kept = weights > 0  # far and unlikely ones too: the second moment of a heavy tail is theirs
         return self._v.ravel()[kept], weights[kept] / weights[kept].sum()
 
     def cdf(self, v: Any) -> Any:
         """Return the integral from ``low`` to v of the normalised density."""
+        panel, inside = self._inside(v)
+        return np.clip(self._below[panel] + inside, 0, 1)
+
+    def sf(self, v: Any) -> Any:
+        """Return the integral from v to ``high`` of the normalised density."""
+        panel, inside = self._inside(v)
+        return np.clip(self._above[panel] + (self._masses[panel] - inside), 0, 1)
+
+    def _inside(self, v: Any) -> tuple[Any, Any]:
+        """Return the panel that v lies in, and the integral over it up to v."""
         place = np.clip((v - self.edges[0]) / (2 * self._half), 0, len(self.edges) - 2)
         panel = np.nan_to_num(place).astype(int)  # where v is nan, x is too
         x = np.clip((v - self.edges[panel]) / self._half - 1, -1, 1)
-        inside = legendre.legval(x, self._antiderivative[:, panel], tensor=False)
-        return np.clip(self._below[panel] + inside, 0, 1)
+        return panel, legendre.legval(x, self._antiderivative[:, panel], tensor=False)
 
     @cached_property
     def _antiderivative(self) -> NDArray[np.float64]:
@@ -65,7 +72,15 @@ class LogQuadrature:
 
     @cached_property
     def _below(self) -> NDArray[np.float64]:
-        return np.concatenate([[0.0], np.cumsum(self._f @ _WEIGHTS * self._half)])
+        return np.concatenate([[0.0], np.cumsum(self._masses)])
+
+    @cached_property
+    def _above(self) -> NDArray[np.float64]:
+        return np.concatenate([np.cumsum(self._masses[::-1])[-2::-1], [0.0]])
+
+    @cached_property
+    def _masses(self) -> NDArray[np.float64]:
+        return self._f @ _WEIGHTS * self._half
 
 
 class Positive:
@@ -91,9 +106,16 @@ class Positive:
 
     def cdf(self, x: Any) -> Any:
         """Return P(X <= x)."""
+        return self._integral(self._quadrature.cdf, x)
+
+    def sf(self, x: Any) -> Any:
+        """Return P(X > x)."""
+        return self._integral(self._quadrature.sf, x)
+
+    def _integral(self, of: Callable[[Any], Any], x: Any) -> Any:
         with np.errstate(divide="ignore"):
             v = np.maximum(np.log(np.maximum(x, 0)), self._quadrature.edges[0])
-        return self._quadrature.cdf(np.atleast_1d(v)).reshape(np.shape(v))[()]
+        return of(np.atleast_1d(v)).reshape(np.shape(v))[()]
 
     def ppf(self, q: Any) -> Any:
         """Return the quantiles."""
@@ -120,15 +142,20 @@ class Positive:
 
 
 class Mixture:
-    """A mixture of normals: ``weights`` (G,) that sum to 1, ``means`` and ``sds`` (G,).
+    """A mixture of normals: ``weights`` (G,) that sum to 1, ``means`` from an ``origin`` and ``sds`` (G,).
 
     ``moments`` is how many moments it has, where the weights stand for a continuum whose tail they cut.
     """
 
     def __init__(
-        self, weights: NDArray[np.float64], means: NDArray[np.float64], sds: NDArray[np.float64], moments: int
+        self,
+        weights: NDArray[np.float64],
+        means: NDArray[np.float64],
+        sds: NDArray[np.float64],
+        moments: int,
+        origin: float,
     ) -> None:
-        self._weights, self._means, self._sds, self._moments = weights, means, sds, moments
+        self._weights, self._means, self._sds, self._moments, self._origin = weights, means, sds, moments, origin
 
     def pdf(self, x: Any) -> Any:
         """Return the density."""
@@ -143,19 +170,24 @@ class Mixture:
         """Return P(X <= x)."""
         return self._average(ndtr, x)
 
+    def sf(self, x: Any) -> Any:
+        """Return P(X > x)."""
+        return self._average(lambda z: ndtr(-z), x)
+
     def ppf(self, q: Any) -> Any:
         """Return the quantiles."""
-        return _quantile(self.cdf, self.pdf, *self._grid, q)[()]
+        about = self._about
+        return self._origin + _quantile(about.cdf, about.pdf, *about._grid, q)[()]
 
     def mean(self) -> float:
         """Return the mean."""
-        return float(self._weights @ self._means) if self._moments >= 1 else np.nan
+        return float(self._origin + self._weights @ self._means) if self._moments >= 1 else np.nan
 
     def var(self) -> float:
         """Return the variance."""
         if self._moments < 2:
             return np.inf
-        return float(self._weights @ (self._sds**2 + (self._means - self.mean()) ** 2))
+        return float(self._weights @ (self._sds**2 + (self._means - self._weights @ self._means) ** 2))
 
     def std(self) -> float:
         """Return the standard deviation."""
@@ -165,14 +197,19 @@ class Mixture:
         """Return independent draws."""
         rng = np.random.default_rng(random_state)
         which = rng.choice(len(self._weights), size=size, p=self._weights)
-        return rng.normal(self._means[which], self._sds[which])
+        return self._origin + rng.normal(self._means[which], self._sds[which])
 
     def _average(self, f: Callable[[Any], Any], x: Any) -> Any:
         """Return the weighted mean of f(z) over the components, in blocks: a million draws would need gigabytes."""
-        x = np.asarray(x, dtype=float)
+        x = np.asarray(x, dtype=float) - self._origin
         blocks = np.array_split(x.ravel(), 1 + x.size * len(self._means) // BLOCK)
         means = [f((block[:, None] - self._means) / self._sds) @ self._weights for block in blocks]
         return np.concatenate(means).reshape(x.shape)[()]
+
+    @cached_property
+    def _about(self) -> "Mixture":
+        """The same mixture from 0, whose quantiles keep their digits."""
+        return Mixture(self._weights, self._means, self._sds, self._moments, origin=0.0)
 
     @cached_property
     def _grid(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -223,7 +260,11 @@ def _invert(
         low, high = np.where(excess < 0, x, low), np.where(excess < 0, high, x)
         with np.errstate(divide="ignore", invalid="ignore"):
             newton = x - excess / slope(x)
-        found[moving] = np.where((newton >= low) & (newton <= high), newton, (low + high) / 2)
+        # A root on the edge of its bracket is approached from inside and outside: a step that leaves the bracket by
+        # less than its width belongs to the edge, and one that leaves it by more to the middle.
+        width = high - low
+        inside = (newton >= low - width) & (newton <= high + width)
+        found[moving] = np.where(inside, np.clip(newton, low, high), (low + high) / 2)
         still = abs(found[moving] - x) > 2 * np.finfo(float).eps * abs(x)
         moving, low, high = moving[still], low[still], high[still]
         if not moving.size:

@@ -1,21 +1,76 @@
-"""Sums of observations that keep their digits."""
+"""Sums of observations that keep their digits, and products that keep both halves of theirs."""
+
+from fractions import Fraction
+from math import fsum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+_HALF = 2.0**27 + 1
 
-def about(y: NDArray[np.float64], centre: float) -> tuple[int, float, float, float]:
-    """Return n, ybar, ybar - centre and sum (y_i - ybar)^2, none of which loses digits to a large common offset.
 
-    The differences from a rounded mean are exact, and what the rounding left out is added back (the corrected two-pass
-    algorithm; Chan, Golub and LeVeque 1983, "Algorithms for computing the sample variance", eq. 1.7). All are 0 for no
-    observations.
+def about(y: NDArray[np.float64], centre: float) -> tuple[int, Fraction, float, float]:
+    """Return n, ybar, ybar - centre and sum (y_i - ybar)^2, none of which loses digits to what cancels.
+
+    ybar is a rational number, its error some 1e-16 of the differences between the data and not of the mean. The squares
+    are taken about it (the corrected two-pass algorithm; Chan, Golub and LeVeque 1983, "Algorithms for computing the
+    sample variance", eq. 1.7). All are 0 for no observations.
+
+    Examples
+    --------
+    >>> n, ybar, distance, scatter = about(np.array([1e16, 1.0, -1e16]), centre=0.0)
+    >>> float(ybar), distance
+    (0.3333333333333333, 0.3333333333333333)
     """
     n = len(y)
     if n == 0:
-        return 0, 0.0, 0.0, 0.0
-    near = y.mean()
-    rest = y - near
-    left_out = rest.mean()
-    distance = (near - centre) + left_out
-    return n, float(near + left_out), float(distance), float(rest @ rest - n * left_out**2)
+        return 0, Fraction(), 0.0, 0.0
+    near = float(y.mean())
+    rest, lost = two_sum(y, -near)
+    left_out = (fsum(rest.tolist()) + float(lost.sum())) / n
+    ybar = Fraction(near) + Fraction(left_out)
+    return n, ybar, float(ybar - Fraction(centre)), float(np.square(rest).sum() - n * left_out**2)
+
+
+def total(counts: NDArray[np.int64]) -> int:
+    """Return the sum of counts, which int64 may not hold."""
+    high = counts >> 31
+    return (int(high.sum()) << 31) + int((counts - (high << 31)).sum())
+
+
+def split(x: Fraction) -> tuple[float, float]:
+    """Return x rounded, and what the rounding left out, rounded."""
+    near = float(x)
+    return near, float(x - Fraction(near))
+
+
+def two_sum(a: Any, b: Any) -> tuple[Any, Any]:
+    """Return a + b rounded, and what the rounding left out, exactly (Knuth; Ogita, Rump and Oishi 2005, algorithm 3.1).
+
+    "Accurate sum and dot product".
+    """
+    rounded = a + b
+    of_b = rounded - a
+    return rounded, (a - (rounded - of_b)) + (b - of_b)
+
+
+def two_product(a: Any, b: Any) -> tuple[Any, Any]:
+    """Return a b rounded, and what the rounding left out, exactly (Dekker and Veltkamp; ibid., algorithm 3.3)."""
+    rounded = a * b
+    (a1, a2), (b1, b2) = _halves(a), _halves(b)
+    return rounded, a2 * b2 - (((rounded - a1 * b1) - a2 * b1) - a1 * b2)
+
+
+def difference_of_products(a: Any, b: Any, c: Any, d: Any) -> Any:
+    """Return a b - c d, rounded as if only once, however nearly the products cancel."""
+    (left, left_lost), (right, right_lost) = two_product(a, b), two_product(c, d)
+    difference, lost = two_sum(left, -right)
+    return difference + (lost + (left_lost - right_lost))
+
+
+def _halves(a: Any) -> tuple[Any, Any]:
+    """Return a as the sum of two numbers of 26 bits."""
+    large = _HALF * np.asarray(a, dtype=float)
+    high = large - (large - a)
+    return high, a - high

@@ -1,5 +1,6 @@
 """Checks at the edge of every exact model: hyperparameters and observations come in as float64 or not at all."""
 
+from math import inf
 from numbers import Real
 from typing import Any
 
@@ -15,8 +16,8 @@ LARGEST_COUNT = 2**53
 
 def finite(name: str, value: Any) -> float:
     """Return ``value`` as a float, or raise ValueError naming the argument if it is no finite real number."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not abs(float(value)) <= LARGEST:
-        raise ValueError(f"`{name}` must be a real number of magnitude at most {LARGEST:g}, got {value!r}.")
+    if isinstance(value, bool) or not isinstance(value, Real) or not abs(_rounded(value)) <= LARGEST:
+        raise ValueError(f"`{name}` must be a real number of magnitude at most {LARGEST:g}, got {_shown(value)}.")
     return float(value)
 
 
@@ -25,18 +26,16 @@ def positive(name: str, value: Any, hint: str) -> float:
 
     ``hint`` ends the message: why the limit is not allowed and what to do instead.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not SMALLEST <= float(value) <= LARGEST:
+    if isinstance(value, bool) or not isinstance(value, Real) or not SMALLEST <= _rounded(value) <= LARGEST:
         raise ValueError(
-            f"`{name}` must be a positive number between {SMALLEST:g} and {LARGEST:g}, got {value!r}; {hint}"
+            f"`{name}` must be a positive number between {SMALLEST:g} and {LARGEST:g}, got {_shown(value)}; {hint}"
         )
     return float(value)
 
 
 def observations(y: ArrayLike) -> NDArray[np.float64]:
     """Return ``y`` as a float64 array of shape (n,), n = 0 included, or raise ValueError naming what is wrong."""
-    if np.ma.isMaskedArray(y):
-        raise ValueError("`y` must not be a masked array; pass `y.compressed()` to leave the masked points out.")
-    values = np.asarray(y)
+    values = _array("y", y)
     if values.dtype.kind not in "iuf":
         raise ValueError(f"`y` must hold real numbers, got dtype {values.dtype}; convert it with `astype(float)`.")
     if values.ndim != 1:
@@ -63,18 +62,31 @@ def counts(y: ArrayLike, most: int | None = None) -> NDArray[np.int64]:
     return values.astype(np.int64)
 
 
-def positive_observations(y: ArrayLike) -> NDArray[np.float64]:
-    """Return ``y`` as a float64 array of shape (n,) of positive numbers, or raise ValueError naming what is wrong."""
+def times(y: ArrayLike) -> NDArray[np.float64]:
+    """Return ``y`` as a float64 array of shape (n,) of numbers of 0 or more, or raise ValueError."""
     values = observations(y)
-    wrong = np.flatnonzero(~(values >= SMALLEST))
+    wrong = np.flatnonzero(values < 0)
     if wrong.size:
-        raise ValueError(f"`y` must hold positive numbers, got y[{wrong[0]}] = {values[wrong[0]]:g}.")
+        raise ValueError(f"`y` must hold times, 0 or more, got y[{wrong[0]}] = {values[wrong[0]]:g}.")
+    return values
+
+
+def probabilities(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
+    """Return ``value`` as a float64 vector of so many numbers of 0 or more that sum to 1, or raise ValueError."""
+    values = _array(name, value)
+    if (
+        values.dtype.kind not in "iuf"
+        or values.shape != (size,)
+        or not np.all(values >= 0)
+        or not abs(values.sum() - 1) <= 1e-9
+    ):
+        raise ValueError(f"`{name}` must be {size} numbers of 0 or more that sum to 1, got {_shown(value)}.")
     return values
 
 
 def rows(y: ArrayLike, columns: int) -> NDArray[np.float64]:
     """Return ``y`` as a float64 array of shape (n, columns), n = 0 included, or raise ValueError."""
-    values = np.asarray(y)
+    values = _array("y", y)
     if values.size == 0:
         return np.empty((0, columns))
     if values.ndim != 2 or values.shape[1] != columns:
@@ -84,10 +96,10 @@ def rows(y: ArrayLike, columns: int) -> NDArray[np.float64]:
 
 def vector(name: str, value: ArrayLike) -> NDArray[np.float64]:
     """Return ``value`` as a read-only float64 vector of at least one finite number, or raise ValueError."""
-    values = np.asarray(value)
+    values = _array(name, value)
     if values.dtype.kind not in "iuf" or values.ndim != 1 or not values.size or not np.all(np.abs(values) <= LARGEST):
         raise ValueError(
-            f"`{name}` must be a vector of one or more numbers of magnitude at most {LARGEST:g}, got {value!r}."
+            f"`{name}` must be a vector of one or more numbers of magnitude at most {LARGEST:g}, got {_shown(value)}."
         )
     return _frozen(values)
 
@@ -96,13 +108,13 @@ def positive_vector(name: str, value: ArrayLike) -> NDArray[np.float64]:
     """Return ``value`` as a read-only float64 vector of positive numbers, or raise ValueError."""
     values = vector(name, value)
     if not np.all(values >= SMALLEST):
-        raise ValueError(f"`{name}` must hold positive numbers, at least {SMALLEST:g}, got {value!r}.")
+        raise ValueError(f"`{name}` must hold positive numbers, at least {SMALLEST:g}, got {_shown(value)}.")
     return values
 
 
 def matrix(name: str, value: ArrayLike, columns: int | None = None) -> NDArray[np.float64]:
     """Return ``value`` as a read-only float64 matrix of finite numbers with so many columns, or raise ValueError."""
-    values = np.asarray(value)
+    values = _array(name, value)
     fits = values.ndim == 2 and values.size > 0 and (columns is None or values.shape[1] == columns)
     if values.dtype.kind not in "iuf" or not fits or not np.all(np.abs(values) <= LARGEST):
         wanted = "one or more columns" if columns is None else f"{columns} column(s)"
@@ -117,26 +129,57 @@ def covariance(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
     """Return ``value`` as a read-only float64 matrix, symmetric and positive definite, or raise ValueError."""
     values = matrix(name, value, size)
     if values.shape != (size, size) or not np.allclose(values, values.T, rtol=1e-12, atol=0):
-        raise ValueError(f"`{name}` must be a symmetric {size} x {size} matrix, got shape {values.shape}: {value!r}.")
+        raise ValueError(
+            f"`{name}` must be a symmetric {size} x {size} matrix, got shape {values.shape}: {_shown(value)}."
+        )
     try:
         np.linalg.cholesky(values)
     except np.linalg.LinAlgError:
-        raise ValueError(f"`{name}` must be positive definite, got {value!r}.") from None
+        raise ValueError(f"`{name}` must be positive definite, got {_shown(value)}.") from None
     return values
 
 
 def whole(name: str, value: Any) -> int:
     """Return ``value`` as an int of 1 or more, or raise ValueError naming the argument."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value <= LARGEST_COUNT:
-        raise ValueError(f"`{name}` must be a whole number between 1 and {LARGEST_COUNT:g}, got {value!r}.")
+        raise ValueError(f"`{name}` must be a whole number between 1 and {LARGEST_COUNT:g}, got {_shown(value)}.")
     return int(value)
 
 
 def number_of_observations(n: Any) -> int:
     """Return ``n`` as an int of 0 or more, or raise ValueError."""
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
-        raise ValueError(f"`n` must be a whole number of observations, 0 or more, got {n!r}.")
+        raise ValueError(f"`n` must be a whole number of observations, 0 or more, got {_shown(n)}.")
     return int(n)
+
+
+def _array(name: str, value: Any) -> NDArray[Any]:
+    """Return ``value`` as an array, or raise ValueError if its rows have different lengths or some are masked."""
+    if np.ma.isMaskedArray(value):
+        raise ValueError(
+            f"`{name}` must not be a masked array; pass `{name}.compressed()` to leave the masked points out."
+        )
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ValueError(f"`{name}` must have rows of one length, got {_shown(value)}.") from None
+
+
+def _rounded(value: Any) -> float:
+    """Return a real number as a float, infinity if it is beyond them."""
+    try:
+        return float(value)
+    except OverflowError:
+        return inf
+
+
+def _shown(value: Any) -> str:
+    """Return a value in a line, cut where it is long."""
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python prints no int of more than 4300 digits
+        return "a number of more than 4300 digits"
+    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 def _frozen(values: NDArray[Any]) -> NDArray[np.float64]:

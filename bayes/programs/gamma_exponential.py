@@ -12,5 +12,5 @@ def program(exact: GammaExponential, y: ArrayLike) -> pm.Model:
     """Return the PyMC model with the hyperparameters of ``exact``, conditioned on ``y`` of shape (n,)."""
     with pm.Model() as model:
         rate = pm.Gamma("rate", alpha=float64(exact.shape), beta=float64(exact.inverse_scale))
-        pm.Exponential("y", lam=rate, observed=validate.positive_observations(y))
+        pm.Exponential("y", lam=rate, observed=validate.times(y))
     return model

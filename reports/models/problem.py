@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from bayes.models import NAMES, Model, model
+from bayes.models import NAMES, Model, canonical, model
 from reports.options import Common
 
 
@@ -24,7 +24,7 @@ class Options(Common):
     @property
     def models(self) -> tuple[str, ...]:
         """Return the names of the models to show, each once."""
-        return tuple(dict.fromkeys(self.model)) or (NAMES[:3] if self.quick else NAMES)
+        return tuple(dict.fromkeys(map(canonical, self.model))) or (NAMES[:3] if self.quick else NAMES)
 
     @property
     def engines(self) -> tuple[str, ...]:

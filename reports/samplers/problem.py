@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from bayes.models import NAMES, Model, model
+from bayes.models import NAMES, Model, canonical, model
 from reports.options import Common
 
 QUICK = ("normal_normal", "normal_variance", "beta_binomial")
@@ -44,7 +44,7 @@ class Options(Common):
     @property
     def models(self) -> tuple[str, ...]:
         """Return the names of the models, each once."""
-        return tuple(dict.fromkeys(self.model)) or (QUICK if self.quick else NAMES)
+        return tuple(dict.fromkeys(map(canonical, self.model))) or (QUICK if self.quick else NAMES)
 
     @property
     def engines(self) -> tuple[str, ...]:

@@ -305,6 +305,7 @@ def test_a_share_of_divergences_is_reported_and_more_withhold_a_pass_but_no_fail
     more = compare({"mu": EXACT}, tree(right_draws(19), diverging=diverging))
     assert more.verdict == "inconclusive"
     assert more.checks[0].reason == "divergent transitions 5 of 4000, more than 0.1 %"
+    assert compare({"mu": EXACT}, {"mu": right_draws(19), "diverging": diverging}) == more
     assert compare({"mu": EXACT}, tree(right_draws(19) + 2.0, diverging=diverging)).verdict == "fail"
 
 
@@ -387,7 +388,7 @@ LAWS = {"unbiased": -1, "log_unbiased": 0, "inverse_unbiased": 1}
 
 @pytest.mark.parametrize("law", LAWS)
 def test_runs_are_judged_by_the_law_of_their_estimator_and_it_is_said(law):
-    runs = np.random.default_rng(27).normal(LOG_EVIDENCE + LAWS[law] * 0.4**2 / 2, 0.4, size=1000)
+    runs = np.random.default_rng(27).normal(LOG_EVIDENCE + LAWS[law] * 0.4**2 / 2, 0.4, size=4000)
     verdicts = {}
     for assumed in LAWS:
         checks = compare(log_evidence=LOG_EVIDENCE, log_evidence_runs=runs, evidence_law=assumed)

@@ -7,6 +7,7 @@ import xarray as xr
 from bayes import inference
 from bayes.check import check, check_sampler
 from bayes.exact.normal_normal import EXAMPLE, NormalNormal
+from bayes.models import model as find
 from bayes.programs.normal_normal import program
 
 
@@ -93,3 +94,25 @@ def test_an_exact_evidence_estimator_passes():
     assert check(None, EXAMPLE.model, EXAMPLE.y, evidence=[exact] * 16).verdict == "pass"
     assert check(None, EXAMPLE.model, EXAMPLE.y, evidence=exact + 1e-15 * np.arange(16)).verdict == "pass"
     assert check(None, EXAMPLE.model, EXAMPLE.y, evidence=exact + 1e-9 * (1 + np.arange(16))).verdict == "fail"
+
+
+def test_a_sampler_is_checked_on_models_with_own_data_and_hyperparameters():
+    mine = NormalNormal(prior_mean=170.0, prior_sd=20.0, noise_sd=7.0)
+    own = find("normal-normal").with_data([181.0, 169.5, 175.2], exact=mine)
+
+    def right(one, seed, n):
+        return {"mu": one.exact.posterior(one.y).rvs((4, n), random_state=np.random.default_rng(seed))}
+
+    def of_the_example(_, seed, n):
+        return right(find("normal_normal"), seed, n)
+
+    assert check_sampler(right, models=[own, "normal_normal"]).verdict == "pass"
+    checks = check_sampler(of_the_example, models=own)
+    assert checks.verdict == "fail"
+    assert "normal_normal (own)" in str(checks)
+    with pytest.raises(ValueError, match=r"`models` has normal_normal \(own\) twice"):
+        check_sampler(right, models=[own, own])
+    with pytest.raises(ValueError, match="`exact` must be a NormalNormal, got a str"):
+        own.with_data([1.0], exact="normal")
+    with pytest.raises(ValueError, match="`y` must be one-dimensional"):
+        own.with_data([[1.0]])

@@ -31,6 +31,12 @@ def test_numbers_are_read(tmp_path, text):
         ("-x\n2.1", "line 1: '-x'"),
         ("1_000\n2", "line 1: '1_000'"),
         ("x" * 200_000, "line 1: 'xxx"),
+        ("height\n3,14", "line 2 has 2 columns; .*not a decimal comma"),
+        ("height\n3,14\n2,71", "line 2 has 2 columns; .*not a decimal comma"),
+        ("NA\n3.1\n2.8", "line 1: 'NA' is not a finite number; .* leave out what is missing"),
+        ("n/a\n3.1", "line 1: 'n/a'"),
+        ("None\n3.1", "line 1: 'None'"),
+        ("height\nNA\n2.8", "line 2: 'NA'"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(tmp_path, text, message):
@@ -40,6 +46,20 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path, text, message):
         read_observations(file)
     assert repr(str(file)) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("NA,na\n1,2", "line 1: 'NA'"),
+        ("a,b\n3,14,2,71", "line 2 has 4 columns; .*decimal comma"),
+        ("a,b\nNA,2", "'NA'"),
+    ],
+)
+def test_what_is_wrong_in_a_matrix_is_named_too(tmp_path, text, message):
+    (tmp_path / "y.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_observations(tmp_path / "y.csv", columns=2)
 
 
 def test_a_file_that_cannot_be_read_is_one_clear_line(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from bayes.check import check
-from bayes.draws import is_smc
+from bayes.draws import evidence_runs, is_smc
 from bayes.draws_file import read_draws
 from bayes.models import model
 
@@ -65,6 +65,8 @@ def saved(tmp_path, kind, draws, tree):
                 dataset.to_netcdf(file, mode="a" if i else "w", group=name, engine="h5netcdf")
         case "one.nc":
             tree["posterior"].to_dataset().to_netcdf(file, engine="h5netcdf")
+        case "classic.nc":  # as xarray writes it where there is scipy alone
+            tree["posterior"].to_dataset().drop_vars("k").to_netcdf(file, engine="scipy")
         case "csv":
             file.write_text("# made by hand\n" + text(draws))
         case "r.csv":
@@ -74,7 +76,7 @@ def saved(tmp_path, kind, draws, tree):
     return file
 
 
-@pytest.mark.parametrize("kind", ["nc", "zarr", "zarr2", "old.nc", "one.nc", "csv", "r.csv", "stan.csv"])
+@pytest.mark.parametrize("kind", ["nc", "zarr", "zarr2", "old.nc", "one.nc", "classic.nc", "csv", "r.csv", "stan.csv"])
 def test_every_format_gives_the_draws_that_were_saved(tmp_path, draws, tree, kind):
     found = read_draws(saved(tmp_path, kind, draws, tree), NAMES)
     for name in NAMES:
@@ -126,6 +128,12 @@ def bad_csv(old, new):
     return lambda draws: text(draws).replace(old, new, 1)
 
 
+def merged(draws):
+    """The chain in the first row of each alone, as a spreadsheet saves merged cells."""
+    rows = [line.split(",", 2) for line in text(draws).splitlines()]
+    return "\n".join(",".join([chain if draw in ("draw", "0.0") else "", draw, rest]) for chain, draw, rest in rows)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -139,6 +147,14 @@ def bad_csv(old, new):
         (lambda draws: text(draws) + "\n3.0,500.0,1.0,1.0,1.0", "every draw of every chain once"),
         (lambda draws: text(draws) + "\n3.0,499.0,1.0", "every draw of every chain once"),
         (lambda _: "chain,draw,beta[0],beta[1],sigma2", "has no draws"),
+        (bad_csv("\n0.0,1.0,", "\n,1.0,"), "row 2 below the headings has no 'chain', as 0 others have none"),
+        (bad_csv("\n0.0,1.0,", "\n0.0,,"), "row 2 below the headings has no 'draw'"),
+        (merged, "row 2 below the headings has no 'chain', as 1995 others have none; .*merged"),
+        (bad_csv("\n0.0,1.0,", "\n0.0,draw 1,"), "column 'draw' must hold the numbers of the draws, got"),
+        (lambda _: "lp_approx__,lp__,path__,mu\n1,1,1,1", "Pathfinder, an approximation .*psis_resample=False"),
+        (lambda _: "lp__,log_p__,log_g__,mu\n1,1,1,1", "draws of ADVI, an approximation"),
+        (lambda _: "log_p__,log_q__,mu\n1,1,1", "draws of Laplace's method"),
+        (lambda _: "lp__,mu\n1,1", r"got the columns lp__, mu\.$"),
         (lambda _: "lp__,accept_stat__,mu\n1,1,1", r"must have one column 'chain', .*draws_pd\(\)"),
         (lambda draws: text(draws).replace("\n", ",1\n").replace("sigma2,1", "sigma2"), "more cells in its rows"),
         (bad_csv("beta[1]", "beta.1.1"), "must have as many indices at every element of 'beta'"),
@@ -187,6 +203,32 @@ def test_a_netcdf_file_that_cannot_be_is_one_line(tmp_path, draws, tree, damage,
     with pytest.raises(ValueError, match=message) as caught:
         read_draws(file, NAMES)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("version", [1, 2, 5])
+def test_a_damaged_file_of_the_classic_format_is_one_line(tmp_path, version):
+    (tmp_path / "draws.nc").write_bytes(b"CDF" + bytes([version]) + b"\0\0\0\4")
+    with pytest.raises(ValueError, match="cannot be read as a netCDF file") as caught:
+        read_draws(tmp_path / "draws.nc", NAMES)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_zarr_folder_that_cannot_be_opened_is_one_that_cannot_be_read(tmp_path, draws, tree):
+    folder = saved(tmp_path, "zarr", draws, tree)
+    (folder / "zarr.json").unlink()
+    (folder / "zarr.json").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="cannot be read as a Zarr folder"):
+        read_draws(folder, NAMES)
+
+
+def test_particles_that_pymc_saved_are_known(tmp_path):
+    """Its tree of a single run: the stages where runs belong."""
+    posterior = xr.Dataset({"sigma2": (("chain", "draw"), np.ones((1, 50)))})
+    stats = xr.Dataset({"log_marginal_likelihood": ("chain", [np.nan, -3.0]), "beta": ("chain", [0.4, 1.0])})
+    xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats}).to_netcdf(tmp_path / "smc.nc")
+    found = read_draws(tmp_path / "smc.nc", NAMES)
+    assert is_smc(found)
+    assert evidence_runs(found).tolist() == [-3.0]
 
 
 def test_a_variable_too_large_is_refused_before_it_is_read(tmp_path):

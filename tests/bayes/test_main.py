@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import fields
+from importlib.metadata import version
 from pathlib import Path
 from textwrap import indent
 
@@ -13,9 +15,11 @@ import pytest
 import xarray as xr
 
 from bayes import stan
+from bayes.__main__ import main
 from bayes.check import check
 from bayes.exact.normal_normal import EXAMPLE, NormalNormal
 from bayes.models import NAMES, model
+from bayes.terminal import CLOSED_PIPE
 
 
 def bayes(*arguments, cwd, interpreter=()):
@@ -91,7 +95,7 @@ def saved(tmp_path):
 def test_draws_of_a_file_get_a_verdict_and_an_exit_code(saved, options, code, verdict):
     made = bayes("check", "draws.nc", "--model", "normal_normal", *options, cwd=saved)
     assert (made[0], made[2]) == (code, "")
-    assert f"{verdict}: 6 checks share a false-alarm rate of 0.001." in made[1]
+    assert f"{verdict}: 3 checks share a false-alarm rate of 0.001." in made[1]
 
 
 def test_too_few_draws_are_inconclusive(tmp_path):
@@ -111,7 +115,7 @@ def test_data_hyperparameters_and_names_of_ones_own(tmp_path):
     told = json.loads(out)
     assert (told["verdict"], told["observations"]) == ("pass", 3)
     assert told["hyperparameters"] == {"prior_mean": "170", "prior_sd": "20", "noise_sd": "7"}
-    assert [row["statistic"] for row in told["checks"]][:2] == ["mean", "sd"]
+    assert [row["statistic"] for row in told["checks"]][:2] == ["location", "scale"]
     assert told["checks"][0]["exact"] == pytest.approx(mine.posterior(heights).mean())
     assert told["checks"][0]["p_value"] > 0.001
 
@@ -125,6 +129,12 @@ def test_evidence_runs_of_a_file_are_held_to_the_exact_evidence(tmp_path):
         found, out, err = bayes("check", f"smc{code}.nc", "--model", "normal_normal", cwd=tmp_path)
         assert (found, err) == (code, "")
         assert "log evidence  runs" in out
+        assert "E[Z_r] = Z, evidence law unbiased" in out
+        for law, equation in [("log_unbiased", "E[log Z_r] = log Z"), ("inverse_unbiased", "E[1/Z_r] = 1/Z")]:
+            options = ["--model", "normal_normal", "--evidence-law", law]
+            found, out, err = bayes("check", f"smc{code}.nc", *options, cwd=tmp_path)
+            assert (found, err) == (code, "")
+            assert f"{equation}, evidence law {law}" in out
 
 
 @pytest.mark.parametrize(
@@ -163,3 +173,116 @@ def test_a_model_is_exported_as_stan_code_and_data(tmp_path):
     assert (code, json.loads(out)) == (0, stan.data(one.exact, one.y))
     code, out, err = bayes("export", "normal", cwd=tmp_path)
     assert (code, out, "`model` must be one of" in err) == (2, "", True)
+
+
+def here(*arguments):
+    """Run the command line in this process, and return the exit code."""
+    try:
+        return main(list(map(str, arguments)))
+    except SystemExit as end:
+        return end.code
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_shows_the_hyperparameters_of_the_model_and_the_exit_codes(name, capsys):
+    assert here("check", "--model", name.replace("_", "-"), "--help") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for field in fields(model(name).exact):
+        assert f"--{field.name.replace('_', '-')} JSON" in shown
+    assert "Exit code: 0 if every check passes, 1 if one fails" in shown
+
+
+def test_one_model_is_shown_alone_and_all_as_json(capsys):
+    assert here("models", "normal-normal") == 0
+    assert "normal_variance" not in capsys.readouterr().out
+    assert here("models", "--json") == 0
+    told = {one["name"]: one for one in json.loads(capsys.readouterr().out)}
+    assert set(told) == set(NAMES)
+    assert told["normal_normal"]["hyperparameters"] == {"prior_mean": 0.0, "prior_sd": 5**0.5, "noise_sd": 1.0}
+    assert told["normal_normal"]["example"]["posterior"]["mu"]["mean"] == pytest.approx(2.0866197)
+    assert told["hierarchical_normal"]["example"]["log_evidence"] == pytest.approx(-31.3113, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["models", "norml_normal"], ["export", "normal-norml"], ["sample", "normalnormal"]]
+)
+def test_a_wrong_name_suggests_the_nearest(arguments, capsys):
+    assert here(*arguments) == 2
+    assert "did you mean normal_normal?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("package", ["bayes", "nets", "reports"])
+@pytest.mark.parametrize("arguments", [["--version"], ["check", "--version"]])
+def test_every_command_says_its_version(package, arguments):
+    out = subprocess.run([sys.executable, "-m", package, *arguments], capture_output=True, text=True, check=True)
+    assert out.stdout == f"closedform {version('closedform')}\n"
+
+
+@pytest.mark.parametrize(
+    "command", ["-m bayes models", "-m bayes models --json", "-m bayes check --help", "-m nets --help", "-m reports -h"]
+)
+def test_a_closed_pipe_ends_silently(command):
+    """With a reader that is gone before the first line, as `| true` may be."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    made = subprocess.run([sys.executable, *command.split()], stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert made.stderr == b""
+    assert made.returncode == CLOSED_PIPE
+
+
+def test_the_command_works_where_docstrings_and_assertions_are_left_out():
+    command = [sys.executable, "-OO", "-m", "bayes", "models", "normal_normal"]
+    assert "mu  ~ Normal" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_own_data_and_hyperparameters_are_exported(tmp_path, capsys):
+    (tmp_path / "counts.csv").write_text("3\n0\n2\n")
+    options = ["--data", tmp_path / "counts.csv", "--shape", 2, "--inverse-scale", 0.5]
+    assert here("export", "gamma-poisson", "--format", "json", *options) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == {"n": 3, "y": [3, 0, 2], "shape": 2.0, "inverse_scale": 0.5}
+    assert isinstance(told["y"][0], int)  # as Stan wants counts
+    (tmp_path / "counts.csv").write_text("-3\n")
+    assert here("export", "gamma-poisson", *options) == 2
+    assert "`y` must hold whole numbers" in capsys.readouterr().err
+
+
+def test_own_data_and_hyperparameters_are_sampled_and_draws_come_from_standard_input(tmp_path):
+    (tmp_path / "heights.csv").write_text("cm\n181.0\n169.5\n175.2\n")
+    own = ["--data", "heights.csv", "--prior-mean", "1.7e2", "--prior-sd", "20", "--noise-sd", "7"]
+    code, _, err = bayes("sample", "normal-normal", *own, "--engine", "pymc", "--out", "draws.nc", cwd=tmp_path)
+    assert code == 0, err
+    mu = xr.open_datatree(tmp_path / "draws.nc")["posterior"]["mu"]
+    assert 173 < mu.mean() < 176  # and not about 2, as the example's
+    command = [sys.executable, "-m", "bayes", "check", "-", "--model", "normal_normal", "--json"]
+    for end, code in [(own, 0), ([], 1)]:
+        with (tmp_path / "draws.nc").open("rb") as draws:
+            made = subprocess.run([*command, *end], stdin=draws, capture_output=True, cwd=tmp_path, check=False)
+        assert made.returncode == code, made.stderr
+        assert json.loads(made.stdout)["file"] == "-"
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "message"),
+    [
+        ("", ["-"], "error: file - (standard input) is empty"),
+        ("nonsense\n", ["-"], "error: file - (standard input) must have one column 'chain'"),
+        ("1\n", ["-", "--data", "-"], "error: `data` and the draws are both -"),
+        ("one\ntwo\n", ["draws.nc", "--data", "-"], "error: `data` file - (standard input), line 2: 'two'"),
+    ],
+)
+def test_what_is_wrong_with_the_standard_input_is_said_of_it(saved, given, options, message):
+    command = [sys.executable, "-m", "bayes", "check", *options, "--model", "normal_normal"]
+    made = subprocess.run(command, input=given, capture_output=True, text=True, cwd=saved, check=False)
+    assert (made.returncode, made.stdout) == (2, "")
+    assert made.stderr.startswith(message)
+    assert made.stderr.count("\n") == 1
+
+
+def test_a_store_that_cannot_be_read_is_not_one_that_cannot_be_written(tmp_path, capsys):
+    (tmp_path / "draws.zarr" / "zarr.json").mkdir(parents=True)
+    assert here("check", tmp_path / "draws.zarr", "--model", "normal_normal") == 2
+    message = capsys.readouterr().err
+    assert "cannot be read: Is a directory" in message
+    assert "written" not in message

@@ -2,15 +2,20 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
+from dataclasses import fields
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
 import reports.__main__
 from reports.options import Common
 from reports.page import Page
+from reports.provenance import command
 
 
 def run(*arguments, cwd):
@@ -53,6 +58,49 @@ def test_the_command_in_the_provenance_makes_the_page_again(rendered):
         "python -m reports normal-normal --seed 7 --quick --data '<b>mine & yours.csv' --draws 800 --chains 2 "
         "--engine pymc"
     )
+
+
+def others(kind):
+    """Values of an option that are not its default, by its type."""
+    choices = [one for one in get_args(kind) if one is not type(None)]
+    if get_origin(kind) is Annotated:
+        return others(choices[0])
+    if get_origin(kind) is tuple:
+        each = others(choices[0])
+        return [tuple(each[:1]), tuple(each[:2])]
+    if get_origin(kind) is Literal:
+        return choices
+    if choices:  # of an option that may be left out
+        return others(choices[0])
+    return {bool: [True], int: [7, 12], float: [-2.5e-05, 0.25], str: ["one", "-two"], Path: [Path("a b"), Path("c")]}[
+        kind
+    ]
+
+
+@pytest.mark.parametrize("name", reports.__main__.PAGES)
+def test_the_command_of_every_page_gives_its_options_again(name):
+    options = reports.__main__.PAGES[name].Options
+    kinds = get_type_hints(options, include_extras=True)
+    for field in fields(options):
+        if field.name == "out":
+            continue
+        for value in others(kinds[field.name]):
+            made = options(**{field.name: value})
+            words = shlex.split(command(name, made))
+            assert words[:3] == ["python", "-m", "reports"]
+            assert reports.__main__.parse(words[3:]) == (name, made), words
+
+
+def test_two_models_are_two_options():
+    made = reports.__main__.PAGES["models"].Options(model=("normal_normal", "beta_binomial"))
+    assert command("models", made) == "python -m reports models --model normal_normal --model beta_binomial"
+
+
+def test_pages_and_models_may_be_written_with_either_sign():
+    name, options = reports.__main__.parse(["normal_normal", "--quick"])
+    assert (name, options.quick) == ("normal-normal", True)
+    _, options = reports.__main__.parse(["models", "--model", "normal-normal"])
+    assert options.models == ("normal_normal",)
 
 
 def test_text_from_users_is_escaped(rendered):

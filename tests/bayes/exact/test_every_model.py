@@ -371,7 +371,7 @@ def test_data_that_cannot_be_are_refused_in_one_line(name):
         (lambda: BetaBinomial(trials=2.5), "`trials` must be a whole number between 1"),
         (lambda: BetaBinomial(trials=3).posterior([4]), "`y` must hold whole numbers between 0 and 3, got y.0. = 4"),
         (lambda: GammaPoisson(shape=1, inverse_scale=1).posterior([0.5]), "`y` must hold whole numbers"),
-        (lambda: GammaExponential(shape=1, inverse_scale=1).posterior([0.0]), "`y` must hold positive numbers"),
+        (lambda: GammaExponential(shape=1, inverse_scale=1).posterior([-1.0]), "`y` must hold times, 0 or more"),
         (lambda: DirichletMultinomial(concentration=[1.0], trials=3), "`concentration` must have two or more classes"),
         (lambda: DirichletMultinomial(concentration=[1.0, 0.0], trials=3), "`concentration` must hold positive"),
         (lambda: DirichletMultinomial(concentration=[1, 1], trials=3).posterior([[1, 1]]), "sum to the 3 `trials`"),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.integrate import quad
 
 from bayes.exact import quadrature
 from bayes.models import model
@@ -32,3 +33,14 @@ def test_a_mixture_in_blocks_is_the_mixture_at_once(monkeypatch):
     at_once = mu.cdf(x), mu.pdf(x)
     monkeypatch.setattr(quadrature, "BLOCK", 1000)
     assert_allclose((mu.cdf(x), mu.pdf(x)), at_once, rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["mu", "tau", "theta[0]"])
+def test_the_upper_tail_keeps_its_digits(name):
+    """P(X > x) beside 1 - P(X <= x), and far out where that has no digits beside the integral of the density."""
+    one = ONE.marginals[name]
+    x = one.ppf(np.array([0.01, 0.5, 0.99]))
+    assert_allclose(one.sf(x), 1 - one.cdf(x), rtol=1e-12)
+    far = one.ppf(0.9999) + one.std() * np.array([1.0, 3.0, 10.0])
+    above = [quad(one.pdf, low, np.inf, epsabs=0, epsrel=1e-9, limit=200)[0] for low in far]
+    assert_allclose(one.sf(far), above, rtol=1e-6)

@@ -1,0 +1,205 @@
+"""scipy's distributions, with densities that keep their digits: what `posterior` and `predictive` return.
+
+They are frozen ``scipy.stats`` distributions with all their methods. The densities are worked out without subtracting
+log-gammas (`log_gamma`), and a normal or Student's t may lie where float64 has no place for its location (`Located`).
+A log density is right to 1e-12 relative to max(1, |answer|), but for what the last bit of a number near a parameter a
+does there: sqrt(a) 1e-16, which is 1e-12 at a = 1e8.
+
+CDFs and quantiles are scipy's. Measured against 50 digits (`benchmarks/exactness.py`), in probability: those of the
+gamma, the inverse gamma and Student's t are right to 1e-15 for parameters to 1e15; those of the beta, and with it of
+the gamma-Poisson's predictive, to 1e-12 for parameters to 1e9, and no better than 3e-5 at 1e12. Quantiles are as right
+as the place they are given as: sqrt(a) 1e-17, and of the beta 1.5 % off at 1e15.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import linalg, special, stats
+
+from bayes.exact.log_gamma import (
+    deviance,
+    log_dirichlet,
+    log_dirichlet_multinomials,
+    log_rising,
+    remainder,
+)
+from bayes.exact.matrices import Matrix, digits, log_det, split, times
+from bayes.exact.sums import difference_of_products
+
+Frozen: Any = type(stats.norm())
+FrozenVector: Any = type(stats.multivariate_normal([0.0]))
+FrozenCounts: Any = type(stats.dirichlet_multinomial([1.0, 1.0], 1))
+
+
+class Located(Frozen):
+    """A frozen distribution of scipy at a location that is no float64: ``loc`` + ``rest``, which is what that lacks.
+
+    Densities and probabilities of observations near 1e16 are then as right as those of observations near 0.
+    """
+
+    def __init__(self, dist: Any, *shapes: float, loc: float, rest: float, scale: float) -> None:
+        super().__init__(dist, *shapes, loc=loc, scale=scale)
+        self._shapes, self._loc, self._rest, self._scale = shapes, loc, rest, scale
+
+    def _standard(self, x: ArrayLike) -> Any:
+        return ((np.asarray(x, dtype=float) - self._loc) - self._rest) / self._scale
+
+    def logpdf(self, x: ArrayLike) -> Any:
+        return self.dist.logpdf(self._standard(x), *self._shapes) - np.log(self._scale)
+
+    def pdf(self, x: ArrayLike) -> Any:
+        return self.dist.pdf(self._standard(x), *self._shapes) / self._scale
+
+    def cdf(self, x: ArrayLike) -> Any:
+        return self.dist.cdf(self._standard(x), *self._shapes)
+
+    def sf(self, x: ArrayLike) -> Any:
+        return self.dist.sf(self._standard(x), *self._shapes)
+
+    def logcdf(self, x: ArrayLike) -> Any:
+        return self.dist.logcdf(self._standard(x), *self._shapes)
+
+    def logsf(self, x: ArrayLike) -> Any:
+        return self.dist.logsf(self._standard(x), *self._shapes)
+
+
+class LocatedVector(FrozenVector):
+    """A multivariate normal of K elements, its mean and the root of its covariance, lower triangular, in decimals.
+
+    It is a frozen one of scipy, with a density that neither a far mean nor nearly parallel elements cost digits.
+    """
+
+    def __init__(self, mean: Matrix, root: Matrix) -> None:
+        with digits():
+            (self._loc, self._rest), (self.root, self._root_rest) = split(mean), split(root)
+            self._constant = len(mean) * np.log(2 * np.pi) + log_det(root)
+        super().__init__(self._loc, stats.Covariance.from_cholesky(self.root))
+
+    def logpdf(self, x: ArrayLike) -> Any:
+        """Return the log density of x (..., K)."""
+        off = np.asarray(x, dtype=float) - self._loc
+        off, shape = off.reshape(-1, off.shape[-1]), off.shape[:-1]
+        z = linalg.solve_triangular(self.root, off.T, lower=True)  # (K, M), what whitens to independent elements
+        # once more, with what rounding left of them
+        rows = zip(off.T, self.root, self._root_rest, strict=True)
+        left = [row - np.add(*times(z.T, (of_root, rest))) for row, of_root, rest in rows]
+        rest = linalg.solve_triangular(self.root, np.array(left) - self._rest[:, None], lower=True)
+        return -(self._constant + np.sum(z * (z + 2 * rest), axis=0).reshape(shape)[()]) / 2
+
+    def pdf(self, x: ArrayLike) -> Any:
+        """Return the density of x (..., K)."""
+        return np.exp(self.logpdf(x))
+
+
+class _Gamma(type(stats.gamma)):
+    def _logpdf(self, x: Any, a: Any) -> Any:
+        # (a - 1) log x - x - log Gamma(a) = log(a / x) - D(a, x) - r(a)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            inside = np.log(a / x) - deviance(a, x, a - x) - remainder(a)
+        return np.where(x > 0, inside, special.xlogy(a - 1, 0.0) - special.gammaln(a))
+
+    def _pdf(self, x: Any, a: Any) -> Any:
+        return np.exp(self._logpdf(x, a))
+
+
+class _InverseGamma(type(stats.invgamma)):
+    def _logpdf(self, x: Any, a: Any) -> Any:
+        # -(a + 1) log x - 1/x - log Gamma(a), the density of Gamma(a) at 1/x less 2 log x
+        return np.log(a / x) - deviance(a, 1 / x, a - 1 / x) - remainder(a)
+
+
+class _Beta(type(stats.beta)):
+    def _logpdf(self, x: Any, a: Any, b: Any) -> Any:
+        inside = (x > 0) & (x < 1)
+        at = np.where(inside, x, 0.5)
+        density = log_dirichlet(np.stack([at, 1 - at], axis=-1), np.stack([a, b], axis=-1))
+        return np.where(inside, density, super()._logpdf(x, a, b))
+
+    def _pdf(self, x: Any, a: Any, b: Any) -> Any:
+        return np.exp(self._logpdf(x, a, b))
+
+
+class _StudentT(type(stats.t)):
+    def _logpdf(self, x: Any, df: Any) -> Any:
+        # log Gamma(a + 1/2) - log Gamma(a) - 1/2 log(2 pi a) - (a + 1/2) log(1 + x^2 / (2 a)),    a = df / 2
+        a = df / 2
+        far = abs(x) > 1e150  # whose square is infinite
+        square = np.square(np.where(far, 0.0, x)) / df
+        with np.errstate(divide="ignore", over="ignore"):
+            log1p = np.where(far, 2 * np.log(abs(x)) - np.log(df), np.log1p(square))
+        return log_rising(a, 0.5) + np.log1p(0.5 / a) / 2 - np.log(2 * np.pi) / 2 - (a + 0.5) * log1p
+
+
+class _Lomax(type(stats.lomax)):
+    def _pdf(self, x: Any, c: Any) -> Any:
+        return np.exp(self._logpdf(x, c))
+
+
+class _BetaBinomial(type(stats.betabinom)):
+    def _logpmf(self, x: Any, n: Any, a: Any, b: Any) -> Any:
+        k = np.floor(x)
+        return log_dirichlet_multinomials(np.stack([k, n - k], axis=-1), np.stack(np.broadcast_arrays(a, b), axis=-1))
+
+
+class GammaPoisson(stats.rv_discrete):
+    """A negative binomial by the Gamma(a, b) of its rate: scipy's takes 1 / (b + 1) from 1 and loses it for large b."""
+
+    def _argcheck(self, a: Any, b: Any) -> Any:
+        return (a > 0) & (b > 0)
+
+    def _logpmf(self, x: Any, a: Any, b: Any) -> Any:
+        k = np.floor(x)
+        # as `log_negative_binomial` with one observation
+        difference = difference_of_products(a, 1.0, k, b) / (b + 1)
+        misfit = deviance(a, (a + k) / (1 + 1 / b), difference) + deviance(k, (a + k) / (b + 1), -difference)
+        return remainder(a + k) - remainder(a) - remainder(k) - np.log1p(k / a) - misfit
+
+    def _pmf(self, x: Any, a: Any, b: Any) -> Any:
+        return np.exp(self._logpmf(x, a, b))
+
+    def _cdf(self, x: Any, a: Any, b: Any) -> Any:
+        k = np.floor(x)
+        return np.where(b > 1, special.betaincc(k + 1, a, 1 / (b + 1)), special.betainc(a, k + 1, b / (b + 1)))
+
+    def _sf(self, x: Any, a: Any, b: Any) -> Any:
+        k = np.floor(x)
+        return np.where(b > 1, special.betainc(k + 1, a, 1 / (b + 1)), special.betaincc(a, k + 1, b / (b + 1)))
+
+    def _ppf(self, q: Any, a: Any, b: Any) -> Any:
+        q, a, b = np.broadcast_arrays(q, a, b)
+        low, high = np.full(q.shape, -1.0), np.zeros(q.shape)  # P(low) < q <= P(high)
+        while np.any(short := self._cdf(high, a, b) < q):
+            low, high = np.where(short, high, low), np.where(short, 2 * high + 1, high)
+        while np.any(open := (np.floor((low + high) / 2) > low) & (high - low > 1)):
+            middle = np.where(open, np.floor((low + high) / 2), high)
+            enough = self._cdf(middle, a, b) >= q
+            low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+        return high
+
+    def _rvs(self, a: Any, b: Any, size: Any = None, random_state: Any = None) -> Any:
+        return random_state.poisson(random_state.gamma(a, size=size) / b)
+
+    def _stats(self, a: Any, b: Any) -> tuple[Any, Any, Any, Any]:
+        return a / b, a / b * (1 + 1 / b), (b + 2) / np.sqrt(a * (b + 1)), (6 + b**2 / (b + 1)) / a
+
+
+class DirichletMultinomial(FrozenCounts):
+    """A frozen Dirichlet-multinomial of scipy."""
+
+    def logpmf(self, x: ArrayLike) -> Any:
+        y = np.asarray(x, dtype=float)
+        given = np.asarray(super().logpmf(x))  # which checks shapes, and is -inf where x has another sum
+        return np.where(np.isneginf(given), given, log_dirichlet_multinomials(y, np.squeeze(self.alpha)))[()]
+
+    def pmf(self, x: ArrayLike) -> Any:
+        return np.exp(self.logpmf(x))
+
+
+gamma = _Gamma(a=0.0, name="gamma")
+inverse_gamma = _InverseGamma(a=0.0, name="invgamma")
+beta = _Beta(a=0.0, b=1.0, name="beta")
+student_t = _StudentT(name="t")
+lomax = _Lomax(a=0.0, name="lomax")
+beta_binomial = _BetaBinomial(name="betabinom")
+gamma_poisson = GammaPoisson(name="gamma_poisson")

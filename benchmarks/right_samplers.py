@@ -1,0 +1,98 @@
+"""Right samplers pass ``check_sampler`` at its defaults: exact chains of several efficiencies, and NUTS.
+
+    uv run python -m benchmarks.right_samplers                     exact chains: 300 runs
+    uv run python -m benchmarks.right_samplers --engines nutpie    NUTS of that name, several seeds
+
+A run is a call of ``bayes.check.check_sampler`` over the whole registry, both data sets a model, 4 x 2000 draws, and
+what it asks for beyond that. Exact chains stay where they are with probability s, and are worth (1 - s) / (1 + s) of
+their draws. Numbers in brackets are 95 % intervals (Clopper and Pearson 1934).
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tyro
+import xarray as xr
+
+from bayes.calibration import exact_chains
+from bayes.check import check_sampler
+from bayes.draws import Draws
+from bayes.models import Model
+from benchmarks.agreement import progress, provenance, rate, table
+
+STAYS = {1.0: 0.0, 0.54: 0.2987, 0.33: 0.5038}
+"""Worth of a draw -> probability to stay: s = (1 - w) / (1 + w)."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Count the verdicts of check_sampler on right samplers."""
+
+    engines: tuple[str, ...] = ()
+    """Implementations of NUTS to run instead of exact chains."""
+    runs: int = 100
+    """Runs an efficiency of exact chains."""
+    seeds: int = 5
+    """Seeds an engine."""
+    seed: int = 0
+    """Seed of everything drawn."""
+
+
+def exact(seed: int, run: int, stay: float) -> Callable[[Model, int, int], Draws]:
+    """Return a sampler that draws from the exact posterior, in chains that stay."""
+
+    def sample(one: Model, place: int, n: int) -> Draws:
+        return exact_chains(one, np.random.default_rng([seed, run, place]), n, stay)
+
+    return sample
+
+
+def nuts(engine: str) -> Callable[[Model, int, int], Draws]:
+    """Return a sampler that runs an implementation of NUTS."""
+    from bayes.engines import ENGINES
+
+    def sample(one: Model, seed: int, n: int) -> Draws:
+        posterior, stats = ENGINES[engine](one.program(), seed=seed, draws=n, chains=4, tune=1000)
+        return xr.DataTree.from_dict({"/posterior": posterior, "/sample_stats": stats})
+
+    return sample
+
+
+def verdicts(what: str, samplers: list[tuple[int, Callable[[Model, int, int], Draws]]]) -> list[str]:
+    """Return a row of the table: how many runs passed, and why the others did not."""
+    counts: Counter[str] = Counter()
+    why: Counter[str] = Counter()
+    for i in progress(len(samplers), what):
+        seed, sample = samplers[i]
+        checks: Any = check_sampler(sample, seed=seed)
+        counts[checks.verdict] += 1
+        why.update({f"{c.model}: {c.parameter} {c.statistic} {c.reason}" for c in checks if c.verdict != "pass"})
+    shown = "; ".join(f"{reason} ({n})" for reason, n in why.most_common(3))
+    return [what, rate(counts["pass"], len(samplers)), str(counts["inconclusive"]), str(counts["fail"]), shown]
+
+
+def main(config: Config) -> None:
+    """Print the table, then the provenance."""
+    start = time.perf_counter()
+    logging.disable(logging.WARNING)
+    if config.engines:
+        rows = [
+            verdicts(engine, [(1000 * seed, nuts(engine)) for seed in range(config.seed, config.seed + config.seeds)])
+            for engine in config.engines
+        ]
+    else:
+        rows = [
+            verdicts(f"exact, {100 * worth:g} %", [(0, exact(config.seed, run, stay)) for run in range(config.runs)])
+            for worth, stay in STAYS.items()
+        ]
+    print(table(["sampler", "pass", "inconclusive", "fail", "not passed"], rows))
+    print(provenance("right_samplers", config.seed, start))
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config, description=__doc__))

@@ -1,0 +1,182 @@
+"""Every answer of every closed form against 50 digits, relative to max(1, |answer|): nothing that cancels excuses it.
+
+`benchmarks/exactness.py` tries many more problems, and prints the worst of each model.
+"""
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from scipy.special import betaln, gammaln
+
+from bayes.exact import laws, log_gamma, sums
+from bayes.exact.beta_binomial import BetaBinomial
+from bayes.exact.gamma_exponential import GammaExponential
+from bayes.exact.gamma_poisson import GammaPoisson
+from bayes.exact.hierarchical_normal import HierarchicalNormal
+from bayes.exact.normal_variance import NormalVariance
+from bayes.models import NAMES, model
+from benchmarks.fifty_digits import ORACLES, PROBLEMS, Problem, a_million, worst_error
+from tests.tolerances import EXACT, FAR_ELEMENT
+
+every = pytest.mark.parametrize("name", NAMES)
+
+
+def test_every_model_has_an_oracle_and_problems():
+    assert set(ORACLES) == set(PROBLEMS) == set(NAMES)
+
+
+@every
+def test_answers_are_those_of_fifty_digits(name):
+    @settings(
+        max_examples=4 if name == "hierarchical_normal" else 12,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+    @given(PROBLEMS[name])
+    def check(problem):
+        error, quantity = worst_error(problem, name)
+        assert error < EXACT, quantity
+
+    check()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "hierarchical_normal"])
+def test_so_are_those_of_a_million_observations(name):
+    one = model(name)
+    new = np.array([[100, 200, 56, 200]] if name == "dirichlet_multinomial" else [[5.0, 3.0]])
+    new = new if one.y.ndim == 2 else np.array([1, 2])
+    error, quantity = worst_error(a_million(Problem(one.exact, one.y, new), name), name)
+    assert error < EXACT, quantity
+
+
+# ---- what was wrong
+
+
+@pytest.mark.parametrize("a", [1e-75, 1.0, 1e9, 1e12, 1e14, 1e16, 1e75])
+def test_a_strong_prior_of_a_rate_costs_no_digit(a):
+    error, quantity = worst_error(
+        Problem(GammaExponential(shape=a, inverse_scale=a), np.array([0.5, 1, 2]), np.array([0.0, 3.0])),
+        "gamma_exponential",
+    )
+    assert error < EXACT, quantity
+
+
+def test_a_strong_prior_of_a_probability_costs_no_digit():
+    exact = BetaBinomial(trials=1000, successes=5e18, failures=5e18)
+    assert_allclose(exact.log_evidence([500]), -3.6799189921, rtol=1e-10)
+    textbook = -math.log(1001) - betaln(501, 501) + betaln(5e18 + 500, 5e18 + 500) - betaln(5e18, 5e18)
+    assert abs(textbook - exact.log_evidence([500])) > 100  # negative control
+
+
+@pytest.mark.parametrize("y", [[0], [2**53] * 3, [0, 2**53], list(range(2000))])
+def test_large_counts_cost_the_evidence_no_digit(y):
+    exact = GammaPoisson(shape=3.0, inverse_scale=1e-3)
+    with mpmath.workdps(120):
+        wanted = ORACLES["gamma_poisson"](exact, np.array(y), np.array([]))["log evidence"]
+        assert abs(exact.log_evidence(y) - wanted) < EXACT * max(1, abs(wanted))
+
+
+def test_a_waiting_time_of_0_is_legal():
+    exact = GammaExponential(shape=1, inverse_scale=1)
+    assert_allclose(exact.log_evidence([0, 2]), math.log(2) - 3 * math.log(3), rtol=EXACT)
+    assert_allclose(exact.log_evidence([0.0, 0.0]), math.log(2), rtol=EXACT)
+    assert_allclose(exact.predictive([0]).pdf(0), 2, rtol=EXACT)
+
+
+def test_the_median_of_a_symmetric_mixture_is_its_middle():
+    exact = HierarchicalNormal(noise_sds=[15, 10, 16], prior_mean=0.0, prior_sd=5.0, spread=5.0)
+    assert exact.predictive([]).ppf(0.5) == 0
+
+
+@settings(max_examples=6)
+@given(st.integers(0, 2**32 - 1), st.integers(0, 4))
+def test_quantiles_of_a_mixture_are_right_in_probability(seed, n):
+    rng = np.random.default_rng(seed)
+    noise = 10 ** rng.uniform(-1, 2, size=n + 1)
+    spread, prior_sd = 10 ** rng.uniform(-2, 2, size=2)
+    exact = HierarchicalNormal(noise_sds=noise, prior_mean=0.0, prior_sd=prior_sd, spread=spread)
+    predictive = exact.predictive(rng.normal(size=n) * noise[:n])
+    q = np.concatenate([np.linspace(0.01, 0.99, 41), rng.random(20)])
+    assert_allclose(predictive.cdf(predictive.ppf(q)), q, atol=1e-13, rtol=0)
+
+
+# ---- where it ends: bounds, on both sides
+
+
+@pytest.mark.parametrize("make", [lambda v: GammaExponential(shape=v, inverse_scale=v), lambda v: BetaBinomial(
+    trials=9, successes=v, failures=v), lambda v: NormalVariance(mean=0, shape=v, scale=v)])  # fmt: skip
+def test_hyperparameters_are_right_up_to_their_bounds_and_refused_beyond(make):
+    y = np.array([1, 2, 3])
+    for bound, beyond in [(1e75, 1.01e75), (1e-75, 0.99e-75)]:
+        exact = make(bound)
+        name = next(name for name, f in ORACLES.items() if f.__annotations__["m"] is type(exact))
+        with mpmath.workdps(250):
+            wanted = ORACLES[name](exact, y, np.array([]))["log evidence"]
+            assert abs(exact.log_evidence(y) - wanted) < EXACT * max(1, abs(wanted))
+        with pytest.raises(ValueError, match="between 1e-75 and 1e\\+75"):
+            make(beyond)
+
+
+def test_the_largest_count_is_right_and_one_more_refused():
+    exact = GammaPoisson(shape=1.0, inverse_scale=1e-15)
+    with mpmath.workdps(120):
+        wanted = ORACLES["gamma_poisson"](exact, np.array([2**53]), np.array([]))["log evidence"]
+        assert abs(exact.log_evidence([2**53]) - wanted) < EXACT * abs(wanted)
+    with pytest.raises(ValueError, match="between 0 and 9"):
+        exact.log_evidence([2**53 + 2])
+
+
+# ---- the parts
+
+
+@given(st.floats(1e-75, 1e75), st.integers(0, 2**53))
+def test_a_ratio_of_gamma_functions_keeps_its_digits(a, n):
+    with mpmath.workdps(250):
+        x = mpmath.mpf(a)
+        wanted = mpmath.loggamma(x + n) - mpmath.loggamma(x) - n * mpmath.log(x + n)
+        assert abs(log_gamma.log_rising(a, n) - wanted) < EXACT * max(1, abs(wanted))
+
+
+def test_fifty_digits_catch_the_difference_of_log_gammas():
+    """Negative control."""
+    off = [abs(gammaln(a + 3) - gammaln(a) - 3 * math.log(a)) for a in (1e9, 1e12, 1e16)]
+    assert off[0] > 1e3 * EXACT
+    assert off[1] > 1e6 * EXACT
+
+
+@given(st.floats(0, 1e75), st.floats(1e-75, 1e75))
+def test_a_deviance_is_right_relative_to_itself(x, mean):
+    with mpmath.workdps(200):
+        difference = mpmath.mpf(x) - mean
+        wanted = (mpmath.mpf(x) * mpmath.log(mpmath.mpf(x) / mean) if x else 0) - difference
+        assert abs(log_gamma.deviance(x, mean, float(difference)) - wanted) <= EXACT * abs(wanted)
+
+
+@given(*[st.floats(-1e50, 1e50)] * 3)
+def test_products_that_cancel_are_subtracted_exactly(a, b, c):
+    with mpmath.workdps(250):
+        d = float(mpmath.mpf(a) * b / c) if abs(c) > 1e-50 and abs(a * b / c) < 1e100 else 1.0
+        wanted = mpmath.mpf(a) * b - mpmath.mpf(c) * d
+        assert abs(sums.difference_of_products(a, b, c, d) - wanted) <= EXACT * abs(wanted) + 1e-280
+
+
+@pytest.mark.parametrize("a", [0.5, 3.0, 1e4, 1e8])
+def test_densities_of_posteriors_keep_their_digits(a):
+    """Within what the last bit of a number near a means, sqrt(a) eps."""
+    tolerance = EXACT + FAR_ELEMENT * math.sqrt(a)
+    with mpmath.workdps(100):
+        A = mpmath.mpf(a)
+        for z in (-2.0, 0.0, 3.0):
+            x = a + z * math.sqrt(a) if a > 10 else a * 2**z
+            wanted = (A - 1) * mpmath.log(x) - x - mpmath.loggamma(A)
+            assert abs(laws.gamma(a).logpdf(x) - wanted) < tolerance * max(1, abs(wanted))
+            inverse = -(A + 1) * mpmath.log(1 / mpmath.mpf(x)) - x - mpmath.loggamma(A)
+            assert abs(laws.inverse_gamma(a).logpdf(1 / x) - inverse) < tolerance * max(1, abs(inverse))
+            p = 0.5 + z / 10 / math.sqrt(a)
+            wanted = (A - 1) * (mpmath.log(p) + mpmath.log(1 - mpmath.mpf(p))) + mpmath.loggamma(2 * A)
+            wanted -= 2 * mpmath.loggamma(A)
+            assert abs(laws.beta(a, a).logpdf(p) - wanted) < tolerance * max(1, abs(wanted))
