@@ -70,7 +70,7 @@ def step_sizes(f: Function, params: Any, *, holomorphic: Function) -> list[StepS
     with jax.enable_x64(True):
         blocks = Blocks.of(params)
         at, value = blocks.function("f", f)
-        complex_at, _ = blocks.function("holomorphic", holomorphic)
+        complex_at, _ = blocks.function("holomorphic", holomorphic, dtype=jnp.complex128)
         everywhere = jnp.arange(len(blocks.theta))
         exact = np.asarray(ways.reverse(at, blocks.theta, everywhere).value)
         size = np.linalg.norm(exact)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from nets import testimony, witnesses
+from nets import judging, witnesses
 from nets.gradient_checks import GradientCheck, GradientChecks
 from nets.gradients import adjoint_test, compare_gradients, taylor_test
 from nets.losses import cross_entropy
@@ -26,7 +26,7 @@ def verdicts(checks):
 
 
 def test_the_tolerances_are_those_of_the_tests():
-    assert testimony.TOLERANCE == tolerances.GRADIENT
+    assert judging.TOLERANCE == tolerances.GRADIENT
 
 
 def test_the_relative_error_is_the_norm_of_the_difference_over_the_larger_norm():

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from nets.gradient_checks import taylor_check
-from nets.gradients import TAYLOR_STEPS, adjoint_test, compare_gradients, slope_along, taylor_test
+from nets.taylor import STEPS as TAYLOR_STEPS, taylor_check
+from nets.gradients import adjoint_test, compare_gradients, slope_along, taylor_test
 
 W = np.array([1.0, 2.0])
 
