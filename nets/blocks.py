@@ -58,10 +58,10 @@ class Blocks:
 
     def function(
         self, name: str, f: Callable[[Any], Any], *, has_aux: bool = False, dtype: Any = jnp.float64
-    ) -> tuple[Reduced, float]:
-        """Return ``f`` as a function of the vector, of ``dtype``, and its value, or raise ValueError.
+    ) -> Reduced:
+        """Return ``f`` as a function of the vector, of ``dtype``.
 
-        It must be a finite number in double precision, and computed in that throughout.
+        ValueError if it is no number in double precision, or is not computed in that throughout.
         """
 
         def of_vector(vector: jax.Array) -> Any:
@@ -96,10 +96,7 @@ class Blocks:
                 "cannot be checked beyond what that rounds to. Leave dtypes to JAX (in Flax, give no `dtype`), or "
                 "write that part out without the cast."
             )
-        value = float(jnp.real(jax.jit(reduced)(theta)))
-        if not np.isfinite(value):
-            raise ValueError(f"`{name}` must be finite at `params`, got {value}; choose another point.")
-        return reduced, value
+        return reduced
 
     def vector(self, name: str, tree: Any) -> NDArray[np.float64]:
         """Return ``tree``, a gradient, as a vector; raise ValueError if it is not like the parameters."""
@@ -113,6 +110,14 @@ class Blocks:
                     "the shape of its parameter, and its precision."
                 )
         return np.concatenate([np.ravel(leaf) for leaf in leaves])
+
+
+def finite(name: str, value: Any) -> float:
+    """Return the ``value`` of a function at the parameters, or raise ValueError if it is not finite."""
+    number = float(np.real(value))
+    if not np.isfinite(number):
+        raise ValueError(f"`{name}` must be finite at `params`, got {number}; choose another point.")
+    return number
 
 
 def _way_out(dtype: Any) -> str:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nets import witnesses as ways
-from nets.blocks import Blocks, describe
+from nets.blocks import Blocks, describe, finite
 from nets.gradient_checks import GradientCheck, GradientChecks, TaylorChecks, verdict_on
 from nets.judging import TOLERANCE, norm_of
 from nets.one_sided import slopes_beside
@@ -123,13 +123,20 @@ def taylor_test(
     rng = _rng(seed)
     with jax.enable_x64(True):
         blocks = Blocks.of(params)
-        at, value = blocks.function("f", f, has_aux=has_aux)
+        at = blocks.function("f", f, has_aux=has_aux)
         if by_hand is None:
-            subject, gradient_at = "jax.grad", jax.jit(jax.grad(at))
+            subject, both = "jax.grad", jax.jit(jax.value_and_grad(at))
+            value, gradient = both(blocks.theta)
+
+            def gradient_at(theta: jax.Array) -> jax.Array:
+                return both(theta)[1]
+
         else:
-            subject, gradient_at = "by_hand", hand_on(blocks, by_hand, at)
-        gradient = np.asarray(gradient_at(blocks.theta))
-        noise = max(64 * ways.EPS * abs(value), 4 * float(jax.jit(partial(ways.rounding, at))(blocks.theta)))
+            subject, value, gradient_at = "by_hand", jax.jit(at)(blocks.theta), hand_on(blocks, by_hand, at)
+            finite("f", value)
+            gradient = gradient_at(blocks.theta)
+        value, gradient = finite("f", value), np.asarray(gradient)
+        noise = max(64 * ways.EPS * abs(value), 4 * ways.rounding(at, blocks.theta))
         # theta + h v is rounded too, and moves f by its slope there.
         noise += 4 * ways.EPS * norm_of(np.nan_to_num(gradient) * np.asarray(blocks.theta))
         both = jnp.asarray(np.concatenate([STEPS, -STEPS]))
@@ -175,9 +182,9 @@ def adjoint_test(
     """Hold the vector-Jacobian product of a function with any output to its Jacobian-vector product, block by block.
 
     With J the Jacobian of ``function`` at ``inputs``, u like its output and v like one block of its input, both
-    random, ``<u, J v> = <J^T u, v>``: J v is from `jax.jvp`, J^T u is ``by_hand(inputs, u)``, a tree like ``inputs``. The output
-    may be a tree of arrays, and u is then one like it. The relative error is the difference over the larger of
-    ||u|| ||J v|| and ||J^T u|| ||v||. ValueError as in `compare_gradients`.
+    random, ``<u, J v> = <J^T u, v>``: J v is from `jax.jvp`, J^T u is ``by_hand(inputs, u)``, a tree like ``inputs``.
+    The output may be a tree of arrays, and u is then one like it. The relative error is the difference over the larger
+    of ||u|| ||J v|| and ||J^T u|| ||v||. ValueError as in `compare_gradients`.
 
     Examples
     --------

@@ -55,6 +55,8 @@ class Evidence:
 
     blocks: Blocks
     f: Reduced
+    values: ways.Values
+    """f near the point."""
     rounding: float
     """Of f there, as in `nets.witnesses.rounding`."""
     reverse: Callable[[jax.Array], Any] | None
@@ -73,8 +75,15 @@ class Evidence:
         spread = np.zeros(len(self.size))
         for answer in self.answers:
             if answer.witness == "forward" and self.reverse is not None:
-                spread[answer.index] = np.abs(answer.said.value - self.gradient[answer.index])
+                spread[answer.index] = np.abs(
+                    np.nan_to_num(answer.said.value) - np.nan_to_num(self.gradient)[answer.index]
+                )
         return spread
+
+    @cached_property
+    def bends(self) -> bool:
+        """Whether f has a kink at the point along a random direction: along an axis or not."""
+        return ways.bends(self.values, self.blocks.theta, self.rounding)
 
     @cached_property
     def seen(self) -> NDArray[np.bool_]:
@@ -154,7 +163,7 @@ def _excused(evidence: Evidence, block: str, subject: Subject, checks: list[Grad
     The gradient must be right on either side of it; what it is at the kink is a convention.
     """
     v = evidence.direction(block, ~evidence.kinked)
-    if not v.any() or not np.isfinite(subject.value[evidence.blocks.slices[block]]).all():
+    if not v.any() or not evidence.bends or not np.isfinite(subject.value[evidence.blocks.slices[block]]).all():
         return checks
     sides = evidence.sides(v)
     if not sides.kinked:
@@ -285,7 +294,7 @@ def _one_sided(evidence: Evidence, block: str, subject: Subject) -> GradientChec
     verdict: Verdict = "inconclusive"
     if not np.isfinite(a).all() or (error > limit and not constant) or (outside & ~as_reverse).any():
         verdict = "fail"
-    elif (error <= limit or constant) and as_reverse.all() and not outside.any() and tied:
+    elif (error <= limit or (constant and as_reverse.all())) and tied and not outside.any():
         verdict = "pass"
     return GradientCheck(
         block=block,

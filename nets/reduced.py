@@ -167,7 +167,7 @@ def _is_lower(dtype: Any) -> bool:
 
 
 def _cast(equation: JaxprEqn, depends: list[bool]) -> tuple[JaxprEqn | None, list[bool]]:
-    """Return the operation that makes less of a float64 that depends on the argument, and which outputs depend on it."""
+    """Return the operation that rounds a float64 that depends on the argument, and which outputs depend on it."""
     outputs = [any(depends)] * len(equation.outvars)
     if not any(depends):
         return None, outputs

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nets import witnesses as ways
-from nets.blocks import Blocks
+from nets.blocks import Blocks, finite
 from nets.gradient_checks import GradientChecks
 from nets.judging import DIFFERENCES, TOLERANCE, Answer, Evidence, Subject, checks_of, norm_of
 from nets.reduced import Reduced
@@ -103,52 +103,57 @@ def ask(
     with jax.enable_x64(True):
         blocks = Blocks.of(params)
         theta = blocks.theta
-        at, value = blocks.function("f", f, has_aux=has_aux)
-        complex_at = None
-        if "complex step" in names and holomorphic is not None:
-            complex_at, same = blocks.function("holomorphic", holomorphic, has_aux=has_aux, dtype=jnp.complex128)
-            if not abs(same - value) <= 1e-9 * abs(value) + 1e-12:  # either way of writing it may lose digits
-                raise ValueError(
-                    f"`holomorphic` must be the same function as `f`, got {same} where `f` is {value}; they may differ "
-                    "in how they are written only."
-                )
+        at = blocks.function("f", f, has_aux=has_aux)
         missing: dict[str, str] = {}
-        reverse, gradient = jax.jit(jax.grad(at)), np.zeros(len(theta))
+        both = jax.jit(jax.value_and_grad(at))
         try:
-            gradient = np.asarray(reverse(theta))
+            value, gradient = both(theta)
         except NO_RULE as error:
             missing["reverse"] = str(error).splitlines()[0]
-        some = np.concatenate([_draw(rng, np.abs(gradient), where, entries) for where in blocks.slices.values()])
-        rounding = float(jax.jit(partial(ways.rounding, at))(theta))
-        said: dict[str, ways.Partials] = {}
-        if "reverse" in names and not missing:
-            said["reverse"] = ways.measured(reverse, theta, one_by_one)
-        if "forward" in names and at.has_custom_vjp:
+            value, gradient = jax.jit(at)(theta), jnp.zeros_like(theta)
+        value, gradient = finite("f", value), np.asarray(gradient)
+        if at.has_custom_vjp:
             missing["forward"] = "`f` has a `jax.custom_vjp`, through which there is no forward mode."
         elif "forward" in names:
             try:
-                said["forward"] = jax.jit(partial(ways.forward, at))(theta, some)
+                jax.eval_shape(lambda theta: jax.jvp(at, (theta,), (theta,)), theta)
             except NO_RULE as error:
                 missing["forward"] = str(error).splitlines()[0]
         for name in witnesses or ():
             if name in missing:
                 raise ValueError(f"`witnesses` must leave out {name!r}, got {names}: {missing[name]}")
-        if complex_at is not None:
-            said["complex step"] = jax.jit(partial(ways.complex_step, complex_at))(theta, some)
+        some = np.concatenate([_draw(rng, np.abs(gradient), where, entries) for where in blocks.slices.values()])
+        said: dict[str, ways.Partials] = {}
+        if "forward" in names and "forward" not in missing:
+            said["forward"] = jax.jit(partial(ways.forward, at))(theta, some)
+        values = ways.Values(at, theta)
+        rounding = ways.rounding(values, theta)
         asked = [name for name in names if name in DIFFERENCES]
-        if asked:
-            said |= zip(asked, jax.jit(partial(ways.differences, at, asked))(theta, some, rounding), strict=True)
-        everywhere = np.arange(len(theta))
+        said |= zip(asked, ways.differences(values, asked, theta, some, rounding), strict=True)
+        if "reverse" in names and "reverse" not in missing:
+            said["reverse"] = ways.measured(lambda point: both(point)[1], theta, one_by_one)
+        if "complex step" in names and holomorphic is not None:
+            at_complex = blocks.function("holomorphic", holomorphic, has_aux=has_aux, dtype=jnp.complex128)
+            same, said["complex step"] = jax.jit(partial(ways.value_and_complex_step, at_complex))(theta, some)
+            same = finite("holomorphic", same)
+            if not abs(same - value) <= 1e-9 * abs(value) + 1e-12:  # either way of writing it may lose digits
+                raise ValueError(
+                    f"`holomorphic` must be the same function as `f`, got {same} where `f` is {value}; they may differ "
+                    "in how they are written only."
+                )
         answers = [
-            Answer(name, everywhere if name == "reverse" else some, ways.Partials(*map(np.asarray, said[name])))
+            Answer(
+                name, np.arange(len(theta)) if name == "reverse" else some, ways.Partials(*map(np.asarray, said[name]))
+            )
             for name in sorted(names, key=lambda name: name == "complex step")
             if name in said
         ]
         evidence = Evidence(
             blocks=blocks,
             f=at,
+            values=values,
             rounding=rounding,
-            reverse=None if "reverse" in missing else reverse,
+            reverse=None if "reverse" in missing else lambda point: both(point)[1],
             gradient=gradient,
             size=np.asarray(ways.scale(theta)),
             asked=some,

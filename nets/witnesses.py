@@ -31,12 +31,16 @@ More, J. J., Wild, S. M. (2011). Estimating computational noise. SIAM J. Sci. Co
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
 
 Scalar = Callable[[jax.Array], jax.Array]
+Floats = NDArray[np.float64]
 
 EPS = 2.0**-52
 CENTRAL_STEP = 859 * 2.0**-27
@@ -65,31 +69,30 @@ BATCH_ENTRIES = 2**24
 class Partials(NamedTuple):
     """Partial derivatives at some coordinates and how far off each may be by its own account, all (Q,)."""
 
-    value: jax.Array
-    uncertainty: jax.Array
-    rounding: jax.Array
+    value: Any
+    uncertainty: Any
+    rounding: Any
     """What of the uncertainty is rounding: in f for differences, in the witness itself for the others."""
-    jump: jax.Array
+    jump: Any
     """Right minus left one-sided slope at a kink of f at the point itself, 0 where there is none."""
-    floor: jax.Array
-    """Rounding of f, at the point or one scale away, over the scale: a smaller gradient does not move f."""
+    floor: Any
+    """Rounding of f over the scale: a smaller gradient does not move f."""
 
 
 class Slopes(NamedTuple):
     """Differences of f along some coordinates for some steps, what all differences here are made of."""
 
-    first: jax.Array
+    first: Floats
     """(f(+h) - f(-h)) / 2h, (steps, Q)."""
-    second: jax.Array
+    second: Floats
     """(f(+h) - 2 f + f(-h)) / h: right minus left one-sided slope, (steps, Q)."""
-    h: jax.Array
+    h: Floats
     """Step times the scale of the coordinate, (steps, Q)."""
-    value: jax.Array
-    """f, ()."""
+    value: float
 
     def rows(self, *which: slice) -> "Slopes":
         """Return those of some steps."""
-        first, second, h = (jnp.concatenate([part[rows] for rows in which]) for part in self[:3])
+        first, second, h = (np.concatenate([part[rows] for rows in which]) for part in self[:3])
         return Slopes(first, second, h, self.value)
 
 
@@ -101,17 +104,17 @@ def reverse(f: Scalar, theta: jax.Array, index: jax.Array) -> Partials:
 def forward(f: Scalar, theta: jax.Array, index: jax.Array) -> Partials:
     """Return the derivative along each coordinate by ``jax.jvp``."""
     return measured(
-        lambda point: _each(lambda j: jax.jvp(f, (point,), (_unit(point, j),))[1], index, len(theta)), theta
+        partial(_along_each, lambda point, j: jax.jvp(f, (point,), (_unit(point, j),))[1], index), theta, _at
     )
 
 
 def complex_step(f: Scalar, theta: jax.Array, index: jax.Array, step: jax.Array | float = COMPLEX_STEP) -> Partials:
     """Return Im f(theta + i h e) / h, right to rounding where ``f`` is holomorphic and nonsense where it is not."""
 
-    def at(point: jax.Array) -> jax.Array:
-        return _each(lambda j: jnp.imag(f(point + 1j * step * _unit(point, j))) / step, index, len(theta))
+    def along(point: jax.Array, j: jax.Array) -> jax.Array:
+        return jnp.imag(f(point + 1j * step * _unit(point, j))) / step
 
-    stated = measured(at, theta)
+    stated = measured(partial(_along_each, along, index), theta, _at)
     least = jnp.finfo(float).tiny / step  # smaller imaginary parts are 0
     return stated._replace(uncertainty=stated.uncertainty + least)
 
@@ -152,43 +155,79 @@ def _around(theta: jax.Array, step: float, pairs: int) -> list[jax.Array]:
     return [theta + way * step * scale(theta) * signs for signs in _signs(theta, pairs) for way in (1, -1)]
 
 
-def rounding(f: Scalar, theta: jax.Array) -> jax.Array:
+def rounding(f: "Scalar | Values", theta: jax.Array) -> float:
     """Return the rounding in ``f`` near ``theta``: a unit in its last place, or four sds of it where that is more.
 
     The sd is measured, from fourth differences over small steps (More & Wild): ``f`` may be a small difference of large
     numbers. The ``error`` of a difference is this over its step.
     """
     # To one side of theta: f may have a kink at theta, and no window over it is smooth.
-    points = jnp.stack([k * NOISE_STEP * scale(theta) * signs for signs in _signs(theta, 2) for k in range(1, 10)])
-    values = jnp.reshape(_each(lambda offset: f(theta + offset), points, len(theta)), (-1, 9))
-    fourth = jnp.diff(values, n=4, axis=1)  # of variance 70 sigma^2
-    sd = jnp.median(jnp.abs(fourth)) / (0.6745 * 70**0.5)  # the median passes over a kink
-    return jnp.maximum(EPS * jnp.abs(f(theta)), 4 * sd)
+    k = np.arange(10)
+    values = _values(f, theta)(np.repeat(np.arange(4), 10), np.tile(k * NOISE_STEP, 4), 0, 0.0).reshape(4, 10)
+    with np.errstate(invalid="ignore"):
+        fourth = np.abs(np.diff(values[:, 1:], n=4, axis=1))  # of variance 70 sigma^2
+    known = fourth[np.isfinite(fourth)]  # out of the domain there is none
+    sd = float(np.median(known)) / (0.6745 * 70**0.5) if len(known) else 0.0  # the median passes over a kink
+    return max(EPS * abs(float(values[0, 0])), 4 * sd)
 
 
-def one_sided(f: Scalar, theta: jax.Array, index: jax.Array, error: float, step: jax.Array | float) -> Partials:
+def bends(f: "Scalar | Values", theta: jax.Array, error: float) -> bool:
+    """Say whether ``f`` has a kink at ``theta`` along one of two random directions of all parameters."""
+    values, (wide, near) = _values(f, theta), (SMALL_STEPS[0], SMALL_STEPS[0] / 8)
+    moved = values(np.tile(np.arange(4), 3), np.repeat([0.0, wide, near], 4), 0, 0.0).reshape(3, 2, 2)
+    with np.errstate(invalid="ignore"):
+        second = np.abs(moved[1:].sum(axis=1) - 2 * moved[0, 0, 0]) / np.array([[wide], [near]])
+    return bool(((second[1] > 32 * error / near) & (second[1] > second[0] / 2)).any())
+
+
+class Values:
+    """f at many points near theta, compiled once: theta + a d_k + h e_j, times the scale, with d_k random signs."""
+
+    def __init__(self, f: Scalar, theta: jax.Array) -> None:
+        self.size = np.asarray(scale(theta))
+        signs = jnp.concatenate([_signs(theta, 2), -_signs(theta, 2)])
+
+        def one(k: jax.Array, a: jax.Array, j: jax.Array, h: jax.Array) -> jax.Array:
+            return f(theta + scale(theta) * (a * signs[k] + h * _unit(theta, j)))
+
+        self._batch = max(1, min(128, BATCH_ENTRIES // len(theta)))
+        self._some = jax.jit(jax.vmap(one))
+
+    def __call__(self, k: Any, a: Any, j: Any, h: Any) -> Floats:
+        """Return f for each of the arrays of numbers, which are broadcast; some at a time so that memory is bounded."""
+        where = np.broadcast_arrays(np.asarray(k), np.asarray(a, float), np.asarray(j), np.asarray(h, float))
+        count = len(where[0])
+        batches = np.arange(count + -count % self._batch).reshape(-1, self._batch) % count
+        return np.concatenate([self._some(*(part[batch] for part in where)) for batch in batches])[:count]
+
+
+def _values(f: "Scalar | Values", theta: jax.Array) -> Values:
+    return f if isinstance(f, Values) else Values(f, theta)
+
+
+def one_sided(f: "Scalar | Values", theta: jax.Array, index: NDArray[np.int64], error: float, step: float) -> Partials:
     """Return forward differences: too far off to be a witness, but the first that come to mind."""
-    slopes = _slopes(f, theta, index, jnp.array([step]))
+    slopes = _slopes(f, theta, index, np.array([step]))
     first, second, over = slopes.first[0], slopes.second[0], error / slopes.h[0]
     # (f(+h) - f) / h is the central difference and half of (f(+h) - 2 f + f(-h)) / h, which is its truncation error.
-    zero = jnp.zeros_like(over)
-    return Partials(first + second / 2, jnp.abs(second) + over, over, zero, zero)
+    zero = np.zeros_like(over)
+    return Partials(first + second / 2, np.abs(second) + over, over, zero, zero)
 
 
 def central(
-    f: Scalar, theta: jax.Array, index: jax.Array, error: float, step: jax.Array | float = CENTRAL_STEP
+    f: "Scalar | Values", theta: jax.Array, index: NDArray[np.int64], error: float, step: float = CENTRAL_STEP
 ) -> Partials:
     """Return central differences; a coordinate larger than 1 takes a step larger by its size."""
-    steps = jnp.array([step, step / 2, *LARGE_STEPS, *SMALL_STEPS])
+    steps = np.array([step, step / 2, *LARGE_STEPS, *SMALL_STEPS])
     return _central(_slopes(f, theta, index, steps), error)
 
 
 def richardson(
-    f: Scalar,
+    f: "Scalar | Values",
     theta: jax.Array,
-    index: jax.Array,
+    index: NDArray[np.int64],
     error: float,
-    step: jax.Array | float = RICHARDSON_STEP,
+    step: float = RICHARDSON_STEP,
     tries: int = 9,
 ) -> Partials:
     """Return central differences at h, h/2 and h/4 extrapolated to step 0, for the h that leaves least doubt.
@@ -196,97 +235,95 @@ def richardson(
     h is tried at ``step`` and its halves, ``tries`` in all, for each coordinate by itself: one with a kink nearby needs
     small steps, and for the others large ones have less rounding.
     """
-    steps = [jnp.asarray(step) / 2.0 ** jnp.arange(tries + 2), jnp.array([*LARGE_STEPS, *SMALL_STEPS])]
-    return _richardson(_slopes(f, theta, index, jnp.concatenate(steps)), error)
+    steps = [np.asarray(step) / 2.0 ** np.arange(tries + 2), np.array([*LARGE_STEPS, *SMALL_STEPS])]
+    return _richardson(_slopes(f, theta, index, np.concatenate(steps)), error)
 
 
 def differences(
-    f: Scalar, names: Sequence[str], theta: jax.Array, index: jax.Array, error: float
-) -> tuple[Partials, ...]:
-    """Return `richardson` and `central`, as ``names`` has them; together they share steps and a compilation."""
+    f: "Scalar | Values", names: Sequence[str], theta: jax.Array, index: NDArray[np.int64], error: float
+) -> list[Partials]:
+    """Return `richardson` and `central`, as ``names`` has them; together they share steps."""
     if "richardson" not in names or "central" not in names:
-        return tuple({"richardson": richardson, "central": central}[name](f, theta, index, error) for name in names)
-    halves, centre = RICHARDSON_STEP / 2.0 ** jnp.arange(11), jnp.array([CENTRAL_STEP, CENTRAL_STEP / 2])
-    slopes = _slopes(f, theta, index, jnp.concatenate([halves, centre, jnp.array([*LARGE_STEPS, *SMALL_STEPS])]))
+        return [{"richardson": richardson, "central": central}[name](f, theta, index, error) for name in names]
+    halves, centre = RICHARDSON_STEP / 2.0 ** np.arange(11), np.array([CENTRAL_STEP, CENTRAL_STEP / 2])
+    slopes = _slopes(f, theta, index, np.concatenate([halves, centre, LARGE_STEPS, SMALL_STEPS]))
     shared = slice(13, None)
-    read = {
+    said = {
         "richardson": _richardson(slopes.rows(slice(0, 11), shared), error),
         "central": _central(slopes.rows(slice(11, 13), shared), error),
     }
-    return tuple(read[name] for name in names)
+    return [said[name] for name in names]
 
 
+def value_and_complex_step(f: Scalar, theta: jax.Array, index: jax.Array) -> tuple[jax.Array, Partials]:
+    """Return ``f`` and its `complex_step`."""
+    return jnp.real(f(theta.astype(complex))), complex_step(f, theta, index)
+
+
+@np.errstate(all="ignore")
 def _central(slopes: Slopes, error: float) -> Partials:
     first, second, over = slopes.first, slopes.second, error / slopes.h[0]
     # The one-sided slopes differ by S(h) = h f'' + O(h^3): 2 S(h/2) - S(h) is O(h^3), but a jump in the slope stays.
-    kink = jnp.abs(2 * second[1] - second[0])
-    truncation = 8 / 3 * jnp.abs(first[0] - first[1])  # twice what the h^2 term makes of it
-    doubt = jnp.maximum(truncation + kink + over, _turns(first[0], first[-3:]))
+    kink = np.abs(2 * second[1] - second[0])
+    truncation = 8 / 3 * np.abs(first[0] - first[1])  # twice what the h^2 term makes of it
+    doubt = np.maximum(truncation + kink + over, _turns(first[0], first[-3:]))
     return _stated(first[0], doubt, over, slopes, error)
 
 
+@np.errstate(all="ignore")
 def _richardson(slopes: Slopes, error: float) -> Partials:
     tried = len(slopes.h) - SHARED
     first, second, over = slopes.first[:tried], slopes.second[:tried], error / slopes.h[2:tried]
     twice, doubt = _extrapolated(first, second)
-    doubt = jnp.maximum(doubt + over, jax.vmap(lambda tried: _turns(tried, slopes.first[-3:]))(twice))
-    best = jnp.argmin(jnp.where(jnp.isnan(doubt), jnp.inf, doubt), axis=0)[None, :]
-    return _stated(*(jnp.take_along_axis(all_, best, axis=0)[0] for all_ in (twice, doubt, over)), slopes, error)
+    doubt = np.maximum(doubt + over, np.array([_turns(each, slopes.first[-3:]) for each in twice]))
+    best = np.argmin(np.where(np.isnan(doubt), np.inf, doubt), axis=0)[None, :]
+    return _stated(*(np.take_along_axis(all_, best, axis=0)[0] for all_ in (twice, doubt, over)), slopes, error)
 
 
-def _extrapolated(first: jax.Array, second: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _extrapolated(first: Floats, second: Floats) -> tuple[Floats, Floats]:
     """Return differences at h, h/2 and h/4 extrapolated to step 0, and the doubt of them besides rounding."""
     once = (4 * first[1:] - first[:-1]) / 3  # no h^2 left
     twice = (16 * once[1:] - once[:-1]) / 15  # no h^4 left
     # S(h) as in `_central`; this combination has neither h nor h^3 left, and a jump at the point itself shows in full.
-    kink = jnp.abs(second[2:] - 0.625 * second[1:-1] + 0.0625 * second[:-2]) / 0.4375
-    return twice, jnp.abs(twice - once[1:]) + kink
+    kink = np.abs(second[2:] - 0.625 * second[1:-1] + 0.0625 * second[:-2]) / 0.4375
+    return twice, np.abs(twice - once[1:]) + kink
 
 
-def _stated(value: jax.Array, doubt: jax.Array, over: jax.Array, slopes: Slopes, error: float) -> Partials:
+def _stated(value: Floats, doubt: Floats, over: Floats, slopes: Slopes, error: float) -> Partials:
     """Return a difference with what ``slopes`` at the large and the small steps say of it."""
     first, second, h = slopes.first, slopes.second, slopes.h
     large, small = slice(len(h) - SHARED, len(h) - 3), len(h) - 3
     # A kink at the point: the one-sided slopes differ by as much at a step of 1e-5 as at one of 5e-8.
     jump, wide = second[small], second[large.start - 1]
-    at_kink = (jnp.abs(jump) > 32 * error / h[small]) & (jnp.abs(wide - jump) < jnp.abs(jump) / 4)
-    # Rounding of f, here or where the largest step leads, over the scale.
-    size = h[large.start] / LARGE_STEPS[0]
-    moved = h[large.start] * (jnp.abs(first[large.start]) + jnp.abs(second[large.start]))
-    reach = jnp.nan_to_num(jnp.abs(slopes.value) + moved, nan=0.0, posinf=0.0)
-    floor = jnp.maximum(error, EPS * reach) / size
+    at_kink = (np.abs(jump) > 32 * error / h[small]) & (np.abs(wide - jump) < np.abs(jump) / 4)
+    floor = error / (h[large.start] / LARGE_STEPS[0])
     # Zero: no small step can say that it is as small as that.
     far, far_doubt = (part[0] for part in _extrapolated(first[large], second[large]))
     far_doubt = far_doubt + error / h[large.stop - 1]
-    zero = (far_doubt <= ZERO * floor) & (jnp.abs(far - value) <= doubt + far_doubt) & (jnp.abs(far) <= ZERO * floor)
+    zero = (far_doubt <= ZERO * floor) & (np.abs(far - value) <= doubt + far_doubt) & (np.abs(far) <= ZERO * floor)
     return Partials(
-        value=jnp.where(zero, far, jnp.where(at_kink, first[small], value)),
-        uncertainty=jnp.where(zero, far_doubt, doubt),
-        rounding=jnp.where(zero, far_doubt, over),
-        jump=jnp.where(at_kink, jump, 0.0),
+        value=np.where(zero, far, np.where(at_kink, first[small], value)),
+        uncertainty=np.where(zero, far_doubt, doubt),
+        rounding=np.where(zero, far_doubt, over),
+        jump=np.where(at_kink, jump, 0.0),
         floor=floor,
     )
 
 
-def _slopes(f: Scalar, theta: jax.Array, index: jax.Array, steps: jax.Array) -> Slopes:
-    size = scale(theta)
-    coordinates = jnp.tile(jnp.asarray(index), 2 * len(steps))
-    offsets = jnp.repeat(jnp.concatenate([steps, -steps]), len(index))
-
-    def moved(where: tuple[jax.Array, jax.Array]) -> jax.Array:
-        j, h = where
-        return f(theta + h * size[j] * _unit(theta, j))
-
-    values = _each(moved, (coordinates, offsets), len(theta))
-    up, down = jnp.reshape(values, (2, len(steps), len(index)))
-    h = steps[:, None] * size[index][None, :]
-    value = f(theta)
-    return Slopes((up - down) / (2 * h), (up - 2 * value + down) / h, h, value)
+def _slopes(f: "Scalar | Values", theta: jax.Array, index: NDArray[np.int64], steps: NDArray[np.float64]) -> Slopes:
+    values = _values(f, theta)
+    coordinates = np.tile(index, 2 * len(steps))
+    offsets = np.repeat(np.concatenate([steps, -steps]), len(index))
+    value, *moved = values(0, 0.0, np.append(0, coordinates), np.append(0.0, offsets))
+    up, down = np.reshape(moved, (2, len(steps), len(index)))
+    h = steps[:, None] * values.size[index][None, :]
+    with np.errstate(all="ignore"):
+        return Slopes((up - down) / (2 * h), (up - 2 * value + down) / h, h, value)
 
 
-def _turns(value: jax.Array, small: jax.Array) -> jax.Array:
+def _turns(value: Floats, small: Floats) -> Floats:
     """Return how far ``value`` (Q,) is from differences with small steps (3, Q), beyond what they differ themselves."""
-    return jnp.max(jnp.abs(value[None, :] - small[:-1]) - 4 * jnp.abs(small[:-1] - small[1:]), axis=0)
+    return np.max(np.abs(value[None, :] - small[:-1]) - 4 * np.abs(small[:-1] - small[1:]), axis=0)
 
 
 def scale(theta: jax.Array) -> jax.Array:
@@ -303,6 +340,15 @@ def _signs(theta: jax.Array, count: int) -> jax.Array:
     return jax.random.rademacher(jax.random.key(0), (count, len(theta)), theta.dtype)
 
 
-def _each(g: Callable[[Any], jax.Array], where: Any, parameters: int) -> jax.Array:
-    """Return ``g`` of each element of ``where``, some at a time so that memory stays bounded."""
-    return jax.lax.map(g, where, batch_size=max(1, min(128, BATCH_ENTRIES // parameters)))
+def _along_each(g: Callable[[jax.Array, jax.Array], jax.Array], index: jax.Array, points: jax.Array) -> jax.Array:
+    """Return ``g(point, j)`` for each of ``points`` and coordinates, some at a time so that memory stays bounded."""
+    count = len(points) * len(index)
+    batch = max(1, min(128, BATCH_ENTRIES // points.shape[1]))
+    each = jnp.arange(count + -count % batch) % count  # filled up: a remainder would be compiled by itself
+    at, j = jnp.divmod(each, len(index))
+    made = jax.lax.map(lambda where: g(points[where[0]], index[where[1]]), (at, j), batch_size=batch)
+    return jnp.reshape(made[:count], (len(points), len(index)))
+
+
+def _at(gradients: Callable[[jax.Array], jax.Array], points: jax.Array) -> jax.Array:
+    return gradients(points)
