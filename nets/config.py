@@ -107,12 +107,12 @@ class TrainConfig:
         """The augmentation: the one asked for, or the default for the data set."""
         if self.augmentation is not None:
             return self.augmentation
-        return "flip" if self.dataset in MAY_BE_MIRRORED else "none"
+        return "flip" if self.dataset.split(":")[0] in MAY_BE_MIRRORED else "none"
 
     @property
     def folder(self) -> Path:
         """The folder of the run."""
-        name = f"{self.dataset.replace('/', '-')}-{self.model}-seed{self.seed}"
+        name = f"{self.dataset.replace('/', '-').replace(':', '-')}-{self.model}-seed{self.seed}"
         return self.run_dir or Path("build/runs") / (name if self.members == 1 else f"{name}-x{self.members}")
 
     @property

@@ -111,6 +111,8 @@ WRONG = [
     ("kink of hinge, slope not squared", total(lambda x: relu(1 - x) ** 2), [1.0, 0.0], lambda x: -relu(1 - x)),
     ("soft threshold, stopped", lambda x: jnp.sum(jax.lax.stop_gradient(relu(x)) * x), KINKED, None),
     ("norm at 0 beside a wrong rule", lambda x: jnp.sqrt(x[0] ** 2) + x[1] ** 2, [0.0, 1.0], lambda x: jnp.stack([0.0 * x[0], x[1]])),
+    ("jax.grad of leaky ReLU after leaky ReLU", lambda x: jnp.sum(jax.nn.leaky_relu(-jax.nn.leaky_relu(x))), [0.0, 1.0], None),
+    ("jax.grad of relu(x) - relu(-x)", lambda x: jnp.sum(jax.nn.relu(x) - jax.nn.relu(-x)), [0.0, 1.0], None),
     # No derivative at all.
     ("0 for sum |x| at 0", l1, [0.0, 0.0], lambda x: 0 * x),
     ("0 for the norm at 0", jnp.linalg.norm, [0.0, 0.0, 0.0], lambda x: 0 * x),
@@ -151,7 +153,6 @@ RIGHT = [
     ("ReLU by maximum, blank image", network(relu), LAYER, None),
     ("GELU network, blank image", network(jax.nn.gelu), LAYER, None),
     ("leaky ReLU network, blank image", network(jax.nn.leaky_relu), LAYER, None),
-    ("leaky ReLU after leaky ReLU", lambda x: jnp.sum(jax.nn.leaky_relu(-jax.nn.leaky_relu(x))), [0.0, 0.0, 1.0], None),
     ("ReLU after a linear layer at 0", lambda x: jnp.sum(jax.nn.relu(jnp.array([1.0, -2.0, 3.0]) * x[0])) + x[1], [0.0, 1.0], None),
     ("ReLU, 1 at 0 by hand", total(jax.nn.relu), KINKED, lambda x: jnp.where(x >= 0, 1.0, 0.0)),
     ("ReLU, 0 at 0 by hand", total(jax.nn.relu), KINKED, lambda x: jnp.where(x > 0, 1.0, 0.0)),
