@@ -89,8 +89,8 @@ def decode(folder: Path, out: Path, progress: Callable[[str, int, int], None]) -
                 except Exception as error:
                     what = "there are no more" if isinstance(error, StopIteration) else _one_line(error)
                     raise ValueError(
-                        f"the data set in {folder} cannot be read: {split} image {start} to {stop - 1}: {what}; prepare "
-                        "it again."
+                        f"the data set in {folder} cannot be read: {split} image {start} to {stop - 1}: {what}; "
+                        "prepare it again."
                     ) from error
                 file.write(images.tobytes())
                 done, start = done + stop - start, stop

@@ -2,6 +2,7 @@
 
 Without one by hand the gradient is `jax.grad`'s, wrong by a rule or right. Points are lists, for float32 and float64.
 """
+# ruff: noqa: E501, ARG005 - a line each
 
 import jax
 import jax.numpy as jnp

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from nets.taylor import STEPS as TAYLOR_STEPS, taylor_check
 from nets.gradients import adjoint_test, compare_gradients, slope_along, taylor_test
+from nets.taylor import STEPS as TAYLOR_STEPS
+from nets.taylor import taylor_check
 
 W = np.array([1.0, 2.0])
 

@@ -12,8 +12,10 @@ from tensorflow_datasets.proto import tf_example_pb2, tf_feature_pb2
 from nets import tfrecord
 
 
-def write(data_dir, name, images, labels, classes, version="1.0.0", test="test", **changes):
+def write(data_dir, name, images, labels, classes, version="1.0.0", test="test", shape=None, **changes):
     """Write the data set ``name``: ``images`` and ``labels`` are {split: array}; return its folder.
+
+    Images that are encoded already come with the ``shape`` that features.json is to say.
 
     ``changes`` replace entries of dataset_info.json; ``fileFormat`` may be array_record or tfrecord.
     """
@@ -26,7 +28,7 @@ def write(data_dir, name, images, labels, classes, version="1.0.0", test="test",
         template = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
         lengths = [str(len(labels[split]))]
         splits.append({"filepathTemplate": template, "name": split, "numBytes": "1", "shardLengths": lengths})
-    height, width, channels = images["train"].shape[1:]
+    height, width, channels = shape or images["train"].shape[1:]
     features = {
         "image": {
             "image": {"dtype": "uint8", "shape": {"dimensions": [str(height), str(width), str(channels)]}},
