@@ -265,7 +265,7 @@ def _judge(
     # One doubtful entry hides no other, and a doubt that is small by chance is no reason to fail.
     order = np.argsort(doubt, kind="stable")
     errors, norms = _norms((a - b)[order]), np.maximum(_norms(a[order]), _norms(b[order]))
-    bounds = np.maximum(tolerance, _norms(np.maximum(doubt, np.median(doubt))[order]))
+    bounds = np.maximum(tolerance, _norms(np.maximum(doubt, np.quantile(doubt, 0.5, method="lower"))[order]))
     fails, passes = np.flatnonzero(errors > bounds), np.flatnonzero(bounds <= VISIBLE * norms)
     verdict: Verdict = "fail" if len(fails) else "pass" if len(passes) else "inconclusive"
     last = fails[-1] if len(fails) else passes[-1] if len(passes) else len(a) - 1

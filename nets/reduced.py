@@ -124,11 +124,11 @@ def _walk(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any], steps: list[
         if name in PRINTS:
             continue
         inputs = [read(atom) for atom in equation.invars]
-        if not any(isinstance(value, Slot) for value in inputs):
-            made = _bind(equation, inputs)
-        elif name in ("jit", "pjit", "closed_call"):
+        if name in ("jit", "pjit", "closed_call"):  # also where all is known: compiled, it might be rounded otherwise
             inner = equation.params["jaxpr" if "jaxpr" in equation.params else "call_jaxpr"]
             made = _walk(inner.jaxpr, inner.consts, inputs, steps, new)
+        elif not any(isinstance(value, Slot) for value in inputs):
+            made = _bind(equation, inputs)
         else:
             made = [new() for _ in equation.outvars]
             steps.append(Step(equation, inputs, made))

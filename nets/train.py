@@ -227,7 +227,7 @@ def _epoch(
         if (lost := int(state.lost.max())) >= 0:
             raise NotFiniteError(
                 f"the loss was not finite at step {lost + 1}; train in another --run-dir with a lower --learning-rate "
-                f"than {config.learning_rate:g}, which is the usual cure. Checkpoints are from before."
+                f"than {config.rate:g}, which is the usual cure. Checkpoints are from before."
             )
         (seconds,) = hosts.largest(time.perf_counter() - started)
         length = max(1, min(2 * length, round(taken * SECONDS_A_CHUNK / seconds)))

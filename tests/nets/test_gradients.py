@@ -390,7 +390,7 @@ def test_what_has_no_reverse_mode_is_held_to_the_others():
     }
     with pytest.raises(ValueError, match="must leave out 'reverse'"):
         compare_gradients(loop, at, by_hand=lambda a: 6 * a**5, witnesses=["reverse"])
-    with pytest.raises(ValueError, match=r"`by_hand` must be given where `f` has no `jax\.grad`"):
+    with pytest.raises(ValueError, match="`by_hand` must be given where"):
         compare_gradients(loop, at)
 
 

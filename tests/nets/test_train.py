@@ -242,6 +242,13 @@ def test_a_checkpoint_that_is_neither_the_last_nor_the_best_is_refused(run):
         runs.load_run(run.folder, checkpoint="first")
 
 
+def test_muon_learns_as_much_as_adamw_with_what_each_takes_by_default(tmp_path):
+    common = replace(CONFIG, learning_rate=None, epochs=3)
+    runs_ = [fit(replace(common, optimizer=name, run_dir=tmp_path / name)) for name in ["muon", "adamw"]]
+    muon, adamw = (run.metrics[-1]["test_accuracy"] for run in runs_)
+    assert muon > adamw - 0.02
+
+
 def test_reading_a_run_is_silent(run, caplog):
     assert runs.load_run(run.folder, checkpoint="best").params
     assert not caplog.records
