@@ -35,7 +35,7 @@ def verdict_on(error: float, limit: float) -> Verdict:
 class Worst(NamedTuple):
     """The entry of a block at which two gradients differ most."""
 
-    index: tuple[int, ...]
+    place: tuple[int, ...]
     subject: float
     witness: float
 

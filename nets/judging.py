@@ -21,7 +21,8 @@ Floats = NDArray[np.float64]
 TOLERANCE = {"reverse": 1e-13, "forward": 1e-13, "complex step": 1e-13, "richardson": 1e-10, "central": 1e-8}
 """Relative error of a block that a witness is trusted to, in float64: tests/tolerances.py has what was measured."""
 LOWER_PRECISION = 2.0**-20
-"""The same where part of f that could not be computed beforehand is in float32: 8 units in its last place."""
+"""The same where f, besides what can be computed beforehand, or a gradient by hand is in float32: 8 units in its last
+place."""
 EXACT = ("reverse", "forward", "complex step")
 """Witnesses that subtract nothing: one that is off by more than rounding is wrong, not blind."""
 DIFFERENCES = ("richardson", "central")
@@ -47,6 +48,8 @@ class Subject:
     """(P,)."""
     rounding: Floats
     """(P,)."""
+    lower: bool
+    """Whether something in it is rounded to float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,13 +198,13 @@ def _check(evidence: Evidence, block: str, answer: Answer, subject: Subject) -> 
             entries=len(index),
             norm=float("nan"),
             relative_error=float("nan"),
-            limit=_tolerance(evidence, answer.witness),
+            limit=_tolerance(evidence, subject, answer.witness),
             verdict="fail",
             worst=worst(int(np.flatnonzero(~np.isfinite(a))[0])),
         )
         return check, index
     if not len(index):
-        limit = _tolerance(evidence, answer.witness)
+        limit = _tolerance(evidence, subject, answer.witness)
         return make(entries=0, norm=0.0, relative_error=0.0, limit=limit, verdict="pass"), index
     judged = np.flatnonzero(known & ~kinked)
     doubtful = int((~known & ~kinked).sum())
@@ -216,7 +219,8 @@ def _check(evidence: Evidence, block: str, answer: Answer, subject: Subject) -> 
             reason="a kink at the point" if kinked.any() else "it has no number here",
         )
         return check, judged
-    kept, error, limit, verdict = _judge(evidence, answer.witness, index, judged, a, b, doubt, said)
+    tolerance = _tolerance(evidence, subject, answer.witness)
+    kept, error, limit, verdict = _judge(evidence, answer.witness, tolerance, index, judged, a, b, doubt, said)
     unseen = norm_of(a) == norm_of(b) == 0 < norm_of(subject.value[where])
     if unseen:
         verdict = "inconclusive"
@@ -237,6 +241,7 @@ def _check(evidence: Evidence, block: str, answer: Answer, subject: Subject) -> 
 def _judge(
     evidence: Evidence,
     witness: str,
+    tolerance: float,
     index: NDArray[np.int64],
     judged: NDArray[np.int64],
     a: Floats,
@@ -245,7 +250,6 @@ def _judge(
     said: ways.Partials,
 ) -> tuple[NDArray[np.int64], float, float, Verdict]:
     """Return which of the entries ``judged`` are compared, all but the doubtful, with error, limit and verdict."""
-    tolerance = _tolerance(evidence, witness)
     a, b, doubt = a[judged], b[judged], doubt[judged]
     norm = max(norm_of(a), norm_of(b))
     if witness in EXACT:
@@ -325,8 +329,9 @@ def _why(
     return max(parts, key=lambda part: parts[part])
 
 
-def _tolerance(evidence: Evidence, witness: str) -> float:
-    return max(TOLERANCE[witness], LOWER_PRECISION if evidence.f.rounds_in_lower_precision else 0.0)
+def _tolerance(evidence: Evidence, subject: Subject, witness: str) -> float:
+    lower = subject.lower or evidence.f.rounds_in_lower_precision
+    return max(TOLERANCE[witness], LOWER_PRECISION if lower else 0.0)
 
 
 def norm_of(vector: Floats) -> float:

@@ -7,7 +7,7 @@ one, and with v a direction it must be the one-sided slope of f::
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -64,7 +64,7 @@ def one_sided_slopes(
 
 
 def slopes_beside(
-    gradient: Callable[[jax.Array], NDArray[np.float64]], theta: jax.Array, v: NDArray[np.float64]
+    gradient: Callable[[jax.Array], Any], theta: jax.Array, v: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return <g(theta + d v), v> and <g(theta - d v), v>."""
     beside = [np.asarray(gradient(theta + way * ASIDE * v)) for way in (1, -1)]

@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.extend.core import Jaxpr, JaxprEqn, Literal
 from jax.interpreters import partial_eval
 
@@ -101,7 +102,7 @@ class Reduced:
         for step in self.steps:
             found, _ = _cast(step.equation, [isinstance(value, Slot) for value in step.inputs])
             if found is not None:
-                low = next(out.aval.dtype for out in found.outvars if _is_lower(out.aval.dtype))
+                low = next(dtype for dtype in map(_dtype, found.outvars) if _is_lower(dtype))
                 return str(low), _line(found) or _line(step.equation)
         return None
 
@@ -158,8 +159,12 @@ def _all(jaxpr: Jaxpr) -> Iterator[JaxprEqn]:
 
 def _rounds(equation: JaxprEqn) -> bool:
     """Say whether an operation rounds its result to float32 or less."""
-    low = any(_is_lower(out.aval.dtype) for out in equation.outvars if hasattr(out.aval, "dtype"))
+    low = any(_is_lower(_dtype(out)) for out in equation.outvars)
     return low and equation.primitive.name not in MOVES and not any(True for _ in _inner(equation))
+
+
+def _dtype(atom: Any) -> Any:
+    return getattr(atom.aval, "dtype", np.dtype(bool))  # a token has none
 
 
 def _is_lower(dtype: Any) -> bool:
@@ -191,9 +196,9 @@ def _cast(equation: JaxprEqn, depends: list[bool]) -> tuple[JaxprEqn | None, lis
             flags = carried
     if jaxprs:
         return None, outputs
-    low = any(_is_lower(getattr(out.aval, "dtype", bool)) for out in equation.outvars)
+    low = any(_is_lower(_dtype(out)) for out in equation.outvars)
     high = [
-        getattr(atom.aval, "dtype", None) in (jnp.float64, jnp.complex128)
+        _dtype(atom) in (jnp.float64, jnp.complex128)
         for atom, flag in zip(equation.invars, depends, strict=True)
         if flag
     ]

@@ -18,13 +18,16 @@ def taylor_check(
     moved: NDArray[np.float64],
     slope: float,
     noise: float,
+    slack: float = 0.0,
 ) -> TaylorCheck:
     """Return the check of ``slope``, <g, v>, from f at the point, ``value``, and at each step along v, ``moved``.
 
     ``noise`` is the rounding of f, below which a remainder says nothing but that it is small. Remainders that do not
     fall with the step are rounding too, more of it than was measured: a wrong slope leaves some that fall like h.
+    ``slack`` is how far the slope may be off because something in it is in float32.
     """
     zeroth, first = np.abs(moved - value), np.abs(moved - value - steps * slope)
+    first = np.where(first < steps * slack, 0.0, first)
     finite = np.isfinite(first)
     floor = noise
     while True:
@@ -38,7 +41,7 @@ def taylor_check(
             break
         floor = 2 * float(first[last].max())
     # Every step bounds the error of the slope by its remainder; the least bound counts.
-    bounds = np.maximum(first, floor)[finite] / steps[finite]
+    bounds = np.maximum(first, floor)[finite] / steps[finite] + slack
     limit = float(np.min(bounds, initial=np.inf) / abs(slope)) if slope and np.isfinite(slope) else np.nan
     if not np.isfinite(slope) or (slopes[1] < 1.5 and _goes_on(steps, first, floor, seen) and not slopes[0] < 0.9):
         verdict: Verdict = "fail"

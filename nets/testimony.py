@@ -36,7 +36,7 @@ class Testimony:
         """Return the checks of the tree ``gradient(params)``; errors as in `compare_gradients`."""
         blocks = self.evidence.blocks
         with jax.enable_x64(True):
-            return _about(self.evidence, subject, hand_on(blocks, gradient, self.evidence.f, subject))
+            return _about(self.evidence, subject, *hand_on(blocks, gradient, self.evidence.f, subject))
 
     def about_reverse(self) -> GradientChecks:
         """Return the checks of ``jax.grad`` itself; ValueError if there is none."""
@@ -47,10 +47,10 @@ class Testimony:
             )
         others = [answer for answer in self.evidence.answers if answer.witness != "reverse"]
         with jax.enable_x64(True):
-            return _about(replace(self.evidence, answers=others), "jax.grad", reverse)
+            return _about(replace(self.evidence, answers=others), "jax.grad", reverse, lower=False)
 
 
-def _about(evidence: Evidence, name: str, gradient: Callable[[jax.Array], Any]) -> GradientChecks:
+def _about(evidence: Evidence, name: str, gradient: Callable[[jax.Array], Any], lower: bool) -> GradientChecks:
     if not evidence.answers:
         raise ValueError(
             f"`witnesses` must name one that {name} can be held to, got none; the complex step needs "
@@ -58,9 +58,8 @@ def _about(evidence: Evidence, name: str, gradient: Callable[[jax.Array], Any]) 
         )
     theta, slices = evidence.blocks.theta, evidence.blocks.slices
     stated = ways.measured(gradient, theta, one_by_one)
-    return checks_of(
-        evidence, Subject(name, gradient, np.asarray(stated.value), own_rounding(gradient, theta, stated, slices))
-    )
+    rounding = own_rounding(gradient, theta, stated, slices)
+    return checks_of(evidence, Subject(name, gradient, np.asarray(stated.value), rounding, lower))
 
 
 def own_rounding(
@@ -169,19 +168,24 @@ def one_by_one(gradient: Callable[[jax.Array], Any], points: jax.Array) -> jax.A
 
 def hand_on(
     blocks: Blocks, by_hand: Callable[[Any], Any], f: Reduced, name: str = "by_hand"
-) -> Callable[[jax.Array], NDArray[np.float64]]:
-    """Return ``by_hand`` as a function of the vector; what it takes in float32 is computed as in ``f``, not by XLA."""
+) -> tuple[Callable[[jax.Array], NDArray[np.float64]], bool]:
+    """Return ``by_hand`` as a function of the vector, and whether something in it is rounded to float32.
+
+    What it takes of closed-over arrays is then computed as in ``f``, operation by operation and not by XLA.
+    """
 
     def of_vector(theta: jax.Array) -> Any:
         return by_hand(blocks.tree(theta))
 
-    called = of_vector
-    if f.computed_in_lower_precision:
-        try:
-            called = Reduced.of(of_vector, blocks.theta)
-        except Exception:  # what a person wrote may be no JAX function, and what is wrong with it shows when called
-            called = of_vector
-    return lambda theta: blocks.vector(name, called(theta))
+    called, lower = of_vector, f.computed_in_lower_precision
+    try:
+        reduced = Reduced.of(of_vector, blocks.theta)
+    except Exception:  # what a person wrote may be no JAX function, and what is wrong with it shows when called
+        reduced = None
+    if reduced is not None:
+        lower = reduced.computed_in_lower_precision or reduced.rounds_in_lower_precision
+        called = reduced if lower else of_vector
+    return lambda theta: blocks.vector(name, called(theta)), lower
 
 
 def _draw(rng: np.random.Generator, guess: NDArray[np.float64], where: slice, entries: int) -> NDArray[np.int64]:

@@ -101,14 +101,14 @@ def reverse(f: Scalar, theta: jax.Array, index: jax.Array) -> Partials:
     return measured(lambda point: jax.grad(f)(point)[index], theta)
 
 
-def forward(f: Scalar, theta: jax.Array, index: jax.Array) -> Partials:
+def forward(f: Scalar, theta: jax.Array, index: Any) -> Partials:
     """Return the derivative along each coordinate by ``jax.jvp``."""
     return measured(
         partial(_along_each, lambda point, j: jax.jvp(f, (point,), (_unit(point, j),))[1], index), theta, _at
     )
 
 
-def complex_step(f: Scalar, theta: jax.Array, index: jax.Array, step: jax.Array | float = COMPLEX_STEP) -> Partials:
+def complex_step(f: Scalar, theta: jax.Array, index: Any, step: jax.Array | float = COMPLEX_STEP) -> Partials:
     """Return Im f(theta + i h e) / h, right to rounding where ``f`` is holomorphic and nonsense where it is not."""
 
     def along(point: jax.Array, j: jax.Array) -> jax.Array:
@@ -255,7 +255,7 @@ def differences(
     return [said[name] for name in names]
 
 
-def value_and_complex_step(f: Scalar, theta: jax.Array, index: jax.Array) -> tuple[jax.Array, Partials]:
+def value_and_complex_step(f: Scalar, theta: jax.Array, index: Any) -> tuple[jax.Array, Partials]:
     """Return ``f`` and its `complex_step`."""
     return jnp.real(f(theta.astype(complex))), complex_step(f, theta, index)
 
@@ -340,13 +340,13 @@ def _signs(theta: jax.Array, count: int) -> jax.Array:
     return jax.random.rademacher(jax.random.key(0), (count, len(theta)), theta.dtype)
 
 
-def _along_each(g: Callable[[jax.Array, jax.Array], jax.Array], index: jax.Array, points: jax.Array) -> jax.Array:
+def _along_each(g: Callable[[jax.Array, jax.Array], jax.Array], index: Any, points: jax.Array) -> jax.Array:
     """Return ``g(point, j)`` for each of ``points`` and coordinates, some at a time so that memory stays bounded."""
     count = len(points) * len(index)
     batch = max(1, min(128, BATCH_ENTRIES // points.shape[1]))
     each = jnp.arange(count + -count % batch) % count  # filled up: a remainder would be compiled by itself
     at, j = jnp.divmod(each, len(index))
-    made = jax.lax.map(lambda where: g(points[where[0]], index[where[1]]), (at, j), batch_size=batch)
+    made = jax.lax.map(lambda where: g(points[where[0]], jnp.asarray(index)[where[1]]), (at, j), batch_size=batch)
     return jnp.reshape(made[:count], (len(points), len(index)))
 
 

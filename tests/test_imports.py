@@ -120,7 +120,7 @@ MAY_IMPORT = {
     "nets.cubic": {"numpy", "jax", "flax", "optax"},
     "nets.step_sizes": {"numpy", "jax", "nets.blocks", "nets.testimony", "nets.witnesses"},
     "nets.witnesses": {"numpy", "jax"},  # functions and vectors in; knows no network
-    "nets.reduced": {"jax"},
+    "nets.reduced": {"numpy", "jax"},
     "nets.one_sided": {"numpy", "jax"},
     "nets.blocks": {"numpy", "jax", "nets.reduced", "nets.validate"},
     "nets.gradient_checks": {"numpy"},

@@ -56,6 +56,7 @@ def add_peers(page: Page) -> Verdict:
         "peers",
         "A gradient with a mistake, as the rule of a <code>jax.custom_vjp</code>: pass means that it was not seen.",
         {"the gradient is": list(rows)} | {name: [row[i] for row in rows.values()] for i, name in enumerate(columns)},
+        {},
     )
     ours = [row[2] for row in rows.values()]
     page.conclusion(
