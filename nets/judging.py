@@ -23,6 +23,8 @@ TOLERANCE = {"reverse": 1e-13, "forward": 1e-13, "complex step": 1e-13, "richard
 LOWER_PRECISION = 2.0**-20
 """The same where f, besides what can be computed beforehand, or a gradient by hand is in float32: 8 units in its last
 place."""
+BLIND = 0.5
+"""A witness in doubt of more than this share of a gradient condemns none: its steps may all lead past a pole."""
 EXACT = ("reverse", "forward", "complex step")
 """Witnesses that subtract nothing: one that is off by more than rounding is wrong, not blind."""
 DIFFERENCES = ("richardson", "central")
@@ -270,7 +272,8 @@ def _judge(
     order = np.argsort(doubt, kind="stable")
     errors, norms = _norms((a - b)[order]), np.maximum(_norms(a[order]), _norms(b[order]))
     bounds = np.maximum(tolerance, _norms(np.maximum(doubt, np.quantile(doubt, 0.5, method="lower"))[order]))
-    fails, passes = np.flatnonzero(errors > bounds), np.flatnonzero(bounds <= VISIBLE * norms)
+    fails = np.flatnonzero((errors > bounds) & (bounds <= BLIND * norms))
+    passes = np.flatnonzero(bounds <= VISIBLE * norms)
     verdict: Verdict = "fail" if len(fails) else "pass" if len(passes) else "inconclusive"
     last = fails[-1] if len(fails) else passes[-1] if len(passes) else len(a) - 1
     least = norms[last] or 1.0

@@ -293,6 +293,11 @@ def _stated(value: Floats, doubt: Floats, over: Floats, slopes: Slopes, error: f
     """Return a difference with what ``slopes`` at the large and the small steps say of it."""
     first, second, h = slopes.first, slopes.second, slopes.h
     large, small = slice(len(h) - SHARED, len(h) - 3), len(h) - 3
+    # Where f turns or has a kink within every step of its own, a small one may be less in doubt.
+    beside = np.abs(first[small] - first[small + 1]) + np.abs(second[small + 1]) + error / h[small]
+    better = ~(beside >= doubt) & np.isfinite(beside)
+    value, doubt = np.where(better, first[small], value), np.where(better, beside, doubt)
+    over = np.where(better, error / h[small], over)
     # A kink at the point: the one-sided slopes differ by as much at a step of 1e-5 as at one of 5e-8.
     jump, wide = second[small], second[large.start - 1]
     at_kink = (np.abs(jump) > 32 * error / h[small]) & (np.abs(wide - jump) < np.abs(jump) / 4)
