@@ -1,6 +1,6 @@
 """A tree of parameters as one float64 vector, and back; the blocks are its leaves, named by their paths."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nets import validate
+from nets.reduced import Reduced
 
 
 @dataclass(frozen=True)
@@ -22,32 +23,32 @@ class Blocks:
     shapes: dict[str, tuple[int, ...]]
     theta: jax.Array
     """The vector, (P,), float64."""
+    name: str = "params"
+    """What the argument is called, for error messages."""
 
     @classmethod
-    def of(cls, params: Any) -> "Blocks":
+    def of(cls, params: Any, name: str = "params") -> "Blocks":
         """Return the blocks of ``params``; raise ValueError if there are none or one is not of finite floats."""
         leaves, treedef = jax.tree_util.tree_flatten_with_path(params)
         if not leaves:
-            raise ValueError(f"`params` must be a tree with at least one array, got {params!r}.")
+            raise ValueError(f"`{name}` must be a tree with at least one array, got {params!r}.")
         arrays: dict[str, jax.Array] = {}
         for path, leaf in leaves:
-            name = _name(path)
-            if not np.issubdtype(getattr(leaf, "dtype", float), np.floating):
-                raise ValueError(
-                    f"`params` must be floats, got {describe(leaf)} at {name}; leave out what is not differentiated "
-                    "(in Flax: `module, params, rest = nnx.split(model, nnx.Param, ...)`, merged again inside `f`)."
-                )
-            while name in arrays:  # {"a": {"b": ...}, "a.b": ...}
-                name += "'"
-            arrays[name] = validate.floats(f"params at {name}", leaf)
+            block = _name(path, name)
+            if not jnp.issubdtype(dtype := getattr(leaf, "dtype", float), jnp.floating):
+                raise ValueError(f"`{name}` must be floats, got {describe(leaf)} at {block}; {_way_out(dtype)}.")
+            while block in arrays:  # {"a": {"b": ...}, "a.b": ...}
+                block += "'"
+            arrays[block] = validate.floats(f"{name} at {block}", leaf)
         if not sum(array.size for array in arrays.values()):
-            raise ValueError("`params` must have at least one number, got empty arrays only.")
+            raise ValueError(f"`{name}` must have at least one number, got empty arrays only.")
         ends = np.cumsum([array.size for array in arrays.values()])
         return cls(
             treedef=treedef,
-            slices={name: slice(end - a.size, end) for (name, a), end in zip(arrays.items(), ends, strict=True)},
-            shapes={name: array.shape for name, array in arrays.items()},
+            slices={block: slice(end - a.size, end) for (block, a), end in zip(arrays.items(), ends, strict=True)},
+            shapes={block: array.shape for block, array in arrays.items()},
             theta=jnp.concatenate([jnp.ravel(array).astype(jnp.float64) for array in arrays.values()]),
+            name=name,
         )
 
     def tree(self, vector: jax.Array) -> Any:
@@ -55,40 +56,53 @@ class Blocks:
         leaves = [jnp.reshape(vector[self.slices[name]], shape) for name, shape in self.shapes.items()]
         return jax.tree.unflatten(self.treedef, leaves)
 
-    def function(self, name: str, f: Callable[[Any], Any]) -> tuple[Callable[[jax.Array], jax.Array], float]:
-        """Return ``f`` as a function of the vector, and its value; raise ValueError if that is no finite float64."""
+    def function(
+        self, name: str, f: Callable[[Any], Any], *, has_aux: bool = False, dtype: Any = jnp.float64
+    ) -> Reduced:
+        """Return ``f`` as a function of the vector, of ``dtype``.
 
-        def of_vector(vector: jax.Array) -> jax.Array:
-            return f(self.tree(vector))
+        ValueError if it is no number in double precision, or is not computed in that throughout.
+        """
 
-        made = jax.eval_shape(of_vector, self.theta)
+        def of_vector(vector: jax.Array) -> Any:
+            made = f(self.tree(vector))
+            if not has_aux:
+                return made
+            if not isinstance(made, tuple) or len(made) != 2:
+                raise ValueError(
+                    f"`{name}` must return a pair (value, aux) with `has_aux=True`, got {describe(made)}; leave out "
+                    "`has_aux`."
+                )
+            return made[0]
+
+        theta = self.theta.astype(dtype)
+        reduced = Reduced.of(of_vector, theta)
+        made = reduced.shapes
         if not hasattr(made, "shape") or made.shape != ():
-            raise ValueError(f"`{name}` must return one number, shape (), got {describe(made)}; sum or average it.")
-        if made.dtype != jnp.float64:
+            pair = ", and of a pair (value, aux) say `has_aux=True`" if isinstance(made, tuple) else ""
             raise ValueError(
-                f"`{name}` must return float64 for float64 parameters, got {made.dtype}; something in it casts: "
-                "leave dtypes to JAX (in Flax, give no `dtype`)."
+                f"`{name}` must return one number, shape (), got {describe(made)}; sum or average it{pair}."
             )
-        if lower := _lower_precision(jax.make_jaxpr(of_vector)(self.theta).jaxpr):
+        lower = reduced.lower_precision()
+        where = f" ({lower[1]})" if lower and lower[1] else ""
+        if made.dtype not in (jnp.float64, dtype):
             raise ValueError(
-                f"`{name}` must compute in float64 throughout, got a cast to {lower} inside it; a gradient cannot be "
-                "checked beyond what that rounds to. Leave dtypes to JAX, or write that part out without the cast."
+                f"`{name}` must return float64 for float64 parameters, got {made.dtype}{where}; leave dtypes to JAX "
+                "(in Flax, give no `dtype`), and take the real part of a complex number."
             )
-        value = float(jax.jit(of_vector)(self.theta))
-        if not np.isfinite(value):
-            raise ValueError(f"`{name}` must be finite at `params`, got {value}; choose another point.")
-        return of_vector, value
-
-    def has_custom_vjp(self, function: Callable[[jax.Array], jax.Array]) -> bool:
-        """Say whether there is a ``jax.custom_vjp`` in a function of the vector, through which `jax.jvp` cannot go."""
-        jaxpr = jax.make_jaxpr(function)(self.theta).jaxpr
-        return any(equation.primitive.name.startswith("custom_vjp") for equation in equations(jaxpr))
+        if lower:
+            raise ValueError(
+                f"`{name}` must compute in float64 throughout, got a cast to {lower[0]} inside it{where}; a gradient "
+                "cannot be checked beyond what that rounds to. Leave dtypes to JAX (in Flax, give no `dtype`), or "
+                "write that part out without the cast."
+            )
+        return reduced
 
     def vector(self, name: str, tree: Any) -> NDArray[np.float64]:
         """Return ``tree``, a gradient, as a vector; raise ValueError if it is not like the parameters."""
         leaves, treedef = jax.tree.flatten(tree)
         if treedef != self.treedef:
-            raise ValueError(f"`{name}` must return a tree like `params`, {self.treedef}, got {treedef}.")
+            raise ValueError(f"`{name}` must return a tree like `{self.name}`, {self.treedef}, got {treedef}.")
         for (block, shape), leaf in zip(self.shapes.items(), leaves, strict=True):
             if np.shape(leaf) != shape or np.asarray(leaf).dtype != np.float64:
                 raise ValueError(
@@ -98,28 +112,27 @@ class Blocks:
         return np.concatenate([np.ravel(leaf) for leaf in leaves])
 
 
-def equations(jaxpr: Any) -> Iterator[Any]:
-    """Yield every operation of a program, those inside others too."""
-    for equation in jaxpr.eqns:
-        yield equation
-        for value in jax.tree.leaves(list(equation.params.values())):
-            inner = getattr(value, "jaxpr", value)  # of a closed one
-            if hasattr(inner, "eqns"):
-                yield from equations(inner)
+def finite(name: str, value: Any) -> float:
+    """Return the ``value`` of a function at the parameters, or raise ValueError if it is not finite."""
+    number = float(np.real(value))
+    if not np.isfinite(number):
+        raise ValueError(f"`{name}` must be finite at `params`, got {number}; choose another point.")
+    return number
 
 
-def _lower_precision(jaxpr: Any) -> str | None:
-    """Return the dtype to which a float64 is cast somewhere in a program, None if it nowhere is."""
-    for equation in equations(jaxpr):
-        if equation.primitive.name == "convert_element_type":
-            new = np.dtype(equation.params["new_dtype"])
-            if equation.invars[0].aval.dtype == np.float64 and jnp.issubdtype(new, jnp.floating) and new != np.float64:
-                return str(new)
-    return None
+def _way_out(dtype: Any) -> str:
+    if jnp.issubdtype(dtype, jax.dtypes.prng_key):
+        return "close over a key in the function that is differentiated"
+    if jnp.issubdtype(dtype, jnp.complexfloating):
+        return 'give its parts, {"re": z.real, "im": z.imag}, and join them inside the function: z = re + 1j * im'
+    return (
+        "leave out what is not differentiated (in Flax: `module, params, rest = nnx.split(model, nnx.Param, ...)`, "
+        "merged again inside `f`)"
+    )
 
 
-def _name(path: tuple[Any, ...]) -> str:
-    return jax.tree_util.keystr(path, simple=True, separator=".").removesuffix(".value") or "params"
+def _name(path: tuple[Any, ...], otherwise: str) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator=".").removesuffix(".value") or otherwise
 
 
 def describe(value: Any) -> str:

@@ -28,6 +28,8 @@ from nets.train_step import TrainState
 
 BEST = "validation_accuracy"
 """What the best checkpoint has most of."""
+KEPT = 3
+"""Checkpoints that are there at most once one was written: the last two and the best."""
 
 logger = logging.getLogger(__name__)
 
@@ -36,16 +38,19 @@ class Checkpoints:
     """The checkpoints in ``folder``, by the number of steps taken; made by `checkpoints_in`."""
 
     def __init__(self, folder: Path, read_only: bool) -> None:
-        options = ocp.CheckpointManagerOptions(
-            enable_async_checkpointing=False,
-            step_prefix="step",
-            create=not read_only,
-            read_only=read_only,
-            cleanup_tmp_directories=not read_only,
-            multiprocessing_options=_alone() if read_only else ocp.options.MultiprocessingOptions(),
-        )
+        with _quiet():
+            options = ocp.CheckpointManagerOptions(
+                enable_async_checkpointing=False,
+                step_prefix="step",
+                create=not read_only,
+                save_interval_steps=0 if read_only else 1,
+                read_only=read_only,
+                cleanup_tmp_directories=not read_only,
+                multiprocessing_options=_alone() if read_only else ocp.options.MultiprocessingOptions(),
+            )
         self._folder = folder
-        self._manager = ocp.CheckpointManager(folder.resolve(), options=options, item_names=("state", "sum"))
+        with _quiet():
+            self._manager = ocp.CheckpointManager(folder.resolve(), options=options, item_names=("state", "sum"))
         self._damaged: set[int] = set()
         self.step, self.time = -1, time.monotonic()
         """The step last saved or read, -1 if there was none yet, and when that was."""
@@ -56,7 +61,7 @@ class Checkpoints:
         OSError if there is no room for it or it cannot be written.
         """
         step = int(state.step)
-        hosts.first(lambda: self._require_room(sum(leaf.nbytes for leaf in jax.tree.leaves(state))))
+        hosts.first(lambda: require_room(self._folder, state, self.last() is not None))
         args = ocp.args.Composite(state=ocp.args.StandardSave(state), sum=ocp.args.JsonSave({"sha256": _sum(state)}))
         try:
             if step in self._manager.all_steps():  # damaged, or this step would not be taken again
@@ -73,12 +78,6 @@ class Checkpoints:
             raise OSError(
                 errno.EIO, f"no checkpoint could be written to {self._folder}: {_reason(error)}; --resume after that"
             ) from error
-
-    def _require_room(self, size: int) -> None:
-        if shutil.disk_usage(self._folder).free < 1.2 * size + 2**20:
-            raise OSError(
-                errno.ENOSPC, f"no room for a checkpoint of {size:,} bytes in {self._folder}; make some, and --resume"
-            )
 
     def last(self) -> int | None:
         """Return the step of the last checkpoint, None if there is none."""
@@ -130,6 +129,16 @@ class Checkpoints:
         self._manager.close()
 
 
+def require_room(folder: Path, state: TrainState, resumable: bool, count: int = 1) -> None:
+    """Raise OSError unless ``folder`` has room for ``count`` checkpoints of ``state``."""
+    size = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+    free = shutil.disk_usage(folder).free
+    if free < count * (1.2 * size + 2**20):
+        many = f"a checkpoint of {size:,} bytes" if count == 1 else f"{count} checkpoints of {size:,} bytes each"
+        way_out = "make some, and --resume" if resumable else "make some, and start again, or choose another --run-dir"
+        raise OSError(errno.ENOSPC, f"no room for {many} in {folder}, which has {free:,.0f} free; {way_out}")
+
+
 @contextmanager
 def checkpoints_in(folder: Path, read_only: bool = False) -> Iterator[Checkpoints]:
     """Open the checkpoints in ``folder``, in every process; what only reads leaves it as it is, and does so alone."""
@@ -138,6 +147,18 @@ def checkpoints_in(folder: Path, read_only: bool = False) -> Iterator[Checkpoint
         yield checkpoints
     finally:
         checkpoints.close()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Orbax from warning that a folder which is opened to be read will be read."""
+    absl = logging.getLogger("absl")
+    level = absl.level
+    absl.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        absl.setLevel(level)
 
 
 def _alone() -> ocp.options.MultiprocessingOptions:

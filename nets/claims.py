@@ -72,9 +72,11 @@ def require_fitting(config: TrainConfig, resume: bool) -> None:
     if (folder / "checkpoints").is_dir():
         with checkpoints_in(folder / "checkpoints", read_only=True) as checkpoints:
             there = checkpoints.last() is not None
+    finished = "predictions.npz" in left
     if resume and not there:
-        raise ValueError(f"`run_dir` {folder} has no checkpoint to resume from; train in another --run-dir.")
-    if not resume and (there or run.metrics or "predictions.npz" in left):
+        way_out = "train in another --run-dir" if finished else "leave --resume out"
+        raise ValueError(f"`run_dir` {folder} has no checkpoint to resume from; {way_out}.")
+    if not resume and (there or finished):  # without either nothing is lost: its first checkpoint was never written
         raise ValueError(
             f"`run_dir` {folder} holds a run already; continue it with --resume, or choose another with --run-dir."
         )

@@ -14,6 +14,9 @@ type Augmentation = Literal["none", "flip", "flip+crop"]
 MAY_BE_MIRRORED = ("cifar10", "cifar100", "fashion_mnist")
 """Data sets whose images keep their class in a mirror."""
 
+MUON_RATE = 0.02
+"""Default learning rate of muon: its orthogonal steps spread over all directions, and with 1e-3 it learns little."""
+
 type Precision = Literal["float32", "bfloat16"]
 
 
@@ -36,8 +39,8 @@ class TrainConfig:
     """Images a step; the images left over at the end of an epoch, fewer than a batch, wait for another shuffle."""
     optimizer: Optimizer = "adamw"
     """Optax's sgd (with Nesterov momentum), adam, adamw or muon (muon for linear kernels, adam for the rest)."""
-    learning_rate: float = 1e-3
-    """Learning rate, or its peak if there is a schedule."""
+    learning_rate: float | None = None
+    """Learning rate, or its peak if there is a schedule (default: 1e-3, and 0.02 for muon)."""
     schedule: Schedule = "one-cycle"
     """constant; cosine to 0; or one-cycle: linear up over the first fifth of the steps, then linear down to 0."""
     momentum: float = 0.9
@@ -88,7 +91,7 @@ class TrainConfig:
             _check_type(field.name, getattr(self, field.name), field.type)
         for name in ["epochs", "batch_size", "eval_every", "checkpoint_every", "members"]:
             _require(name, getattr(self, name), getattr(self, name) >= 1, "1 or more")
-        _require("learning_rate", self.learning_rate, 0 < self.learning_rate < math.inf, "positive and finite")
+        _require("learning_rate", self.learning_rate, 0 < self.rate < math.inf, "positive and finite")
         _require("momentum", self.momentum, 0 <= self.momentum < 1, "at least 0 and below 1")
         _require("weight_decay", self.weight_decay, 0 <= self.weight_decay < math.inf, "0 or more and finite")
         _require("label_smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "at least 0 and below 1")
@@ -103,16 +106,23 @@ class TrainConfig:
             _require("validation", self.validation, self.validation >= 0, "0 or more")
 
     @property
+    def rate(self) -> float:
+        """The learning rate: the one asked for, or the default of the optimiser."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        return MUON_RATE if self.optimizer == "muon" else 1e-3
+
+    @property
     def changes(self) -> Augmentation:
         """The augmentation: the one asked for, or the default for the data set."""
         if self.augmentation is not None:
             return self.augmentation
-        return "flip" if self.dataset in MAY_BE_MIRRORED else "none"
+        return "flip" if self.dataset.split(":")[0] in MAY_BE_MIRRORED else "none"
 
     @property
     def folder(self) -> Path:
         """The folder of the run."""
-        name = f"{self.dataset.replace('/', '-')}-{self.model}-seed{self.seed}"
+        name = f"{self.dataset.replace('/', '-').replace(':', '-')}-{self.model}-seed{self.seed}"
         return self.run_dir or Path("build/runs") / (name if self.members == 1 else f"{name}-x{self.members}")
 
     @property

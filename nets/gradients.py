@@ -12,7 +12,6 @@ transient finite element programs. SIAM J. Sci. Comput. 35, C369-C393. Section 5
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,11 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nets import witnesses as ways
-from nets.blocks import Blocks, describe
-from nets.gradient_checks import GradientCheck, GradientChecks, TaylorChecks, taylor_check, verdict_on
-from nets.testimony import TOLERANCE, Function, ask, norm_of, one_by_one
-
-TAYLOR_STEPS = np.ldexp(1.0, -np.arange(4, 31))
+from nets.blocks import Blocks, describe, finite
+from nets.gradient_checks import GradientCheck, GradientChecks, TaylorChecks, verdict_on
+from nets.judging import LOWER_PRECISION, TOLERANCE, norm_of
+from nets.one_sided import slopes_beside
+from nets.reduced import Reduced
+from nets.taylor import STEPS, at_kink, kinked, taylor_check
+from nets.testimony import Function, ask, hand_on, one_by_one, own_rounding
 
 
 def compare_gradients(
@@ -38,6 +39,7 @@ def compare_gradients(
     witnesses: Sequence[str] | None = None,
     entries: int = 1000,
     seed: int = 0,
+    has_aux: bool = False,
 ) -> GradientChecks:
     """Hold a gradient derived by hand, or without one `jax.grad`'s, to every witness, block by block, in float64.
 
@@ -46,31 +48,35 @@ def compare_gradients(
     f
         Scalar function of ``params``, written with JAX. Arrays it closes over may have any precision.
     params
-        Tree of floating-point arrays: the point at which the gradients are taken. Flax: ``module, params, rest =
-        nnx.split(model, nnx.Param, ...)``, and ``nnx.merge(module, params, rest, copy=True)`` in ``f``.
+        Tree of floating-point arrays of any precision: the point at which the gradients are taken. Flax: ``module,
+        params, rest = nnx.split(model, nnx.Param, ...)``, and ``nnx.merge(module, params, rest, copy=True)`` in ``f``.
     by_hand
         Your gradient: ``by_hand(params)`` returns a tree like ``params``. It is called with float64 arrays.
     holomorphic
         The same function, written with nothing but operations that are differentiable in the complex plane (no ``abs``,
         ``max``, ``where``, ``logaddexp``, ``conj``): ``f`` itself if it is. Without it there is no complex step.
     witnesses
-        Which to ask (default: all). Forward mode stays out where ``f`` has a ``jax.custom_vjp``, which has none.
+        Which to ask (default: all that there are: a ``jax.custom_vjp`` has no forward mode, a ``jax.lax.while_loop`` no
+        reverse mode, and what has neither needs ``by_hand``).
     entries
         Reverse mode and ``by_hand`` are compared whole. The others cost 5 to 28 evaluations of ``f`` an entry, so that
         of a block with more entries than this so many are compared: half where the gradient is largest, half drawn.
     seed
         Of that draw.
+    has_aux
+        ``f`` returns a pair, the number and something else, as for ``jax.grad``; ``by_hand`` the gradient alone.
 
     Returns
     -------
     GradientChecks
-        One check a block and witness, and one verdict.
+        One check a block and witness, and one verdict. Entries at which f has a kink are left out and counted: there is
+        no derivative. Beside the kink there is, and a check named ``one-sided`` holds the gradient to the slopes there.
 
     Raises
     ------
     ValueError
-        If ``params`` are not finite floats, ``f`` is no finite real scalar or loses float64, or ``by_hand`` has
-        another structure, shapes or precision.
+        If ``params`` are not finite floats, ``f`` is no finite real scalar or loses float64 (what does not depend on
+        ``params``, or does not reach the value, may), or ``by_hand`` has another structure, shapes or precision.
 
     Examples
     --------
@@ -85,15 +91,14 @@ def compare_gradients(
     >>> print(compare_gradients(f, params, by_hand=wrong, holomorphic=f).verdict)
     fail
     """
-    testimony = ask(f, params, holomorphic=holomorphic, witnesses=witnesses, entries=entries, seed=seed)
-    if by_hand is not None:
-        return testimony.about("by_hand", by_hand)
-    others = [answer for answer in testimony.answers if answer.witness != "reverse"]
-    return replace(testimony, answers=others).about("jax.grad", jax.grad(f))
+    testimony = ask(
+        f, params, holomorphic=holomorphic, witnesses=witnesses, entries=entries, seed=seed, has_aux=has_aux
+    )
+    return testimony.about_reverse() if by_hand is None else testimony.about("by_hand", by_hand)
 
 
 def taylor_test(
-    f: Function, params: Any, *, by_hand: Callable[[Any], Any] | None = None, seed: int = 0
+    f: Function, params: Any, *, by_hand: Callable[[Any], Any] | None = None, seed: int = 0, has_aux: bool = False
 ) -> TaylorChecks:
     """Hold a gradient, ``by_hand`` or else `jax.grad`'s, to Taylor's theorem, along one direction in each block.
 
@@ -102,8 +107,9 @@ def taylor_test(
         |f(theta + h v) - f(theta)|                 falls like h        (slope 1 on logarithmic axes)
         |f(theta + h v) - f(theta) - h <g, v>|      falls like h^2      (slope 2) if g is right, like h if it is wrong
 
-    v is partly along g, so that an error in its size shows, and partly random, so that any other does. Arguments and
-    errors as in `compare_gradients`.
+    v is partly along g, so that an error in its size shows, and partly random, so that any other does. Where the slopes
+    of f to either side do not meet there is a kink and no gradient: the block is inconclusive, unless the gradient a
+    little to either side is not the slope there. Arguments and errors as in `compare_gradients`.
 
     Examples
     --------
@@ -117,18 +123,35 @@ def taylor_test(
     rng = _rng(seed)
     with jax.enable_x64(True):
         blocks = Blocks.of(params)
-        at, value = blocks.function("f", f)
-        subject, way = ("jax.grad", jax.grad(f)) if by_hand is None else ("by_hand", by_hand)
-        gradient = blocks.vector(subject, way(blocks.tree(blocks.theta)))
-        noise = max(64 * ways.EPS * abs(value), 4 * float(jax.jit(partial(ways.rounding, at))(blocks.theta)))
+        at = blocks.function("f", f, has_aux=has_aux)
+        if by_hand is None:
+            subject, both, lower = "jax.grad", jax.jit(jax.value_and_grad(at)), False
+            value, gradient = both(blocks.theta)
+
+            gradient_at: Callable[[jax.Array], Any] = lambda theta: both(theta)[1]  # noqa: E731
+        else:
+            subject, value = "by_hand", jax.jit(at)(blocks.theta)
+            gradient_at, lower = hand_on(blocks, by_hand, at)
+            finite("f", value)
+            gradient = gradient_at(blocks.theta)
+        value, gradient = finite("f", value), np.asarray(gradient)
+        noise = max(64 * ways.EPS * abs(value), 4 * ways.rounding(at, blocks.theta))
         # theta + h v is rounded too, and moves f by its slope there.
         noise += 4 * ways.EPS * norm_of(np.nan_to_num(gradient) * np.asarray(blocks.theta))
-        along = jax.jit(lambda v: jax.lax.map(lambda h: at(blocks.theta + h * v), jnp.asarray(TAYLOR_STEPS)))
+        both = jnp.asarray(np.concatenate([STEPS, -STEPS]))
+        along = jax.jit(lambda v: jax.lax.map(lambda h: at(blocks.theta + h * v), both))
         checks = []
         for block, where in blocks.slices.items():
             v = _direction(rng, gradient, where)
             slope = float(np.sum(v * gradient, where=v != 0))  # <g, v>
-            checks.append(taylor_check(block, TAYLOR_STEPS, value, np.asarray(along(v)), slope, noise))
+            ahead, behind = np.split(np.asarray(along(v)), 2)
+            lost = LOWER_PRECISION if lower or at.rounds_in_lower_precision else 0.0
+            slack = lost * float(np.sum(np.abs(v * gradient), where=v != 0))
+            check = taylor_check(block, STEPS, value, ahead, slope, noise, slack)
+            if np.isfinite(slope) and kinked(STEPS, value, ahead, behind, noise):
+                beside = slopes_beside(gradient_at, blocks.theta, v)
+                check = at_kink(check, value, ahead, behind, beside, noise)
+            checks.append(check)
     return TaylorChecks(subject, tuple(checks))
 
 
@@ -155,14 +178,14 @@ def slope_along(f: Function, v: Any) -> Function:
 
 
 def adjoint_test(
-    function: Callable[[Any], jax.Array], inputs: Any, *, by_hand: Callable[[Any, jax.Array], Any], seed: int = 0
+    function: Callable[[Any], Any], inputs: Any, *, by_hand: Callable[[Any, Any], Any], seed: int = 0
 ) -> GradientChecks:
     """Hold the vector-Jacobian product of a function with any output to its Jacobian-vector product, block by block.
 
-    With J the Jacobian of ``function`` at ``inputs``, u like its output and v like one block of its input, both random,
-    ``<u, J v> = <J^T u, v>``: J v is from `jax.jvp`, J^T u is ``by_hand(inputs, u)``, a tree like ``inputs``. The
-    relative error is the difference over the larger of ||u|| ||J v|| and ||J^T u|| ||v||. ValueError as in
-    `compare_gradients`.
+    With J the Jacobian of ``function`` at ``inputs``, u like its output and v like one block of its input, both
+    random, ``<u, J v> = <J^T u, v>``: J v is from `jax.jvp`, J^T u is ``by_hand(inputs, u)``, a tree like ``inputs``.
+    The output may be a tree of arrays, and u is then one like it. The relative error is the difference over the larger
+    of ||u|| ||J v|| and ||J^T u|| ||v||. ValueError as in `compare_gradients`.
 
     Examples
     --------
@@ -176,34 +199,42 @@ def adjoint_test(
     """
     rng = _rng(seed)
     with jax.enable_x64(True):
-        blocks = Blocks.of(inputs)
-
-        def of_vector(vector: jax.Array) -> jax.Array:
-            return function(blocks.tree(vector))
-
-        output = jax.eval_shape(of_vector, blocks.theta)
-        if not hasattr(output, "dtype") or output.dtype != jnp.float64:
-            raise ValueError(f"`function` must return one array of floats, got {describe(output)}.")
-        if blocks.has_custom_vjp(of_vector):
+        blocks = Blocks.of(inputs, "inputs")
+        reduced = Reduced.of(lambda vector: function(blocks.tree(vector)), blocks.theta)
+        outputs, treedef = jax.tree.flatten(reduced.shapes)
+        for output in outputs:
+            if output.dtype != jnp.float64:
+                raise ValueError(
+                    f"`function` must return floats, and float64 for float64 inputs, got {describe(output)}; leave "
+                    "dtypes to JAX, and what is not differentiated out."
+                )
+        if reduced.has_custom_vjp:
             raise ValueError("`function` must have no `jax.custom_vjp` in it, got one; there is no J v through it.")
-        u = rng.standard_normal(output.shape)
+        ends = np.cumsum([output.size for output in outputs])
+        u = rng.standard_normal(ends[-1])
 
         def pull(both: jax.Array) -> NDArray[np.float64]:  # J^T u, from theta and u in one vector
             theta, one = jnp.split(both, [len(blocks.theta)])
-            return blocks.vector("by_hand", by_hand(blocks.tree(theta), one.reshape(output.shape)))
+            parts = [part.reshape(out.shape) for part, out in zip(jnp.split(one, ends[:-1]), outputs, strict=True)]
+            return blocks.vector("by_hand", by_hand(blocks.tree(theta), jax.tree.unflatten(treedef, parts)))
+
+        def flat(theta: jax.Array) -> jax.Array:
+            return jnp.concatenate([jnp.ravel(output) for output in jax.tree.leaves(reduced(theta))])
 
         def push(both: jax.Array) -> jax.Array:  # J v
             theta, v = jnp.split(both, 2)
-            return jnp.ravel(jax.jvp(of_vector, (theta,), (v,))[1])
+            return jax.jvp(flat, (theta,), (v,))[1]
 
-        pulled, rounding = map(np.asarray, ways.measured(pull, jnp.concatenate([blocks.theta, u.ravel()]), one_by_one))
+        here = jnp.concatenate([blocks.theta, u])
+        stated = ways.measured(pull, here, one_by_one)
+        pulled, rounding = np.asarray(stated.value), own_rounding(pull, here, stated, blocks.slices)
         measured_push = jax.jit(partial(ways.measured, push))
         pushes = []
         for where in blocks.slices.values():
             v = np.zeros_like(pulled)
             v[where] = rng.standard_normal(where.stop - where.start)
-            pushes.append((v[where], *map(np.asarray, measured_push(jnp.concatenate([blocks.theta, v])))))
-    u = u.ravel()
+            pushed = measured_push(jnp.concatenate([blocks.theta, v]))
+            pushes.append((v[where], np.asarray(pushed.value), np.asarray(pushed.uncertainty)))
     checks = []
     for (block, where), (v, Jv, Jv_rounding) in zip(blocks.slices.items(), pushes, strict=True):
         norm = max(norm_of(u) * norm_of(Jv), norm_of(pulled[where]) * norm_of(v)) or 1.0

@@ -41,7 +41,7 @@ def open_or_write(
     Where there is no entry yet, or it is damaged, ``decode(source, folder, progress)`` fills a folder with .npy files
     and returns the class names. OSError if it cannot be written.
     """
-    entry = cache_directory() / f"{name.replace('/', '-')}-{_key(source)}"
+    entry = cache_directory() / f"{name.replace('/', '-').replace(':', '-')}-{_key(source)}"
     damage = _damage(entry)
     if damage is None:
         return _open(entry)

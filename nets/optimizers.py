@@ -12,7 +12,7 @@ WARM_UP = 0.2
 
 def schedule(config: TrainConfig, steps: int) -> optax.Schedule:
     """Return the learning rate at each of ``steps`` steps, counted from 0."""
-    peak = config.learning_rate
+    peak = config.rate
     if config.schedule == "constant":
         return optax.constant_schedule(peak)
     if config.schedule == "cosine":

@@ -32,7 +32,7 @@ def check(name: str, data_dir: Path) -> None:
     if name == "digits":
         raise ValueError("`dataset` 'digits' comes with closedform; there is nothing to prepare.")
     known = tfds.list_builders(with_community_datasets=False)
-    plain = name.split("/")[0]
+    plain = name.split("/")[0].split(":")[0]
     if plain not in known:
         near = difflib.get_close_matches(plain, ["digits", *known], 3)
         hint = f"did you mean {' or '.join(near)}?" if near else "the catalog is at tensorflow.org/datasets/catalog."
@@ -85,7 +85,7 @@ def prepare(name: str, data_dir: Path) -> Path:
     except Exception as error:  # a wrong checksum, a server that fails, an archive cut short
         raise ValueError(f"`dataset` {name!r} could not be prepared: {_first_line(error)}") from error
     finally:
-        for folder in [data_dir / name.split("/")[0], data_dir / "downloads" / "extracted"]:
+        for folder in [data_dir / name.split("/")[0].split(":")[0], data_dir / "downloads" / "extracted"]:
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
     return Path(builder.data_dir)

@@ -122,6 +122,8 @@ def load_run(folder: Path | str, checkpoint: Literal["last", "best"] = "last") -
 
     ``checkpoint`` says which parameters it predicts with: the last, or the best on validation data.
     """
+    if checkpoint not in ("last", "best"):
+        raise ValueError(f"`checkpoint` must be 'last' or 'best', got {checkpoint!r}.")
     folder = Path(folder)
     try:
         content = json.loads((folder / "config.json").read_text(encoding="utf-8"))

@@ -9,9 +9,7 @@ References
 Nocedal, J., Wright, S. J. (2006). Numerical Optimization, 2nd ed. Springer. Section 8.1.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import jax
@@ -20,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nets import witnesses as ways
-from nets.blocks import Blocks
+from nets.blocks import Blocks, finite
 from nets.testimony import Function
 
 STEPS = np.ldexp(1.0, -np.arange(1, 51))
@@ -69,21 +67,24 @@ def step_sizes(f: Function, params: Any, *, holomorphic: Function) -> list[StepS
     """
     with jax.enable_x64(True):
         blocks = Blocks.of(params)
-        at, value = blocks.function("f", f)
-        complex_at, _ = blocks.function("holomorphic", holomorphic)
-        everywhere = jnp.arange(len(blocks.theta))
-        exact = np.asarray(ways.reverse(at, blocks.theta, everywhere).value)
+        at = blocks.function("f", f)
+        complex_at = blocks.function("holomorphic", holomorphic, dtype=jnp.complex128)
+        value = finite("f", jax.jit(at)(blocks.theta))
+        everywhere = np.arange(len(blocks.theta))
+        exact = np.asarray(jax.jit(jax.grad(at))(blocks.theta))
         size = np.linalg.norm(exact)
         rounding = float(ways.EPS * abs(value) * np.linalg.norm(1 / np.asarray(ways.scale(blocks.theta))) / size)
         error = ways.EPS * abs(value)
         made = []
-        for name, order, way, function in [
-            ("one-sided", 1, partial(ways.one_sided, error=error), at),
-            ("central", 2, partial(ways.central, error=error), at),
-            ("Richardson", 6, partial(ways.richardson, error=error, tries=1), at),
-            ("complex step", 2, ways.complex_step, complex_at),
+        near = ways.Values(at, blocks.theta)  # compiled once for all steps
+        at_complex = jax.jit(lambda step: ways.complex_step(complex_at, blocks.theta, everywhere, step).value)
+        for name, order, way in [
+            ("one-sided", 1, lambda h: ways.one_sided(near, blocks.theta, everywhere, error, h).value),
+            ("central", 2, lambda h: ways.central(near, blocks.theta, everywhere, error, h).value),
+            ("Richardson", 6, lambda h: ways.richardson(near, blocks.theta, everywhere, error, h, tries=1).value),
+            ("complex step", 2, at_complex),
         ]:
-            values = np.asarray(jax.jit(_at_each(way, function, blocks.theta, everywhere))(jnp.asarray(STEPS)))
+            values = np.array([way(step) for step in STEPS])
             errors = np.linalg.norm(values - exact, axis=1) / size
             made.append(
                 StepSizes(
@@ -95,10 +96,6 @@ def step_sizes(f: Function, params: Any, *, holomorphic: Function) -> list[StepS
                 )
             )
     return made
-
-
-def _at_each(way: Callable[..., ways.Partials], f: ways.Scalar, theta: jax.Array, index: jax.Array) -> Any:
-    return lambda steps: jax.lax.map(lambda h: way(f, theta, index, step=h).value, steps)
 
 
 def _constant(errors: NDArray[np.float64], order: int) -> float:

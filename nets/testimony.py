@@ -1,7 +1,7 @@
 """What each witness of `nets.witnesses` says of a function's gradient at a point, and a gradient held to it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,110 +11,72 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nets import witnesses as ways
-from nets.blocks import Blocks
-from nets.gradient_checks import GradientCheck, GradientChecks, verdict_on
+from nets.blocks import Blocks, finite
+from nets.gradient_checks import GradientChecks
+from nets.judging import DIFFERENCES, TOLERANCE, Answer, Evidence, Subject, checks_of, norm_of
+from nets.reduced import Reduced
 
 Function = Callable[[Any], jax.Array]
 
-WAYS = {
-    "reverse": ways.reverse,
-    "forward": ways.forward,
-    "complex step": ways.complex_step,
-    "richardson": ways.richardson,
-    "central": ways.central,
-}
-TOLERANCE = {"reverse": 1e-13, "forward": 1e-13, "complex step": 1e-13, "richardson": 1e-10, "central": 1e-8}
-"""Relative error of a block that a witness is trusted to, in float64: tests/tolerances.py has what was measured."""
-EXACT = ("reverse", "forward", "complex step")
-"""Witnesses that subtract nothing: one that is off by more than rounding is wrong, not blind."""
-ZERO = 8
-"""A gradient below ZERO times the rounding of f / scale, and below its own, is zero: it does not move f."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The gradient at some entries as one witness has it, and its error by its own account, all (Q,)."""
-
-    witness: str
-    index: NDArray[np.int64]
-    value: NDArray[np.float64]
-    uncertainty: NDArray[np.float64]
+ROUNDING_KNOWN = 1e-10
+"""Rounding of a gradient that is less, relative to its block, needs no second look."""
+NO_RULE = (NotImplementedError, ValueError, TypeError)
+"""What JAX raises where an operation has no derivative in one mode."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Testimony:
     """What the witnesses say of f at one point, so that several gradients may be held to it."""
 
-    blocks: Blocks
-    rounding: float
-    """Rounding of f there, as in `nets.witnesses.rounding`."""
-    spread: NDArray[np.float64]
-    """How far reverse and forward mode differ at each parameter, (P,); 0 where forward mode was not asked."""
-    answers: Sequence[Answer]
+    evidence: Evidence
+    no_reverse: str
+    """Why there is no ``jax.grad``, '' if there is one."""
 
     def about(self, subject: str, gradient: Callable[[Any], Any]) -> GradientChecks:
         """Return the checks of the tree ``gradient(params)``; errors as in `compare_gradients`."""
-        if not self.answers:
-            raise ValueError(
-                f"`witnesses` must name one that {subject} can be held to, got none; the complex step needs "
-                "`holomorphic`, and reverse mode is no witness to itself."
-            )
+        blocks = self.evidence.blocks
         with jax.enable_x64(True):
-            blocks = self.blocks
-            stated = ways.measured(
-                lambda theta: blocks.vector(subject, gradient(blocks.tree(theta))), blocks.theta, one_by_one
-            )
-            vector, rounding = (np.asarray(part) for part in stated)
-            size = np.asarray(ways.scale(blocks.theta))
-        return GradientChecks(
-            subject,
-            tuple(
-                self._check(block, answer, vector, rounding, size) for block in blocks.slices for answer in self.answers
-            ),
-        )
+            return _about(self.evidence, subject, *hand_on(blocks, gradient, self.evidence.f, subject))
 
-    def _check(
-        self,
-        block: str,
-        answer: Answer,
-        vector: NDArray[np.float64],
-        rounding: NDArray[np.float64],
-        size: NDArray[np.float64],
-    ) -> GradientCheck:
-        where = self.blocks.slices[block]
-        here = (where.start <= answer.index) & (answer.index < where.stop)
-        index = answer.index[here]
-        a, b = vector[index], answer.value[here]
-        norm = max(norm_of(a), norm_of(b))
-        unit = norm if 0 < norm < np.inf else 1.0  # squares of what is divided by it neither overflow nor vanish
-        error = norm_of(a / unit - b / unit)
-        doubt = norm_of(answer.uncertainty[here]) + norm_of(rounding[index])
-        limit = TOLERANCE[answer.witness]
-        exact = answer.witness in EXACT
-        unseen = norm_of(a) == norm_of(b) == 0 < norm_of(vector[where])  # all that was drawn is 0, and not the block
-        if (
-            exact
-            and norm <= doubt + 4 * norm_of(self.spread[index])
-            and norm <= ZERO * self.rounding * norm_of(1 / size[index])
-        ):
-            error = 0.0
-        elif norm > 0 and not (exact and error <= limit):
-            limit = max(limit, doubt / norm)
-        verdict = verdict_on(error, limit)
-        if not np.isfinite(a).all():
-            verdict = "fail"
-        elif not np.isfinite(b).all() or unseen:
-            verdict = "inconclusive"
-        return GradientCheck(
-            block=block,
-            shape=self.blocks.shapes[block],
-            witness=answer.witness,
-            entries=len(index),
-            norm=norm,
-            relative_error=error,
-            limit=limit,
-            verdict=verdict,
+    def about_reverse(self) -> GradientChecks:
+        """Return the checks of ``jax.grad`` itself; ValueError if there is none."""
+        reverse = self.evidence.reverse
+        if reverse is None:
+            raise ValueError(
+                f"`by_hand` must be given where `jax.grad` of `f` does not exist, got None: {self.no_reverse}"
+            )
+        others = [answer for answer in self.evidence.answers if answer.witness != "reverse"]
+        with jax.enable_x64(True):
+            return _about(replace(self.evidence, answers=others), "jax.grad", reverse, lower=False)
+
+
+def _about(evidence: Evidence, name: str, gradient: Callable[[jax.Array], Any], lower: bool) -> GradientChecks:
+    if not evidence.answers:
+        raise ValueError(
+            f"`witnesses` must name one that {name} can be held to, got none; the complex step needs "
+            "`holomorphic`, and reverse mode is no witness to itself."
         )
+    theta, slices = evidence.blocks.theta, evidence.blocks.slices
+    stated = ways.measured(gradient, theta, one_by_one)
+    rounding = own_rounding(gradient, theta, stated, slices)
+    return checks_of(evidence, Subject(name, gradient, np.asarray(stated.value), rounding, lower))
+
+
+def own_rounding(
+    gradient: Callable[[jax.Array], Any], theta: jax.Array, stated: ways.Partials, slices: dict[str, slice]
+) -> NDArray[np.float64]:
+    """Return the rounding in ``gradient``, (P,), which as ``stated`` may be a jump of its own at the point."""
+    value, rounding = np.asarray(stated.value), np.nan_to_num(np.asarray(stated.uncertainty), posinf=0.0)
+    unsure = [
+        where
+        for where in slices.values()
+        if norm_of(rounding[where]) > ROUNDING_KNOWN * norm_of(np.nan_to_num(value[where]))
+    ]
+    if unsure:
+        beside = np.asarray(ways.rounding_beside(gradient, theta, one_by_one))
+        for where in unsure:
+            rounding[where] = np.fmin(rounding[where], beside[where])
+    return rounding
 
 
 def ask(
@@ -125,6 +87,7 @@ def ask(
     witnesses: Sequence[str] | None = None,
     entries: int = 1000,
     seed: int = 0,
+    has_aux: bool = False,
 ) -> Testimony:
     """Return what each of ``witnesses`` says of ``f``; arguments and errors as in `compare_gradients`."""
     unknown = [name for name in witnesses or () if name not in TOLERANCE]
@@ -135,57 +98,94 @@ def ask(
     if seed < 0:
         raise ValueError(f"`seed` must be 0 or more, got {seed}.")
     rng = np.random.default_rng(seed)
+    names = list(TOLERANCE) if witnesses is None else list(witnesses)
     with jax.enable_x64(True):
         blocks = Blocks.of(params)
-        at, value = blocks.function("f", f)
-        names = list(TOLERANCE) if witnesses is None else witnesses
-        if "forward" in names and blocks.has_custom_vjp(at):
-            if witnesses is not None:
-                raise ValueError(
-                    "`witnesses` must leave out 'forward', got "
-                    f"{list(witnesses)}: `f` has a `jax.custom_vjp`, through which there is no forward mode."
-                )
-            names = [name for name in names if name != "forward"]
-        functions = {name: at for name in names if name != "complex step"}
+        theta = blocks.theta
+        at = blocks.function("f", f, has_aux=has_aux)
+        missing: dict[str, str] = {}
+        both = jax.jit(jax.value_and_grad(at))
+        try:
+            value, gradient = both(theta)
+        except NO_RULE as error:
+            missing["reverse"] = str(error).splitlines()[0]
+            value, gradient = jax.jit(at)(theta), jnp.zeros_like(theta)
+        value, gradient = finite("f", value), np.asarray(gradient)
+        if at.has_custom_vjp:
+            missing["forward"] = "`f` has a `jax.custom_vjp`, through which there is no forward mode."
+        elif "forward" in names:
+            try:
+                jax.eval_shape(lambda theta: jax.jvp(at, (theta,), (theta,)), theta)
+            except NO_RULE as error:
+                missing["forward"] = str(error).splitlines()[0]
+        for name in witnesses or ():
+            if name in missing:
+                raise ValueError(f"`witnesses` must leave out {name!r}, got {names}: {missing[name]}")
+        some = np.concatenate([_draw(rng, np.abs(gradient), where, entries) for where in blocks.slices.values()])
+        said: dict[str, ways.Partials] = {}
+        if "forward" in names and "forward" not in missing:
+            said["forward"] = jax.jit(partial(ways.forward, at))(theta, some)
+        values = ways.Values(at, theta)
+        rounding = ways.rounding(values, theta)
+        asked = [name for name in names if name in DIFFERENCES]
+        said |= zip(asked, ways.differences(values, asked, theta, some, rounding), strict=True)
+        if "reverse" in names and "reverse" not in missing:
+            said["reverse"] = ways.measured(lambda point: both(point)[1], theta, one_by_one)
         if "complex step" in names and holomorphic is not None:
-            functions["complex step"], same = blocks.function("holomorphic", holomorphic)
+            at_complex = blocks.function("holomorphic", holomorphic, has_aux=has_aux, dtype=jnp.complex128)
+            same, said["complex step"] = jax.jit(partial(ways.value_and_complex_step, at_complex))(theta, some)
+            same = finite("holomorphic", same)
             if not abs(same - value) <= 1e-9 * abs(value) + 1e-12:  # either way of writing it may lose digits
                 raise ValueError(
                     f"`holomorphic` must be the same function as `f`, got {same} where `f` is {value}; they may differ "
                     "in how they are written only."
                 )
-        everywhere = np.arange(len(blocks.theta))
-        reverse = Answer("reverse", everywhere, *map(np.asarray, _jit(ways.reverse, at)(blocks.theta, everywhere)))
-        gradient = reverse.value
-        some = np.concatenate([_draw(rng, np.abs(gradient), where, entries) for where in blocks.slices.values()])
-        rounding = float(jax.jit(partial(ways.rounding, at))(blocks.theta))
-        answers = []
-        for name, function in functions.items():
-            if name == "reverse":
-                answers.append(reverse)
-                continue
-            error = () if name in EXACT else (rounding,)
-            answers.append(Answer(name, some, *map(np.asarray, _jit(WAYS[name], function)(blocks.theta, some, *error))))
-        spread = np.zeros_like(gradient)
-        for answer in answers:
-            if answer.witness == "forward":
-                spread[answer.index] = np.abs(answer.value - gradient[answer.index])
-        return Testimony(blocks=blocks, rounding=rounding, spread=spread, answers=answers)
+        answers = [
+            Answer(
+                name, np.arange(len(theta)) if name == "reverse" else some, ways.Partials(*map(np.asarray, said[name]))
+            )
+            for name in sorted(names, key=lambda name: name == "complex step")
+            if name in said
+        ]
+        evidence = Evidence(
+            blocks=blocks,
+            f=at,
+            values=values,
+            rounding=rounding,
+            reverse=None if "reverse" in missing else lambda point: both(point)[1],
+            gradient=gradient,
+            size=np.asarray(ways.scale(theta)),
+            asked=some,
+            answers=answers,
+        )
+        return Testimony(evidence=evidence, no_reverse=missing.get("reverse", ""))
 
 
-def one_by_one(gradient: Callable[[jax.Array], NDArray[np.float64]], points: jax.Array) -> jax.Array:
+def one_by_one(gradient: Callable[[jax.Array], Any], points: jax.Array) -> jax.Array:
     """Return ``gradient`` at each of ``points``, called from Python: what a person wrote may be no JAX function."""
     return jnp.stack([gradient(point) for point in points])
 
 
-def norm_of(vector: NDArray[np.float64]) -> float:
-    """Return the Euclidean norm, also where squares would overflow or vanish."""
-    largest = float(np.max(np.abs(vector), initial=0))
-    return largest * float(np.linalg.norm(vector / largest)) if 0 < largest < np.inf else largest
+def hand_on(
+    blocks: Blocks, by_hand: Callable[[Any], Any], f: Reduced, name: str = "by_hand"
+) -> tuple[Callable[[jax.Array], NDArray[np.float64]], bool]:
+    """Return ``by_hand`` as a function of the vector, and whether something in it is rounded to float32.
 
+    What it takes of closed-over arrays is then computed as in ``f``, operation by operation and not by XLA.
+    """
 
-def _jit(way: Callable[..., ways.Partials], function: Callable[[jax.Array], jax.Array]) -> Callable[..., ways.Partials]:
-    return jax.jit(partial(way, function))
+    def of_vector(theta: jax.Array) -> Any:
+        return by_hand(blocks.tree(theta))
+
+    called, lower = of_vector, f.computed_in_lower_precision
+    try:
+        reduced = Reduced.of(of_vector, blocks.theta)
+    except Exception:  # what a person wrote may be no JAX function, and what is wrong with it shows when called
+        reduced = None
+    if reduced is not None:
+        lower = reduced.computed_in_lower_precision or reduced.rounds_in_lower_precision
+        called = reduced if lower else of_vector
+    return lambda theta: blocks.vector(name, called(theta)), lower
 
 
 def _draw(rng: np.random.Generator, guess: NDArray[np.float64], where: slice, entries: int) -> NDArray[np.int64]:

@@ -1,15 +1,20 @@
-"""A data set as TensorFlow Datasets prepared it, read from its array_record files without TensorFlow."""
+"""A data set as TensorFlow Datasets prepared it, read from its array_record or TFRecord files without TensorFlow."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import batched, chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from nets import tfrecord
+
 BLOCK = 1000
 """Images read at a time."""
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+"""Channels of a feature -> what its images are decoded to, whatever they are in their files."""
 
 
 class NotPreparedError(ValueError):
@@ -17,16 +22,31 @@ class NotPreparedError(ValueError):
 
 
 def find(name: str, data_dir: Path) -> Path:
-    """Return the folder of the newest version of ``name`` in ``data_dir``; raise NotPreparedError if there is none."""
+    """Return the folder of the newest version of ``name`` in ``data_dir``; raise NotPreparedError if there is none.
+
+    A version may be asked for as TensorFlow Datasets writes it, ``cifar10:3.0.2``.
+    """
     if data_dir.exists() and not data_dir.is_dir():
         raise ValueError(f"`data_dir` must be a folder, got the file {data_dir}.")
+    plain, _, version = name.partition(":")
     try:
-        versions = [file.parent for file in (data_dir / name).glob("[0-9]*/dataset_info.json")]
+        versions = [file.parent for file in (data_dir / plain).glob(f"{version or '[0-9]*'}/dataset_info.json")]
+        there = [file.parent.name for file in (data_dir / plain).glob("[0-9]*/dataset_info.json")]
+        beside = next(data_dir.glob(f"{plain.split('/')[-1]}/**/dataset_info.json"), None)
+        here = next(chain(data_dir.glob("dataset_info.json"), data_dir.glob("[0-9]*/dataset_info.json")), None)
     except OSError as error:
         raise ValueError(f"`data_dir` {data_dir} cannot be read: {error.strerror}.") from error
-    if not versions:
-        raise NotPreparedError(f"data set {name!r} is not in the data folder {data_dir}")
-    return max(versions, key=lambda folder: [int(part) for part in folder.name.split(".") if part.isdigit()])
+    if versions:
+        return max(versions, key=lambda folder: [int(part) for part in folder.name.split(".") if part.isdigit()])
+    if version and there:
+        raise ValueError(f"`dataset` {name!r} is not in {data_dir}, which has {plain} {', '.join(sorted(there))}.")
+    if beside is None and here is not None:
+        root = next((folder.parent for folder in here.parents if folder.name == plain.split("/")[0]), data_dir.parent)
+        raise ValueError(
+            f"`data_dir` must be the folder that holds those of the data sets, got {data_dir}, one of a data set; "
+            f"perhaps {root}."
+        )
+    raise NotPreparedError(f"data set {name!r} is not in the data folder {data_dir}")
 
 
 def decode(folder: Path, out: Path, progress: Callable[[str, int, int], None]) -> list[str]:
@@ -46,34 +66,34 @@ def decode(folder: Path, out: Path, progress: Callable[[str, int, int], None]) -
         builder = tfds.builder_from_directory(folder)
         image, label = image_and_label(tfds, builder.info)
         test = "test" if "test" in builder.info.splits else "validation"
-        sources = {
-            split: builder.as_data_source(split=published, decoders={image: tfds.decode.SkipDecoding()})
-            for split, published in {"train": "train", "test": test}.items()
-        }
+        sources = {"train": builder.info.splits["train"], "test": builder.info.splits[test]}
+        records = {split: _records(tfds, builder, published, image) for split, published in sources.items()}
     except Exception as error:  # whatever a foreign or damaged folder makes its readers raise
         raise ValueError(f"the data set in {folder} cannot be used: {_one_line(error)}") from error
     shape = builder.info.features[image].shape
     classes = builder.info.features[label].num_classes
-    total = sum(len(source) for source in sources.values())
+    total = sum(source.num_examples for source in sources.values())
     done = 0
     for split, source in sources.items():
-        labels = np.zeros(len(source), np.int32)
+        labels = np.zeros(source.num_examples, np.int32)
+        start = 0
         with (out / f"{split}_images.npy").open("wb") as file:  # written, not mapped: a full disk is then an OSError
-            header = {"descr": "|u1", "fortran_order": False, "shape": (len(source), *shape)}
+            header = {"descr": "|u1", "fortran_order": False, "shape": (len(labels), *shape)}
             np.lib.format.write_array_header_1_0(file, header)
-            for start in range(0, len(source), BLOCK):
-                stop = min(start + BLOCK, len(source))
+            while start < len(labels):
+                stop = min(start + BLOCK, len(labels))
                 try:
-                    records = source.__getitems__(range(start, stop))
-                    images = np.stack([_pixels(record[image], shape) for record in records])
-                    labels[start:stop] = [record[label] for record in records]
+                    block = next(records[split])
+                    images = np.stack([pixels(record[image], shape) for record in block])
+                    labels[start:stop] = [record[label] for record in block]
                 except Exception as error:
+                    what = "there are no more" if isinstance(error, StopIteration) else _one_line(error)
                     raise ValueError(
-                        f"the data set in {folder} cannot be read: {split} image {start} to {stop - 1}: "
-                        f"{_one_line(error)}; prepare it again."
+                        f"the data set in {folder} cannot be read: {split} image {start} to {stop - 1}: {what}; "
+                        "prepare it again."
                     ) from error
                 file.write(images.tobytes())
-                done += stop - start
+                done, start = done + stop - start, stop
                 progress(f"decode {folder.parent.name}", done, total)
         if len(labels) == 0 or not (labels >= 0).all() or not (labels < classes).all():
             raise ValueError(f"the data set in {folder} cannot be used: its {split} split lacks images or labels.")
@@ -96,10 +116,46 @@ def image_and_label(tfds: Any, info: Any) -> tuple[str, str]:
     return str(pair[0]), str(pair[1])
 
 
-def _pixels(encoded: bytes, shape: tuple[int, ...]) -> np.ndarray:
+def _records(tfds: Any, builder: Any, split: Any, image: str) -> Iterator[Any]:
+    """Return blocks of BLOCK records with the image as its file has it; ValueError if their format has no reader."""
+    skip = {image: tfds.decode.SkipDecoding()}
+    if str(builder.info.file_format.value) == "tfrecord":
+        return _from_tfrecord(builder.info.features, [Path(file) for file in split.filepaths], skip)
+    try:
+        source = builder.as_data_source(split=split.name, decoders=skip)
+    except NotImplementedError as error:
+        raise ValueError(
+            f"its files are {builder.info.file_format.value}; convert them to array_record with `tfds convert_format`, "
+            "where TensorFlow is"
+        ) from error
+    blocks = (range(start, min(start + BLOCK, len(source))) for start in range(0, len(source), BLOCK))
+    return (source.__getitems__(block) for block in blocks)
+
+
+def _from_tfrecord(features: Any, files: list[Path], skip: Any) -> Iterator[Any]:
+    for block in batched(chain.from_iterable(map(tfrecord.records, files)), BLOCK, strict=False):
+        yield [features.deserialize_example_np(record, decoders=skip) for record in block]
+
+
+def pixels(encoded: bytes, shape: tuple[int, ...]) -> np.ndarray:
+    """Return an image of ``shape`` (height, width, channels) in bytes, as TensorFlow decodes a PNG or JPEG for that.
+
+    A palette is looked up, gray is repeated for three channels and colours become gray for one, a transparency that is
+    not asked for is dropped, and of 16 bits the upper eight are taken. ValueError if it has another size.
+    """
+    height, width, channels = shape
     with Image.open(io.BytesIO(encoded)) as image:
-        return np.asarray(image).reshape(shape)
+        if image.size != (width, height):
+            raise ValueError(f"an image of {image.width} x {image.height}, not {width} x {height}")
+        if channels == 1:
+            image.draft("L", image.size)  # of a JPEG, the luminance as it was stored
+        plain: Image.Image = image
+        if image.mode.startswith("I"):  # 16 bits of gray
+            plain = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        if plain.mode == "P" and "transparency" in image.info and channels in (2, 4):
+            plain = plain.convert("RGBA")
+        return np.asarray(plain.convert(MODES[channels])).reshape(shape)
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return " ".join(str(error).split())[:600] or type(error).__name__

@@ -11,7 +11,7 @@ import numpy as np
 from flax import nnx
 
 from nets import devices, hosts, runs
-from nets.checkpoints import checkpoints_in
+from nets.checkpoints import KEPT, checkpoints_in, require_room
 from nets.claims import claimed, require_fitting, require_same_data, resumed, sha256
 from nets.config import TrainConfig
 from nets.data import Dataset, Progress, Split, hold_out, load
@@ -85,6 +85,10 @@ def fit(
     if resume:  # before data are looked for
         hosts.first(lambda: require_fitting(config, resume))
     dataset = hosts.together(lambda: _loaded(config, progress))
+    if (present := len(np.unique(dataset.train.labels))) < 2:
+        raise ValueError(
+            f"`dataset` must have training images of at least two classes, got {present} in {config.dataset}."
+        )
     kept, held = hold_out(dataset.train, config.validation, config.seed)
     splits = {"train": kept, "validation": held, "test": dataset.test}
     mesh = devices.make(config.devices, config.members, config.batch_size)
@@ -94,6 +98,7 @@ def fit(
             f"`batch_size` must be at most {len(kept)}, the number of training images, got {config.batch_size}."
         )
     classes = len(dataset.class_names)
+    _require_pixels(config, dataset.image_shape)
     module = nnx.graphdef(nnx.eval_shape(lambda: build(config, dataset.image_shape, classes)))
     update = optimizer(config, config.epochs * steps)
     state = lay_out(initial_states(config, dataset.image_shape, classes, update), config.members, mesh)
@@ -105,6 +110,9 @@ def fit(
     with claimed(config, resume) as folder:
 
         def begin() -> None:
+            # Before an epoch is spent on it, and before anything is written: one more is there while it is written.
+            written = -(-config.epochs // config.checkpoint_every)
+            require_room(folder, state, resumable=False, count=min(KEPT + 1, written))
             provenance = {"commit": commit(), "versions": versions(PACKAGES), "device": devices.description(mesh)}
             provenance |= {"parameters": parameters, "seeds": list(config.seeds), "data": data}
             runs.write_metrics(folder, [])
@@ -183,6 +191,19 @@ def _loaded(config: TrainConfig, progress: Progress) -> Dataset:
         raise ValueError(f"{missing}; prepare it before, with `python -m nets prepare {config.dataset}`.") from missing
 
 
+def _require_pixels(config: TrainConfig, image_shape: tuple[int, int, int]) -> None:
+    """Raise ValueError if the images are too small for the convolutions asked for."""
+    height, width, _ = image_shape
+    lost = 2 * len(config.channels)  # 3x3 without padding
+    if config.model == "conv" and min(height, width) <= lost:
+        fewer = (min(height, width) - 1) // 2
+        way_out = f"take at most {fewer} --channels, or --model mlp" if fewer else "take --model mlp"
+        raise ValueError(
+            f"`model` conv takes {lost} pixels off either side of an image with {len(config.channels)} convolutions of "
+            f"3x3, and the images of {config.dataset} are {height} x {width}; {way_out}."
+        )
+
+
 def _epoch(
     chunk: Callable[..., TrainState],
     state: TrainState,
@@ -206,7 +227,7 @@ def _epoch(
         if (lost := int(state.lost.max())) >= 0:
             raise NotFiniteError(
                 f"the loss was not finite at step {lost + 1}; train in another --run-dir with a lower --learning-rate "
-                f"than {config.learning_rate:g}, which is the usual cure. Checkpoints are from before."
+                f"than {config.rate:g}, which is the usual cure. Checkpoints are from before."
             )
         (seconds,) = hosts.largest(time.perf_counter() - started)
         length = max(1, min(2 * length, round(taken * SECONDS_A_CHUNK / seconds)))

@@ -77,7 +77,8 @@ MAY_IMPORT = {
     "nets.conv": {"jax", "flax", "nets.config", "nets.convolution", "nets.initializers", "nets.mlp"},
     "nets.data": {"numpy", "sklearn", "nets.image_cache", "nets.tfds_folder"},
     "nets.image_cache": {"numpy", "platformdirs"},
-    "nets.tfds_folder": {"numpy", "PIL", "tensorflow_datasets"},
+    "nets.tfds_folder": {"numpy", "PIL", "tensorflow_datasets", "nets.tfrecord"},
+    "nets.tfrecord": {"google_crc32c"},
     "nets.losses": {"jax", "flax", "optax"},
     "nets.provenance": set(),
     "nets.config": set(),
@@ -133,11 +134,22 @@ MAY_IMPORT = {
     },
     "nets.cubic": {"numpy", "jax", "flax", "optax"},
     "nets.step_sizes": {"numpy", "jax", "nets.blocks", "nets.testimony", "nets.witnesses"},
-    "nets.witnesses": {"jax"},  # functions and vectors in; knows no network
-    "nets.blocks": {"numpy", "jax", "nets.validate"},
+    "nets.witnesses": {"numpy", "jax"},  # functions and vectors in; knows no network
+    "nets.reduced": {"numpy", "jax"},
+    "nets.one_sided": {"numpy", "jax"},
+    "nets.blocks": {"numpy", "jax", "nets.reduced", "nets.validate"},
     "nets.gradient_checks": {"numpy"},
-    "nets.testimony": {"numpy", "jax", "nets.blocks", "nets.gradient_checks", "nets.witnesses"},
-    "nets.gradients": {"numpy", "jax", "nets.witnesses", "nets.blocks", "nets.gradient_checks", "nets.testimony"},
+    "nets.taylor": {"numpy", "nets.gradient_checks", "nets.one_sided"},
+    "nets.judging": {
+        *["numpy", "jax", "nets.blocks", "nets.gradient_checks", "nets.one_sided", "nets.reduced", "nets.witnesses"],
+    },
+    "nets.testimony": {
+        *["numpy", "jax", "nets.blocks", "nets.gradient_checks", "nets.judging", "nets.reduced", "nets.witnesses"],
+    },
+    "nets.gradients": {
+        *["numpy", "jax", "nets.blocks", "nets.gradient_checks", "nets.judging", "nets.one_sided", "nets.reduced"],
+        *["nets.taylor", "nets.testimony", "nets.witnesses"],
+    },
     "reports": {
         *["numpy", "scipy", "matplotlib", "arviz_plots", "arviz_stats", "xarray", "jax", "jinja2", "markupsafe"],
         "ziamath",

@@ -21,7 +21,7 @@ CLAIM = (
 def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
     """Compute everything and return the page; ``progress`` is told each step. Nothing is written."""
     from nets.gradient_checks import Verdict, worst  # here, not above: --help answers without JAX
-    from reports.gradients import checks, derivation, library, step_sizes
+    from reports.gradients import checks, derivation, library, peers, step_sizes
     from reports.page import Page
 
     page = Page(NAME, TITLE, CLAIM)
@@ -32,6 +32,8 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
     progress("the sigmoid network before every witness")
     verdicts: list[Verdict] = [checks.add_witnesses(page, problem)]
     verdicts.append(checks.add_mistakes(page, problem))
+    progress("JAX's own check on mistakes")
+    verdicts.append(peers.add_peers(page))
     progress("errors of differences over their steps")
     step_sizes.add_step_sizes(page, problem)
     progress("the classifiers, composed by hand and by Flax")
@@ -52,4 +54,4 @@ def packages(options: Options) -> list[str]:  # noqa: ARG001
 
 def steps(options: Options) -> int:  # noqa: ARG001
     """Return how many steps ``build`` announces."""
-    return 6
+    return 7

@@ -11,9 +11,10 @@ from nets.backprop_networks import conv_net_gradient, mlp_gradient
 from nets.conv import ConvNet
 from nets.gradient_checks import GradientChecks, Verdict, worst
 from nets.gradients import compare_gradients, slope_along, taylor_test
+from nets.judging import TOLERANCE
 from nets.losses import as_function
 from nets.mlp import MLP
-from nets.testimony import TOLERANCE, ask
+from nets.testimony import ask
 from reports.gradients.problem import Problem
 from reports.page import Page
 

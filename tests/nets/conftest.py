@@ -16,6 +16,17 @@ def flax_promotes_ranks():
 
 
 @pytest.fixture(scope="session")
+def programs_kept(tmp_path_factory):
+    """Keep compiled programs: those of float32 and float64 parameters are the same."""
+    before = jax.config.jax_compilation_cache_dir, jax.config.jax_persistent_cache_min_compile_time_secs
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("programs")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    yield
+    jax.config.update("jax_compilation_cache_dir", before[0])
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", before[1])
+
+
+@pytest.fixture(scope="session")
 def run(tmp_path_factory):
     with jax.numpy_rank_promotion("allow"):
         return fit(replace(CONFIG, run_dir=tmp_path_factory.mktemp("run") / "run"))

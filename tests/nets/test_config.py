@@ -44,3 +44,8 @@ def test_digits_are_not_mirrored_and_photographs_are():
     assert TrainConfig(dataset="digits").changes == "none"
     assert TrainConfig(dataset="cifar10").changes == "flip"
     assert TrainConfig(dataset="digits", augmentation="flip+crop").changes == "flip+crop"
+
+
+def test_muon_has_a_learning_rate_of_its_own():
+    assert (TrainConfig().rate, TrainConfig(optimizer="muon").rate) == (1e-3, 0.02)
+    assert TrainConfig(optimizer="muon", learning_rate=1e-3).rate == 1e-3

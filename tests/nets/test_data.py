@@ -1,12 +1,14 @@
 """Data: what is decoded is what was written, once, and nothing half-made or damaged is ever used."""
 
 import errno
+import io
 import multiprocessing
 import os
 import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from nets import data, image_cache, tfds_folder
 from tests.nets import tfds_data
@@ -20,10 +22,11 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
+@pytest.mark.parametrize("file_format", ["array_record", "tfrecord"])
 @pytest.mark.parametrize("shape", [(6, 5, 3), (4, 7, 1)])
-def test_a_prepared_data_set_is_read_as_it_was_written(tmp_path, shape):
+def test_a_prepared_data_set_is_read_as_it_was_written(tmp_path, shape, file_format):
     images, labels = tfds_data.random(shape)
-    tfds_data.write(tmp_path, "small", images, labels, NAMES)
+    tfds_data.write(tmp_path, "small", images, labels, NAMES, fileFormat=file_format)
     steps = []
     dataset = data.load("small", tmp_path, lambda *step: steps.append(step))
     for split in ["train", "test"]:
@@ -139,7 +142,7 @@ def test_what_is_not_there_is_said_to_be_not_prepared(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"fileFormat": "tfrecord"}, "cannot be used"),
+        ({"fileFormat": "riegeli"}, "its files are riegeli; convert them to array_record with `tfds convert_format`"),
         ({"supervisedKeys": {"tuple": {"items": [{"featureKey": "label"}, {"featureKey": "image"}]}}}, "a class each"),
     ],
 )
@@ -160,8 +163,83 @@ def test_images_that_cannot_be_decoded_and_labels_out_of_range_are_refused(tmp_p
     images["test"] = images["test"][:, :2]  # smaller than features.json says
     labels["test"][0] = 0
     tfds_data.write(tmp_path, "cut", images, labels, NAMES)
-    with pytest.raises(ValueError, match="cannot be read: test image 0 to 11: cannot reshape"):
+    with pytest.raises(ValueError, match="cannot be read: test image 0 to 11: an image of 4 x 2, not 4 x 4"):
         data.load("cut", tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["cut", "length", "record"])
+def test_a_damaged_tfrecord_file_is_found(tmp_path, damage):
+    images, labels = tfds_data.random((4, 4, 3))
+    folder = tfds_data.write(tmp_path, "small", images, labels, NAMES, fileFormat="tfrecord")
+    file = folder / "small-test.tfrecord-00000-of-00001"
+    content = bytearray(file.read_bytes())
+    if damage == "cut":
+        del content[-10:]
+    else:
+        content[{"length": 0, "record": 40}[damage]] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"cannot be read: test image 0 to 11: small-test.tfrecord.* is (damaged|cut)"):
+        data.load("small", tmp_path)
+    file.write_bytes(b"")
+    with pytest.raises(ValueError, match="test image 0 to 11: there are no more; prepare it again"):
+        data.load("small", tmp_path)
+
+
+def encoded(image, file_format="PNG"):
+    stream = io.BytesIO()
+    image.save(stream, format=file_format)
+    return stream.getvalue()
+
+
+def test_images_are_decoded_by_their_feature_whatever_they_are_in_their_files():
+    rng = np.random.default_rng(0)
+    wide = rng.integers(0, 2**16, (4, 5), np.uint16)
+    colours = rng.integers(0, 4, (4, 5, 3), np.uint8) * 60
+    gray, rgb = Image.fromarray((wide >> 8).astype(np.uint8)), Image.fromarray(colours)
+    clear = rgb.convert("RGBA")
+    clear.putalpha(gray)
+    palette = rgb.quantize(64)
+    for image, shape, wanted in [
+        (Image.fromarray(wide), (4, 5, 1), np.asarray(gray)[..., None]),
+        (Image.fromarray(wide), (4, 5, 3), np.stack([gray] * 3, axis=-1)),
+        (palette, (4, 5, 3), np.asarray(palette.convert("RGB"))),
+        (gray, (4, 5, 3), np.stack([gray] * 3, axis=-1)),
+        (clear, (4, 5, 3), colours),
+        (clear, (4, 5, 4), np.asarray(clear)),
+        (gray.convert("LA"), (4, 5, 1), np.asarray(gray)[..., None]),
+        (
+            gray.point(lambda level: 255 * (level > 99)).convert("1"),
+            (4, 5, 1),
+            255 * (np.asarray(gray) > 99)[..., None],
+        ),
+        (rgb, (4, 5, 3), colours),
+    ]:
+        np.testing.assert_array_equal(tfds_folder.pixels(encoded(image), shape), wanted)
+    jpeg = tfds_folder.pixels(encoded(gray, "JPEG"), (4, 5, 3))
+    np.testing.assert_array_equal(jpeg, np.repeat(tfds_folder.pixels(encoded(gray, "JPEG"), (4, 5, 1)), 3, axis=2))
+    assert tfds_folder.pixels(encoded(rgb.convert("CMYK"), "JPEG"), (4, 5, 3)).shape == (4, 5, 3)
+
+
+def test_sixteen_bits_of_gray_are_read_right_from_a_data_set(tmp_path):
+    images, labels = tfds_data.random((4, 5, 1))
+    wide = {
+        split: [encoded(Image.fromarray(image[..., 0].astype(np.uint16) * 257)) for image in part]
+        for split, part in images.items()
+    }
+    tfds_data.write(tmp_path, "small", wide, labels, NAMES, shape=(4, 5, 1))
+    np.testing.assert_array_equal(data.load("small", tmp_path).train.images, images["train"])
+
+
+def test_a_version_may_be_asked_for_and_a_folder_too_deep_is_said_to_be(tmp_path):
+    images, labels = tfds_data.random((4, 4, 3))
+    tfds_data.write(tmp_path, "small", images, labels, ["old", "b", "c"], version="1.0.0")
+    tfds_data.write(tmp_path, "small", images, labels, NAMES, version="2.0.0")
+    assert data.load("small:1.0.0", tmp_path).class_names[0] == "old"
+    with pytest.raises(ValueError, match=r"'small:3.0.0' is not in .*, which has small 1.0.0, 2.0.0"):
+        data.load("small:3.0.0", tmp_path)
+    for deep in [tmp_path / "small", tmp_path / "small/2.0.0"]:
+        with pytest.raises(ValueError, match=rf"one of a data set; perhaps {tmp_path}\."):
+            data.load("small", deep)
 
 
 def test_the_folder_of_the_data_is_the_argument_or_the_environment(tmp_path, monkeypatch):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from nets.gradient_checks import taylor_check
-from nets.gradients import TAYLOR_STEPS, adjoint_test, compare_gradients, slope_along, taylor_test
+from nets.gradients import adjoint_test, compare_gradients, slope_along, taylor_test
+from nets.taylor import STEPS as TAYLOR_STEPS
+from nets.taylor import taylor_check
 
 W = np.array([1.0, 2.0])
 
@@ -60,7 +61,7 @@ def test_a_wrong_rule_for_a_few_rows_of_a_large_table_is_found(seed):
     table = np.random.default_rng(0).standard_normal((2000, 4))
     checks = compare_gradients(lambda p: jnp.sum(jnp.sin(lookup(p))), table, entries=50, seed=seed)
     assert verdicts(checks) == {"richardson": "fail", "central": "fail"}  # and no forward mode, which it has not
-    assert "(50 of 8000 entries)" in str(checks)
+    assert "(50 of 8000 entries; worst at [" in str(checks)
 
 
 def test_a_sample_without_any_of_the_gradient_is_inconclusive():
@@ -109,7 +110,8 @@ VANDERMONDE = np.vander(np.linspace(1, 2, 12), 6)
 )
 def test_lost_digits_and_fast_turns_are_never_a_fail(f, at, by_hand):
     checks = compare_gradients(f, at, by_hand=by_hand)
-    assert checks.verdict == "pass", checks
+    assert checks.verdict != "fail", checks
+    assert "pass" in verdicts(checks).values()
     assert taylor_test(f, at, by_hand=by_hand).verdict != "fail"
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from nets import backprop, backprop_layers, backprop_networks
 from nets.gradients import adjoint_test, slope_along, taylor_test
-from nets.testimony import TOLERANCE, ask
+from nets.judging import TOLERANCE
+from nets.testimony import ask
 from tests.nets.mutants import mutants
 from tests.nets.networks import SigmoidNet, conv_net, mlp
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from nets import runs
+from nets import runs, train
 from nets.checkpoints import Checkpoints
 from nets.data import load
 from nets.tfds_folder import NotPreparedError
@@ -207,6 +207,51 @@ def test_no_room_for_a_checkpoint_is_one_line_and_keeps_the_one_before(tmp_path,
         fit(config, on_epoch=fill)
     monkeypatch.undo()
     assert fit(config, resume=True).finished
+
+
+def test_no_room_is_said_before_an_epoch_and_the_folder_may_be_used_again(tmp_path, monkeypatch):
+    config = replace(CONFIG, run_dir=tmp_path / "run")
+    with monkeypatch.context() as full:
+        full.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+        with pytest.raises(OSError, match=r"no room for 4 checkpoints .* start again, or choose another --run-dir"):
+            fit(config, on_epoch=lambda _: pytest.fail("an epoch was spent"))
+    with monkeypatch.context() as full:  # full only by then, as by another process
+        full.setattr(train, "require_room", lambda *_, **__: None)
+        full.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+        with pytest.raises(OSError, match=r"no room for a checkpoint .* start again"):
+            fit(config)
+    with pytest.raises(ValueError, match="no checkpoint to resume from; leave --resume out"):
+        fit(config, resume=True)
+    assert fit(config).finished
+
+
+def test_one_class_and_images_that_are_too_small_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLOSEDFORM_CACHE", str(tmp_path / "cache"))
+    images, labels = tfds_data.random((2, 2, 3))
+    tfds_data.write(tmp_path, "tiny", images, labels, list("abc"))
+    tfds_data.write(tmp_path, "single", images, {split: 0 * part for split, part in labels.items()}, list("abc"))
+    config = replace(CONFIG, data_dir=tmp_path, run_dir=tmp_path / "run", batch_size=4)
+    with pytest.raises(ValueError, match="at least two classes, got 1 in single"):
+        fit(replace(config, dataset="single"))
+    with pytest.raises(ValueError, match="images of tiny are 2 x 2; take --model mlp"):
+        fit(replace(config, dataset="tiny", model="conv"))
+
+
+def test_a_checkpoint_that_is_neither_the_last_nor_the_best_is_refused(run):
+    with pytest.raises(ValueError, match="`checkpoint` must be 'last' or 'best', got 'first'"):
+        runs.load_run(run.folder, checkpoint="first")
+
+
+def test_muon_learns_as_much_as_adamw_with_what_each_takes_by_default(tmp_path):
+    common = replace(CONFIG, learning_rate=None, epochs=3)
+    runs_ = [fit(replace(common, optimizer=name, run_dir=tmp_path / name)) for name in ["muon", "adamw"]]
+    muon, adamw = (run.metrics[-1]["test_accuracy"] for run in runs_)
+    assert muon > adamw - 0.02
+
+
+def test_reading_a_run_is_silent(run, caplog):
+    assert runs.load_run(run.folder, checkpoint="best").params
+    assert not caplog.records
 
 
 def test_ctrl_c_saves_in_the_middle_of_an_epoch_and_resuming_gives_the_same(run, tmp_path):

@@ -1,0 +1,90 @@
+"""The section that sets JAX's own gradient check beside ours, on mistakes of one kind each."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.test_util import check_grads
+
+from nets.gradient_checks import Verdict
+from nets.gradients import compare_gradients
+from reports.page import Page
+
+W = np.array([1.0, 2.0])
+MISTAKES: dict[str, tuple[Callable[[Any], jax.Array], Any, Callable[[Any], Any]]] = {
+    # what is wrong -> f, the point, the gradient by hand
+    "0.1 % too large": (lambda x: jnp.sum(x**3), W, lambda x: 3.003 * x**2),
+    "one entry in 1000, 1 % too large": (
+        lambda x: jnp.sum(x**2),
+        np.ones(1000),
+        lambda x: (2 * x).at[17].multiply(1.01),
+    ),
+    "a small parameter's, twice too large": (
+        lambda x: x[0] ** 2 + 1e-5 * x[1] ** 2,
+        W,
+        lambda x: jnp.array([2.0, 4e-5]) * x,
+    ),
+    "0 where it is 1.5e-10": (lambda x: jnp.sum(jnp.tanh(x)), np.array([12.0]), lambda x: 0 * x),
+    "an L1 penalty's, 11 % too large, with a weight of 0": (
+        lambda x: jnp.sum(jnp.cos(x)) + 0.01 * jnp.sum(jnp.abs(x)),
+        np.array([0.0, 0.5, -0.7]),
+        lambda x: -jnp.sin(x) + 0.0111 * jnp.sign(x),
+    ),
+    "a ReLU's of slope 1.1, at its kink": (
+        lambda x: jnp.sum(jnp.maximum(x, 0.0)),
+        np.array([0.0]),
+        lambda x: 1.1 * (x > 0),
+    ),
+}
+
+
+def add_peers(page: Page) -> Verdict:
+    """Add what `jax.test_util.check_grads` says of mistakes, and what we say; ``fail`` if we pass one."""
+    page.section("Beside JAX's own check")
+    page.text(
+        "<code>jax.test_util.check_grads</code> compares one directional derivative with a central difference, under "
+        "one tolerance for all functions: 0.2 % in float32, which is JAX's default, and 10<sup>-5</sup> in float64, "
+        "absolute and relative. What is small beside the other parameters, or wrong where a difference cannot see, is "
+        "let through. <code>compare_gradients</code> judges each block by its own size, asks methods that subtract "
+        "nothing, and says what its witnesses could not see."
+    )
+    rows = {name: _verdicts(*mistake) for name, mistake in MISTAKES.items()}
+    columns = ["check_grads, float32", "check_grads, float64", "compare_gradients"]
+    page.table(
+        "peers",
+        "A gradient with a mistake, as the rule of a <code>jax.custom_vjp</code>: pass means that it was not seen.",
+        {"the gradient is": list(rows)} | {name: [row[i] for row in rows.values()] for i, name in enumerate(columns)},
+        {},
+    )
+    ours = [row[2] for row in rows.values()]
+    page.conclusion(
+        "Of {mistakes} mistakes <code>check_grads</code> passes {float32} in float32 and {float64} in float64; "
+        "<code>compare_gradients</code> passes {passed} and fails {failed}.",
+        mistakes=len(rows),
+        float32=sum(row[0] == "pass" for row in rows.values()),
+        float64=sum(row[1] == "pass" for row in rows.values()),
+        passed=ours.count("pass"),
+        failed=ours.count("fail"),
+    )
+    return "fail" if "pass" in ours else "pass"
+
+
+def _verdicts(
+    f: Callable[[Any], jax.Array], at: Any, by_hand: Callable[[Any], Any]
+) -> tuple[Verdict, Verdict, Verdict]:
+    ruled = jax.custom_vjp(f)
+    ruled.defvjp(lambda x: (f(x), x), lambda x, dy: ((dy * by_hand(x)).astype(x.dtype),))
+    single = _check_grads(ruled, jnp.asarray(at, jnp.float32))
+    with jax.enable_x64(True):
+        double = _check_grads(ruled, jnp.asarray(at, jnp.float64))
+    return single, double, compare_gradients(f, at, by_hand=by_hand).verdict
+
+
+def _check_grads(f: Callable[[Any], jax.Array], at: jax.Array) -> Verdict:
+    try:
+        check_grads(f, (at,), order=1, modes=["rev"])
+    except AssertionError:
+        return "fail"
+    return "pass"
