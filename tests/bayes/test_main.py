@@ -102,7 +102,7 @@ def test_too_few_draws_are_inconclusive(tmp_path):
     exact_draws(EXAMPLE.model, EXAMPLE.y).isel(draw=slice(50)).to_netcdf(tmp_path / "draws.nc")
     code, out, _ = bayes("check", "draws.nc", "--model=normal_normal", cwd=tmp_path)
     assert code == 3
-    assert "inconclusive: bulk ESS" in out
+    assert "cannot pass: bulk ESS" in out
 
 
 def test_data_hyperparameters_and_names_of_ones_own(tmp_path):
