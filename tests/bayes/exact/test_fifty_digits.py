@@ -32,7 +32,10 @@ def test_every_model_has_an_oracle_and_problems():
 
 @every
 def test_answers_are_those_of_fifty_digits(name):
-    @settings(max_examples=4 if name == "hierarchical_normal" else 12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @settings(
+        max_examples=4 if name == "hierarchical_normal" else 12,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
     @given(PROBLEMS[name])
     def check(problem):
         error, quantity = worst_error(problem, name)
