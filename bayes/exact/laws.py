@@ -11,6 +11,7 @@ the gamma-Poisson's predictive, to 1e-12 for parameters to 1e9, and no better th
 as the place they are given as: sqrt(a) 1e-17, and of the beta 1.5 % off at 1e15.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -143,6 +144,22 @@ class _BetaBinomial(type(stats.betabinom)):
     def _logpmf(self, x: Any, n: Any, a: Any, b: Any) -> Any:
         k = np.floor(x)
         return log_dirichlet_multinomials(np.stack([k, n - k], axis=-1), np.stack(np.broadcast_arrays(a, b), axis=-1))
+
+    def _cdf(self, x: Any, n: Any, a: Any, b: Any) -> Any:
+        return self._of_table(lambda table, k: table[np.floor(k).astype(int)], x, n, a, b)
+
+    def _ppf(self, q: Any, n: Any, a: Any, b: Any) -> Any:
+        return self._of_table(lambda table, q: np.minimum(np.searchsorted(table, q), len(table) - 1), q, n, a, b)
+
+    def _of_table(self, of: Callable[[Any, Any], Any], values: Any, n: Any, a: Any, b: Any) -> Any:
+        """Return a function of the CDF at 0, ..., n, a table that is summed up once for all values."""
+        values, n, a, b = np.broadcast_arrays(values, n, a, b)
+        found = np.empty(values.shape)
+        for m, successes, failures in set(zip(n.ravel().tolist(), a.ravel().tolist(), b.ravel().tolist(), strict=True)):
+            its = (n == m) & (a == successes) & (b == failures)
+            table = np.cumsum(self._pmf(np.arange(m + 1.0), m, successes, failures))
+            found[its] = of(table, values[its])
+        return found
 
 
 class GammaPoisson(stats.rv_discrete):

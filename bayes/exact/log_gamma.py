@@ -86,8 +86,8 @@ def log_rising(a: ArrayLike, n: ArrayLike) -> Any:
 
     Examples
     --------
-    >>> float(log_rising(3.0, 2.0))  # log(3 x 4 / 5^2)
-    -0.7339691750802004
+    >>> round(float(log_rising(3.0, 2.0)), 12)  # log(3 x 4 / 5^2)
+    -0.73396917508
     """
     a, n = np.asarray(a, dtype=float), np.asarray(n, dtype=float)
     # log Gamma(x) = x log x - x + r(x) - log x
