@@ -125,17 +125,13 @@ def taylor_test(
         blocks = Blocks.of(params)
         at = blocks.function("f", f, has_aux=has_aux)
         if by_hand is None:
-            subject, both, lower = "jax.grad", jax.jit(jax.value_and_grad(at)), False
-            value, gradient = both(blocks.theta)
-
-            gradient_at: Callable[[jax.Array], Any] = lambda theta: both(theta)[1]  # noqa: E731
+            subject, gradient_at, lower = "jax.grad", jax.jit(jax.grad(at)), False
         else:
-            subject, value = "by_hand", jax.jit(at)(blocks.theta)
-            gradient_at, lower = hand_on(blocks, by_hand, at)
-            finite("f", value)
-            gradient = gradient_at(blocks.theta)
-        value, gradient = finite("f", value), np.asarray(gradient)
-        noise = max(64 * ways.EPS * abs(value), 4 * ways.rounding(at, blocks.theta))
+            subject, (gradient_at, lower) = "by_hand", hand_on(blocks, by_hand, at)
+        values = ways.Values(at, blocks.theta)
+        value = finite("f", values([0], 0.0, 0, 0.0)[0])
+        gradient = np.asarray(gradient_at(blocks.theta))
+        noise = max(64 * ways.EPS * abs(value), 4 * ways.rounding(values, blocks.theta))
         # theta + h v is rounded too, and moves f by its slope there.
         noise += 4 * ways.EPS * norm_of(np.nan_to_num(gradient) * np.asarray(blocks.theta))
         both = jnp.asarray(np.concatenate([STEPS, -STEPS]))
