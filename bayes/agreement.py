@@ -7,13 +7,14 @@ model, and heavy tails ask for no more draws than light ones. Three checks of ea
     scale        the mean of z^2, which is 1
     uniformity   the shares of draws below nine exact quantiles, from 0.2 to 99.8 %, and the farthest draw, combined
 
-A share is right if F(theta), the probability integral transform, is uniform up to there. A draw outside the support is
+A share is right if F(theta), the probability integral transform, is uniform up to there; what is moved about between
+two of the nine quantiles, with mean and mean square kept, is not seen. A draw outside the support is
 infinitely far, and fails. Each is judged at the effective sample size of its own function, and what that gives away
 where a tail is visited seldom is bounded by the shares next to it.
 
 A pass needs chains that converged (``bayes.convergence``). A fail does not: with an exact answer at hand, chains that
-did not converge are worth a draw each at least, and if even those say no, they fail. Particles of one SMC run are no
-chains and have no ESS in this sense.
+were started independently are worth a draw each at least, and if even those say no, they fail. Particles of one SMC run
+are no chains and have no ESS in this sense.
 
 How often all this raises a false alarm, and what it sees, is measured by ``benchmarks/agreement.py``.
 """
@@ -209,7 +210,8 @@ def normal_scores(distribution: Distribution, theta: NDArray[np.float64]) -> NDA
     """Return z = Phi^-1(F(theta)): N(0, 1) if the draws ``theta`` are of the continuous ``distribution``.
 
     In the upper half by the survival function where the distribution has one, since F is 1 to rounding there. Outside
-    the support, and where a tail has less probability than float64 can say, z is infinite.
+    the support, and where a tail has less probability than float64 can say, z is infinite: without a survival function
+    that is from z = 8.3 on.
 
     Examples
     --------
@@ -219,9 +221,9 @@ def normal_scores(distribution: Distribution, theta: NDArray[np.float64]) -> NDA
     """
     upper = theta > distribution.ppf(0.5)
     z = np.empty(theta.shape)
-    z[~upper] = ndtri(distribution.cdf(theta[~upper]))
+    z[~upper] = ndtri(np.clip(distribution.cdf(theta[~upper]), 0, 1))  # which rounding may leave
     sf = getattr(distribution, "sf", None)
-    z[upper] = -ndtri(sf(theta[upper]) if sf else 1 - distribution.cdf(theta[upper]))
+    z[upper] = -ndtri(np.clip(sf(theta[upper]) if sf else 1 - distribution.cdf(theta[upper]), 0, 1))
     return z
 
 
@@ -375,7 +377,7 @@ def _far_out(name: str, scored: Scored, draws: int) -> list[str]:
     if p > FAR_OUT:
         return []
     if isinf(scored.farthest):
-        return [f"draws of {name} lie outside the support of the exact distribution, or as good as."]
+        return [f"draws of {name} lie outside the support of the exact distribution, or where it has no probability."]
     return [
         f"the farthest draw of {name} lies {scored.farthest:.1f} sds out as a normal score; one of {draws} right draws "
         f"is that far with a probability of {p:.1g} at most."

@@ -21,9 +21,9 @@ from bayes.agreement import LOG_EVIDENCE, EvidenceLaw, compare_draws, compare_ev
 from bayes.draws import (
     EVIDENCE,
     Draws,
+    chains_and_draws,
     evidence_runs,
     is_smc,
-    number_of_draws,
     require_fresh,
     require_shapes,
 )
@@ -141,10 +141,13 @@ def check(
         return judge(comparisons, alpha=alpha, notes=notes)
 
     def again(places: list[int]) -> list[Comparison]:
-        redrawn = redraw(SECOND_SEED, MORE * number_of_draws(draws))
+        marginals = exact.marginals(y)
+        names, together = _scalars(marginals, draws)
+        n = MORE * chains_and_draws(names[0], together).shape[1]
+        redrawn = redraw(SECOND_SEED, n)
         try:
             fresh, _ = compare_with_model(redrawn, exact, y)
-            _require_fresh(exact.marginals(y), draws, redrawn)
+            _require_fresh(marginals, draws, redrawn, n)
         except ValueError as error:
             raise ValueError(f"`redraw`: {error}") from error
         return same_comparisons(comparisons, places, fresh)
@@ -217,9 +220,11 @@ def compare_sampler(
         drawn = sample(one, next(seeds), n)
         try:
             comparisons, notes = _compare(one.marginals, drawn, projections(one.exact, one.y))
-            _require_fresh(one.marginals, first_drawn.setdefault(one.label, drawn), drawn)
+            if one.label in first_drawn:
+                _require_fresh(one.marginals, first_drawn[one.label], drawn, n)
         except ValueError as error:
             raise ValueError(f"{one.label}: {error}") from error
+        first_drawn.setdefault(one.label, drawn)
         return [replace(comparison, model=one.label) for comparison in comparisons], notes
 
     first: list[Comparison] = []
@@ -258,11 +263,13 @@ def _compare(
     return compare_draws(marginals, draws, along)
 
 
-def _require_fresh(marginals: dict[str, Distribution], first: Draws, fresh: Draws) -> None:
-    """Raise ValueError if ``fresh`` draws, made after ``first``, have some of them."""
-    if fresh is not first:
-        names, fresh = _scalars(marginals, fresh)
-        require_fresh(names, _scalars(marginals, first)[1], fresh)
+def _require_fresh(marginals: dict[str, Distribution], first: Draws, fresh: Draws, n: int) -> None:
+    """Raise ValueError if ``fresh`` draws, made after ``first``, have some of them, or are fewer than ``n`` a chain."""
+    names, fresh = _scalars(marginals, fresh)
+    got = chains_and_draws(names[0], fresh).shape[1]
+    if got < n:
+        raise ValueError(f"{n} draws a chain were asked for to judge what is suspicious, got {got}; return that many.")
+    require_fresh(names, _scalars(marginals, first)[1], fresh)
 
 
 def _scalars(marginals: dict[str, Distribution], draws: Draws) -> tuple[list[str], Draws]:

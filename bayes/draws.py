@@ -132,11 +132,6 @@ def require_fresh(names: Iterable[str], old: Draws, fresh: Draws) -> None:
                 )
 
 
-def number_of_draws(draws: Draws) -> int:
-    """Return the number of draws a chain."""
-    return variable(variable_names(draws)[0], draws).shape[1]
-
-
 def variable_names(draws: Draws) -> list[str]:
     """Return the names of the variables; ValueError if ``draws`` are of no kind that has them."""
     if not isinstance(draws, xr.DataTree | Mapping) or isinstance(draws, xr.Dataset):
@@ -187,11 +182,17 @@ def evidence_runs(tree: xr.DataTree) -> NDArray[np.float64]:
 
 
 def divergences(draws: Draws) -> int:
-    """Return the number of divergent transitions, 0 if none are recorded."""
+    """Return the number of divergent transitions, 0 if none are recorded; ValueError unless each is true or false."""
+    diverging: Any = ()
     if isinstance(draws, xr.DataTree) and "sample_stats" in draws.children:
         statistics = draws["sample_stats"].to_dataset()
-        if DIVERGING in statistics.data_vars:
-            return int(statistics[DIVERGING].sum())
-    if isinstance(draws, Mapping) and DIVERGING in draws:
-        return int(np.sum(np.asarray(draws[DIVERGING])))
-    return 0
+        diverging = statistics[DIVERGING].to_numpy() if DIVERGING in statistics.data_vars else ()
+    elif isinstance(draws, Mapping) and DIVERGING in draws:
+        diverging = draws[DIVERGING]
+    marks = np.asarray(diverging)
+    if marks.size and not (marks.ndim == 2 and marks.dtype.kind in "biuf" and np.isin(marks, (0, 1)).all()):
+        raise ValueError(
+            f"`{DIVERGING}` must be true or false (or 1 or 0) for each draw, of shape (chain, draw), got shape "
+            f"{marks.shape} and dtype {marks.dtype}; leave it out if the sampler has none."
+        )
+    return int(marks.sum())

@@ -42,6 +42,11 @@ def elements(name: str, distribution: Any) -> dict[str, Distribution]:
     shape = np.shape(distribution.mean())
     if shape == ():
         return {name: distribution}
+    if not hasattr(distribution, "dist"):
+        raise ValueError(
+            f"`marginals[{name!r}]` is array-valued, which a frozen scipy.stats distribution alone may be, got "
+            f"{type(distribution).__name__}; give one marginal an element: {name}[0], {name}[1], ..."
+        )
     every = np.ndindex(*shape)
 
     def element(place: tuple[int, ...]) -> Distribution:

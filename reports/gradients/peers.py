@@ -60,13 +60,14 @@ def add_peers(page: Page) -> Verdict:
     )
     ours = [row[2] for row in rows.values()]
     page.conclusion(
-        "Of {mistakes} mistakes <code>check_grads</code> passes {float32} in float32 and {float64} in float64; "
-        "<code>compare_gradients</code> passes {passed} and fails {failed}.",
-        mistakes=len(rows),
-        float32=sum(row[0] == "pass" for row in rows.values()),
-        float64=sum(row[1] == "pass" for row in rows.values()),
-        passed=ours.count("pass"),
-        failed=ours.count("fail"),
+        "Of {peer_mistakes} mistakes <code>check_grads</code> passes {peer_float32} in float32 and {peer_float64} in "
+        "float64; "
+        "<code>compare_gradients</code> passes {ours_passed} and fails {ours_failed}.",
+        peer_mistakes=len(rows),
+        peer_float32=sum(row[0] == "pass" for row in rows.values()),
+        peer_float64=sum(row[1] == "pass" for row in rows.values()),
+        ours_passed=ours.count("pass"),
+        ours_failed=ours.count("fail"),
     )
     return "fail" if "pass" in ours else "pass"
 

@@ -436,6 +436,8 @@ def with_value(value):
         ({"mu": norm([0, 1], 1)}, {"mu": right_draws(0)}, r"0 more, but 'mu\[0\]' has 1 more"),
         ({"mu": norm(0, -1)}, {"mu": right_draws(0)}, "5, 50 and 95 % quantiles"),
         ({"mu": 2.0}, {"mu": right_draws(0)}, "must be a frozen univariate"),
+        ({"mu": EXACT}, {"mu": right_draws(0), "diverging": np.array([1, 2])}, r"`diverging` must be true or false"),
+        ({"mu": EXACT}, {"mu": right_draws(0), "diverging": np.full((4, 1000), np.nan)}, "`diverging` must be true"),
         ({}, {"mu": right_draws(0)}, "nothing to judge"),
         (None, {"mu": right_draws(0)}, "come as a pair"),
     ],

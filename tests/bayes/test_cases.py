@@ -241,3 +241,16 @@ def test_17_a_redraw_that_ignores_its_seed_is_noticed():
             refusals.append(str(error))
     assert refusals
     assert all("are not independent of the first: chain 0 has 250 values" in refusal for refusal in refusals)
+
+
+def test_17_a_redraw_of_the_same_object_or_of_too_few_draws_is_refused():
+    bad = {"mu": POSTERIOR.rvs((4, 1000), random_state=0) + 0.07 * POSTERIOR.std()}
+    few = {"mu": POSTERIOR.rvs((4, 150), random_state=9)}
+    old = {"mu": np.concatenate([POSTERIOR.rvs((4, 3000), random_state=9), bad["mu"]], axis=1)}
+    for again, message in [
+        (bad, "4000 draws a chain"),
+        (few, "4000 draws a chain"),
+        (old, "not independent of the first"),
+    ]:
+        with pytest.raises(ValueError, match=f"`redraw`: .*{message}"):
+            check_normal(bad, redraw=lambda *_, again=again: again)

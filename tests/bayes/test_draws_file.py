@@ -112,16 +112,17 @@ def test_divergences_come_with_the_draws(tmp_path, draws, tree):
     assert "divergent transitions 2000" in str(checks)
 
 
-@pytest.mark.parametrize(("divergent", "verdict"), [("0", "pass"), ("1", "inconclusive")])
+@pytest.mark.parametrize(("divergent", "verdict"), [(0, "pass"), (1, "pass"), (3, "inconclusive")])
 def test_divergences_come_with_a_csv_file_of_cmdstanpy(tmp_path, draws, divergent, verdict):
     head, *rows = text(draws, ("chain__", "draw__", "beta[1]", "beta[2]", "sigma2")).splitlines()
-    lines = [f"{head},divergent__", *(f"{row},{divergent if i == 7 else 0}" for i, row in enumerate(rows))]
+    lines = [f"{head},divergent__", *(f"{row},{int(i < divergent)}" for i, row in enumerate(rows))]
     (tmp_path / "draws.csv").write_text("\n".join(lines))
     found = read_draws(tmp_path / "draws.csv", NAMES)
     np.testing.assert_array_equal(values(found, "beta"), draws["beta"])
     checks = check(found, ONE.exact, ONE.y)
     assert checks.verdict == verdict
-    assert ("divergent transitions 1" in str(checks)) == (verdict == "inconclusive")
+    assert (f"{divergent} of 2000 transitions diverged" in str(checks)) == (divergent > 0)
+    assert ("cannot pass: divergent transitions 3 of 2000" in str(checks)) == (verdict == "inconclusive")
 
 
 def bad_csv(old, new):

@@ -38,8 +38,8 @@ def test_numpyro():
     assert checks.verdict == "pass", checks
 
 
-def hmc_draws(one, seed, n, chains=4, forget_jacobian=False):
-    """Draws of a rate by BlackJAX's HMC on its logarithm, v: log p(v | y) = log p(rate | y) + v."""
+def nuts_draws(one, seed, n, chains=4, forget_jacobian=False):
+    """Draws of a rate by BlackJAX's NUTS on its logarithm, v: log p(v | y) = log p(rate | y) + v."""
     y = jnp.asarray(one.y)
     a, b = one.exact.shape, one.exact.inverse_scale
 
@@ -49,14 +49,14 @@ def hmc_draws(one, seed, n, chains=4, forget_jacobian=False):
         likelihood = len(y) * v - rate * y.sum() if one.name == "gamma_exponential" else y.sum() * v - len(y) * rate
         return prior + likelihood + (0.0 if forget_jacobian else v)
 
-    hmc = blackjax.hmc(log_density, step_size=0.15, inverse_mass_matrix=jnp.ones(1), num_integration_steps=8)
+    nuts = blackjax.nuts(log_density, step_size=0.08, inverse_mass_matrix=jnp.ones(1))
 
     def chain(key):
         keys = jax.random.split(key, n + 501)
-        start = hmc.init(jnp.log(a / b) + 0.1 * jax.random.normal(keys[0]))
+        start = nuts.init(jnp.log(a / b) + 0.1 * jax.random.normal(keys[0]))
 
         def one_draw(state, key):
-            state, _ = hmc.step(key, state)
+            state, _ = nuts.step(key, state)
             return state, state.position
 
         return jnp.exp(jax.lax.scan(one_draw, start, keys[1:])[1][500:])
@@ -67,12 +67,12 @@ def hmc_draws(one, seed, n, chains=4, forget_jacobian=False):
 def test_blackjax_on_several_models():
     rates = ["gamma_exponential", "gamma_poisson"]
     with jax.enable_x64(True), jax.numpy_rank_promotion("allow"):
-        checks = check_sampler(hmc_draws, models=rates)
+        checks = check_sampler(nuts_draws, models=rates)
         assert checks.verdict == "pass", checks
         assert {check.model for check in checks} == {one.label for name in rates for one in data_sets(name)}
 
         def without_jacobian(one, seed, n):
-            return hmc_draws(one, seed, n, forget_jacobian=True)
+            return nuts_draws(one, seed, n, forget_jacobian=True)
 
         wrong = check_sampler(without_jacobian, models=rates)
     assert wrong.verdict == "fail"

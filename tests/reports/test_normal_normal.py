@@ -111,8 +111,8 @@ def test_right_samplers_pass_every_check(sampled):
     verdicts = sampled.numbers["verdicts"]
     assert sampled.verdict == sampled.numbers["verdict"] == "pass"
     assert set(verdicts["verdict"]) == {"pass"}
-    # Two engines with six checks of mu and six of a new observation each, and the evidence of two priors.
-    assert len(verdicts["run"]) == 2 * 12 + 2
+    # Two engines with three checks of mu and three of a new observation each, and the evidence of two priors.
+    assert len(verdicts["run"]) == 2 * 6 + 2
     assert set(verdicts["run"]) == {
         *["NUTS, pymc", "NUTS, nutpie", "SMC, prior variance 5", "SMC, prior variance 0.1"],
     }
