@@ -219,7 +219,7 @@ def central(
 ) -> Partials:
     """Return central differences; a coordinate larger than 1 takes a step larger by its size."""
     steps = np.array([step, step / 2, *LARGE_STEPS, *SMALL_STEPS])
-    return _central(_slopes(f, theta, index, steps), error)
+    return _central(_slopes(f, theta, index, steps), error, plain=step != CENTRAL_STEP)
 
 
 def richardson(
@@ -236,7 +236,7 @@ def richardson(
     small steps, and for the others large ones have less rounding.
     """
     steps = [np.asarray(step) / 2.0 ** np.arange(tries + 2), np.array([*LARGE_STEPS, *SMALL_STEPS])]
-    return _richardson(_slopes(f, theta, index, np.concatenate(steps)), error)
+    return _richardson(_slopes(f, theta, index, np.concatenate(steps)), error, plain=step != RICHARDSON_STEP)
 
 
 def differences(
@@ -261,24 +261,23 @@ def value_and_complex_step(f: Scalar, theta: jax.Array, index: Any) -> tuple[jax
 
 
 @np.errstate(all="ignore")
-def _central(slopes: Slopes, error: float) -> Partials:
+def _central(slopes: Slopes, error: float, plain: bool = False) -> Partials:
     first, second, over = slopes.first, slopes.second, error / slopes.h[0]
     # The one-sided slopes differ by S(h) = h f'' + O(h^3): 2 S(h/2) - S(h) is O(h^3), but a jump in the slope stays.
     kink = np.abs(2 * second[1] - second[0])
     truncation = 8 / 3 * np.abs(first[0] - first[1])  # twice what the h^2 term makes of it
     doubt = np.maximum(truncation + kink + over, _turns(first[0], first[-3:]))
-    return _stated(first[0], doubt, over, slopes, error)
+    return _stated(first[0], doubt, over, slopes, error, plain)
 
 
 @np.errstate(all="ignore")
-def _richardson(slopes: Slopes, error: float) -> Partials:
+def _richardson(slopes: Slopes, error: float, plain: bool = False) -> Partials:
     tried = len(slopes.h) - SHARED
     first, second, over = slopes.first[:tried], slopes.second[:tried], error / slopes.h[2:tried]
     twice, doubt = _extrapolated(first, second)
     doubt = np.maximum(doubt + over, np.array([_turns(each, slopes.first[-3:]) for each in twice]))
     best = np.argmin(np.where(np.isnan(doubt), np.inf, doubt), axis=0)[None, :]
-    twice, doubt, over = (np.take_along_axis(each, best, axis=0)[0] for each in (twice, doubt, over))
-    return _stated(twice, doubt, over, slopes, error)
+    return _stated(*(np.take_along_axis(all_, best, axis=0)[0] for all_ in (twice, doubt, over)), slopes, error, plain)
 
 
 def _extrapolated(first: Floats, second: Floats) -> tuple[Floats, Floats]:
@@ -290,8 +289,11 @@ def _extrapolated(first: Floats, second: Floats) -> tuple[Floats, Floats]:
     return twice, np.abs(twice - once[1:]) + kink
 
 
-def _stated(value: Floats, doubt: Floats, over: Floats, slopes: Slopes, error: float) -> Partials:
-    """Return a difference with what ``slopes`` at the large and the small steps say of it."""
+def _stated(value: Floats, doubt: Floats, over: Floats, slopes: Slopes, error: float, plain: bool) -> Partials:
+    """Return a difference with what ``slopes`` at the large and the small steps say of it, or ``plain`` as it is."""
+    if plain:  # with a step that somebody chose
+        zero = np.zeros_like(value)
+        return Partials(value, doubt, over, zero, zero)
     first, second, h = slopes.first, slopes.second, slopes.h
     large, small = slice(len(h) - SHARED, len(h) - 3), len(h) - 3
     # Where f turns or has a kink within every step of its own, a small one may be less in doubt.
