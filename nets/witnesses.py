@@ -277,7 +277,8 @@ def _richardson(slopes: Slopes, error: float, plain: bool = False) -> Partials:
     twice, doubt = _extrapolated(first, second)
     doubt = np.maximum(doubt + over, np.array([_turns(each, slopes.first[-3:]) for each in twice]))
     best = np.argmin(np.where(np.isnan(doubt), np.inf, doubt), axis=0)[None, :]
-    return _stated(*(np.take_along_axis(all_, best, axis=0)[0] for all_ in (twice, doubt, over)), slopes, error, plain)
+    twice, doubt, over = (np.take_along_axis(each, best, axis=0)[0] for each in (twice, doubt, over))
+    return _stated(twice, doubt, over, slopes, error, plain)
 
 
 def _extrapolated(first: Floats, second: Floats) -> tuple[Floats, Floats]:
