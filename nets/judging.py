@@ -264,7 +264,7 @@ def _judge(
         return judged, 0.0, tolerance, "pass"
     if norm == 0:
         return judged, 0.0, float("inf"), "inconclusive"
-    if witness in EXACT and ways.ZERO * norm <= evidence.rounding * norm_of(1 / evidence.size[index[judged]]):
+    if witness in EXACT and norm <= evidence.rounding * norm_of(1 / evidence.size[index[judged]]):
         return judged, norm_of(a - b) / norm, float("inf"), "inconclusive"  # what cancels in f leaves such a rest
     a, b, doubt = a / norm, b / norm, doubt / norm  # whose squares neither overflow nor vanish
     if witness in EXACT and (error := norm_of(a - b)) <= tolerance:
