@@ -28,9 +28,10 @@ import numpy as np
 import tyro
 from rich.console import Console
 
-from bayes import hyperparameters, terminal
+from bayes import hyperparameters
 from bayes.models import NAMES, Model, canonical, model, scalars
 from bayes.verdicts import ALPHA, Checks
+from closedform import command_line
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
 
@@ -362,4 +363,4 @@ def _export(options: Export) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(terminal.run(main))
+    sys.exit(command_line.run(main))

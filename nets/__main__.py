@@ -22,10 +22,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from closedform import command_line
 from nets import prepare
 from nets.config import PRESETS, TrainConfig
 from nets.data import data_directory
-from nets.terminal import interrupt, progress_bar, run
+from nets.terminal import interrupt, progress_bar
 from nets.tfds_folder import NotPreparedError
 
 COMPILED_BYTES = 2**28
@@ -269,4 +270,4 @@ def _line(metrics: dict[str, float], epochs: int) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    sys.exit(command_line.run(main))

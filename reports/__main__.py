@@ -22,7 +22,7 @@ import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bayes import terminal
+from closedform import command_line
 from reports import classifiers, gradients, models, normal_normal, samplers
 from reports.options import Common
 
@@ -130,4 +130,4 @@ def progress_of(name: str, steps: int, console: Console) -> Iterator[Callable[[s
 
 
 if __name__ == "__main__":
-    sys.exit(terminal.run(main))
+    sys.exit(command_line.run(main))

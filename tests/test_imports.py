@@ -14,25 +14,24 @@ STANDARD = sys.stdlib_module_names
 # Module prefix -> what it may import besides the standard library. The longest prefix that fits a module rules it.
 STATISTICS = {"numpy", "scipy", "xarray", "arviz_stats", "bayes.exact.distribution"}  # no model and no pymc
 MAY_IMPORT = {
+    "closedform": set(),
     "bayes": set(),
     "bayes.data": {"numpy"},
     "bayes.models": {"numpy", "bayes.exact", "bayes.programs"},
     "bayes.hyperparameters": {"numpy"},
-    "bayes.terminal": set(),
     "bayes.stan": {"numpy"},
     "bayes.__main__": {
         *[
             "numpy",
             "tyro",
             "rich",
-            "bayes.terminal",
             "bayes.models",
             "bayes.inference",
             "bayes.hyperparameters",
             "bayes.stan",
             "bayes.data",
         ],
-        *["bayes.check", "bayes.draws", "bayes.draws_file", "bayes.verdicts"],
+        *["closedform", "bayes.check", "bayes.draws", "bayes.draws_file", "bayes.verdicts"],
     },
     "bayes.exact": {"numpy", "scipy", "bayes.exact"},
     "bayes.programs": {"numpy", "pymc", "bayes.exact"},
@@ -41,6 +40,7 @@ MAY_IMPORT = {
         "bayes.exact.projections",
         "bayes.convergence",
         "bayes.draws",
+        "bayes.element_names",
         "bayes.evidence",
         "bayes.nulls",
         "bayes.verdicts",
@@ -130,7 +130,7 @@ MAY_IMPORT = {
     "nets.prepare": {"tensorflow_datasets", "requests", "nets.tfds_folder"},
     "nets.__main__": {
         *["tyro", "rich", "nets.config", "nets.data", "nets.hosts", "nets.prepare", "nets.runs", "nets.summary"],
-        *["nets.terminal", "jax", "nets.devices", "nets.image_cache", "nets.tfds_folder", "nets.train"],
+        *["closedform", "nets.terminal", "jax", "nets.devices", "nets.image_cache", "nets.tfds_folder", "nets.train"],
     },
     "nets.cubic": {"numpy", "jax", "flax", "optax"},
     "nets.step_sizes": {"numpy", "jax", "nets.blocks", "nets.testimony", "nets.witnesses"},
@@ -153,14 +153,14 @@ MAY_IMPORT = {
     "reports": {
         *["numpy", "scipy", "matplotlib", "arviz_plots", "arviz_stats", "xarray", "jax", "jinja2", "markupsafe"],
         "ziamath",
-        *["tyro", "rich", "flax", "bayes", "nets", "reports"],
+        *["tyro", "rich", "flax", "bayes", "closedform", "nets", "reports"],
     },
 }
 MAY_PRINT = ("reports", "bayes.__main__", "nets.__main__")
 PUTS_BACK = {"bayes.jax_engines"}  # undoes what importing PyMC's JAX module sets for the whole process
 MODULES = {
     ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file
-    for package in ["bayes", "nets", "reports"]
+    for package in ["bayes", "closedform", "nets", "reports"]
     for file in (ROOT / package).rglob("*.py")
 }
 

@@ -19,7 +19,7 @@ from bayes.__main__ import main
 from bayes.check import check
 from bayes.exact.normal_normal import EXAMPLE, NormalNormal
 from bayes.models import NAMES, model
-from bayes.terminal import CLOSED_PIPE
+from closedform.command_line import CLOSED_PIPE
 
 
 def bayes(*arguments, cwd, interpreter=()):
