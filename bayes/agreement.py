@@ -30,7 +30,8 @@ from scipy.special import ndtri
 
 from bayes import nulls
 from bayes.convergence import Mixing, closed_gates, effective_sizes, split_rhat
-from bayes.draws import Draws, chains_and_draws, divergences, validate_distribution, variable, variable_names
+from bayes.draws import Draws, chains_and_draws, divergences, validate_distribution, variable
+from bayes.element_names import gathered
 from bayes.evidence import log_evidence_runs as validated_runs
 from bayes.exact.distribution import Distribution, elements
 from bayes.exact.projections import Projections
@@ -177,13 +178,13 @@ def compare_draws(
         validate_distribution(name, distribution)
         exact |= elements(name, distribution)
     drawn = {name: chains_and_draws(name, draws) for name in exact}
-    variables = whole_variables(drawn, draws) if projections else {}
-    for name, (function, distribution) in (projections or {}).items():
-        with np.errstate(all="ignore"):  # outside the support it may have no value: then it is infinitely far
-            exact[name], drawn[name] = (
-                distribution,
-                np.nan_to_num(function(variables), nan=inf, posinf=inf, neginf=-inf),
-            )
+    if projections:
+        bases = dict.fromkeys(name.partition("[")[0] for name in drawn)
+        whole = gathered(bases, draws)
+        variables = {name: variable(name, whole).astype(float) for name in bases}
+        for name, (function, exact[name]) in projections.items():
+            with np.errstate(all="ignore"):  # outside the support it may have no value: then it is infinitely far
+                drawn[name] = np.nan_to_num(function(variables), nan=inf, posinf=inf, neginf=-inf)
     scored = {name: score(name, distribution, drawn[name]) for name, distribution in exact.items()}
     divergent = divergences(draws)
     chains, n = next(iter(drawn.values())).shape if drawn else (0, 0)
@@ -193,17 +194,6 @@ def compare_draws(
     if projections is None and len(exact) > 1:
         notes.append(f"of the joint distribution of {', '.join(marginals)} only the marginals are checked.")
     return comparisons, [*notes, *(note for name, s in scored.items() for note in _far_out(name, s, chains * n))]
-
-
-def whole_variables(drawn: Mapping[str, NDArray[np.float64]], draws: Draws) -> dict[str, NDArray[np.float64]]:
-    """Return ``theta`` (chain, draw, J) for the scalars ``theta[0]``, ..., which ``draws`` may hold one by one."""
-    names = dict.fromkeys(name.partition("[")[0] for name in drawn)
-    there = variable_names(draws)
-    apart = {base: [values for name, values in drawn.items() if name.partition("[")[0] == base] for base in names}
-    return {
-        base: variable(base, draws).astype(float) if base in there else np.stack(its, axis=-1)
-        for base, its in apart.items()
-    }
 
 
 def normal_scores(distribution: Distribution, theta: NDArray[np.float64]) -> NDArray[np.float64]:

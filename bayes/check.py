@@ -128,7 +128,9 @@ def check(
         runs = evidence_runs(evidence)
     if draws is None and runs is None:
         raise ValueError("`draws` and `evidence` are both None: there is nothing to judge.")
-    comparisons, notes = ([], []) if draws is None else compare_with_model(draws, exact, y)
+    marginals = {} if draws is None else exact.marginals(y)
+    along = projections(exact, y)
+    comparisons, notes = ([], []) if draws is None else _compare(marginals, draws, along)
     if runs is not None:
         comparisons.append(compare_evidence(exact.log_evidence(y), runs, evidence_law))
         notes = [*notes, evidence_note(evidence_law)]
@@ -141,12 +143,11 @@ def check(
         return judge(comparisons, alpha=alpha, notes=notes)
 
     def again(places: list[int]) -> list[Comparison]:
-        marginals = exact.marginals(y)
         names, together = _scalars(marginals, draws)
         n = MORE * chains_and_draws(names[0], together).shape[1]
         redrawn = redraw(SECOND_SEED, n)
         try:
-            fresh, _ = compare_with_model(redrawn, exact, y)
+            fresh, _ = _compare(marginals, redrawn, along)
             _require_fresh(marginals, draws, redrawn, n)
         except ValueError as error:
             raise ValueError(f"`redraw`: {error}") from error
