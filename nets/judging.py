@@ -254,9 +254,10 @@ def _judge(
     """Return which of the entries ``judged`` are compared, all but the doubtful, with error, limit and verdict."""
     a, b, doubt = a[judged], b[judged], doubt[judged]
     norm = max(norm_of(a), norm_of(b))
+    unmoved = evidence.rounding * norm_of(1 / evidence.size[index[judged]])  # a gradient that moves f by its rounding
     if witness in EXACT:
         own = norm_of(doubt) + 4 * norm_of(evidence.spread[index[judged]])
-        zero = norm <= own and norm <= ways.ZERO * evidence.rounding * norm_of(1 / evidence.size[index[judged]])
+        zero = norm <= own and norm <= ways.ZERO * unmoved
     else:
         floor = norm_of(said.floor[judged])
         zero = norm <= ways.ZERO * floor and norm_of(doubt) <= ways.ZERO * floor
@@ -264,7 +265,7 @@ def _judge(
         return judged, 0.0, tolerance, "pass"
     if norm == 0:
         return judged, 0.0, float("inf"), "inconclusive"
-    if witness in EXACT and norm <= evidence.rounding * norm_of(1 / evidence.size[index[judged]]):
+    if witness in EXACT and norm <= unmoved:
         return judged, norm_of(a - b) / norm, float("inf"), "inconclusive"  # what cancels in f leaves such a rest
     a, b, doubt = a / norm, b / norm, doubt / norm  # whose squares neither overflow nor vanish
     if witness in EXACT and (error := norm_of(a - b)) <= tolerance:
