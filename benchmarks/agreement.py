@@ -14,7 +14,7 @@ import platform
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Literal
@@ -116,6 +116,14 @@ def progress(runs: int, what: str) -> Iterable[int]:
         return track(range(runs), description=what, transient=True)
     print(f"{time.strftime('%H:%M:%S')} {runs} runs: {what}", file=sys.stderr, flush=True)
     return range(runs)
+
+
+def run_parts(benchmark: str, parts: Mapping[str, Callable[[Any], None]], config: Any) -> None:
+    """Print the tables of ``config.part``, or of all parts, then the provenance."""
+    start = time.perf_counter()
+    for part in [config.part] if config.part else parts:
+        parts[part](config)
+    print(provenance(benchmark, config.seed, start))
 
 
 def provenance(benchmark: str, seed: int, start: float) -> str:
@@ -238,13 +246,5 @@ PARTS: dict[str, Callable[[Config], None]] = {
 }
 
 
-def main(config: Config) -> None:
-    """Print the tables, then the provenance."""
-    start = time.perf_counter()
-    for part in [config.part] if config.part else PARTS:
-        PARTS[part](config)
-    print(provenance("agreement", config.seed, start))
-
-
 if __name__ == "__main__":
-    main(tyro.cli(Config, description=__doc__))
+    run_parts("agreement", PARTS, tyro.cli(Config, description=__doc__))

@@ -8,7 +8,6 @@ Right chains are exact by construction (``benchmarks.agreement.Source``). Number
 """
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -26,7 +25,7 @@ from bayes.convergence import LARGEST_RHAT, Mixing, closed_gates, effective_size
 from bayes.exact.distribution import Distribution
 from bayes.models import model
 from bayes.verdicts import judge
-from benchmarks.agreement import EXACT, Source, progress, provenance, rate, table
+from benchmarks.agreement import EXACT, Source, progress, rate, run_parts, table
 
 
 @dataclass(frozen=True)
@@ -171,13 +170,5 @@ def _comparisons(name: str, kept: dict[str, np.ndarray], schools: Any) -> list[A
 PARTS: dict[str, Callable[[Config], None]] = {f.__name__: f for f in (rhat, batches, freedom, spread, divergences)}
 
 
-def main(config: Config) -> None:
-    """Print the tables, then the provenance."""
-    start = time.perf_counter()
-    for part in [config.part] if config.part else PARTS:
-        PARTS[part](config)
-    print(provenance("gates", config.seed, start))
-
-
 if __name__ == "__main__":
-    main(tyro.cli(Config, description=__doc__))
+    run_parts("gates", PARTS, tyro.cli(Config, description=__doc__))
