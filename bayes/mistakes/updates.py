@@ -90,6 +90,15 @@ TWICE = shown(lambda y: np.concatenate([y, y]))
 LAST_LEFT_OUT = shown(lambda y: y[:-1])
 AVERAGE_ALONE = shown(lambda y: [np.mean(y, axis=0)])
 
+GAMMA_PRIOR: dict[str, Mistake] = {
+    "prior forgotten": told(shape=TINY, inverse_scale=TINY),
+    "rate for scale of the prior": told(inverse_scale=lambda e: 1 / e.inverse_scale),
+    "shape and rate swapped": told(shape=lambda e: e.inverse_scale, inverse_scale=lambda e: e.shape),
+    "exponents for parameters": told(shape=lambda e: e.shape - 1 + TINY),
+    "1 added to the shape": told(shape=lambda e: e.shape + 1),
+}
+"""Mistakes about a Gamma(shape, inverse_scale) prior, of whatever its rate is."""
+
 
 def diagonal(matrix: Array) -> Array:
     """Return the matrix with zeros beside its diagonal."""
