@@ -267,10 +267,10 @@ def _compare(
 def _require_fresh(marginals: dict[str, Distribution], first: Draws, fresh: Draws, n: int) -> None:
     """Raise ValueError if ``fresh`` draws, made after ``first``, have some of them, or are fewer than ``n`` a chain."""
     names, fresh = _scalars(marginals, fresh)
+    require_fresh(names, _scalars(marginals, first)[1], fresh)
     got = chains_and_draws(names[0], fresh).shape[1]
     if got < n:
         raise ValueError(f"{n} draws a chain were asked for to judge what is suspicious, got {got}; return that many.")
-    require_fresh(names, _scalars(marginals, first)[1], fresh)
 
 
 def _scalars(marginals: dict[str, Distribution], draws: Draws) -> tuple[list[str], Draws]:

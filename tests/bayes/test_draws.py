@@ -124,6 +124,11 @@ def test_fresh_draws_that_are_the_first_again_are_refused(how, suspicious):
         check({"mu": suspicious}, NORMAL.exact, NORMAL.y, redraw=lambda _, n: {"mu": FRESH[how](suspicious, n)})
 
 
+def test_fresh_draws_must_be_as_many_as_were_asked_for(suspicious):
+    with pytest.raises(ValueError, match=r"^`redraw`: 4000 draws a chain were asked for .*, got 1000; return that many"):
+        check({"mu": suspicious}, NORMAL.exact, NORMAL.y, redraw=lambda seed, _: exact(NORMAL, seed, 1000))
+
+
 def test_a_sampler_that_ignores_its_seed_is_refused(suspicious):
     def sample(_, __, n):
         return {"mu": suspicious if n == 1000 else FRESH["begin with the old"](suspicious, n)}
