@@ -125,7 +125,9 @@ def test_fresh_draws_that_are_the_first_again_are_refused(how, suspicious):
 
 
 def test_fresh_draws_must_be_as_many_as_were_asked_for(suspicious):
-    with pytest.raises(ValueError, match=r"^`redraw`: 4000 draws a chain were asked for .*, got 1000; return that many"):
+    with pytest.raises(
+        ValueError, match=r"^`redraw`: 4000 draws a chain were asked for .*, got 1000; return that many"
+    ):
         check({"mu": suspicious}, NORMAL.exact, NORMAL.y, redraw=lambda seed, _: exact(NORMAL, seed, 1000))
 
 
