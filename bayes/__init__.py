@@ -13,7 +13,7 @@ Read in this order:
 - ``bayes.agreement``: exact distributions and draws in, checks with a verdict out. It stands on ``bayes.draws`` (what
   may come in), ``bayes.convergence`` (R-hat, ESS, divergences), ``bayes.nulls`` (p-values) and ``bayes.verdicts``
   (one false-alarm rate for a family).
-- ``bayes.two_stages``: the suspicious judged by fresh draws.
+- ``bayes.two_stages``: the suspicious and unsettled judged by fresh draws.
 - ``bayes.check``: a model, somebody's draws, a verdict; a sampler on many models, one verdict.
 - ``bayes.controls``: samplers that are wrong on purpose; ``bayes.mistakes``: conjugate updates with a mistake;
   ``bayes.calibration``: runs of a right one, many times.

@@ -55,7 +55,7 @@ def families(
 ) -> Iterator[list[Family]]:
     """Yield, for each of ``count`` runs of a right sampler, its verdicts at each of ``alphas``.
 
-    A run is drawn once, with ``draws`` a chain; what is suspicious at a rate is drawn again for that rate.
+    A run is drawn once, with ``draws`` a chain; what is suspicious at a rate, or unsettled, is drawn again for it.
     """
     for run in range(count):
 

@@ -175,7 +175,8 @@ def check_sampler(
     sample
         ``sample(model, seed, n)`` returns posterior draws, ``n`` a chain, of a ``bayes.models.Model``: its
         ``model.program()`` is a PyMC program, ``model.exact`` and ``model.y`` are hyperparameters and data. It is
-        called again, with another seed and four times the draws, on models with suspicious checks.
+        called again, with another seed and four times the draws, on models with checks that are suspicious, or
+        inconclusive since the chains seem not to have converged.
     models
         Names of models, as ``bayes.models.NAMES`` lists them, or one of them. A ``bayes.models.Model`` in place of a
         name has data and hyperparameters of yours: ``model("normal_normal").with_data(y, exact=...)``.
@@ -236,8 +237,8 @@ def compare_sampler(
         notes += [f"{one.label}: {note}" for note in its_notes]
 
     def again(places: list[int]) -> list[Comparison]:
-        suspicious = {first[place].model for place in places}
-        fresh = [c for one in models if one.label in suspicious for c in compared(one, MORE * draws)[0]]
+        doubtful = {first[place].model for place in places}
+        fresh = [c for one in models if one.label in doubtful for c in compared(one, MORE * draws)[0]]
         return same_comparisons(first, places, fresh)
 
     return first, notes, again
@@ -270,7 +271,7 @@ def _require_fresh(marginals: dict[str, Distribution], first: Draws, fresh: Draw
     require_fresh(names, _scalars(marginals, first)[1], fresh)
     got = chains_and_draws(names[0], fresh).shape[1]
     if got < n:
-        raise ValueError(f"{n} draws a chain were asked for to judge what is suspicious, got {got}; return that many.")
+        raise ValueError(f"{n} draws a chain were asked for to judge what is in doubt, got {got}; return that many.")
 
 
 def _scalars(marginals: dict[str, Distribution], draws: Draws) -> tuple[list[str], Draws]:

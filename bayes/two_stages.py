@@ -1,10 +1,14 @@
-"""Verdicts in two stages, for samplers that can be asked for more: what is suspicious is drawn again.
+"""Verdicts in two stages, for samplers that can be asked for more: what is suspicious or unsettled is drawn again.
 
 The scheme of Gandy and Scott (2020), "Unit testing for MCMC and other Monte Carlo methods", arXiv 2001.06465, algorithm
 1, with two rounds, and Holm in place of Bonferroni. With beta = alpha / 2 and gamma = sqrt(beta),
 
     first stage    Holm at beta: what it rejects fails; Holm at beta + gamma: what it rejects beyond that is suspicious
     second stage   fresh draws of the suspicious, Holm among them at beta / gamma: what it rejects fails
+
+Chains that seem not to have converged are unsettled: no test of them can pass. One in a thousand that have converged
+seems so too, and four times the draws settle it. Fresh draws of k unsettled tests of m are judged by Holm at
+beta k / m, the share of the second beta that the scheme spends on as many others.
 
 If no more than the true null hypotheses N are tested, P(one fails) <= beta + gamma beta / gamma = alpha: N meets a
 rejection at beta with probability beta at most, at beta + gamma with beta + gamma at most, and given that a suspicious
@@ -14,8 +18,6 @@ one is in N the fresh draws reject it with probability beta / gamma at most. At 
 
 from collections.abc import Callable, Collection, Sequence
 from math import sqrt
-
-import numpy as np
 
 from bayes.verdicts import ALPHA, Checks, Comparison, checked, holm, p_values
 
@@ -37,15 +39,15 @@ def judge_in_two_stages(
     alpha: float = ALPHA,
     notes: Sequence[str] = (),
 ) -> Checks:
-    """Judge a family of comparisons, the suspicious by fresh draws.
+    """Judge a family of comparisons, the suspicious and those with a reason against a pass by fresh draws.
 
     Parameters
     ----------
     first
         The comparisons of the first stage, of which at least one.
     again
-        Called with the places in ``first`` of the suspicious, if there are any; returns the same comparisons, in the
-        same order, of draws that are independent of the first.
+        Called with the places in ``first`` to draw again, if there are any; returns the same comparisons, in the same
+        order, of draws that are independent of the first.
     final
         Places in ``first`` of comparisons that cannot be drawn again: these have the first stage alone.
     alpha
@@ -64,17 +66,22 @@ def judge_in_two_stages(
     gamma = sqrt(beta)
     p = p_values(first)
     failed = holm(p, beta)
-    suspicious = [int(i) for i in np.flatnonzero(holm(p, beta + gamma) & ~failed) if i not in final]
     m = len(first)
+    undecided = [i for i in range(m) if not failed[i] and i not in final]
+    unsettled = [i for i in undecided if first[i].reason]
+    doubted = holm(p, beta + gamma)
+    suspicious = [i for i in undecided if doubted[i] and not first[i].reason]
     levels = [(beta if i in final else beta + gamma) / m for i in range(m)]
     checks = [checked(c, bool(f), level) for c, f, level in zip(first, failed, levels, strict=True)]
-    if suspicious:
-        second = list(again(suspicious))
-        asked = [(first[i].model, first[i].parameter, first[i].statistic) for i in suspicious]
+    if places := sorted([*suspicious, *unsettled]):
+        second = list(again(places))
+        asked = [(first[i].model, first[i].parameter, first[i].statistic) for i in places]
         got = [(c.model, c.parameter, c.statistic) for c in second]
         if asked != got:
             raise ValueError(f"`again` must return the comparisons it was asked for, {asked}, got {got}.")
-        rejected = holm(p_values(second), beta / gamma)
-        for place, comparison, reject in zip(suspicious, second, rejected, strict=True):
-            checks[place] = checked(comparison, bool(reject), beta / gamma / len(second), stage=2)
+        fresh = dict(zip(places, second, strict=True))
+        for group, rate in ((suspicious, beta / gamma), (unsettled, beta * len(unsettled) / m)):
+            rejected = holm(p_values([fresh[i] for i in group]), rate) if group else []
+            for i, reject in zip(group, rejected, strict=True):
+                checks[i] = checked(fresh[i], bool(reject), rate / len(group), stage=2)
     return Checks(checks=tuple(checks), alpha=alpha, notes=tuple(notes))

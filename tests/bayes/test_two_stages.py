@@ -46,6 +46,54 @@ def test_the_suspicious_are_judged_by_fresh_draws_alone(again, verdict):
     assert [check.estimate for check in checks] == [2.1, 7.0, 2.1]
 
 
+UNSETTLED = "means of long batches drift (p = 0.0004)"
+
+
+@pytest.mark.parametrize(
+    ("again", "reason", "verdict"),
+    [
+        (0.5, "", "pass"),
+        (2e-3, "", "pass"),  # were it suspicious, 0.022 would be enough
+        (1e-4, "", "fail"),
+        (1e-4, UNSETTLED, "fail"),
+        (0.5, UNSETTLED, "inconclusive"),
+    ],
+)
+def test_what_seems_not_to_have_converged_is_drawn_again(again, reason, verdict):
+    asked = []
+
+    def redraw(places):
+        asked.append(places)
+        return [comparison(again, parameter="theta[1]", reason=reason)]
+
+    first = family([0.5, 0.9, 0.9])
+    first[1] = replace(first[1], reason=UNSETTLED)
+    checks = judge_in_two_stages(first, redraw)
+    assert asked == [[1]]
+    assert [check.verdict for check in checks] == ["pass", verdict, "pass"]
+    assert [check.stage for check in checks] == [1, 2, 1]
+    assert judge_in_two_stages(first, never, final=[1]).verdict == "inconclusive"
+
+
+def test_what_has_not_converged_and_is_certainly_wrong_fails_at_once():
+    first = [replace(family([1e-6])[0], reason=UNSETTLED)]
+    assert judge_in_two_stages(first, never).verdict == "fail"
+
+
+def test_the_rate_is_kept_where_many_seem_not_to_have_converged():
+    rng = np.random.default_rng(7)
+    runs, m, alpha = 4000, 7, 0.05
+
+    def one():
+        first = [replace(c, reason=UNSETTLED if rng.random() < 0.5 else "") for c in family(rng.uniform(size=m))]
+        return judge_in_two_stages(
+            first, lambda places: [comparison(rng.uniform(), parameter=f"theta[{i}]") for i in places], alpha=alpha
+        ).verdict
+
+    failed = sum(one() == "fail" for _ in range(runs))
+    assert runs * alpha / 4 <= failed <= binom(runs, alpha).isf(FALSE_ALARM)
+
+
 def test_fresh_draws_that_cannot_be_judged_are_inconclusive():
     checks = judge_in_two_stages(
         family([0.5, 0.001]), lambda _: [comparison(0.5, parameter="theta[1]", reason="R-hat 1.2 > 1.01")]
