@@ -26,7 +26,7 @@ from nets.gradient_checks import GradientCheck, GradientChecks, TaylorChecks, ve
 from nets.judging import LOWER_PRECISION, TOLERANCE, norm_of
 from nets.one_sided import slopes_beside
 from nets.reduced import Reduced
-from nets.taylor import STEPS, at_kink, kinked, taylor_check
+from nets.taylor import CLOSE, STEPS, at_kink, kinked, taylor_check
 from nets.testimony import Function, ask, hand_on, one_by_one, own_rounding
 
 
@@ -131,16 +131,19 @@ def taylor_test(
         values = ways.Values(at, blocks.theta)
         value = finite("f", values([0], 0.0, 0, 0.0)[0])
         gradient = np.asarray(gradient_at(blocks.theta))
-        noise = max(64 * ways.EPS * abs(value), 4 * ways.rounding(values, blocks.theta))
+        here = max(64 * ways.EPS * abs(value), 4 * ways.rounding(values, blocks.theta))
         # theta + h v is rounded too, and moves f by its slope there.
-        noise += 4 * ways.EPS * norm_of(np.nan_to_num(gradient) * np.asarray(blocks.theta))
-        both = jnp.asarray(np.concatenate([STEPS, -STEPS]))
+        here += 4 * ways.EPS * norm_of(np.nan_to_num(gradient) * np.asarray(blocks.theta))
+        both = jnp.asarray(np.concatenate([STEPS, CLOSE, -STEPS, -CLOSE]))
         along = jax.jit(lambda v: jax.lax.map(lambda h: at(blocks.theta + h * v), both))
         checks = []
         for block, where in blocks.slices.items():
             v = _direction(rng, gradient, where)
             slope = float(np.sum(v * gradient, where=v != 0))  # <g, v>
-            ahead, behind = np.split(np.asarray(along(v)), 2)
+            moved = np.asarray(along(v)).reshape(2, -1)
+            ahead, behind = moved[:, : len(STEPS)]
+            # At a point where f is 0, as at weights that are, it is rounded less than elsewhere.
+            noise = here + 4 * ways.rounding_of(moved[:, len(STEPS) :]) * STEPS / STEPS[0]
             lost = LOWER_PRECISION if lower or at.rounds_in_lower_precision else 0.0
             slack = lost * float(np.sum(np.abs(v * gradient), where=v != 0))
             check = taylor_check(block, STEPS, value, ahead, slope, noise, slack)

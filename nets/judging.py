@@ -260,7 +260,7 @@ def _judge(
         zero = norm <= own and norm <= ways.ZERO * unmoved
     else:
         floor = norm_of(said.floor[judged])
-        zero = norm <= ways.ZERO * floor and norm_of(doubt) <= ways.ZERO * floor
+        zero = norm <= ways.ZERO * floor and norm_of(said.uncertainty[judged]) <= ways.ZERO * floor
     if zero:  # and so is either gradient
         return judged, 0.0, tolerance, "pass"
     if norm == 0:

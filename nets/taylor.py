@@ -5,10 +5,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nets import witnesses as ways
 from nets.gradient_checks import VISIBLE, TaylorCheck, Verdict
 from nets.one_sided import AGREE
 
 STEPS = np.ldexp(1.0, -np.arange(4, 31))
+CLOSE = STEPS[0] * (1 + ways.NOISE_STEP * np.arange(1, 11))
+"""Steps next to the largest, over which f has no fourth difference but its rounding."""
 
 
 def taylor_check(
@@ -17,13 +20,14 @@ def taylor_check(
     value: float,
     moved: NDArray[np.float64],
     slope: float,
-    noise: float,
+    noise: NDArray[np.float64],
     slack: float = 0.0,
 ) -> TaylorCheck:
     """Return the check of ``slope``, <g, v>, from f at the point, ``value``, and at each step along v, ``moved``.
 
-    ``noise`` is the rounding of f, below which a remainder says nothing but that it is small. Remainders that do not
-    fall with the step are rounding too, more of it than was measured: a wrong slope leaves some that fall like h.
+    ``noise`` is the rounding of f at each step, below which a remainder says nothing but that it is small. Remainders
+    that do not fall with the step are rounding too, more of it than was measured: a wrong slope leaves some that fall
+    like h.
     ``slack`` is how far the slope may be off because something in it is in float32.
     """
     zeroth, first = np.abs(moved - value), np.abs(moved - value - steps * slope)
@@ -39,7 +43,7 @@ def taylor_check(
         slopes = _slope(steps[last], zeroth[last]), _slope(steps[last], first[last])
         if not slopes[1] < 0.5:
             break
-        floor = 2 * float(first[last].max())
+        floor = np.maximum(noise, 2 * float(first[last].max()))
     # Every step bounds the error of the slope by its remainder; the least bound counts.
     bounds = np.maximum(first, floor)[finite] / steps[finite] + slack
     limit = float(np.min(bounds, initial=np.inf) / abs(slope)) if slope and np.isfinite(slope) else np.nan
@@ -59,7 +63,7 @@ def kinked(
     value: float,
     ahead: NDArray[np.float64],
     behind: NDArray[np.float64],
-    noise: float,
+    noise: NDArray[np.float64],
 ) -> bool:
     """Say whether f, ``ahead`` of the point and ``behind``, has a kink there.
 
@@ -78,7 +82,7 @@ def at_kink(
     ahead: NDArray[np.float64],
     behind: NDArray[np.float64],
     beside: NDArray[np.float64],
-    noise: float,
+    noise: NDArray[np.float64],
 ) -> TaylorCheck:
     """Return the check of a block in which f has a kink: what it is worth is a gradient next to it, not the one there.
 
@@ -95,10 +99,12 @@ def at_kink(
     return replace(check, verdict="inconclusive", reason="a kink at the point")
 
 
-def _goes_on(steps: NDArray[np.float64], first: NDArray[np.float64], noise: float, seen: NDArray[np.int64]) -> bool:
+def _goes_on(
+    steps: NDArray[np.float64], first: NDArray[np.float64], noise: NDArray[np.float64], seen: NDArray[np.int64]
+) -> bool:
     """Say whether remainders fall steadily until rounding hides them: past a kink or a far-off region they drop."""
     last = seen[-1]
-    return last + 1 == len(steps) or bool(first[last] * steps[last + 1] / steps[last] < 8 * noise)
+    return last + 1 == len(steps) or bool(first[last] * steps[last + 1] / steps[last] < 8 * noise[last])
 
 
 def _slope(steps: NDArray[np.float64], remainders: NDArray[np.float64]) -> float:

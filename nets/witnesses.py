@@ -58,10 +58,11 @@ SHARED = len(LARGE_STEPS) + len(SMALL_STEPS)
 """Steps that every difference takes besides its own, after them."""
 COMPLEX_STEP = 1e-30
 """Nothing is subtracted, so it may be so small that h^2 is below rounding."""
-GRADIENT_NOISE_STEP = 2.0**-26
-"""Far enough to round differently, and near enough that its square is below rounding."""
-NOISE_STEP = 2.0**-22
-"""Far enough to round differently even where 1e8 is added, and near enough that its fourth power is below rounding."""
+GRADIENT_NOISE_STEP = 16_790_213 * 2.0**-50
+"""Next to 2^-26: far enough to round differently, and near enough that its square is below rounding. It has as many
+digits as theta + h can hold: at points of few digits f may be exact, and then its rounding would not show."""
+NOISE_STEP = 67_192_751 * 2.0**-48
+"""Next to 2^-22: far enough even where 1e8 is added, and near enough that its fourth power is below rounding."""
 BATCH_ENTRIES = 2**24
 """Entries of theta held at once, by as many copies of it as are evaluated together."""
 
@@ -164,11 +165,15 @@ def rounding(f: "Scalar | Values", theta: jax.Array) -> float:
     # To one side of theta: f may have a kink at theta, and no window over it is smooth.
     k = np.arange(10)
     values = _values(f, theta)(np.repeat(np.arange(4), 10), np.tile(k * NOISE_STEP, 4), 0, 0.0).reshape(4, 10)
+    return max(EPS * abs(float(values[0, 0])), rounding_of(values[:, 1:]))
+
+
+def rounding_of(values: Floats) -> float:
+    """Return four sds of the rounding in ``values``, of a smooth function at ten or so neighbouring points a row."""
     with np.errstate(invalid="ignore"):
-        fourth = np.abs(np.diff(values[:, 1:], n=4, axis=1))  # of variance 70 sigma^2
+        fourth = np.abs(np.diff(values, n=4, axis=1))  # of variance 70 sigma^2
     known = fourth[np.isfinite(fourth)]  # out of the domain there is none
-    sd = float(np.median(known)) / (0.6745 * 70**0.5) if len(known) else 0.0  # the median passes over a kink
-    return max(EPS * abs(float(values[0, 0])), 4 * sd)
+    return 4 * float(np.median(known)) / (0.6745 * 70**0.5) if len(known) else 0.0  # the median passes over a kink
 
 
 def bends(f: "Scalar | Values", theta: jax.Array, error: float) -> bool:

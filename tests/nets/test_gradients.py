@@ -334,6 +334,17 @@ def test_what_is_closed_over_in_float32_has_the_same_numbers_for_all():
     assert compare_gradients(f, np.ones(256), by_hand=lambda w: 1.00001 * right(w)).verdict == "fail"
 
 
+@pytest.mark.parametrize("weights", [np.ones(256), np.full(256, 0.5), np.zeros(256)], ids=["ones", "halves", "zeros"])
+@pytest.mark.parametrize("factors", [PIXELS / np.float32(127.5) - 1, np.tile([1 / 3, -1 / 3], 128)])
+def test_a_linear_function_that_is_exact_at_the_point_alone(factors, weights):
+    def f(w):  # of few digits: there nothing is rounded, and elsewhere it is
+        return jnp.sum(w * factors)
+
+    for judge in [compare_gradients, taylor_test]:
+        assert judge(f, weights).verdict == "pass"
+        assert judge(f, weights, by_hand=lambda _: 1.00001 * factors.astype(float)).verdict == "fail"
+
+
 def test_casts_that_the_value_does_not_need_are_allowed_and_others_named_by_their_line(capfd):
     def f(w):
         jax.debug.print("{}", w)
@@ -360,18 +371,21 @@ def test_batch_norm_in_training():
     class Normed(nnx.Module):
         def __init__(self, rngs):
             self.linear, self.norm = nnx.Linear(3, 2, rngs=rngs), nnx.BatchNorm(2, rngs=rngs)
+            self.last = nnx.Linear(2, 2, rngs=rngs)
 
         def __call__(self, x):
-            return self.norm(self.linear(x))
+            return self.last(self.norm(self.linear(x)))
 
     module, params, rest = nnx.split(Normed(nnx.Rngs(0)), nnx.Param, ...)
     x = np.random.default_rng(0).standard_normal((6, 3)).astype(np.float32)
 
-    def f(params):
-        return jnp.mean(jnp.sin(nnx.merge(module, params, rest, copy=True)(jnp.asarray(x))) ** 2)
+    for curve in [jnp.sin, lambda outputs: outputs]:
 
-    checks = compare_gradients(f, params)
-    assert checks.verdict == "pass", checks  # the bias before it has no gradient
+        def f(params, curve=curve):
+            return jnp.mean(curve(nnx.merge(module, params, rest, copy=True)(jnp.asarray(x))) ** 2)
+
+        checks = compare_gradients(f, params)
+        assert checks.verdict == "pass", checks  # the bias before it has no gradient, and a bias after it may have none
 
 
 def test_what_has_no_reverse_mode_is_held_to_the_others():

@@ -235,7 +235,7 @@ def test_a_hessian_vector_product_passes():
 def test_rounding_that_was_measured_too_small_neither_condemns_nor_excuses(error, verdict, more):
     """f(h) = 3 + 2 h + 0.7 h^2 with up to ``more`` times the rounding that the check is told of."""
     rng = np.random.default_rng(0)
-    noise = 1e-12
+    noise = np.full(len(TAYLOR_STEPS), 1e-12)
     rounding = more * noise * rng.choice([-1, 1], len(TAYLOR_STEPS)) * rng.uniform(0.5, 1, len(TAYLOR_STEPS))
     moved = 3.0 + 2.0 * TAYLOR_STEPS + 0.7 * TAYLOR_STEPS**2 + rounding
     assert taylor_check("w", TAYLOR_STEPS, 3.0, moved, 2.0 * (1 + error), noise).verdict == verdict
