@@ -22,6 +22,9 @@ ALPHA = 0.001
 UNITS = {"location": "sd", "scale": "of the sd", "uniformity": "of the draws", "runs": "nats"}
 """Statistic -> the unit of its error: the posterior's sd, of which normal scores are multiples, a part of it, ..."""
 
+UNIFORMITY = "uniformity shows the share of draws below an exact quantile, of nine, that is farthest from its probability."
+"""What the numbers of that row are, for a table."""
+
 WIDTH = 110
 """Columns that sentences under a table are wrapped to."""
 
@@ -175,6 +178,7 @@ class Checks:
         sentences = [
             f"{self.verdict}: {len(self.checks)} checks share a false-alarm rate of {self.alpha:g}.",
             *(f"[{i}] cannot pass: {reason}" for i, reason in enumerate(reasons, 1)),
+            *([UNIFORMITY] if any(check.statistic == "uniformity" for check in self.checks) else []),
             *(f"note: {note}" for note in self.notes),
         ]
         wrapped = [fill(sentence, WIDTH, subsequent_indent="    ", break_long_words=False) for sentence in sentences]
