@@ -22,7 +22,7 @@ ALPHA = 0.001
 UNITS = {"location": "sd", "scale": "of the sd", "uniformity": "of the draws", "runs": "nats"}
 """Statistic -> the unit of its error: the posterior's sd, of which normal scores are multiples, a part of it, ..."""
 
-UNIFORMITY = "uniformity shows the share of draws below an exact quantile, of nine, that is farthest from its probability."
+UNIFORMITY = "uniformity shows, of nine shares of draws below an exact quantile, the one that is farthest off."
 """What the numbers of that row are, for a table."""
 
 WIDTH = 110
