@@ -53,7 +53,8 @@ class Blocks:
 
     def tree(self, vector: jax.Array) -> Any:
         """Return ``vector``, real or complex, as a tree like the parameters."""
-        leaves = [jnp.reshape(vector[self.slices[name]], shape) for name, shape in self.shapes.items()]
+        known = vector if isinstance(vector, jax.core.Tracer) else np.asarray(vector)  # compiles no slice
+        leaves = [jnp.asarray(known[self.slices[name]].reshape(shape)) for name, shape in self.shapes.items()]
         return jax.tree.unflatten(self.treedef, leaves)
 
     def function(

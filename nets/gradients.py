@@ -213,8 +213,9 @@ def adjoint_test(
         u = rng.standard_normal(ends[-1])
 
         def pull(both: jax.Array) -> NDArray[np.float64]:  # J^T u, from theta and u in one vector
-            theta, one = jnp.split(both, [len(blocks.theta)])
-            parts = [part.reshape(out.shape) for part, out in zip(jnp.split(one, ends[:-1]), outputs, strict=True)]
+            theta, one = np.split(np.asarray(both), [len(blocks.theta)])
+            split = zip(np.split(one, ends[:-1]), outputs, strict=True)
+            parts = [jnp.asarray(part.reshape(output.shape)) for part, output in split]
             return blocks.vector("by_hand", by_hand(blocks.tree(theta), jax.tree.unflatten(treedef, parts)))
 
         def flat(theta: jax.Array) -> jax.Array:

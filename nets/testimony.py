@@ -163,7 +163,7 @@ def ask(
 
 def one_by_one(gradient: Callable[[jax.Array], Any], points: jax.Array) -> jax.Array:
     """Return ``gradient`` at each of ``points``, called from Python: what a person wrote may be no JAX function."""
-    return jnp.stack([gradient(point) for point in points])
+    return jnp.asarray(np.stack([gradient(jnp.asarray(point)) for point in np.asarray(points)]))
 
 
 def hand_on(

@@ -128,7 +128,17 @@ def measured(
     g(theta + d) - 2 g(theta) + g(theta - d) is rounding alone, and of order d^2 besides; next to a kink it is the jump.
     ``each(gradient, points)`` is how it is called at the points: as one program, unless it is no JAX function.
     """
-    value, *pairs = each(gradient, jnp.stack([theta, *_around(theta, GRADIENT_NOISE_STEP, 2)]))
+    return _with_rounding(each(gradient, _here_and_around(theta)))
+
+
+@jax.jit  # one program, also where the gradient is called from Python
+def _here_and_around(theta: jax.Array) -> jax.Array:
+    return jnp.stack([theta, *_around(theta, GRADIENT_NOISE_STEP, 2)])
+
+
+@jax.jit
+def _with_rounding(values: jax.Array) -> Partials:
+    value, *pairs = values
     means = [(up + down) / 2 for up, down in zip(pairs[::2], pairs[1::2], strict=True)]
     uncertainty = 8 * jnp.maximum(*(jnp.abs(mean - value) for mean in means))
     zero = jnp.zeros_like(value)
