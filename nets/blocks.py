@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from numpy.typing import NDArray
 
 from nets import validate
@@ -51,9 +52,9 @@ class Blocks:
             name=name,
         )
 
-    def tree(self, vector: jax.Array) -> Any:
+    def tree(self, vector: Any) -> Any:
         """Return ``vector``, real or complex, as a tree like the parameters."""
-        known = vector if isinstance(vector, jax.core.Tracer) else np.asarray(vector)  # compiles no slice
+        known = vector if isinstance(vector, Tracer) else np.asarray(vector)  # compiles no slice
         leaves = [jnp.asarray(known[self.slices[name]].reshape(shape)) for name, shape in self.shapes.items()]
         return jax.tree.unflatten(self.treedef, leaves)
 

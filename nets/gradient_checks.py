@@ -14,7 +14,9 @@ VISIBLE = 1e-3
 """A witness that could not have seen an error of 0.1 % in a block says nothing about it."""
 
 
-SAME = {("jax.grad", "forward")}
+JAX_GRAD = "jax.grad"
+"""The name of the gradient that is JAX's own."""
+SAME = {(JAX_GRAD, "forward")}
 """Subject and witness that are one derivation: JAX transposes its forward rules into the reverse ones."""
 ONE_SIDED = "one-sided"
 """Name of the check of entries at a kink."""

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from nets import witnesses as ways
 from nets.blocks import Blocks, describe, finite
-from nets.gradient_checks import GradientCheck, GradientChecks, TaylorChecks, verdict_on
+from nets.gradient_checks import JAX_GRAD, GradientCheck, GradientChecks, TaylorChecks, verdict_on
 from nets.judging import LOWER_PRECISION, TOLERANCE, norm_of
-from nets.one_sided import slopes_beside
+from nets.one_sided import ASIDE, FURTHER, slopes_beside
 from nets.reduced import Reduced
 from nets.taylor import CLOSE, STEPS, at_kink, kinked, taylor_check
 from nets.testimony import Function, ask, hand_on, one_by_one, own_rounding
@@ -125,7 +125,7 @@ def taylor_test(
         blocks = Blocks.of(params)
         at = blocks.function("f", f, has_aux=has_aux)
         if by_hand is None:
-            subject, gradient_at, lower = "jax.grad", jax.jit(jax.grad(at)), False
+            subject, gradient_at, lower = JAX_GRAD, jax.jit(jax.grad(at)), False
         else:
             subject, (gradient_at, lower) = "by_hand", hand_on(blocks, by_hand, at)
         values = ways.Values(at, blocks.theta)
@@ -148,8 +148,8 @@ def taylor_test(
             slack = lost * float(np.sum(np.abs(v * gradient), where=v != 0))
             check = taylor_check(block, STEPS, value, ahead, slope, noise, slack)
             if np.isfinite(slope) and kinked(STEPS, value, ahead, behind, noise):
-                beside = slopes_beside(gradient_at, blocks.theta, v)
-                check = at_kink(check, value, ahead, behind, beside, noise)
+                beside, further = (slopes_beside(gradient_at, blocks.theta, v, d) for d in (ASIDE, FURTHER))
+                check = at_kink(check, value, ahead, behind, beside, further, noise, number=by_hand is not None)
             checks.append(check)
     return TaylorChecks(subject, tuple(checks))
 

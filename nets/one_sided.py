@@ -18,6 +18,8 @@ STEPS = 859 * 2.0 ** -np.arange(16.0, 38.0)
 """From 0.013, halved, to 6e-9."""
 ASIDE = 2.0**-26
 """d: far enough from the kink to be beside it, and too near for the gradient to have changed otherwise."""
+FURTHER = 4 * ASIDE
+"""Where the gradient is the same as at d, unless what looks like a kink is a corner that is rounded off."""
 AGREE = 1e-5
 """Relative difference of a slope and a gradient beside the point that counts as none: d and the rounding of f."""
 
@@ -64,8 +66,19 @@ def one_sided_slopes(
 
 
 def slopes_beside(
-    gradient: Callable[[jax.Array], Any], theta: jax.Array, v: NDArray[np.float64]
+    gradient: Callable[[jax.Array], Any], theta: jax.Array, v: NDArray[np.float64], d: float = ASIDE
 ) -> NDArray[np.float64]:
     """Return <g(theta + d v), v> and <g(theta - d v), v>."""
-    beside = [np.asarray(gradient(theta + way * ASIDE * v)) for way in (1, -1)]
-    return np.array([float(np.sum(g * v, where=v != 0)) for g in beside])
+    return along(gradients_beside(gradient, theta, v, d), v)
+
+
+def gradients_beside(
+    gradient: Callable[[jax.Array], Any], theta: jax.Array, v: NDArray[np.float64], d: float = ASIDE
+) -> NDArray[np.float64]:
+    """Return g(theta + d v) and g(theta - d v), (2, P)."""
+    return np.stack([np.asarray(gradient(theta + way * d * v)) for way in (1, -1)])
+
+
+def along(gradients: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return <g, v> of each of ``gradients``."""
+    return np.sum(gradients * v, axis=-1, where=v != 0)

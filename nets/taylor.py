@@ -47,7 +47,8 @@ def taylor_check(
     # Every step bounds the error of the slope by its remainder; the least bound counts.
     bounds = np.maximum(first, floor)[finite] / steps[finite] + slack
     limit = float(np.min(bounds, initial=np.inf) / abs(slope)) if slope and np.isfinite(slope) else np.nan
-    if not np.isfinite(slope) or (slopes[1] < 1.5 and _goes_on(steps, first, floor, seen) and not slopes[0] < 0.9):
+    falls_like_h = slopes[1] < 1.5 and _goes_on(steps, first, floor, seen) and not slopes[0] < 0.9
+    if not np.isfinite(slope) or (falls_like_h and not _still_steeper(first, seen)):
         verdict: Verdict = "fail"
     elif limit <= VISIBLE or (slope == 0 and (slopes[1] > 1.5 or (zeroth <= noise).all())):
         verdict = "pass"
@@ -82,18 +83,21 @@ def at_kink(
     ahead: NDArray[np.float64],
     behind: NDArray[np.float64],
     beside: NDArray[np.float64],
+    further: NDArray[np.float64],
     noise: NDArray[np.float64],
+    *,
+    number: bool,
 ) -> TaylorCheck:
     """Return the check of a block in which f has a kink: what it is worth is a gradient next to it, not the one there.
 
-    ``beside`` are the slopes along v by the gradient a little ahead and behind.
+    ``beside`` are the slopes along v by the gradient a little ahead and behind, which is computed for the point alone
+    if it may be a ``number``. How they differ from those ``further`` away is what a corner that is rounded off does.
     """
     sides = [
-        taylor_check(check.block, check.steps, value, moved, slope, noise)
-        for moved, slope in [(ahead, beside[0]), (behind, -beside[1])]
+        taylor_check(check.block, check.steps, value, moved, slope, noise, 2 * float(turn))
+        for moved, slope, turn in zip((ahead, behind), beside * [1, -1], np.abs(beside - further), strict=True)
     ]
-    # The same on both sides: by_hand is a number, computed for the point alone.
-    constant = abs(beside[0] - beside[1]) <= AGREE * np.max(np.abs(beside))
+    constant = number and abs(beside[0] - beside[1]) <= AGREE * np.max(np.abs(beside))
     if not constant and any(side.verdict == "fail" for side in sides):
         return replace(check, verdict="fail", reason="a kink at the point, and wrong beside it")
     return replace(check, verdict="inconclusive", reason="a kink at the point")
@@ -105,6 +109,12 @@ def _goes_on(
     """Say whether remainders fall steadily until rounding hides them: past a kink or a far-off region they drop."""
     last = seen[-1]
     return last + 1 == len(steps) or bool(first[last] * steps[last + 1] / steps[last] < 8 * noise[last])
+
+
+def _still_steeper(first: NDArray[np.float64], seen: NDArray[np.int64]) -> bool:
+    """Say whether remainders begin to fall like h^2 at the smallest step, as next to a kink that all others pass."""
+    last = seen[-1]
+    return last + 1 == len(first) and bool(first[last - 1] > 2**1.25 * first[last])
 
 
 def _slope(steps: NDArray[np.float64], remainders: NDArray[np.float64]) -> float:

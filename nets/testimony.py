@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nets import witnesses as ways
 from nets.blocks import Blocks, finite
-from nets.gradient_checks import GradientChecks
+from nets.gradient_checks import JAX_GRAD, GradientChecks
 from nets.judging import DIFFERENCES, TOLERANCE, Answer, Evidence, Subject, checks_of, norm_of
 from nets.reduced import Reduced
 
@@ -47,7 +47,7 @@ class Testimony:
             )
         others = [answer for answer in self.evidence.answers if answer.witness != "reverse"]
         with jax.enable_x64(True):
-            return _about(replace(self.evidence, answers=others), "jax.grad", reverse, lower=False)
+            return _about(replace(self.evidence, answers=others), JAX_GRAD, reverse, lower=False)
 
 
 def _about(evidence: Evidence, name: str, gradient: Callable[[jax.Array], Any], lower: bool) -> GradientChecks:

@@ -63,6 +63,8 @@ GRADIENT_NOISE_STEP = 16_790_213 * 2.0**-50
 digits as theta + h can hold: at points of few digits f may be exact, and then its rounding would not show."""
 NOISE_STEP = 67_192_751 * 2.0**-48
 """Next to 2^-22: far enough even where 1e8 is added, and near enough that its fourth power is below rounding."""
+NEARER = (262_139 * 2.0**-50, 257 * 2.0**-48)
+"""Next to 2^-32 and 2^-40, for functions that turn within the step."""
 BATCH_ENTRIES = 2**24
 """Entries of theta held at once, by as many copies of it as are evaluated together."""
 
@@ -173,9 +175,14 @@ def rounding(f: "Scalar | Values", theta: jax.Array) -> float:
     numbers. The ``error`` of a difference is this over its step.
     """
     # To one side of theta: f may have a kink at theta, and no window over it is smooth.
-    k = np.arange(10)
-    values = _values(f, theta)(np.repeat(np.arange(4), 10), np.tile(k * NOISE_STEP, 4), 0, 0.0).reshape(4, 10)
-    return max(EPS * abs(float(values[0, 0])), rounding_of(values[:, 1:]))
+    ways, steps = np.arange(4), np.array([NOISE_STEP, *NEARER])
+    k, at, step = np.meshgrid(ways, np.arange(10), steps, indexing="ij")
+    values = _values(f, theta)(k.ravel(), (at * step).ravel(), 0, 0.0).reshape(at.shape)
+    found = rounding_of(values[:, 1:, 0])
+    for nearer in np.moveaxis(values[:, 1:, 1:], 2, 0):
+        if np.mean(np.diff(nearer) == 0) < 0.1:  # f moves by more than its last digit, as of 1e8 + x it does not
+            found = min(found, rounding_of(nearer))  # what falls with the step was f itself, turning within it
+    return max(EPS * abs(float(values[0, 0, 0])), found)
 
 
 def rounding_of(values: Floats) -> float:
@@ -281,7 +288,7 @@ def _central(slopes: Slopes, error: float, plain: bool = False) -> Partials:
     # The one-sided slopes differ by S(h) = h f'' + O(h^3): 2 S(h/2) - S(h) is O(h^3), but a jump in the slope stays.
     kink = np.abs(2 * second[1] - second[0])
     truncation = 8 / 3 * np.abs(first[0] - first[1])  # twice what the h^2 term makes of it
-    doubt = np.maximum(truncation + kink + over, _turns(first[0], first[-3:]))
+    doubt = np.maximum(truncation + kink + over, _turns(first[0], first[-3:], error / slopes.h[-1]))
     return _stated(first[0], doubt, over, slopes, error, plain)
 
 
@@ -290,7 +297,9 @@ def _richardson(slopes: Slopes, error: float, plain: bool = False) -> Partials:
     tried = len(slopes.h) - SHARED
     first, second, over = slopes.first[:tried], slopes.second[:tried], error / slopes.h[2:tried]
     twice, doubt = _extrapolated(first, second)
-    doubt = np.maximum(doubt + over, np.array([_turns(each, slopes.first[-3:]) for each in twice]))
+    doubt = np.maximum(
+        doubt + over, np.array([_turns(each, slopes.first[-3:], error / slopes.h[-1]) for each in twice])
+    )
     best = np.argmin(np.where(np.isnan(doubt), np.inf, doubt), axis=0)[None, :]
     twice, doubt, over = (np.take_along_axis(each, best, axis=0)[0] for each in (twice, doubt, over))
     return _stated(twice, doubt, over, slopes, error, plain)
@@ -314,6 +323,7 @@ def _stated(value: Floats, doubt: Floats, over: Floats, slopes: Slopes, error: f
     large, small = slice(len(h) - SHARED, len(h) - 3), len(h) - 3
     # Where f turns or has a kink within every step of its own, a small one may be less in doubt.
     beside = np.abs(first[small] - first[small + 1]) + np.abs(second[small + 1]) + error / h[small]
+    beside = np.maximum(beside, _turns(first[small], first[-3:], error / h[-1]))
     better = ~(beside >= doubt) & np.isfinite(beside)
     value, doubt = np.where(better, first[small], value), np.where(better, beside, doubt)
     over = np.where(better, error / h[small], over)
@@ -345,9 +355,15 @@ def _slopes(f: "Scalar | Values", theta: jax.Array, index: NDArray[np.int64], st
         return Slopes((up - down) / (2 * h), (up - 2 * value + down) / h, h, value)
 
 
-def _turns(value: Floats, small: Floats) -> Floats:
-    """Return how far ``value`` (Q,) is from differences with small steps (3, Q), beyond what they differ themselves."""
-    return np.max(np.abs(value[None, :] - small[:-1]) - 4 * np.abs(small[:-1] - small[1:]), axis=0)
+def _turns(value: Floats, small: Floats, rounding: Floats) -> Floats:
+    """Return how far ``value`` (Q,) is from differences with small steps (3, Q), beyond what they differ themselves.
+
+    Where the two smallest differ by more than ``rounding``, taken to be more than was measured, f turns within all but
+    perhaps the smallest, and no difference is known better than by that.
+    """
+    beyond = np.abs(value[None, :] - small[:-1]) - 4 * np.abs(small[:-1] - small[1:])
+    last = np.maximum(np.abs(value - small[-1]), np.abs(small[-2] - small[-1])) - 64 * rounding
+    return np.maximum(np.max(beyond, axis=0), last)
 
 
 def scale(theta: jax.Array) -> jax.Array:
