@@ -84,6 +84,8 @@ def decode(folder: Path, out: Path, progress: Callable[[str, int, int], None]) -
                 stop = min(start + BLOCK, len(labels))
                 try:
                     block = next(records[split])
+                    if len(block) != stop - start:
+                        raise ValueError(f"{len(block)} records, where {stop - start} should be")
                     images = np.stack([pixels(record[image], shape) for record in block])
                     labels[start:stop] = [record[label] for record in block]
                 except Exception as error:
@@ -95,6 +97,11 @@ def decode(folder: Path, out: Path, progress: Callable[[str, int, int], None]) -
                 file.write(images.tobytes())
                 done, start = done + stop - start, stop
                 progress(f"decode {folder.parent.name}", done, total)
+        if next(records[split], None):
+            raise ValueError(
+                f"the data set in {folder} cannot be used: its {split} split has more than the {len(labels)} records "
+                "that its description says; prepare it again."
+            )
         if len(labels) == 0 or not (labels >= 0).all() or not (labels < classes).all():
             raise ValueError(f"the data set in {folder} cannot be used: its {split} split lacks images or labels.")
         np.save(out / f"{split}_labels.npy", labels)

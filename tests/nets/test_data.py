@@ -2,6 +2,7 @@
 
 import errno
 import io
+import json
 import multiprocessing
 import os
 import time
@@ -182,6 +183,21 @@ def test_a_damaged_tfrecord_file_is_found(tmp_path, damage):
         data.load("small", tmp_path)
     file.write_bytes(b"")
     with pytest.raises(ValueError, match="test image 0 to 11: there are no more; prepare it again"):
+        data.load("small", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file_format", "stated"), [("tfrecord", 1), ("tfrecord", 5), ("tfrecord", 20), ("array_record", 20)]
+)
+def test_a_folder_that_has_other_records_than_it_says_is_refused(tmp_path, file_format, stated):
+    images, labels = tfds_data.random((4, 4, 3))
+    folder = tfds_data.write(tmp_path, "small", images, labels, NAMES, fileFormat=file_format)
+    info = json.loads((folder / "dataset_info.json").read_text())
+    (test,) = (split for split in info["splits"] if split["name"] == "test")
+    assert test["shardLengths"] == ["12"]
+    test["shardLengths"] = [str(stated)]
+    (folder / "dataset_info.json").write_text(json.dumps(info))
+    with pytest.raises(ValueError, match=r"12 records, where 20 should be|more than the .* records|cannot be read"):
         data.load("small", tmp_path)
 
 
