@@ -191,8 +191,8 @@ class GammaPoisson(stats.rv_discrete):
         low, high = np.full(q.shape, -1.0), np.zeros(q.shape)  # P(low) < q <= P(high)
         while np.any(short := self._cdf(high, a, b) < q):
             low, high = np.where(short, high, low), np.where(short, 2 * high + 1, high)
-        while np.any(open := (np.floor((low + high) / 2) > low) & (high - low > 1)):
-            middle = np.where(open, np.floor((low + high) / 2), high)
+        # Beyond 2^53 floats are whole numbers further apart than 1, and the middle of two neighbours is one of them.
+        while np.any(((middle := np.floor(low + (high - low) / 2)) > low) & (middle < high)):
             enough = self._cdf(middle, a, b) >= q
             low, high = np.where(enough, low, middle), np.where(enough, middle, high)
         return high
