@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bayes.exact import matrices
+
 SMALLEST, LARGEST = 1e-75, 1e75
 """Smallest scale and largest magnitude accepted, so that no ratio of squares leaves float64."""
 
@@ -126,17 +128,29 @@ def matrix(name: str, value: ArrayLike, columns: int | None = None) -> NDArray[n
 
 
 def covariance(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
-    """Return ``value`` as a read-only float64 matrix, symmetric and positive definite, or raise ValueError."""
+    """Return ``value`` as a read-only float64 matrix, symmetric and positive definite, or raise ValueError.
+
+    Its lower triangle is taken. Whether it is positive definite is decided in the decimals that are used afterwards.
+    """
     values = matrix(name, value, size)
     if values.shape != (size, size) or not np.allclose(values, values.T, rtol=1e-12, atol=0):
         raise ValueError(
             f"`{name}` must be a symmetric {size} x {size} matrix, got shape {values.shape}: {_shown(value)}."
         )
-    try:
-        np.linalg.cholesky(values)
-    except np.linalg.LinAlgError:
-        raise ValueError(f"`{name}` must be positive definite, got {_shown(value)}.") from None
-    return values
+    variances = np.diag(values)
+    with matrices.digits():
+        definite = np.all(variances > 0) and matrices.is_positive_definite(matrices.exactly(values))
+    if not definite:
+        raise ValueError(
+            f"`{name}` must be positive definite, got {_shown(value)}; drop an element that the others determine, or "
+            f"add to the diagonal."
+        )
+    if not np.all(variances >= SMALLEST):
+        raise ValueError(
+            f"`{name}` must have variances between {SMALLEST:g} and {LARGEST:g} on its diagonal, got {_shown(value)}; "
+            f"use other units."
+        )
+    return _frozen(np.tril(values) + np.tril(values, -1).T)
 
 
 def whole(name: str, value: Any) -> int:
