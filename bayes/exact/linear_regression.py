@@ -27,21 +27,19 @@ from bayes.exact.sums import two_sum
 
 @dataclass(frozen=True, kw_only=True)
 class Joint:
-    """sigma2 ~ InverseGamma(a, b), beta | sigma2 ~ Normal(m + rest, sigma2 V)."""
+    """sigma2 ~ InverseGamma(a, b), beta | sigma2 ~ Normal(m, sigma2 V)."""
 
     m: NDArray[np.float64]
-    rest: NDArray[np.float64]
-    """What m lacks, that float64 has no place for."""
     V: NDArray[np.float64]
     law: laws.LocatedVector
-    """Normal(0, V), V with all its digits."""
+    """Normal(m, V) with all their digits."""
     a: float
     b: float
 
     def logpdf(self, params: dict[str, Any]) -> float:
         """Return the log density of ``beta`` (P,) and ``sigma2``, in nats."""
         sigma2 = float(params["sigma2"])
-        given = self.law.logpdf(((params["beta"] - self.m) - self.rest) / sqrt(sigma2)) - len(self.m) * log(sigma2) / 2
+        given = self.law.logpdf(params["beta"], times=sigma2)
         return float(laws.inverse_gamma.logpdf(sigma2, self.a, scale=self.b) + given)
 
     def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
@@ -114,11 +112,10 @@ class LinearRegression:
         y = self._observations(y)
         with matrices.digits():
             beta, C, excess = self._posterior(y)
-            m, rest = matrices.split(beta)
-            V = matrices.solve(C, matrices.exactly(np.eye(len(m))))
-            law = laws.LocatedVector(matrices.exactly(np.zeros(len(m))), matrices.cholesky(V))
+            V = matrices.solve(C, matrices.exactly(np.eye(len(beta))))
+            law = laws.LocatedVector(beta, matrices.cholesky(V))
         a, b = self.shape + len(y) / 2, self.scale + excess
-        return Joint(m=m, rest=rest, V=matrices.rounded(V), law=law, a=a, b=b)
+        return Joint(m=law.loc, V=matrices.rounded(V), law=law, a=a, b=b)
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return the marginals of ``beta``, array-valued, one Student's t a coefficient, and of ``sigma2``."""
