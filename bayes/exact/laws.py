@@ -39,15 +39,30 @@ FrozenCounts: Any = type(stats.dirichlet_multinomial([1.0, 1.0], 1))
 class Located(Frozen):
     """A frozen distribution of scipy at a location that is no float64: ``loc`` + ``rest``, which is what that lacks.
 
-    Densities and probabilities of observations near 1e16 are then as right as those of observations near 0.
+    Densities and probabilities of observations near 1e16 are then as right as those of observations near 0. Parameters
+    may be arrays.
     """
 
-    def __init__(self, dist: Any, *shapes: float, loc: float, rest: float, scale: float) -> None:
+    def __init__(self, dist: Any, *shapes: ArrayLike, loc: Any, rest: Any, scale: Any) -> None:
         super().__init__(dist, *shapes, loc=loc, scale=scale)
         self._shapes, self._loc, self._rest, self._scale = shapes, loc, rest, scale
 
+    def element(self, place: tuple[int, ...]) -> "Located":
+        """Return the distribution of one element of an array-valued one."""
+        shape = np.shape(self.mean())
+        loc, rest, scale, *shapes = (
+            np.broadcast_to(value, shape)[place] for value in (self._loc, self._rest, self._scale, *self._shapes)
+        )
+        return Located(self.dist, *shapes, loc=loc, rest=rest, scale=scale)
+
     def _standard(self, x: ArrayLike) -> Any:
         return ((np.asarray(x, dtype=float) - self._loc) - self._rest) / self._scale
+
+    def ppf(self, q: ArrayLike) -> Any:
+        return self._loc + (self._rest + self._scale * self.dist.ppf(q, *self._shapes))
+
+    def isf(self, q: ArrayLike) -> Any:
+        return self._loc + (self._rest + self._scale * self.dist.isf(q, *self._shapes))
 
     def logpdf(self, x: ArrayLike) -> Any:
         return self.dist.logpdf(self._standard(x), *self._shapes) - np.log(self._scale)
@@ -80,7 +95,9 @@ class LocatedVector(FrozenVector):
             (self.loc, self.rest), (self.root, self._root_rest) = split(mean), split(root)
             # how much larger than itself an error of z may grow (Skeel's condition number)
             self._growth = float(np.max(np.sum(abs(inverse(root)) @ abs(root), axis=1)))
-        super().__init__(self.loc, stats.Covariance.from_cholesky(self.root))
+        covariance = stats.Covariance.from_cholesky(self.root)
+        self._centred = FrozenVector(np.zeros(len(mean)), covariance)
+        super().__init__(self.loc, covariance)
 
     def logpdf(self, x: ArrayLike, times: float = 1.0) -> Any:
         """Return the log density of x (..., K), nan where x is; the covariance is taken so many ``times``."""
@@ -92,6 +109,25 @@ class LocatedVector(FrozenVector):
         misfit[inside] = (self._misfit if self._growth < LARGEST_GROWTH else self._exact_misfit)(rows[inside])
         constant = shape[-1] * np.log(2 * np.pi * times) + self._log_det
         return -(constant + (misfit / times).reshape(shape[:-1])[()]) / 2
+
+    def cdf(self, x: ArrayLike, *, lower_limit: ArrayLike | None = None, **options: Any) -> Any:
+        """Return P(lower_limit < X <= x), x of shape (..., K), by scipy's integration with its ``options``."""
+        low = None if lower_limit is None else self._off(lower_limit)
+        return self._centred.cdf(self._off(x), lower_limit=low, **options)
+
+    def _off(self, x: ArrayLike) -> NDArray[np.float64]:
+        return (np.asarray(x, dtype=float) - self.loc) - self.rest
+
+    def combined(self, weights: NDArray[np.float64]) -> tuple[Any, Any, Any]:
+        """Return the mean of weights . x, rounded, what the rounding left out, and the standard deviation."""
+        with digits():
+            w = exactly(weights)
+            return *split(w @ self._mean), np.sqrt(rounded(np.sum((w @ self._root) ** 2, axis=-1)))
+
+    def along(self, weights: NDArray[np.float64]) -> Located:
+        """Return the normal of weights . x, one for each row of weights."""
+        loc, rest, scale = self.combined(weights)
+        return Located(stats.norm, loc=loc, rest=rest, scale=scale)
 
     def _misfit(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return |z|^2 of rows (M, K), z what whitens to independent elements, refined once."""

@@ -50,8 +50,8 @@ class Joint:
 
     def along(self, weights: NDArray[np.float64]) -> Distribution:
         """Return Student's t of weights . beta, one for each row of weights."""
-        variance = np.sum((weights @ self.law.root) ** 2, axis=-1)
-        return laws.student_t(2 * self.a, loc=weights @ self.m, scale=sqrt(self.b / self.a) * np.sqrt(variance))
+        loc, rest, sd = self.law.combined(weights)
+        return laws.Located(laws.student_t, 2 * self.a, loc=loc, rest=rest, scale=sqrt(self.b / self.a) * sd)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -10,7 +10,6 @@ from math import log, pi
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 
 from bayes.exact import laws, matrices, sums, validate
 from bayes.exact.distribution import Distribution
@@ -80,7 +79,7 @@ class MultivariateNormal:
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return ``{"mu": normals}``, array-valued: one normal an element."""
         joint = self.posterior(y)
-        return {"mu": norm(joint.mean, np.sqrt(np.diag(joint.covariance)))}
+        return {"mu": joint.law.along(np.eye(len(joint.mean)))}
 
     def projections(self, y: ArrayLike) -> Projections:
         """Return the sums of all elements with signs, in units of their sds: normals again. One element has none."""
@@ -88,12 +87,11 @@ class MultivariateNormal:
         if len(joint.mean) == 1:
             return {}
         weights = directions(np.sqrt(np.diag(joint.covariance)))
-        sds = np.sqrt(np.sum((weights @ joint.law.root) ** 2, axis=1))
 
         def along(w: NDArray[np.float64]) -> Callable[[Draws], NDArray[np.float64]]:
             return lambda draws: draws["mu"] @ w
 
-        return {f"w{i + 1} . mu": (along(w), norm(w @ joint.mean, sds[i])) for i, w in enumerate(weights)}
+        return {f"w{i + 1} . mu": (along(w), joint.law.along(w)) for i, w in enumerate(weights)}
 
     def predictive(self, y: ArrayLike) -> laws.LocatedVector:
         """Return p(y_new | y), a normal with covariance S_n + Sigma (Bishop 2006, eq. 2.115)."""
@@ -103,8 +101,7 @@ class MultivariateNormal:
 
     def predictive_marginals(self, y: ArrayLike) -> Distribution:
         """Return the distribution of each element of a new observation, array-valued: normals."""
-        joint = self.posterior(y)
-        return norm(joint.mean, np.sqrt(np.diag(joint.covariance + self.noise_covariance)))
+        return self.predictive(y).along(np.eye(len(self.prior_mean)))
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats."""

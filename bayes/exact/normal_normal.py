@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 from math import hypot, log1p, sqrt
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from bayes.exact import laws, sums, validate
+from bayes.exact import laws, matrices, sums, validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
 from bayes.exact.log_gamma import TWO_PI, log_ratio
@@ -145,23 +146,21 @@ class NormalNormal:
         """Return the posterior and the three predictives after the first 0, 1, ..., n points, each one array-valued."""
         y = validate.observations(y)
         n = np.arange(len(y) + 1)
-        centre = y.mean() if len(y) else 0.0
-        sums = np.concatenate([[0.0], np.cumsum(y - centre)])
-        rest = np.divide(sums, n, out=np.full(len(n), np.nan), where=n > 0)  # ybar_k - centre, nan at k = 0
         tau2, sigma2 = self.prior_sd**2, self.noise_sd**2
-        # m_n = m0 + n tau^2 / (sigma^2 + n tau^2) (ybar - m0) = ybar - sigma^2 / (sigma^2 + n tau^2) (ybar - m0),
-        # whichever starts nearer: the far one would cancel.
-        distance = (centre - self.prior_mean) + rest
-        from_prior = self.prior_mean + n * tau2 / (sigma2 + n * tau2) * distance
-        from_data = centre + rest - sigma2 / (sigma2 + n * tau2) * distance
-        mean = np.where(n == 0, self.prior_mean, np.where(n * tau2 > sigma2, from_data, from_prior))
         sd = self.prior_sd / np.sqrt(1 + n * tau2 / sigma2)
+        with matrices.digits():
+            totals = np.concatenate([[Decimal(0)], np.cumsum(matrices.exactly(y))])
+            m0, prior, noise = (Decimal(v) for v in (self.prior_mean, self.prior_sd, self.noise_sd))
+            # m_n = (sigma^2 m0 + tau^2 sum y_i) / (sigma^2 + n tau^2)
+            mean, rest = matrices.split((noise**2 * m0 + prior**2 * totals) / (noise**2 + n * prior**2))
+            ybar, of_ybar = matrices.split(totals / np.maximum(n, 1))
+        ybar[0] = np.nan
         return Sequence(
             n=n,
-            posterior=norm(mean, sd),
-            predictive=norm(mean, np.hypot(sd, self.noise_sd)),
-            mle_predictive=norm(centre + rest, self.noise_sd),
-            map_predictive=norm(mean, self.noise_sd),
+            posterior=laws.Located(norm, loc=mean, rest=rest, scale=sd),
+            predictive=laws.Located(norm, loc=mean, rest=rest, scale=np.hypot(sd, self.noise_sd)),
+            mle_predictive=laws.Located(norm, loc=ybar, rest=of_ybar, scale=self.noise_sd),
+            map_predictive=laws.Located(norm, loc=mean, rest=rest, scale=self.noise_sd),
         )
 
     def _normal(self, y: ArrayLike, noise: float) -> Distribution:

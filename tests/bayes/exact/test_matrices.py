@@ -103,9 +103,9 @@ def test_variances_are_right_up_to_their_bounds_and_refused_beyond(make):
         with mp.workdps(400):
             error, quantity = worst_error(problem, "linear_regression" if one else "multivariate_normal")
         assert error < EXACT, quantity
-        with pytest.raises(ValueError, match="1e-75|1e\\+75"):
+        with pytest.raises(ValueError, match=r"1e-75|1e\+75"):
             make(np.eye(2) * beyond)
-    with pytest.raises(ValueError, match="must have variances between 1e-75 and 1e\\+75"):
+    with pytest.raises(ValueError, match=r"between 1e-75 and 1e\+75"):
         make(np.eye(2) * 1e-300)
 
 
