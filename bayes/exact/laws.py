@@ -5,10 +5,12 @@ log-gammas (`log_gamma`), and a normal or Student's t may lie where float64 has 
 A log density is right to 1e-12 relative to max(1, |answer|), but for what the last bit of a number near a parameter a
 does there: sqrt(a) 1e-16, which is 1e-12 at a = 1e8.
 
-CDFs and quantiles are scipy's. Measured against 50 digits (`benchmarks/exactness.py`), in probability: those of the
-gamma, the inverse gamma and Student's t are right to 1e-15 for parameters to 1e15; those of the beta, and with it of
-the gamma-Poisson's predictive, to 1e-12 for parameters to 1e9, and no better than 3e-5 at 1e12. Quantiles are as right
-as the place they are given as: sqrt(a) 1e-17, and of the beta 1.5 % off at 1e15.
+CDFs and quantiles are scipy's, but for the tails of Student's t beyond 1e100, which are powers. Measured against 50
+digits (`benchmarks/exactness.py`, `tests/bayes/exact/test_laws.py`), in probability: those of the gamma, the inverse
+gamma and Student's t are right to 2e-14 for parameters from 1e-8 to 1e15; those of the beta, and with it of the
+gamma-Poisson's predictive, to 1e-12 for parameters from 1e-8 to 1e9, and no better than 3e-5 at 1e12. Quantiles are as
+right as the place they are given as: sqrt(a) 1e-17, and of the beta 1.5 % off at 1e15. Below a = 1e-2 many lie beyond
+float64: those are inf, or below 1e-307.
 """
 
 from collections.abc import Callable
@@ -24,6 +26,7 @@ from bayes.exact.log_gamma import (
     log_dirichlet,
     log_dirichlet_multinomials,
     log_rising,
+    quotient_log,
     remainder,
 )
 from bayes.exact.matrices import Matrix, digits, exactly, inverse, log_det, rounded, solve_lower, split
@@ -31,6 +34,8 @@ from bayes.exact.sums import difference_of_products, two_sum
 
 Frozen: Any = type(stats.norm())
 FrozenVector: Any = type(stats.multivariate_normal([0.0]))
+FAR = 1e100
+"""From where on the tail of Student's t is a power to rounding, for any degrees of freedom at which it is not 0."""
 LARGEST_GROWTH = 1e6
 """Of rounding in a vector that is whitened, up to which one refinement leaves none: (1e6 eps)^2 is 1e-20."""
 FrozenCounts: Any = type(stats.dirichlet_multinomial([1.0, 1.0], 1))
@@ -154,7 +159,7 @@ class _Gamma(type(stats.gamma)):
     def _logpdf(self, x: Any, a: Any) -> Any:
         # (a - 1) log x - x - log Gamma(a) = log(a / x) - D(a, x) - r(a)
         with np.errstate(divide="ignore", invalid="ignore"):
-            inside = np.log(a / x) - deviance(a, x, a - x) - remainder(a)
+            inside = quotient_log(a, x) - deviance(a, x, a - x) - remainder(a)
         return np.where(x > 0, inside, special.xlogy(a - 1, 0.0) - special.gammaln(a))
 
     def _pdf(self, x: Any, a: Any) -> Any:
@@ -164,7 +169,17 @@ class _Gamma(type(stats.gamma)):
 class _InverseGamma(type(stats.invgamma)):
     def _logpdf(self, x: Any, a: Any) -> Any:
         # -(a + 1) log x - 1/x - log Gamma(a), the density of Gamma(a) at 1/x less 2 log x
-        return np.log(a / x) - deviance(a, 1 / x, a - 1 / x) - remainder(a)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            inside = quotient_log(a, x) - deviance(a, 1 / x, a - 1 / x) - remainder(a)
+            return np.where(np.isinf(1 / x), -np.inf, inside)
+
+    def _ppf(self, q: Any, a: Any) -> Any:
+        with np.errstate(divide="ignore", over="ignore"):  # for a < 1e-2 most quantiles are beyond float64
+            return super()._ppf(q, a)
+
+    def _isf(self, q: Any, a: Any) -> Any:
+        with np.errstate(divide="ignore", over="ignore"):
+            return super()._isf(q, a)
 
 
 class _Beta(type(stats.beta)):
@@ -187,6 +202,29 @@ class _StudentT(type(stats.t)):
         with np.errstate(divide="ignore", over="ignore"):
             log1p = np.where(far, 2 * np.log(abs(x)) - np.log(df), np.log1p(square))
         return log_rising(a, 0.5) + np.log1p(0.5 / a) / 2 - np.log(2 * np.pi) / 2 - (a + 0.5) * log1p
+
+    def _cdf(self, x: Any, df: Any) -> Any:
+        with np.errstate(divide="ignore"):
+            tail = np.exp(np.minimum(-df * np.log(abs(x)) - self._log_tail(df), 0.0))
+        return np.where(abs(x) < FAR, special.stdtr(df, x), np.where(x < 0, tail, 1 - tail))
+
+    def _sf(self, x: Any, df: Any) -> Any:
+        return self._cdf(-x, df)
+
+    def _ppf(self, q: Any, df: Any) -> Any:
+        tail = np.minimum(q, 1 - q)
+        with np.errstate(divide="ignore", over="ignore"):
+            far = np.exp(-(np.log(tail) + self._log_tail(df)) / df)
+        inside = np.where(far < FAR, q, 0.5)
+        return np.where(far < FAR, special.stdtrit(df, inside), np.where(q < 0.5, -far, far))
+
+    def _isf(self, q: Any, df: Any) -> Any:
+        return -self._ppf(q, df)
+
+    def _log_tail(self, df: Any) -> Any:
+        """Return c, P(X > x) = x^-df e^-c for large x: 1/2 w^a / (a B(a, 1/2)), w = df / x^2, a = df / 2."""
+        a = df / 2
+        return np.log(2) + special.gammaln(a + 1) - special.gammaln(a + 0.5) + np.log(np.pi) / 2 - a * np.log(df)
 
 
 class _Lomax(type(stats.lomax)):

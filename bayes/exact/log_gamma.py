@@ -63,14 +63,21 @@ def deviance(x: ArrayLike, mean: ArrayLike, difference: ArrayLike) -> Any:
     2e-16
     """
     x, mean, difference = (np.asarray(value, dtype=float) for value in (x, mean, difference))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         v = np.where(x + mean > 0, difference / (x + mean), 0.0)
         near = abs(v) < _NEAR
         square = np.where(near, v, 0.0) ** 2
         # x log(x / m) + m - x = (x - m) v + 2 x (v^3 / 3 + v^5 / 5 + ...),    v = (x - m) / (x + m)
         series = difference * v + 2 * x * v * square * np.polynomial.polynomial.polyval(square, _ATANH)
-        ratio = x / mean
-        return np.where(near, series, np.where(ratio > 0, xlogy(x, ratio), 0.0) - difference)[()]
+        logs = np.where(x / mean > 0, x * quotient_log(x, mean), 0.0)
+        return np.where(near, series, logs - difference)[()]
+
+
+def quotient_log(x: ArrayLike, y: ArrayLike) -> Any:
+    """Return log(x / y) of numbers >= 0, where x / y is infinite in float64 too."""
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        quotient = np.divide(x, y)
+        return np.where(np.isfinite(quotient), np.log(quotient), np.log(x) - np.log(y))[()]
 
 
 def log_ratio(x: Fraction, y: Fraction) -> float:
@@ -165,7 +172,7 @@ def log_dirichlet(p: NDArray[np.float64], alpha: NDArray[np.float64]) -> Any:
     A = alpha.sum(axis=-1)
     misfit = deviance(alpha, A[..., None] * p, difference_of_products(alpha, 1.0, A[..., None], p))
     with np.errstate(divide="ignore"):
-        each = np.log(alpha / p) - remainder(alpha) - misfit
+        each = quotient_log(alpha, p) - remainder(alpha) - misfit
     return np.sum(each, axis=-1) + remainder(A) - np.log(A)
 
 

@@ -1,10 +1,16 @@
 """What the laws say far out, where parameters are huge or tiny, against mpmath."""
 
+import mpmath
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_less
+from mpmath import mp, mpf
+from numpy.testing import assert_allclose, assert_array_equal, assert_array_less
+from scipy import special
 
+from bayes.exact import laws
 from bayes.exact.gamma_poisson import GammaPoisson
+from bayes.exact.normal_variance import NormalVariance
+from tests.tolerances import EXACT, PROBABILITY
 
 
 @pytest.mark.parametrize("shape", [0.3, 1e4, 1e9])
@@ -23,3 +29,75 @@ def test_quantiles_of_counts_are_found_where_floats_are_further_apart_than_count
 def test_quantiles_end_where_the_cdf_has_few_digits(shape, inverse_scale):
     predictive = GammaPoisson(shape=shape, inverse_scale=inverse_scale).predictive([])
     assert_allclose(predictive.ppf([0.1, 0.5]), shape / inverse_scale, rtol=1e-3)
+
+
+# ---- few degrees of freedom, whose quantiles are beyond 1e150
+
+
+def t_tail(x, df):
+    """P(T > x), x > 0."""
+    df, square = mpf(df), mpf(float(x)) ** 2
+    return mpmath.betainc(df / 2, mpf(1) / 2, 0, df / (df + square), regularized=True) / 2
+
+
+@pytest.mark.parametrize("df", [2e-8, 1e-4, 0.002, 0.01, 0.1, 1.0, 30.0])
+def test_the_tails_of_students_t(df):
+    x = np.array([1e-3, 1.0, 1e50, 0.99e100, 1.01e100, 1e152, 1e155, 1e160, 1e300])
+    with mp.workdps(50):
+        wanted = [float(t_tail(v, df)) for v in x]
+        assert_allclose(laws.student_t(df).sf(x), wanted, atol=PROBABILITY, rtol=0)
+        assert_allclose(laws.student_t(df).cdf(-x), wanted, atol=PROBABILITY, rtol=0)
+        for tail in (0.499, 0.45, 0.4, 0.3, 0.1, 0.01, 1e-3, 1e-20):
+            x = laws.student_t(df).isf(tail)
+            assert laws.student_t(df).ppf(tail) == -x
+            largest = float(t_tail(np.finfo(float).max, df))
+            assert abs(t_tail(x, df) - tail) < PROBABILITY if tail > largest else np.isinf(x)
+
+
+def test_scipys_quantiles_of_students_t_end_before_1e153():
+    """Negative control."""
+    x = special.stdtrit(0.002, 0.9)
+    assert x < 1e153
+    assert t_tail(x, 0.002) > 0.2
+    assert np.isinf(NormalVariance(mean=0.0, shape=0.001, scale=0.001).predictive([]).ppf(0.9))
+    assert special.stdtr(0.002, -1e160) == 0 < 0.2 < t_tail(1e160, 0.002)
+
+
+def test_quantiles_of_students_t_at_the_ends():
+    assert_array_equal(laws.student_t(0.002).ppf([0, 0.5, 1, np.nan]), [-np.inf, 0, np.inf, np.nan])
+    assert_array_equal(laws.student_t(3.0).cdf([-np.inf, 0, np.inf, np.nan]), [0, 0.5, 1, np.nan])
+    assert_array_equal(laws.student_t(3.0).sf([-np.inf, 0, np.inf, np.nan]), [1, 0.5, 0, np.nan])
+
+
+def test_quantiles_of_a_wide_inverse_gamma_may_be_beyond_float64():
+    law = laws.inverse_gamma(0.001)
+    assert_array_equal(law.ppf([0.9, 0.99]), [np.inf, np.inf])
+    assert_array_equal(law.isf([0.1, 0.01]), [np.inf, np.inf])
+    assert_allclose(law.cdf(law.ppf([1e-3, 0.1, 0.4])), [1e-3, 0.1, 0.4], atol=PROBABILITY, rtol=0)
+
+
+# ---- densities next to 0
+
+
+@pytest.mark.parametrize("x", [5e-324, 1e-320, 1e-310, 1e-300, 1e-200, 1e-10])
+@pytest.mark.parametrize("a", [0.001, 1.0, 2.0, 1e10])
+def test_densities_next_to_0_are_numbers(a, x):
+    with mp.workdps(400):
+        A, X = mpf(a), mpf(x)
+        wanted = {
+            laws.gamma: (A - 1) * mpmath.log(X) - X - mpmath.loggamma(A),
+            laws.inverse_gamma: -(A + 1) * mpmath.log(X) - 1 / X - mpmath.loggamma(A),
+        }
+        for law, value in wanted.items():
+            given = law(a).logpdf(x)
+            assert given == -np.inf if value < -1e308 else abs(given - value) <= EXACT * max(1, abs(value))
+        log_beta = mpmath.loggamma(A + 3) - mpmath.loggamma(A) - mpmath.loggamma(3)
+        value = (A - 1) * mpmath.log(X) + 2 * mpmath.log(1 - X) + log_beta
+        tolerance = EXACT if x > 1e-308 else 1e-4  # 3 x has few digits there
+        assert abs(laws.beta(a, 3.0).logpdf(x) - value) <= tolerance * max(1, abs(value))
+
+
+def test_the_posterior_of_a_variance_next_to_0():
+    posterior = NormalVariance(mean=0.0, shape=0.001, scale=0.001).posterior([])
+    assert_array_equal(posterior.logpdf([1e-320, 0.0]), [-np.inf, -np.inf])
+    assert_allclose(posterior.logpdf(1e-305), -1e302, rtol=EXACT)
