@@ -77,7 +77,7 @@ class DirichletMultinomial:
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return ``{"p": betas}``, array-valued: one beta a class."""
         alpha = self.posterior(y).concentration
-        return {"p": laws.beta(alpha, _others(alpha))}
+        return {"p": laws.beta(alpha, laws.others(alpha))}
 
     def projections(self, y: ArrayLike) -> Projections:
         """Return up to K - 1 sums of several classes, betas again, and from three classes on one share of two of them.
@@ -116,7 +116,7 @@ class DirichletMultinomial:
     def predictive_marginals(self, y: ArrayLike) -> Discrete:
         """Return the distribution of each class's count in a new observation, array-valued: beta-binomials."""
         alpha = self.posterior(y).concentration
-        return laws.beta_binomial(self.trials, alpha, _others(alpha))
+        return laws.beta_binomial(self.trials, alpha, laws.others(alpha))
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats, with the multinomial coefficients of each observation."""
@@ -148,11 +148,6 @@ class DirichletMultinomial:
                 f"`y` must have rows that sum to the {self.trials} `trials`, got y[{wrong[0]}] = {values[wrong[0]]}."
             )
         return values
-
-
-def _others(alpha: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sum of all other elements, for each: subtracted from the sum of all, a small one would be lost."""
-    return (1 - np.eye(len(alpha))) @ alpha
 
 
 EXAMPLE = Example(

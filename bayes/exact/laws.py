@@ -228,11 +228,23 @@ class _StudentT(type(stats.t)):
 
 
 class _Lomax(type(stats.lomax)):
+    def _stats(self, c: Any) -> tuple[Any, Any, Any, Any]:
+        # scipy's is the mean of 1 + X less 1
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = np.where(c > 1, 1 / (c - 1), np.inf)
+            var = np.where(c > 2, c / (c - 1) / (c - 1) / (c - 2), np.where(c > 1, np.inf, np.nan))
+        return mean, var, *super()._stats(c)[2:]
+
     def _pdf(self, x: Any, c: Any) -> Any:
         return np.exp(self._logpdf(x, c))
 
 
 class _BetaBinomial(type(stats.betabinom)):
+    def _stats(self, n: Any, a: Any, b: Any, moments: str = "mv") -> tuple[Any, Any, Any, Any]:
+        # scipy's takes the share of failures from 1
+        p, q = a / (a + b), b / (a + b)
+        return n * p, n * p * q * ((a + b + n) / (a + b + 1)), *super()._stats(n, a, b, moments)[2:]
+
     def _logpmf(self, x: Any, n: Any, a: Any, b: Any) -> Any:
         k = np.floor(x)
         return log_dirichlet_multinomials(np.stack([k, n - k], axis=-1), np.stack(np.broadcast_arrays(a, b), axis=-1))
@@ -296,6 +308,11 @@ class GammaPoisson(stats.rv_discrete):
         return a / b, a / b * (1 + 1 / b), (b + 2) / np.sqrt(a * (b + 1)), (6 + b**2 / (b + 1)) / a
 
 
+def others(alpha: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum of all other elements, for each: subtracted from the sum of all, a small one would be lost."""
+    return (1 - np.eye(len(alpha))) @ alpha
+
+
 class DirichletMultinomial(FrozenCounts):
     """A frozen Dirichlet-multinomial of scipy."""
 
@@ -306,6 +323,16 @@ class DirichletMultinomial(FrozenCounts):
 
     def pmf(self, x: ArrayLike) -> Any:
         return np.exp(self.logpmf(x))
+
+    def var(self) -> Any:
+        # the variances of beta-binomials: scipy's takes the share of the other classes from 1
+        alpha = np.squeeze(self.alpha)
+        return beta_binomial.var(np.squeeze(self.n), alpha, others(alpha))
+
+    def cov(self) -> Any:
+        covariance = super().cov()
+        np.fill_diagonal(covariance, self.var())
+        return covariance
 
 
 gamma = _Gamma(a=0.0, name="gamma")

@@ -8,6 +8,9 @@ from numpy.testing import assert_allclose, assert_array_equal, assert_array_less
 from scipy import special
 
 from bayes.exact import laws
+from bayes.exact.beta_binomial import BetaBinomial
+from bayes.exact.dirichlet_multinomial import DirichletMultinomial
+from bayes.exact.gamma_exponential import GammaExponential
 from bayes.exact.gamma_poisson import GammaPoisson
 from bayes.exact.normal_variance import NormalVariance
 from tests.tolerances import EXACT, PROBABILITY
@@ -101,3 +104,61 @@ def test_the_posterior_of_a_variance_next_to_0():
     posterior = NormalVariance(mean=0.0, shape=0.001, scale=0.001).posterior([])
     assert_array_equal(posterior.logpdf([1e-320, 0.0]), [-np.inf, -np.inf])
     assert_allclose(posterior.logpdf(1e-305), -1e302, rtol=EXACT)
+
+
+# ---- moments
+
+SIZES = [1e-75, 1e-9, 0.3, 1.5, 2.5, 1e3, 1e9, 1e16, 1e30, 1e75]
+
+
+def one_size(a):
+    """Law -> mean and variance in mpmath, infinite or undefined where they are."""
+    inf, nan = mpf("inf"), mpf("nan")
+    return {
+        "gamma": (a, a),
+        "inverse_gamma": (1 / (a - 1), 1 / (a - 1) ** 2 / (a - 2) if a > 2 else inf) if a > 1 else (inf, inf),
+        "lomax": (1 / (a - 1), a / (a - 1) ** 2 / (a - 2) if a > 2 else inf) if a > 1 else (inf, nan),
+        "student_t": (mpf(0), a / (a - 2) if a > 2 else inf) if a > 1 else (inf, nan),
+    }
+
+
+def two_sizes(a, b, n):
+    p, q = a / (a + b), b / (a + b)
+    return {
+        "beta": (p, p * q / (a + b + 1)),
+        "gamma_poisson": (a / b, a / b * (1 + 1 / b)),
+        "beta_binomial": (n * p, n * p * q * (a + b + n) / (a + b + 1)),
+    }
+
+
+def assert_moments(law, mean, var):
+    assert_allclose([law.mean(), law.var(), law.std()], [float(v) for v in (mean, var, mpmath.sqrt(var))], rtol=EXACT)
+
+
+@pytest.mark.parametrize("a", SIZES)
+@pytest.mark.parametrize("name", one_size(mpf(3)))
+def test_moments_of_laws_of_one_size(name, a):
+    with mp.workdps(200):
+        assert_moments(getattr(laws, name)(a), *one_size(mpf(a))[name])
+
+
+@pytest.mark.parametrize("a", SIZES)
+@pytest.mark.parametrize("b", SIZES)
+def test_moments_of_laws_of_two_sizes(a, b):
+    with mp.workdps(200):
+        for n in (1, 10, 2**53):
+            wanted = two_sizes(mpf(a), mpf(b), n)
+            assert_moments(laws.beta_binomial(n, a, b), *wanted["beta_binomial"])
+        assert_moments(laws.beta(a, b), *wanted["beta"])
+        assert_moments(laws.gamma_poisson(a, b), *wanted["gamma_poisson"])
+
+
+def test_moments_of_predictives_that_were_lost():
+    for a in (1e9, 1e16):
+        assert_allclose(GammaExponential(shape=a, inverse_scale=a).predictive([]).mean(), a / (a - 1), rtol=EXACT)
+    assert_allclose(BetaBinomial(trials=10, successes=1e16, failures=1).predictive([]).var(), 1e-15, rtol=EXACT)
+    counts = DirichletMultinomial(concentration=[1e16, 1.0, 3.0], trials=10).predictive([])
+    assert_allclose(counts.var(), [4e-15, 1e-15, 3e-15], rtol=EXACT)
+    assert_allclose(
+        counts.cov(), [[4e-15, -1e-15, -3e-15], [-1e-15, 1e-15, -3e-31], [-3e-15, -3e-31, 3e-15]], rtol=EXACT
+    )
