@@ -30,6 +30,7 @@ from bayes.exact.log_gamma import (
     remainder,
 )
 from bayes.exact.matrices import Matrix, digits, exactly, inverse, log_det, rounded, solve_lower, split
+from bayes.exact.summation import Summed
 from bayes.exact.sums import difference_of_products, two_sum
 
 Frozen: Any = type(stats.norm())
@@ -250,20 +251,28 @@ class _BetaBinomial(type(stats.betabinom)):
         return log_dirichlet_multinomials(np.stack([k, n - k], axis=-1), np.stack(np.broadcast_arrays(a, b), axis=-1))
 
     def _cdf(self, x: Any, n: Any, a: Any, b: Any) -> Any:
-        return self._of_table(lambda table, k: table[np.floor(k).astype(int)], x, n, a, b)
+        return self._each(lambda summed, k: summed.cdf(np.floor(k)), x, n, a, b)
 
     def _ppf(self, q: Any, n: Any, a: Any, b: Any) -> Any:
-        return self._of_table(lambda table, q: np.minimum(np.searchsorted(table, q), len(table) - 1), q, n, a, b)
+        return self._each(lambda summed, q: summed.ppf(q), q, n, a, b)
 
-    def _of_table(self, of: Callable[[Any, Any], Any], values: Any, n: Any, a: Any, b: Any) -> Any:
-        """Return a function of the CDF at 0, ..., n, a table that is summed up once for all values."""
+    def _each(self, of: Callable[[Any, Any], Any], values: Any, n: Any, a: Any, b: Any) -> Any:
+        """Return a function of the probabilities of 0, ..., n, which are summed up once for all values."""
         values, n, a, b = np.broadcast_arrays(values, n, a, b)
         found = np.empty(values.shape)
         for m, successes, failures in set(zip(n.ravel().tolist(), a.ravel().tolist(), b.ravel().tolist(), strict=True)):
             its = (n == m) & (a == successes) & (b == failures)
-            table = np.cumsum(self._pmf(np.arange(m + 1.0), m, successes, failures))
-            found[its] = of(table, values[its])
+            found[its] = of(self._summed(int(m), successes, failures), values[its])
         return found
+
+    def _summed(self, n: int, a: float, b: float) -> Summed:
+        alpha = np.array([a, b])
+
+        def pmf(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.exp(log_dirichlet_multinomials(np.stack([x, y], axis=-1), alpha))
+
+        _, var, *_ = self._stats(n, a, b)
+        return Summed(pmf, n, (n * a / (a + b), n * b / (a + b)), float(np.sqrt(var)))
 
 
 class GammaPoisson(stats.rv_discrete):
