@@ -140,8 +140,7 @@ class DirichletMultinomial:
         return np.array([float(Fraction(a) + sums.total(each)) for a, each in zip(prior, counts.T, strict=True)])
 
     def _counts(self, y: ArrayLike) -> NDArray[np.int64]:
-        values = validate.rows(y, len(self.concentration))
-        values = validate.counts(values.ravel(), self.trials).reshape(values.shape)
+        values = validate.counts(y, self.trials, columns=len(self.concentration))
         wrong = np.flatnonzero(values.sum(axis=1) != self.trials)
         if wrong.size:
             raise ValueError(

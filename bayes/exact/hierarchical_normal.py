@@ -80,7 +80,9 @@ class HierarchicalNormal:
         set_field = partial(object.__setattr__, self)
         set_field("noise_sds", validate.positive_vector("noise_sds", noise_sds))
         set_field("prior_mean", validate.finite("prior_mean", prior_mean))
-        set_field("prior_sd", validate.positive("prior_sd", prior_sd, "a flat prior has no evidence."))
+        known = "a prior without width is a known mean: use a small but positive sd."
+        flat = "a flat prior has no evidence: use a large but finite sd."
+        set_field("prior_sd", validate.positive("prior_sd", prior_sd, known, above=flat))
         set_field("spread", validate.positive("spread", spread, "groups that are all the same need no hierarchy."))
 
     def posterior(self, y: ArrayLike) -> "Joint":

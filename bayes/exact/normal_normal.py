@@ -57,8 +57,9 @@ class NormalNormal:
     def __post_init__(self) -> None:
         set_field = partial(object.__setattr__, self)  # the one way past `frozen`: store what was validated, as float
         set_field("prior_mean", validate.finite("prior_mean", self.prior_mean))
+        known = "a prior without width is a known mean: use a small but positive sd."
         flat = "a flat prior has no evidence: use a large but finite sd."
-        set_field("prior_sd", validate.positive("prior_sd", self.prior_sd, flat))
+        set_field("prior_sd", validate.positive("prior_sd", self.prior_sd, known, above=flat))
         exact = "an observation without noise is mu itself: use a small but positive sd."
         set_field("noise_sd", validate.positive("noise_sd", self.noise_sd, exact))
 
