@@ -97,7 +97,7 @@ class LocatedVector(FrozenVector):
 
     def __init__(self, mean: Matrix, root: Matrix) -> None:
         with digits():
-            self._mean, self._root, self._log_det = mean, root, log_det(root)
+            self._mean, self._root, self._log_det = mean, root, float(log_det(root))
             (self.loc, self.rest), (self.root, self._root_rest) = split(mean), split(root)
             # how much larger than itself an error of z may grow (Skeel's condition number)
             self._growth = float(np.max(np.sum(abs(inverse(root)) @ abs(root), axis=1)))

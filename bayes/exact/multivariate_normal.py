@@ -6,7 +6,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import log, pi
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -115,7 +114,7 @@ class MultivariateNormal:
             L, C = matrices.cholesky(Sigma), matrices.cholesky(Sigma + n * S0)
             misfit = np.trace(matrices.solve(L, S)) + n * np.sum(matrices.solve_lower(C, distance) ** 2)
             log_dets = (n - 1) * matrices.log_det(L) + matrices.log_det(C)
-            return -(n * K * log(2 * pi) + log_dets + float(misfit)) / 2
+            return -float(n * K * (2 * matrices.PI).ln() + log_dets + misfit) / 2
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
         """Draw mu from the prior and ``n`` observations given it; return ``({"mu": mu}, y)`` with y of shape (n, K)."""

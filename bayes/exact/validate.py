@@ -30,7 +30,13 @@ def positive(name: str, value: Any, hint: str, above: str = "use other units.") 
     """
     number = isinstance(value, Real) and not isinstance(value, bool)
     if not number or not SMALLEST <= _rounded(value) <= LARGEST:
-        way_out = "give one number." if not number or value != value else above if value > 1 else hint
+        way_out = (
+            "give one number."
+            if not number or _rounded(value) != _rounded(value)
+            else above
+            if _rounded(value) > 1
+            else hint
+        )
         raise ValueError(
             f"`{name}` must be a positive number between {SMALLEST:g} and {LARGEST:g}, got {_shown(value)}; {way_out}"
         )
