@@ -77,7 +77,7 @@ class DirichletMultinomial:
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return ``{"p": betas}``, array-valued: one beta a class."""
         alpha = self.posterior(y).concentration
-        return {"p": laws.beta(alpha, _others(alpha))}
+        return {"p": laws.beta(alpha, laws.others(alpha))}
 
     def projections(self, y: ArrayLike) -> Projections:
         """Return up to K - 1 sums of several classes, betas again, and from three classes on one share of two of them.
@@ -116,7 +116,7 @@ class DirichletMultinomial:
     def predictive_marginals(self, y: ArrayLike) -> Discrete:
         """Return the distribution of each class's count in a new observation, array-valued: beta-binomials."""
         alpha = self.posterior(y).concentration
-        return laws.beta_binomial(self.trials, alpha, _others(alpha))
+        return laws.beta_binomial(self.trials, alpha, laws.others(alpha))
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats, with the multinomial coefficients of each observation."""
@@ -140,19 +140,13 @@ class DirichletMultinomial:
         return np.array([float(Fraction(a) + sums.total(each)) for a, each in zip(prior, counts.T, strict=True)])
 
     def _counts(self, y: ArrayLike) -> NDArray[np.int64]:
-        values = validate.rows(y, len(self.concentration))
-        values = validate.counts(values.ravel(), self.trials).reshape(values.shape)
+        values = validate.counts(y, self.trials, columns=len(self.concentration))
         wrong = np.flatnonzero(values.sum(axis=1) != self.trials)
         if wrong.size:
             raise ValueError(
                 f"`y` must have rows that sum to the {self.trials} `trials`, got y[{wrong[0]}] = {values[wrong[0]]}."
             )
         return values
-
-
-def _others(alpha: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sum of all other elements, for each: subtracted from the sum of all, a small one would be lost."""
-    return (1 - np.eye(len(alpha))) @ alpha
 
 
 EXAMPLE = Example(

@@ -50,6 +50,8 @@ def elements(name: str, distribution: Any) -> dict[str, Distribution]:
     every = np.ndindex(*shape)
 
     def element(place: tuple[int, ...]) -> Distribution:
+        if hasattr(distribution, "element"):
+            return distribution.element(place)
         args = [np.broadcast_to(value, shape)[place] for value in distribution.args]
         kwds = {key: np.broadcast_to(value, shape)[place] for key, value in distribution.kwds.items()}
         return distribution.dist(*args, **kwds)

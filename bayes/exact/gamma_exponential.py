@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayes.exact import laws, validate
+from bayes.exact import laws, sums, validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
 from bayes.exact.log_gamma import log_gamma_evidence
@@ -63,7 +63,8 @@ class GammaExponential:
         """Return log p(y), in nats."""
         y = validate.times(y)
         # log p(y) = log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n
-        return log_gamma_evidence(self.shape, self.inverse_scale, len(y), float(y.sum()))
+        total = sums.dot(y, np.ones(len(y)))
+        return float(log_gamma_evidence(self.shape, self.inverse_scale, len(y), total))
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw the rate from the prior and ``n`` times given it; return ``({"rate": rate}, y)``."""

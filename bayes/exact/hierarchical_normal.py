@@ -80,7 +80,9 @@ class HierarchicalNormal:
         set_field = partial(object.__setattr__, self)
         set_field("noise_sds", validate.positive_vector("noise_sds", noise_sds))
         set_field("prior_mean", validate.finite("prior_mean", prior_mean))
-        set_field("prior_sd", validate.positive("prior_sd", prior_sd, "a flat prior has no evidence."))
+        known = "a prior without width is a known mean: use a small but positive sd."
+        flat = "a flat prior has no evidence: use a large but finite sd."
+        set_field("prior_sd", validate.positive("prior_sd", prior_sd, known, above=flat))
         set_field("spread", validate.positive("spread", spread, "groups that are all the same need no hierarchy."))
 
     def posterior(self, y: ArrayLike) -> "Joint":
@@ -139,13 +141,25 @@ class HierarchicalNormal:
         return found | {"|z(mu | tau)| by tau": (distance, STANDARD)}
 
     def predictive(self, y: ArrayLike) -> Distribution:
-        """Return p(y_new | y) of the group that follows the data. It has as many moments as there are data."""
+        """Return p(y_new | y) of the group that follows the data. It has as many moments as there are data.
+
+        Its log density is right as far as observations may lie, 1e75. It raises ValueError for finite places beyond.
+        """
         y = self._observations(y)
         if len(y) == len(self.noise_sds):
             raise ValueError(f"`y` has an observation for all {len(y)} groups: there is none left to predict.")
         given, weights = self._mixture(y)
         var = given.mu_var + given.tau**2 + self.noise_sds[len(y)] ** 2
-        return quadrature.Mixture(weights, given.mu_mean, np.sqrt(var), moments=len(y), origin=given.origin)
+        evidence = self.log_evidence(y)
+        return quadrature.MixtureWithTails(
+            weights,
+            given.mu_mean,
+            np.sqrt(var),
+            moments=len(y),
+            origin=given.origin,
+            # log p(y_new | y) = log p(y, y_new) - log p(y)
+            log_density=lambda x: self.log_evidence([*y, validate.finite("x", x)]) - evidence,
+        )
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats."""
@@ -168,8 +182,9 @@ class HierarchicalNormal:
         tau2 = np.square(tau)[:, None]  # (G, 1)
         sigma2 = self.noise_sds[: len(y)] ** 2
         var = sigma2 + tau2  # (G, n), of y_j given mu
-        # From the data's own mean c: e_j = y_j - c, whose mean weighted by w_j = 1 / var_j is e
-        centre = y.mean() if len(y) else 0.0
+        # From the c of least noise, whatever tau the heaviest: e_j = y_j - c, whose mean weighted by w_j = 1 / var_j is
+        # e. It is then small beside what is noisy, and e_j - e does not cancel where it is not.
+        centre = y[np.argmin(sigma2)] if len(y) else 0.0
         e, prior = y - centre, self.prior_mean - centre
         precision = np.sum(1 / var, axis=1)  # W = sum_j w_j
         of_data = np.sum(e / var, axis=1) / np.where(precision > 0, precision, 1.0)

@@ -9,8 +9,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from functools import partial
-from math import log, pi, sqrt
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -22,26 +23,24 @@ from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
 from bayes.exact.log_gamma import log_gamma_evidence
 from bayes.exact.projections import STANDARD, Draws, Projections, directions, distance_score, turned
-from bayes.exact.sums import two_sum
+from bayes.exact.sums import dot, two_sum
 
 
 @dataclass(frozen=True, kw_only=True)
 class Joint:
-    """sigma2 ~ InverseGamma(a, b), beta | sigma2 ~ Normal(m + rest, sigma2 V)."""
+    """sigma2 ~ InverseGamma(a, b), beta | sigma2 ~ Normal(m, sigma2 V)."""
 
     m: NDArray[np.float64]
-    rest: NDArray[np.float64]
-    """What m lacks, that float64 has no place for."""
     V: NDArray[np.float64]
     law: laws.LocatedVector
-    """Normal(0, V), V with all its digits."""
+    """Normal(m, V) with all their digits."""
     a: float
     b: float
 
     def logpdf(self, params: dict[str, Any]) -> float:
         """Return the log density of ``beta`` (P,) and ``sigma2``, in nats."""
         sigma2 = float(params["sigma2"])
-        given = self.law.logpdf(((params["beta"] - self.m) - self.rest) / sqrt(sigma2)) - len(self.m) * log(sigma2) / 2
+        given = self.law.logpdf(params["beta"], times=sigma2)
         return float(laws.inverse_gamma.logpdf(sigma2, self.a, scale=self.b) + given)
 
     def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
@@ -52,8 +51,8 @@ class Joint:
 
     def along(self, weights: NDArray[np.float64]) -> Distribution:
         """Return Student's t of weights . beta, one for each row of weights."""
-        variance = np.sum((weights @ self.law.root) ** 2, axis=-1)
-        return laws.student_t(2 * self.a, loc=weights @ self.m, scale=sqrt(self.b / self.a) * np.sqrt(variance))
+        loc, rest, sd = self.law.combined(weights)
+        return laws.Located(laws.student_t, 2 * self.a, loc=loc, rest=rest, scale=sqrt(self.b / self.a) * sd)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -114,11 +113,10 @@ class LinearRegression:
         y = self._observations(y)
         with matrices.digits():
             beta, C, excess = self._posterior(y)
-            m, rest = matrices.split(beta)
-            V = matrices.solve(C, matrices.exactly(np.eye(len(m))))
-            law = laws.LocatedVector(matrices.exactly(np.zeros(len(m))), matrices.cholesky(V))
-        a, b = self.shape + len(y) / 2, self.scale + excess
-        return Joint(m=m, rest=rest, V=matrices.rounded(V), law=law, a=a, b=b)
+            V = matrices.solve(C, matrices.exactly(np.eye(len(beta))))
+            law = laws.LocatedVector(beta, matrices.cholesky(V))
+        a, b = self.shape + len(y) / 2, self.scale + float(excess)
+        return Joint(m=law.loc, V=matrices.rounded(V), law=law, a=a, b=b)
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return the marginals of ``beta``, array-valued, one Student's t a coefficient, and of ``sigma2``."""
@@ -168,7 +166,7 @@ class LinearRegression:
             mean, rest = matrices.split(matrices.exactly(x) @ beta)
             # the variance of x . beta + eps in units of sigma2
             variance = float(1 + np.sum(matrices.solve_lower(C, matrices.exactly(x)) ** 2))
-        a, b = self.shape + len(y) / 2, self.scale + excess
+        a, b = self.shape + len(y) / 2, self.scale + float(excess)
         return laws.Located(
             laws.student_t, 2 * a, loc=float(mean), rest=float(rest), scale=sqrt(b / a) * sqrt(variance)
         )
@@ -181,8 +179,8 @@ class LinearRegression:
             _, C, excess = self._posterior(y)
             log_det = matrices.log_det(C, matrices.cholesky(matrices.exactly(self.prior_covariance)))
         # log p(y) = -n/2 log(2 pi) - 1/2 log(|V0| / |V_n|) + log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n
-        of_variance = log_gamma_evidence(self.shape, self.scale, n / 2, excess)
-        return of_variance - n * log(2 * pi) / 2 - log_det / 2
+        of_variance = log_gamma_evidence(self.shape, self.scale, n / 2, Fraction(excess), normals=n)
+        return float(of_variance - log_det / 2)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """Draw beta and sigma2 from the prior and ``n`` observations given them, n up to N; return ``(params, y)``."""
@@ -193,7 +191,7 @@ class LinearRegression:
         params = {"beta": drawn["beta"][0], "sigma2": float(drawn["sigma2"][0])}
         return params, rng.normal(self.design[:n] @ params["beta"], sqrt(params["sigma2"]))
 
-    def _posterior(self, y: NDArray[np.float64]) -> tuple[matrices.Matrix, matrices.Matrix, float]:
+    def _posterior(self, y: NDArray[np.float64]) -> tuple[matrices.Matrix, matrices.Matrix, Decimal]:
         """Return m_n and the Cholesky factor of V_n^-1 in decimals, and b_n - b."""
         X, m0 = self.design[: len(y)], matrices.exactly(self.prior_mean)
         identity = matrices.exactly(np.eye(len(m0)))
@@ -207,7 +205,7 @@ class LinearRegression:
         m = b + step
         # 2 (b_n - b) = |y - X m_n|^2 + (m_n - m0)' V0^-1 (m_n - m0)
         misfit = residuals - 2 * step @ projected + step @ squares @ step
-        return m, C, float(misfit + (m - m0) @ prior_precision @ (m - m0)) / 2
+        return m, C, (misfit + (m - m0) @ prior_precision @ (m - m0)) / 2
 
     def _step(
         self, y: NDArray[np.float64], start: matrices.Matrix, C: matrices.Matrix, prior_precision: matrices.Matrix
@@ -218,9 +216,9 @@ class LinearRegression:
         product, lost = matrices.times(X, near)
         r, rest = two_sum(y, -product)
         r, rest = two_sum(r, rest - lost)
-        projected = np.array([matrices.dot(x, r) for x in X.T]) + matrices.exactly(X.T @ rest)
+        projected = np.array([matrices.fraction(dot(x, r)) for x in X.T]) + matrices.exactly(X.T @ rest)
         step = matrices.solve(C, projected + prior_precision @ (matrices.exactly(self.prior_mean) - b))
-        return b, step, projected, matrices.dot(r, r) + 2 * Decimal(float(r @ rest))
+        return b, step, projected, matrices.fraction(dot(r, r)) + 2 * Decimal(float(r @ rest))
 
     def _observations(self, y: ArrayLike) -> NDArray[np.float64]:
         y = validate.observations(y)

@@ -14,17 +14,18 @@ All are right to a few units of 1e-16 relative to max(1, |answer|), whatever the
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 from fractions import Fraction
-from math import fsum, log, log1p
+from math import fsum
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, xlogy
 
+from bayes.exact.matrices import PI, digits, fraction
 from bayes.exact.sums import difference_of_products
 
-TWO_PI = Fraction("6.28318530717958647692528676655900576839433879875021")
 LARGE = 10.0
 """From where on Stirling's series is right to rounding."""
 _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400)
@@ -63,20 +64,21 @@ def deviance(x: ArrayLike, mean: ArrayLike, difference: ArrayLike) -> Any:
     2e-16
     """
     x, mean, difference = (np.asarray(value, dtype=float) for value in (x, mean, difference))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         v = np.where(x + mean > 0, difference / (x + mean), 0.0)
         near = abs(v) < _NEAR
         square = np.where(near, v, 0.0) ** 2
         # x log(x / m) + m - x = (x - m) v + 2 x (v^3 / 3 + v^5 / 5 + ...),    v = (x - m) / (x + m)
         series = difference * v + 2 * x * v * square * np.polynomial.polynomial.polyval(square, _ATANH)
-        ratio = x / mean
-        return np.where(near, series, np.where(ratio > 0, xlogy(x, ratio), 0.0) - difference)[()]
+        logs = np.where(x / mean > 0, x * quotient_log(x, mean), 0.0)
+        return np.where(near, series, logs - difference)[()]
 
 
-def log_ratio(x: Fraction, y: Fraction) -> float:
-    """Return log(x / y), right relative to itself where the two are nearly the same too."""
-    excess = float((x - y) / y)
-    return log1p(excess) if excess > -0.5 else log(float(x / y))
+def quotient_log(x: ArrayLike, y: ArrayLike) -> Any:
+    """Return log(x / y) of numbers >= 0, where x / y is infinite in float64 too."""
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        quotient = np.divide(x, y)
+        return np.where(np.isfinite(quotient), np.log(quotient), np.log(x) - np.log(y))[()]
 
 
 def log_rising(a: ArrayLike, n: ArrayLike) -> Any:
@@ -94,15 +96,18 @@ def log_rising(a: ArrayLike, n: ArrayLike) -> Any:
     return -deviance(a, a + n, -n) + remainder(a + n) - remainder(a) - np.log1p(n / a)
 
 
-def log_gamma_evidence(a: float, b: float, n: float, total: float) -> float:
-    """Return log Gamma(a + n) - log Gamma(a) + a log b - (a + n) log(b + total), in nats.
+def log_gamma_evidence(a: float, b: float, n: float, total: Fraction, normals: int = 0) -> Decimal:
+    """Return log Gamma(a + n) - log Gamma(a) + a log b - (a + n) log(b + total) - normals/2 log(2 pi), in nats.
 
     The logarithm of the ratio of the normalising constants of Gamma(a, b) and Gamma(a + n, b + total), prior and
-    posterior of a rate or a precision.
+    posterior of a rate or a precision. A million observations are terms of 1e6 that may cancel: they are decimals.
     """
-    # = n log(a_n / b_n) + [log Gamma(a_n) - log Gamma(a) - n log a_n] - a log(b_n / b)
-    a_n, b_n = Fraction(a) + Fraction(n), Fraction(b) + Fraction(total)
-    return float(n * log_ratio(a_n, b_n) + log_rising(a, n) - a * log1p(total / b))
+    # log Gamma(x) = x log x - x + r(x) - log x
+    with digits():
+        A, B = Decimal(a), Decimal(b)
+        A_n, B_n = A + Decimal(n), B + fraction(total)
+        large = A_n * (A_n / B_n).ln() - A * (A / B).ln() - Decimal(n) - normals * (2 * PI).ln() / 2
+        return large + Decimal(float(remainder(a + n) - remainder(a) - np.log1p(n / a)))
 
 
 def log_negative_binomial(total: int, a: float, b: float, n: int) -> float:
@@ -165,7 +170,7 @@ def log_dirichlet(p: NDArray[np.float64], alpha: NDArray[np.float64]) -> Any:
     A = alpha.sum(axis=-1)
     misfit = deviance(alpha, A[..., None] * p, difference_of_products(alpha, 1.0, A[..., None], p))
     with np.errstate(divide="ignore"):
-        each = np.log(alpha / p) - remainder(alpha) - misfit
+        each = quotient_log(alpha, p) - remainder(alpha) - misfit
     return np.sum(each, axis=-1) + remainder(A) - np.log(A)
 
 

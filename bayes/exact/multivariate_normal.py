@@ -6,11 +6,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import log, pi
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 
 from bayes.exact import laws, matrices, sums, validate
 from bayes.exact.distribution import Distribution
@@ -80,7 +78,7 @@ class MultivariateNormal:
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return ``{"mu": normals}``, array-valued: one normal an element."""
         joint = self.posterior(y)
-        return {"mu": norm(joint.mean, np.sqrt(np.diag(joint.covariance)))}
+        return {"mu": joint.law.along(np.eye(len(joint.mean)))}
 
     def projections(self, y: ArrayLike) -> Projections:
         """Return the sums of all elements with signs, in units of their sds: normals again. One element has none."""
@@ -88,12 +86,11 @@ class MultivariateNormal:
         if len(joint.mean) == 1:
             return {}
         weights = directions(np.sqrt(np.diag(joint.covariance)))
-        sds = np.sqrt(np.sum((weights @ joint.law.root) ** 2, axis=1))
 
         def along(w: NDArray[np.float64]) -> Callable[[Draws], NDArray[np.float64]]:
             return lambda draws: draws["mu"] @ w
 
-        return {f"w{i + 1} . mu": (along(w), norm(w @ joint.mean, sds[i])) for i, w in enumerate(weights)}
+        return {f"w{i + 1} . mu": (along(w), joint.law.along(w)) for i, w in enumerate(weights)}
 
     def predictive(self, y: ArrayLike) -> laws.LocatedVector:
         """Return p(y_new | y), a normal with covariance S_n + Sigma (Bishop 2006, eq. 2.115)."""
@@ -103,8 +100,7 @@ class MultivariateNormal:
 
     def predictive_marginals(self, y: ArrayLike) -> Distribution:
         """Return the distribution of each element of a new observation, array-valued: normals."""
-        joint = self.posterior(y)
-        return norm(joint.mean, np.sqrt(np.diag(joint.covariance + self.noise_covariance)))
+        return self.predictive(y).along(np.eye(len(self.prior_mean)))
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats."""
@@ -118,7 +114,7 @@ class MultivariateNormal:
             L, C = matrices.cholesky(Sigma), matrices.cholesky(Sigma + n * S0)
             misfit = np.trace(matrices.solve(L, S)) + n * np.sum(matrices.solve_lower(C, distance) ** 2)
             log_dets = (n - 1) * matrices.log_det(L) + matrices.log_det(C)
-            return -(n * K * log(2 * pi) + log_dets + float(misfit)) / 2
+            return -float(n * K * (2 * matrices.PI).ln() + log_dets + misfit) / 2
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
         """Draw mu from the prior and ``n`` observations given it; return ``({"mu": mu}, y)`` with y of shape (n, K)."""

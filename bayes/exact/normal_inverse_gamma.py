@@ -4,9 +4,10 @@
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from functools import partial
-from math import log, log1p, pi, sqrt
+from math import log1p, sqrt
 from typing import Any
 
 import numpy as np
@@ -126,8 +127,8 @@ class NormalInverseGamma:
         y = validate.observations(y)
         n, (_, excess) = len(y), self._posterior(y)
         # log p(y) = -n/2 log(2 pi) + 1/2 log(k0 / k_n) + log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n
-        of_variance = log_gamma_evidence(self.shape, self.scale, n / 2, excess)
-        return of_variance - n * log(2 * pi) / 2 - log1p(n / self.prior_count) / 2
+        of_variance = log_gamma_evidence(self.shape, self.scale, n / 2, excess, normals=n)
+        return float(of_variance - Decimal(log1p(n / self.prior_count)) / 2)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw mu and sigma2 from the prior and ``n`` observations given them; return ``(params, y)``."""
@@ -135,15 +136,15 @@ class NormalInverseGamma:
         params = {name: float(value[0]) for name, value in self.posterior([]).rvs(1, rng).items()}
         return params, rng.normal(params["mu"], sqrt(params["sigma2"]), size=n)
 
-    def _posterior(self, y: NDArray[np.float64]) -> tuple[Joint, float]:
+    def _posterior(self, y: NDArray[np.float64]) -> tuple[Joint, Fraction]:
         """Return the joint posterior, and b_n - b."""
         n, ybar, distance, scatter = sums.about(y, self.prior_mean)
         k0, m0 = Fraction(self.prior_count), Fraction(self.prior_mean)
         # k_n = k0 + n,    m_n = (k0 m0 + n ybar) / k_n,    a_n = a + n/2
         # b_n = b + 1/2 sum (y_i - ybar)^2 + k0 n (ybar - m0)^2 / (2 k_n)
-        excess = scatter / 2 + float(k0 * n / (k0 + n)) * distance**2 / 2
+        excess = scatter / 2 + k0 * n / (k0 + n) * distance**2 / 2
         m, rest = sums.split((k0 * m0 + n * ybar) / (k0 + n))
-        return Joint(m=m, rest=rest, k=float(k0 + n), a=self.shape + n / 2, b=self.scale + excess), excess
+        return Joint(m=m, rest=rest, k=float(k0 + n), a=self.shape + n / 2, b=self.scale + float(excess)), excess
 
 
 EXAMPLE = Example(

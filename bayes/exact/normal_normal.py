@@ -4,19 +4,19 @@
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from functools import partial
-from math import hypot, log1p, sqrt
+from math import hypot, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from bayes.exact import laws, sums, validate
+from bayes.exact import laws, matrices, sums, validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.log_gamma import TWO_PI, log_ratio
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +56,9 @@ class NormalNormal:
     def __post_init__(self) -> None:
         set_field = partial(object.__setattr__, self)  # the one way past `frozen`: store what was validated, as float
         set_field("prior_mean", validate.finite("prior_mean", self.prior_mean))
+        known = "a prior without width is a known mean: use a small but positive sd."
         flat = "a flat prior has no evidence: use a large but finite sd."
-        set_field("prior_sd", validate.positive("prior_sd", self.prior_sd, flat))
+        set_field("prior_sd", validate.positive("prior_sd", self.prior_sd, known, above=flat))
         exact = "an observation without noise is mu itself: use a small but positive sd."
         set_field("noise_sd", validate.positive("noise_sd", self.noise_sd, exact))
 
@@ -103,7 +104,8 @@ class NormalNormal:
         50-digit arithmetic is below 1e-12 of max(1, |log p(y)|) for n to 10^6, offsets to 1e8 sigma and tau^2/sigma^2
         from 1e-12 to 1e12 (``tests/bayes/exact/test_normal_normal.py``).
         """
-        return sum(self.log_evidence_terms(y).values())
+        with matrices.digits():
+            return float(sum(self._terms(y).values()))
 
     def log_evidence_terms(self, y: ArrayLike) -> dict[str, float]:
         """Return the four terms, in nats, whose sum is ``log_evidence(y)``.
@@ -112,16 +114,22 @@ class NormalNormal:
         values of mu that the data rule out. ``scatter``: the misfit of the points among themselves, which no prior on
         mu can change. ``misfit``: the distance of their mean from the prior mean.
         """
-        n, _, distance, scatter = sums.about(validate.observations(y), self.prior_mean)
-        tau2, sigma2 = self.prior_sd**2, self.noise_sd**2
-        # log p(y) = -n/2 log(2 pi sigma^2) - 1/2 log(1 + n tau^2/sigma^2)
-        #            - sum (y_i - ybar)^2 / (2 sigma^2) - n (ybar - m0)^2 / (2 (sigma^2 + n tau^2))
-        return {
-            "noise": -n * log_ratio(Fraction(self.noise_sd) ** 2 * TWO_PI, Fraction(1)) / 2,
-            "occam": -log1p(n * tau2 / sigma2) / 2,
-            "scatter": -scatter / (2 * sigma2),
-            "misfit": -n * distance**2 / (2 * (sigma2 + n * tau2)),
-        }
+        return {name: float(term) for name, term in self._terms(y).items()}
+
+    def _terms(self, y: ArrayLike) -> dict[str, Decimal]:
+        """Return the terms in decimals: those of a million points are some 1e6, and may cancel."""
+        n, _, *statistics = sums.about(validate.observations(y), self.prior_mean)
+        with matrices.digits():
+            distance, scatter = (matrices.fraction(value) for value in statistics)
+            tau2, sigma2 = Decimal(self.prior_sd) ** 2, Decimal(self.noise_sd) ** 2
+            # log p(y) = -n/2 log(2 pi sigma^2) - 1/2 log(1 + n tau^2/sigma^2)
+            #            - sum (y_i - ybar)^2 / (2 sigma^2) - n (ybar - m0)^2 / (2 (sigma^2 + n tau^2))
+            return {
+                "noise": -n * (2 * matrices.PI * sigma2).ln() / 2,
+                "occam": -(1 + n * tau2 / sigma2).ln() / 2,
+                "scatter": -scatter / (2 * sigma2),
+                "misfit": -n * distance**2 / (2 * (sigma2 + n * tau2)),
+            }
 
     def best_prior_sd(self, y: ArrayLike) -> float:
         """Return the prior_sd with the largest evidence, 0 if the evidence only grows as the prior narrows.
@@ -133,7 +141,7 @@ class NormalNormal:
         n, _, distance, _ = sums.about(validate.observations(y), self.prior_mean)
         if n == 0:
             raise ValueError("`y` is empty: every prior then has evidence 1; give at least one point.")
-        return sqrt(max(0.0, distance**2 - self.noise_sd**2 / n))
+        return sqrt(max(0.0, distance**2 - Fraction(self.noise_sd) ** 2 / n))
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw mu from the prior and ``n`` observations given it; return ``({"mu": mu}, y)`` with y of shape (n,)."""
@@ -145,23 +153,21 @@ class NormalNormal:
         """Return the posterior and the three predictives after the first 0, 1, ..., n points, each one array-valued."""
         y = validate.observations(y)
         n = np.arange(len(y) + 1)
-        centre = y.mean() if len(y) else 0.0
-        sums = np.concatenate([[0.0], np.cumsum(y - centre)])
-        rest = np.divide(sums, n, out=np.full(len(n), np.nan), where=n > 0)  # ybar_k - centre, nan at k = 0
         tau2, sigma2 = self.prior_sd**2, self.noise_sd**2
-        # m_n = m0 + n tau^2 / (sigma^2 + n tau^2) (ybar - m0) = ybar - sigma^2 / (sigma^2 + n tau^2) (ybar - m0),
-        # whichever starts nearer: the far one would cancel.
-        distance = (centre - self.prior_mean) + rest
-        from_prior = self.prior_mean + n * tau2 / (sigma2 + n * tau2) * distance
-        from_data = centre + rest - sigma2 / (sigma2 + n * tau2) * distance
-        mean = np.where(n == 0, self.prior_mean, np.where(n * tau2 > sigma2, from_data, from_prior))
         sd = self.prior_sd / np.sqrt(1 + n * tau2 / sigma2)
+        with matrices.digits():
+            totals = np.cumsum(matrices.exactly(np.concatenate([[0.0], y])))
+            m0, prior, noise = (Decimal(v) for v in (self.prior_mean, self.prior_sd, self.noise_sd))
+            # m_n = (sigma^2 m0 + tau^2 sum y_i) / (sigma^2 + n tau^2)
+            mean, rest = matrices.split((noise**2 * m0 + prior**2 * totals) / (noise**2 + n.astype(object) * prior**2))
+            ybar, of_ybar = matrices.split(totals / np.maximum(n, 1))
+        ybar[0] = np.nan
         return Sequence(
             n=n,
-            posterior=norm(mean, sd),
-            predictive=norm(mean, np.hypot(sd, self.noise_sd)),
-            mle_predictive=norm(centre + rest, self.noise_sd),
-            map_predictive=norm(mean, self.noise_sd),
+            posterior=laws.Located(norm, loc=mean, rest=rest, scale=sd),
+            predictive=laws.Located(norm, loc=mean, rest=rest, scale=np.hypot(sd, self.noise_sd)),
+            mle_predictive=laws.Located(norm, loc=ybar, rest=of_ybar, scale=self.noise_sd),
+            map_predictive=laws.Located(norm, loc=mean, rest=rest, scale=self.noise_sd),
         )
 
     def _normal(self, y: ArrayLike, noise: float) -> Distribution:

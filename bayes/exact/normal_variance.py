@@ -4,8 +4,9 @@
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
-from math import log, pi, sqrt
+from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,7 +69,7 @@ class NormalVariance:
         """Return log p(y), in nats: the ratio of the normalising constants of prior and posterior."""
         n, squares = self._statistics(y)
         # log p(y) = -n/2 log(2 pi) + log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n
-        return log_gamma_evidence(self.shape, self.scale, n / 2, squares / 2) - n * log(2 * pi) / 2
+        return float(log_gamma_evidence(self.shape, self.scale, n / 2, squares / 2, normals=n))
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw sigma2 from the prior and ``n`` observations given it; return ``({"sigma2": ...}, y)``."""
@@ -80,9 +81,9 @@ class NormalVariance:
         """Return a_n and b_n."""
         n, squares = self._statistics(y)
         # a_n = a + n/2,    b_n = b + 1/2 sum (y_i - mu)^2
-        return self.shape + n / 2, self.scale + squares / 2
+        return self.shape + n / 2, self.scale + float(squares / 2)
 
-    def _statistics(self, y: ArrayLike) -> tuple[int, float]:
+    def _statistics(self, y: ArrayLike) -> tuple[int, Fraction]:
         """Return n and sum (y_i - mu)^2."""
         n, _, distance, scatter = sums.about(validate.observations(y), self.mean)
         return n, scatter + n * distance**2

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
-from scipy.special import ndtr
+from scipy.special import logsumexp, ndtr
 from scipy.stats import norm
 
 ORDER = 20
@@ -23,6 +23,8 @@ NEWTON_STEPS = 12
 """Most steps of an inversion, from the middle of a narrow bracket: the error squares with each."""
 BLOCK = 2**17
 """Places times components of a mixture that are worked out at once: a megabyte, which a cache holds."""
+DEEP = 40.0
+"""Nats below the peak from where on the tails of a mixture are worked out one by one: 1e-13 of them is cut there."""
 _X, _WEIGHTS = legendre.leggauss(ORDER)
 _TO_SERIES = _WEIGHTS[:, None] * legendre.legvander(_X, ORDER - 1) * (2 * np.arange(ORDER) + 1) / 2
 
@@ -162,9 +164,9 @@ class Mixture:
         return self._average(lambda z: np.exp(-(z**2) / 2) / self._sds, x) / np.sqrt(2 * np.pi)
 
     def logpdf(self, x: Any) -> Any:
-        """Return its logarithm."""
-        with np.errstate(divide="ignore"):
-            return np.log(self.pdf(x))
+        """Return its logarithm, which is finite where the density is 0 in float64."""
+        log_weights = self._log_weights
+        return self._each(lambda z: logsumexp(log_weights - z**2 / 2, axis=1), x)
 
     def cdf(self, x: Any) -> Any:
         """Return P(X <= x)."""
@@ -200,11 +202,20 @@ class Mixture:
         return self._origin + rng.normal(self._means[which], self._sds[which])
 
     def _average(self, f: Callable[[Any], Any], x: Any) -> Any:
-        """Return the weighted mean of f(z) over the components, in blocks: a million draws would need gigabytes."""
+        """Return the weighted mean of f(z) over the components."""
+        return self._each(lambda z: f(z) @ self._weights, x)
+
+    def _each(self, f: Callable[[Any], Any], x: Any) -> Any:
+        """Return f of z (block, G) of every place, in blocks: a million draws would need gigabytes."""
         x = np.asarray(x, dtype=float) - self._origin
         blocks = np.array_split(x.ravel(), 1 + x.size * len(self._means) // BLOCK)
-        means = [f((block[:, None] - self._means) / self._sds) @ self._weights for block in blocks]
-        return np.concatenate(means).reshape(x.shape)[()]
+        values = [f((block[:, None] - self._means) / self._sds) for block in blocks]
+        return np.concatenate(values).reshape(x.shape)[()]
+
+    @cached_property
+    def _log_weights(self) -> NDArray[np.float64]:
+        """Logarithms of the components' densities at their means, times their weights."""
+        return np.log(self._weights) - np.log(self._sds) - np.log(2 * np.pi) / 2
 
     @cached_property
     def _about(self) -> "Mixture":
@@ -220,6 +231,24 @@ class Mixture:
         ends = norm.ppf([[1e-17], [1 - 1e-16]], self._means, self._sds)
         places = np.unique(np.concatenate([of_each.ravel(), ends.ravel()]))
         return places, self.cdf(places)
+
+
+class MixtureWithTails(Mixture):
+    """One whose log density at one place is ``log_density`` where it is e^-`DEEP` of what it is at most.
+
+    There the components that are cut count, as its tails are theirs.
+    """
+
+    def __init__(self, *args: Any, log_density: Callable[[float], float], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._log_density = log_density
+
+    def logpdf(self, x: Any) -> Any:
+        """Return the logarithm of the density, some 10 ms a place in the tails."""
+        logs = np.array(super().logpdf(x))
+        tails = (logs < logsumexp(self._log_weights) - DEEP) & np.isfinite(x)
+        logs[tails] = [self._log_density(place) for place in np.asarray(x, dtype=float)[tails].tolist()]
+        return logs[()]
 
 
 def _quantile(

@@ -10,27 +10,43 @@ from numpy.typing import NDArray
 _HALF = 2.0**27 + 1
 
 
-def about(y: NDArray[np.float64], centre: float) -> tuple[int, Fraction, float, float]:
+def about(y: NDArray[np.float64], centre: float) -> tuple[int, Fraction, Fraction, Fraction]:
     """Return n, ybar, ybar - centre and sum (y_i - ybar)^2, none of which loses digits to what cancels.
 
-    ybar is a rational number, its error some 1e-16 of the differences between the data and not of the mean. The squares
-    are taken about it (the corrected two-pass algorithm; Chan, Golub and LeVeque 1983, "Algorithms for computing the
-    sample variance", eq. 1.7). All are 0 for no observations.
+    They are rational numbers. The error of ybar is some 1e-16 of the differences between the data and not of the mean.
+    The squares are taken about it (the corrected two-pass algorithm; Chan, Golub and LeVeque 1983, "Algorithms for
+    computing the sample variance", eq. 1.7), and are right to 1e-16 of what ybar lacks. All are 0 for no observations.
 
     Examples
     --------
     >>> n, ybar, distance, scatter = about(np.array([1e16, 1.0, -1e16]), centre=0.0)
-    >>> float(ybar), distance
+    >>> float(ybar), float(distance)
     (0.3333333333333333, 0.3333333333333333)
     """
     n = len(y)
     if n == 0:
-        return 0, Fraction(), 0.0, 0.0
+        return 0, Fraction(), Fraction(), Fraction()
     near = float(y.mean())
     rest, lost = two_sum(y, -near)
-    left_out = (fsum(rest.tolist()) + float(lost.sum())) / n
-    ybar = Fraction(near) + Fraction(left_out)
-    return n, ybar, float(ybar - Fraction(centre)), float(np.square(rest).sum() - n * left_out**2)
+    left_out = Fraction(fsum(rest.tolist()) + float(lost.sum())) / n
+    ybar = Fraction(near) + left_out
+    squares = dot(rest, rest) + 2 * Fraction(float(rest @ lost))
+    return n, ybar, ybar - Fraction(centre), squares - n * left_out**2
+
+
+def dot(x: NDArray[np.float64], y: NDArray[np.float64]) -> Fraction:
+    """Return x . y to 32 digits of the sum of the absolute products, which are added up in pairs.
+
+    Ogita, Rump and Oishi 2005, "Accurate sum and dot product", algorithm 5.3, in another order.
+    """
+    sums, of_products = two_product(x, y)
+    lost = Fraction(float(of_products.sum()))
+    while len(sums) > 1:
+        odd = sums[len(sums) // 2 * 2 :]
+        pairs, of_pairs = two_sum(sums[: len(sums) // 2], sums[len(sums) // 2 : len(sums) // 2 * 2])
+        lost += Fraction(float(of_pairs.sum())) + sum(map(Fraction, odd.tolist()))
+        sums = pairs
+    return lost + sum(map(Fraction, sums.tolist()))
 
 
 def total(counts: NDArray[np.int64]) -> int:

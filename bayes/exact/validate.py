@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bayes.exact import matrices
+
 SMALLEST, LARGEST = 1e-75, 1e75
 """Smallest scale and largest magnitude accepted, so that no ratio of squares leaves float64."""
 
@@ -21,54 +23,97 @@ def finite(name: str, value: Any) -> float:
     return float(value)
 
 
-def positive(name: str, value: Any, hint: str) -> float:
+def positive(name: str, value: Any, hint: str, above: str = "use other units.") -> float:
     """Return ``value`` as a float, or raise ValueError naming the argument if it is no positive real number.
 
-    ``hint`` ends the message: why the limit is not allowed and what to do instead.
+    ``hint`` ends the message where it is too small, and ``above`` where it is too large: what to do instead.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not SMALLEST <= _rounded(value) <= LARGEST:
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or not SMALLEST <= _rounded(value) <= LARGEST:
+        way_out = (
+            "give one number."
+            if not number or _rounded(value) != _rounded(value)
+            else above
+            if _rounded(value) > 1
+            else hint
+        )
         raise ValueError(
-            f"`{name}` must be a positive number between {SMALLEST:g} and {LARGEST:g}, got {_shown(value)}; {hint}"
+            f"`{name}` must be a positive number between {SMALLEST:g} and {LARGEST:g}, got {_shown(value)}; {way_out}"
         )
     return float(value)
 
 
 def observations(y: ArrayLike) -> NDArray[np.float64]:
     """Return ``y`` as a float64 array of shape (n,), n = 0 included, or raise ValueError naming what is wrong."""
-    values = _array("y", y)
-    if values.dtype.kind not in "iuf":
-        raise ValueError(f"`y` must hold real numbers, got dtype {values.dtype}; convert it with `astype(float)`.")
+    values = _real_numbers(y)
     if values.ndim != 1:
         raise ValueError(f"`y` must be one-dimensional, got shape {values.shape}; flatten it with `np.ravel(y)`.")
-    values = values.astype(np.float64)
-    wrong = np.flatnonzero(~(np.abs(values) <= LARGEST))
-    if wrong.size:
-        raise ValueError(
-            f"`y` must hold finite numbers of magnitude at most {LARGEST:g}, got y[{wrong[0]}] = {values[wrong[0]]}; "
-            f"drop the {wrong.size} such point(s) or mend them."
-        )
-    return values
+    return _bounded(values)
 
 
-def counts(y: ArrayLike, most: int | None = None) -> NDArray[np.int64]:
-    """Return ``y`` as an int64 array of counts (n,), each 0 or more and at most ``most``, or raise ValueError."""
-    values = observations(y)
+def rows(y: ArrayLike, columns: int) -> NDArray[np.float64]:
+    """Return ``y`` as a float64 array of shape (n, columns), n = 0 included, or raise ValueError."""
+    values = _array("y", y)
+    if values.size == 0:
+        return np.empty((0, columns))
+    if values.ndim != 2 or values.shape[1] != columns:
+        raise ValueError(f"`y` must have the shape (n, {columns}), a row an observation, got {values.shape}.")
+    return _bounded(_real_numbers(y))
+
+
+def counts(y: ArrayLike, most: int | None = None, columns: int | None = None) -> NDArray[np.int64]:
+    """Return ``y`` as an int64 array of counts, each 0 or more and at most ``most``, or raise ValueError.
+
+    Its shape is (n,), and (n, columns) where these are given.
+    """
+    values = observations(y) if columns is None else rows(y, columns)
     limit = LARGEST_COUNT if most is None else most
-    wrong = np.flatnonzero((values != np.round(values)) | (values < 0) | (values > limit))
-    if wrong.size:
-        raise ValueError(
-            f"`y` must hold whole numbers between 0 and {limit:g}, got y[{wrong[0]}] = {values[wrong[0]]:g}."
-        )
+    wrong = (values != np.round(values)) | (values < 0) | (values > limit)
+    if wrong.any():
+        raise ValueError(f"`y` must hold whole numbers between 0 and {limit}, got {_first(values, wrong)}.")
     return values.astype(np.int64)
 
 
 def times(y: ArrayLike) -> NDArray[np.float64]:
     """Return ``y`` as a float64 array of shape (n,) of numbers of 0 or more, or raise ValueError."""
     values = observations(y)
-    wrong = np.flatnonzero(values < 0)
-    if wrong.size:
-        raise ValueError(f"`y` must hold times, 0 or more, got y[{wrong[0]}] = {values[wrong[0]]:g}.")
+    if (values < 0).any():
+        raise ValueError(f"`y` must hold times, 0 or more, got {_first(values, values < 0)}.")
     return values
+
+
+def _real_numbers(y: ArrayLike) -> NDArray[Any]:
+    """Return ``y`` as an array of integers or floats, or raise ValueError."""
+    values = _array("y", y)
+    if values.dtype.kind == "c":
+        raise ValueError(
+            f"`y` must hold real numbers, got dtype {values.dtype}; pass `np.real(y)` if all imaginary parts are 0."
+        )
+    if values.dtype.kind not in "iuf":
+        raise ValueError(
+            f"`y` must hold real numbers, got dtype {values.dtype}: {_shown(y)}; pass `np.array(y, dtype=float)` if "
+            f"numbers are meant."
+        )
+    return values
+
+
+def _bounded(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return observations as float64, or raise ValueError if one is not finite or too large."""
+    values = values.astype(np.float64)
+    wrong = ~(np.abs(values) <= LARGEST)
+    if wrong.any():
+        raise ValueError(
+            f"`y` must hold finite numbers of magnitude at most {LARGEST:g}, got {_first(values, wrong)}; "
+            f"drop the {wrong.sum()} such point(s) or mend them."
+        )
+    return values
+
+
+def _first(values: NDArray[np.float64], wrong: NDArray[np.bool_]) -> str:
+    """Return the place and the value of the first that is wrong, with all its digits: y[1, 0] = 0.5."""
+    place = tuple(np.argwhere(wrong)[0].tolist())
+    value = float(values[place])
+    return f"y[{', '.join(map(str, place))}] = {int(value) if value.is_integer() and abs(value) < 1e17 else value!r}"
 
 
 def probabilities(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
@@ -82,16 +127,6 @@ def probabilities(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]
     ):
         raise ValueError(f"`{name}` must be {size} numbers of 0 or more that sum to 1, got {_shown(value)}.")
     return values
-
-
-def rows(y: ArrayLike, columns: int) -> NDArray[np.float64]:
-    """Return ``y`` as a float64 array of shape (n, columns), n = 0 included, or raise ValueError."""
-    values = _array("y", y)
-    if values.size == 0:
-        return np.empty((0, columns))
-    if values.ndim != 2 or values.shape[1] != columns:
-        raise ValueError(f"`y` must have the shape (n, {columns}), a row an observation, got {values.shape}.")
-    return observations(values.ravel()).reshape(values.shape)
 
 
 def vector(name: str, value: ArrayLike) -> NDArray[np.float64]:
@@ -126,23 +161,35 @@ def matrix(name: str, value: ArrayLike, columns: int | None = None) -> NDArray[n
 
 
 def covariance(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
-    """Return ``value`` as a read-only float64 matrix, symmetric and positive definite, or raise ValueError."""
+    """Return ``value`` as a read-only float64 matrix, symmetric and positive definite, or raise ValueError.
+
+    Its lower triangle is taken. Whether it is positive definite is decided in the decimals that are used afterwards.
+    """
     values = matrix(name, value, size)
     if values.shape != (size, size) or not np.allclose(values, values.T, rtol=1e-12, atol=0):
         raise ValueError(
             f"`{name}` must be a symmetric {size} x {size} matrix, got shape {values.shape}: {_shown(value)}."
         )
-    try:
-        np.linalg.cholesky(values)
-    except np.linalg.LinAlgError:
-        raise ValueError(f"`{name}` must be positive definite, got {_shown(value)}.") from None
-    return values
+    variances = np.diag(values)
+    with matrices.digits():
+        definite = np.all(variances > 0) and matrices.is_positive_definite(matrices.exactly(values))
+    if not definite:
+        raise ValueError(
+            f"`{name}` must be positive definite, got {_shown(value)}; drop an element that the others determine, or "
+            f"add to the diagonal."
+        )
+    if not np.all(variances >= SMALLEST):
+        raise ValueError(
+            f"`{name}` must have variances between {SMALLEST:g} and {LARGEST:g} on its diagonal, got {_shown(value)}; "
+            f"use other units."
+        )
+    return _frozen(np.tril(values) + np.tril(values, -1).T)
 
 
 def whole(name: str, value: Any) -> int:
     """Return ``value`` as an int of 1 or more, or raise ValueError naming the argument."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value <= LARGEST_COUNT:
-        raise ValueError(f"`{name}` must be a whole number between 1 and {LARGEST_COUNT:g}, got {_shown(value)}.")
+        raise ValueError(f"`{name}` must be a whole number between 1 and {LARGEST_COUNT}, got {_shown(value)}.")
     return int(value)
 
 
@@ -160,9 +207,13 @@ def _array(name: str, value: Any) -> NDArray[Any]:
             f"`{name}` must not be a masked array; pass `{name}.compressed()` to leave the masked points out."
         )
     try:
-        return np.asarray(value)
+        values = np.asarray(value)
     except ValueError:
         raise ValueError(f"`{name}` must have rows of one length, got {_shown(value)}.") from None
+    converted = not hasattr(value, "dtype") and values.dtype.kind in "iuf"  # numpy makes a number of True beside one
+    if converted and any(isinstance(v, bool | np.bool_) for v in np.asarray(value, dtype=object).flat):
+        raise ValueError(f"`{name}` must hold numbers and no booleans, got {_shown(value)}.")
+    return values
 
 
 def _rounded(value: Any) -> float:

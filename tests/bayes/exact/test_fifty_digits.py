@@ -18,6 +18,10 @@ from bayes.exact.beta_binomial import BetaBinomial
 from bayes.exact.gamma_exponential import GammaExponential
 from bayes.exact.gamma_poisson import GammaPoisson
 from bayes.exact.hierarchical_normal import HierarchicalNormal
+from bayes.exact.linear_regression import LinearRegression
+from bayes.exact.multivariate_normal import MultivariateNormal
+from bayes.exact.normal_inverse_gamma import NormalInverseGamma
+from bayes.exact.normal_normal import NormalNormal
 from bayes.exact.normal_variance import NormalVariance
 from bayes.models import NAMES, model
 from benchmarks.fifty_digits import ORACLES, PROBLEMS, Problem, a_million, worst_error
@@ -180,3 +184,42 @@ def test_densities_of_posteriors_keep_their_digits(a):
             wanted = (A - 1) * (mpmath.log(p) + mpmath.log(1 - mpmath.mpf(p))) + mpmath.loggamma(2 * A)
             wanted -= 2 * mpmath.loggamma(A)
             assert abs(laws.beta(a, a).logpdf(p) - wanted) < tolerance * max(1, abs(wanted))
+
+
+# ---- a million terms that cancel
+
+C = 0.24197072451914337
+"""The sd whose normal density is 1 / (c sqrt(2 pi e)) = 1: data at its quantiles have an evidence near 1."""
+
+
+@pytest.mark.parametrize(
+    ("name", "exact", "y"),
+    [
+        ("gamma_exponential", GammaExponential(shape=1.0, inverse_scale=1.0), [0.36788] * 2),
+        ("normal_normal", NormalNormal(prior_sd=1.0, noise_sd=C), [0.24196830481189818, -0.24196830481189818]),
+        ("normal_variance", NormalVariance(mean=0.0, shape=1.0, scale=1.0), [C, -C]),
+        (
+            "normal_inverse_gamma",
+            NormalInverseGamma(prior_mean=0.0, prior_count=1.0, shape=1.0, scale=1.0),
+            [C, -C],
+        ),
+        (
+            "multivariate_normal",
+            MultivariateNormal(prior_mean=[0.0], prior_covariance=[[1.0]], noise_covariance=[[C**2]]),
+            [[C], [-C]],
+        ),
+        (
+            "linear_regression",
+            LinearRegression(
+                design=[[1.0], [1.0], [1.0]], prior_mean=[0.0], prior_covariance=[[1.0]], shape=1.0, scale=1.0
+            ),
+            [C, -C],
+        ),
+    ],
+)
+def test_a_million_terms_that_cancel_cost_the_evidence_no_digit(name, exact, y):
+    new = np.array([[0.1]]) if name == "multivariate_normal" else np.array([0.1])
+    problem = a_million(Problem(exact, np.array(y), new), name)
+    assert abs(problem.exact.log_evidence(problem.y)) < 30  # of terms of 1e6
+    error, quantity = worst_error(problem, name)
+    assert error < EXACT, quantity

@@ -115,7 +115,7 @@ class Textbook(NormalNormal):
         mean = self.prior_mean + n * self.noise_sd**-2 / precision * (ybar - self.prior_mean)
         return Fraction(mean), precision**-0.5
 
-    def log_evidence_terms(self, y):
+    def _terms(self, y):
         n, ybar, sigma2 = len(y), float(y.mean()), self.noise_sd**2
         scatter, var = float(y @ y - n * ybar**2), sigma2 + n * self.prior_sd**2
         return {
