@@ -19,7 +19,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, make_dataclass
-from itertools import pairwise
 from pathlib import Path
 from textwrap import indent
 from typing import Annotated, Any, Literal
@@ -29,7 +28,7 @@ import tyro
 from rich.console import Console
 
 from bayes import hyperparameters
-from bayes.models import NAMES, Model, canonical, model, scalars
+from bayes.models import NAMES, Model, model, scalars
 from bayes.verdicts import ALPHA, Checks
 from closedform import command_line
 
@@ -123,7 +122,7 @@ def main(arguments: list[str]) -> int:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     commands: dict[str, type] = dict(COMMANDS)
     try:
-        if (name := _model_named(arguments)) in NAMES:
+        if name := _model_named(arguments):
             arguments = hyperparameters.joined(arguments, model(name).exact)
             commands[arguments[0]] = _with_hyperparameters(commands[arguments[0]], name)
         options = tyro.extras.subcommand_cli_from_dict(
@@ -157,14 +156,29 @@ def main(arguments: list[str]) -> int:
 
 
 def _model_named(arguments: list[str]) -> str:
-    """Return the model whose hyperparameters are options: that of --model, or of `sample` and `export` the first."""
+    """Return the model whose hyperparameters are options, or an empty name if there is none.
+
+    It is that of --model, or of `sample` and `export` what is no option. ValueError if the registry has it not, or if
+    there are two.
+    """
     command, *rest = arguments or [""]
-    if command == "check":
-        given = [b for a, b in pairwise(rest) if a == "--model"]
-        given += [a.removeprefix("--model=") for a in rest if a.startswith("--model=")]
-    else:
-        given = rest if command in {"sample", "export"} else []
-    return next((name for name in map(canonical, given) if name in NAMES), "")
+    if command not in COMMANDS:
+        return ""
+    flags = {
+        f"--{no}{each.name.replace('_', '-')}"
+        for each in fields(COMMANDS[command])
+        if each.type is bool
+        for no in ("", "no-")
+    }
+    words = hyperparameters.words(rest, flags)
+    alone = [text for option, text in words if not option]
+    if len(alone) > 1:
+        what = "file of draws" if command == "check" else "model"
+        raise ValueError(f"`{command}` takes one {what}, got {', '.join(map(repr, alone))}; give one of them.")
+    named = [text for option, text in words if option == "--model"] if command == "check" else alone
+    if len(named) > 1:
+        raise ValueError(f"`model` must be given once, got {', '.join(map(repr, named))}.")
+    return model(named[0]).name if named and command != "models" else ""
 
 
 def _with_hyperparameters(command: type, name: str) -> type:
@@ -212,13 +226,20 @@ def _own(options: Any) -> Model:
     given = _given(options)
     if not given and options.data is None:
         return one
-    y = one.y
-    if options.data is not None:
-        from bayes.data import read_observations
+    exact = hyperparameters.changed(one.exact, given)
+    if options.data is None:
+        try:
+            return one.with_data(one.y, exact=exact)
+        except ValueError as error:
+            raise ValueError(
+                f"{error} Without --data the observations are those of the example: give yours with --data."
+            ) from error
+    from bayes.data import read_observations
 
-        with _file(options.data, ".csv") as path:
-            y = read_observations(path, columns=one.y.shape[1] if one.y.ndim == 2 else 1)
-    return one.with_data(y, exact=hyperparameters.changed(one.exact, given))
+    vectors = [value for value in vars(exact).values() if np.ndim(value) == 1]  # as long as a row of y, if it has any
+    with _file(options.data, ".csv") as path:
+        y = read_observations(path, columns=len(vectors[0]) if one.y.ndim == 2 else 1)
+    return one.with_data(y, exact=exact)
 
 
 @contextmanager

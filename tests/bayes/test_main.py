@@ -204,11 +204,98 @@ def test_one_model_is_shown_alone_and_all_as_json(capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["models", "norml_normal"], ["export", "normal-norml"], ["sample", "normalnormal"]]
+    "arguments",
+    [
+        ["models", "norml_normal"],
+        ["export", "normal-norml"],
+        ["sample", "normalnormal"],
+        ["sample", "nrmal"],
+        ["check", "ok.csv", "--model", "normal_norml", "--prior-sd", "3"],
+        ["check", "--model=Normal-Norml", "--help"],
+    ],
 )
 def test_a_wrong_name_suggests_the_nearest(arguments, capsys):
     assert here(*arguments) == 2
     assert "did you mean normal_normal?" in capsys.readouterr().err
+
+
+def test_a_name_near_to_none_gets_the_list(capsys):
+    assert here("check", "ok.csv", "--model", "eight_schools", "--shape", "3") == 2
+    assert capsys.readouterr().err.startswith(f"error: `model` must be one of {', '.join(NAMES)}, got 'eight_schools'.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            "sample --out x.nc normal_normal gamma_poisson --prior-sd 3",
+            "`sample` takes one model, got 'normal_normal', 'g",
+        ),
+        ("check x.csv --model normal_normal --model gamma_poisson --prior-sd 3", "`model` must be given once, got"),
+        ("check x.csv --model=normal_normal --model gamma_poisson --shape 3", "`model` must be given once, got"),
+        ("check x.csv y.csv --model normal_normal", "`check` takes one file of draws, got 'x.csv', 'y.csv'"),
+        ("export --data normal-normal gamma_poisson --shape 3", "`data` file 'normal-normal' cannot be read"),
+        ("export --shape 3 gamma_poisson --data gamma-exponential", "`data` file 'gamma-exponential' cannot be read"),
+        (
+            "check --var normal_normal=mu --data gamma_poisson x.csv --model normal_normal",
+            "`data` file 'gamma_poisson'",
+        ),
+    ],
+)
+def test_the_model_is_known_by_its_place_and_not_by_the_values_of_options(
+    arguments, message, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert here(*arguments.split()) == 2
+    out, err = capsys.readouterr()
+    assert message in err
+    assert (out, err.count("\n")) == ("", 1)
+
+
+@pytest.mark.parametrize("arguments", [["--data", ""], ["--data="], [""], ["--prior-sd", ""]])
+def test_an_empty_argument_is_named(arguments, capsys):
+    assert here("export", "normal_normal", *arguments) == 2
+    assert " is empty; " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "options"),
+    [
+        (
+            "multivariate_normal",
+            "1,2,3\n2,1,0.5\n",
+            ["--prior-mean", "[0,0,0]", *(f"--{of}-covariance=[[2,0,0],[0,2,0],[0,0,2]]" for of in ("prior", "noise"))],
+        ),
+        ("dirichlet_multinomial", "2,2,1\n0,5,0\n", ["--concentration", "[1,1,1]", "--trials", 5]),
+    ],
+)
+def test_own_hyperparameters_of_another_size_have_data_of_that_size(name, text, options, tmp_path, capsys):
+    (tmp_path / "y.csv").write_text(text)
+    assert here("export", name, "--format", "json", "--data", tmp_path / "y.csv", *options) == 0
+    assert json.loads(capsys.readouterr().out)["y"] == [list(map(float, line.split(","))) for line in text.split()]
+    assert here("export", name, "--format", "json", *options) == 2
+    assert (
+        "Without --data the observations are those of the example: give yours with --data." in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [(".5", 0.5), ("2.", 2), ("+2", 2), ("1E0", 1), ("007", 7), (" 3 ", 3), ("+.5e+1", 5)]
+)
+def test_hyperparameters_are_numbers_as_python_has_them(text, number, capsys):
+    assert here("export", "normal_normal", "--format", "json", "--prior-sd", text) == 0
+    assert json.loads(capsys.readouterr().out)["prior_sd"] == number
+    vector = f"--prior-mean=[{text}, 0]"
+    assert here("export", "multivariate_normal", "--format", "json", vector) == 0
+    assert json.loads(capsys.readouterr().out)["prior_mean"] == [number, 0]
+
+
+@pytest.mark.parametrize("text", ["null", "true", "1_000", '"2"', "3,14", "1 2", "0x10", "{}", "2,"])
+def test_what_is_no_number_is_no_hyperparameter(text, capsys):
+    assert here("export", "normal_normal", f"--prior-sd={text}") == 2
+    assert (
+        f"`prior_sd` must be a number, or numbers in brackets such as [1, 2], got {text!r}." in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("package", ["bayes", "nets", "reports"])
