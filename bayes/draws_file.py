@@ -3,6 +3,8 @@
 Nothing is unpickled, and of large files only what is asked for is read.
 """
 
+import csv
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +24,11 @@ CHAIN, DRAW = (".chain", "chain__"), (".draw", "draw__")
 STATISTICS = ("diverging", *EVIDENCE)
 APPROXIMATIONS = {"lp_approx__": "Pathfinder", "log_q__": "Laplace's method", "log_g__": "ADVI"}
 """Column of a CSV file of CmdStan -> the method that alone writes it."""
+NETCDF = (b"\x89HDF", b"CDF")
+"""First bytes of a netCDF file: of version 4, and of the classic format."""
+NETCDF_NAMES = {".nc", ".nc4", ".netcdf", ".cdf", ".h5", ".hdf5"}
+BINARY = {b"\x1f\x8b": "compressed; gunzip it", b"PK": "compressed; unzip it", b"\x93NUMPY": "NumPy's"}
+"""First bytes of files that are no text -> what they are."""
 DIVERGENT = "divergent__"
 """What CmdStanPy calls the column of divergent transitions."""
 
@@ -57,7 +64,7 @@ def read_draws(path: Path, names: Iterable[str], renamed: dict[str, str] | None 
         raise ValueError(f"file {shown} does not exist.")
     if path.is_file() and path.stat().st_size == 0:
         raise ValueError(f"file {shown} is empty; the sampler that wrote it may not have ended.")
-    found, has = (_from_csv if path.suffix.lower() == ".csv" else _from_groups)(path, wanted)
+    found, has = (_from_groups if _has_groups(path) else _from_csv)(path, wanted)
     evidence = is_smc(found)
     here = variable_names(found)
     for theirs, ours in wanted.items():
@@ -67,6 +74,14 @@ def read_draws(path: Path, names: Iterable[str], renamed: dict[str, str] | None 
                 f"--var NAME={ours}."
             )
     return found
+
+
+def _has_groups(path: Path) -> bool:
+    """Return whether it is a Zarr folder or a netCDF file, whatever its name, or has the name of one."""
+    if path.is_dir():
+        return True
+    with path.open("rb") as file:
+        return file.read(4).startswith(NETCDF) or path.suffix.lower() in NETCDF_NAMES
 
 
 def _from_groups(path: Path, wanted: dict[str, str]) -> tuple[xr.DataTree, list[str]]:
@@ -142,6 +157,8 @@ def _refuse_pickle(folder: Path) -> None:
 def _unreadable(path: Path, error: Exception) -> ValueError:
     kind = "Zarr folder" if path.is_dir() else "netCDF file"
     reason = " ".join(str(error).split())[:120]
+    if not path.is_dir() and not _begins_with(path, NETCDF[0]) and not _begins_with(path, NETCDF[1]):
+        reason = "it does not begin as one"
     return ValueError(
         f"file {str(path)!r} cannot be read as a {kind} ({reason}); it must be an ArviZ netCDF file, a Zarr folder, or "
         "a CSV file named .csv."
@@ -164,6 +181,8 @@ def _way_out(table: Any) -> str:
 
 def _require_numbered(table: Any, shown: str) -> None:
     """Raise ValueError unless every row has its chain and its draw, and the draws are numbers that can be sorted."""
+    import pandas as pd
+
     for name in ("chain", "draw"):
         blank = table[name].isna().to_numpy()
         if blank.any():
@@ -172,8 +191,85 @@ def _require_numbered(table: Any, shown: str) -> None:
                 "others have none; write it into every row (of merged cells a spreadsheet saves the first alone)."
             )
     if table["draw"].dtype.kind not in "iuf":  # as text 10 comes before 9
-        text = next((cell for cell in table["draw"] if isinstance(cell, str)), str(table["draw"][0]))
-        raise ValueError(f"file {shown}: column 'draw' must hold the numbers of the draws, got {text[:40]!r}.")
+        number = pd.to_numeric(table["draw"], errors="coerce").abs()
+        text = str(table["draw"][(~(number < 2**63)).argmax()])
+        raise ValueError(
+            f"file {shown}: column 'draw' must hold the numbers of the draws, below 2^63, got {text[:40]!r}; count "
+            "them from 0."
+        )
+
+
+def _require_text(path: Path, shown: str) -> None:
+    """Raise ValueError unless the file begins as text in UTF-8."""
+    with path.open("rb") as file:
+        start = file.read(65536)
+    kind = next((kind for mark, kind in BINARY.items() if start.startswith(mark)), "")
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        kind = "text in UTF-16; save it as UTF-8"
+    elif not kind and b"\0" in start:
+        kind = "not text"
+    if kind:
+        raise ValueError(
+            f"file {shown} cannot be read as CSV: it is {kind}. It must be an ArviZ netCDF file, a Zarr folder, or a "
+            "CSV file."
+        )
+
+
+def _lines(path: Path, shown: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of each line of a CSV file that is no comment and not blank, and its cells."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(file, skipinitialspace=True)
+            for row in rows:
+                if any(row) and not row[0].startswith("#"):
+                    yield rows.line_num, [cell.strip() for cell in row]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"file {shown} cannot be read as CSV: it is not text in UTF-8; save it as UTF-8.") from error
+    except csv.Error as error:
+        raise ValueError(f"file {shown} cannot be read as CSV: {error}.") from error
+
+
+def _require_headings(path: Path, shown: str) -> None:
+    """Raise ValueError unless the headings are separated by commas, and each is there once."""
+    number, heads = next(_lines(path, shown), (0, []))
+    for mark, what in {";": "semicolons", "\t": "tabs"}.items():
+        if len(heads) < 3 and mark in "".join(heads):
+            raise ValueError(
+                f"file {shown}, line {number}: the headings are separated by {what}; write commas between columns and "
+                "a decimal point, as pandas' `to_csv(file)` and R's `write.csv` do."
+            )
+    if twice := [head for head in heads if head and heads.count(head) > 1]:
+        raise ValueError(f"file {shown}, line {number} has the heading {twice[0][:40]!r} twice; give each its own.")
+
+
+def _require_full_rows(path: Path, shown: str) -> None:
+    """Raise ValueError naming the first row with more cells than headings, if there is one."""
+    lines = _lines(path, shown)
+    _, heads = next(lines, (0, []))
+    for number, row in lines:
+        if len(row) > len(heads):
+            raise ValueError(
+                f"file {shown}, line {number} has more cells in its row than headings, {len(row)} and {len(heads)}; "
+                "write numbers with a decimal point, not a decimal comma, and give every column a heading."
+            )
+
+
+def _require_numbers(path: Path, shown: str, column: str) -> None:
+    """Raise ValueError naming the first cell of a column that is no number, if there is one."""
+    lines = _lines(path, shown)
+    _, heads = next(lines)
+    place = heads.index(column.strip())
+    for number, row in lines:
+        cell = row[place] if place < len(row) else ""
+        try:
+            missing = math.isnan(math.nan if "_" in cell else float(cell))  # float takes 1_000
+        except ValueError:
+            missing = True
+        if missing:
+            raise ValueError(
+                f"file {shown}, line {number}, column {column!r}: {cell[:40]!r} is not a number; write every draw, "
+                "with a decimal point. A sampler that returns nan or nothing is broken or not finished."
+            )
 
 
 def _from_csv(path: Path, wanted: dict[str, str]) -> tuple[Draws, list[str]]:
@@ -183,16 +279,20 @@ def _from_csv(path: Path, wanted: dict[str, str]) -> tuple[Draws, list[str]]:
     shown = repr(str(path))
     if path.stat().st_size > LARGEST:
         raise ValueError(f"file {shown} is larger than {LARGEST / 2**30:.0f} GiB; save the draws as netCDF.")
+    _require_text(path, shown)
+    _require_headings(path, shown)
     try:
-        table: Any = pd.read_csv(path, comment="#", skipinitialspace=True, low_memory=False)
-    except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
+        table: Any = pd.read_csv(path, comment="#", skipinitialspace=True, low_memory=False, compression=None)
+    except (ValueError, OSError, OverflowError) as error:  # pandas' own errors are ValueErrors
+        _require_full_rows(path, shown)
         raise ValueError(f"file {shown} cannot be read as CSV: {' '.join(str(error).split())[:120]}.") from error
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for an index, and shifts the rest
+        _require_full_rows(path, shown)
         raise ValueError(f"file {shown} has more cells in its rows than headings; give every column a heading.")
     table = table.rename(columns=dict.fromkeys(CHAIN, "chain") | dict.fromkeys(DRAW, "draw"))
     for name in ("chain", "draw"):
         if list(table.columns).count(name) != 1:
-            has = ", ".join(map(str, table.columns[:12]))
+            has = ", ".join(map(str, table.columns[:12]))[:200]
             raise ValueError(f"file {shown} must have one column {name!r}, got the columns {has}{_way_out(table)}.")
     if not len(table):
         raise ValueError(f"file {shown} has no draws.")
@@ -210,9 +310,10 @@ def _from_csv(path: Path, wanted: dict[str, str]) -> tuple[Draws, list[str]]:
         columns = named_elements(theirs, list(table.columns))
         if not columns:
             continue
-        wrong = [column for column in columns.values() if table[column].dtype.kind not in "iuf"]
-        if wrong:
-            raise ValueError(f"file {shown}: column {wrong[0]!r} must hold numbers.")
+        for column in columns.values():
+            if table[column].dtype.kind not in "iuf" or table[column].isna().any():
+                _require_numbers(path, shown, column)
+                raise ValueError(f"file {shown}: column {column!r} must hold numbers.")
         shape = shape_of(theirs, columns, f"file {shown}")
         values = np.empty((chains, len(table) // chains, *shape))
         for place, column in columns.items():
