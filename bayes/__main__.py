@@ -121,12 +121,16 @@ def main(arguments: list[str]) -> int:
     """Run the command line and return the exit code."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     commands: dict[str, type] = dict(COMMANDS)
+    prog = "python -m bayes"
     try:
+        help_command = [prog, *arguments[:1], "--help"] if arguments and arguments[0] in COMMANDS else [prog, "--help"]
         if name := _model_named(arguments):
             arguments = hyperparameters.joined(arguments, model(name).exact)
             commands[arguments[0]] = _with_hyperparameters(commands[arguments[0]], name)
-        options = tyro.extras.subcommand_cli_from_dict(
-            commands, prog="python -m bayes", description=__doc__, args=arguments
+            help_command[2:2] = ["--model", name] if arguments[0] == "check" else [name]
+        options = command_line.parsed(
+            lambda: tyro.extras.subcommand_cli_from_dict(commands, prog=prog, description=__doc__, args=arguments),
+            " ".join(help_command),
         )
         match options:
             case Sample():
@@ -242,14 +246,24 @@ def _own(options: Any) -> Model:
     return one.with_data(y, exact=exact)
 
 
+def _is_pipe(path: Path) -> bool:
+    """Return whether a path can be read once only, such as /dev/stdin or that of a shell's ``<(command)``."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
 @contextmanager
 def _file(path: Path, suffix: str = "") -> Iterator[Path]:
     """Yield the path of a file, which for - is one with what is on the standard input; say which cannot be read."""
     try:
-        if path != STANDARD_INPUT:
+        if path != STANDARD_INPUT and not _is_pipe(path):
             yield path
             return
-        content = sys.stdin.buffer.read()
+        if path != STANDARD_INPUT:
+            content, shown = path.read_bytes(), repr(str(path))
+        elif sys.stdin is None:  # as `<&-` has it
+            raise ValueError("file - is the standard input, which is closed; give a file, or a pipe into this command.")
+        else:
+            content, shown = sys.stdin.buffer.read(), "- (standard input)"
         suffix = suffix or (".nc" if content[:4] in {b"\x89HDF", b"CDF\x01", b"CDF\x02"} else ".csv")
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder, f"input{suffix}")
@@ -257,7 +271,7 @@ def _file(path: Path, suffix: str = "") -> Iterator[Path]:
             try:
                 yield copy
             except ValueError as error:
-                raise ValueError(str(error).replace(repr(str(copy)), "- (standard input)")) from error
+                raise ValueError(str(error).replace(repr(str(copy)), shown)) from error
     except OSError as error:
         raise ValueError(f"file {str(path)!r} cannot be read: {error.strerror or error}.") from error
 

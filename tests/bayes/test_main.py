@@ -19,7 +19,7 @@ from bayes.__main__ import main
 from bayes.check import check
 from bayes.exact.normal_normal import EXAMPLE, NormalNormal
 from bayes.models import NAMES, model
-from closedform.command_line import CLOSED_PIPE
+from closedform.command_line import CLOSED_PIPE, run
 
 
 def bayes(*arguments, cwd, interpreter=()):
@@ -296,6 +296,92 @@ def test_what_is_no_number_is_no_hyperparameter(text, capsys):
     assert (
         f"`prior_sd` must be a number, or numbers in brackets such as [1, 2], got {text!r}." in capsys.readouterr().err
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "Expected one of {models, sample, check, export}; see `python -m bayes --help`."),
+        (
+            "foo",
+            "Unrecognized options: foo; Available subcommands: models, sample, check, export; see `python -m bayes --h",
+        ),
+        ("models --foo", "Unrecognized options: --foo; see `python -m bayes models --help`."),
+        ("sample", "Missing from python -m bayes sample: STR Name of the model, as `models` lists it. (required); see"),
+        (
+            "sample normal_normal --draws 1.5",
+            "--draws must be a whole number, got '1.5'; see `python -m bayes sample normal_normal --help`.",
+        ),
+        ("sample normal_normal --draws", "Missing value for argument '--draws'. Expected 1 values; see"),
+        (
+            "export normal_normal --format xml",
+            "invalid choice 'xml' for argument '--format'. Expected one of ('stan', 'json'); see",
+        ),
+        (
+            "check x.csv",
+            "Missing from python -m bayes check: --model STR Name of the model, as `models` lists it. (required); see",
+        ),
+        (
+            "check x --model beta_binomial --alpha abc",
+            "--alpha must be a number, got 'abc'; see `python -m bayes check --model beta_binomial --help`.",
+        ),
+        (
+            "check x --model gamma_poisson --prior-sd 3",
+            "Unrecognized options: --prior-sd, 3; see `python -m bayes check --model gamma_poisson --help`.",
+        ),
+        (
+            "check x --model normal_normal --alph 3",
+            "(default: 0.001); see `python -m bayes check --model normal_normal --help`.",
+        ),
+    ],
+)
+def test_what_the_parser_refuses_is_one_line_with_the_command_for_help(arguments, message, capsys):
+    assert here(*arguments.split()) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith("error: ")
+    assert message in err
+    assert (out, err.count("\n")) == ("", 1)
+
+
+@pytest.mark.parametrize("arguments", [["models"], ["models", "--json"], ["check", "-", "--model", "normal_normal"]])
+def test_a_closed_standard_output_is_one_line(arguments, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["bayes", *arguments])
+    monkeypatch.setattr(sys, "stdout", None)
+    assert run(main) == 2
+    assert capsys.readouterr().err == "error: the standard output is closed; leave it open, or send it to /dev/null.\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["check", "-", "--model", "normal_normal"], ["export", "normal_normal", "--data", "-"]]
+)
+def test_a_closed_standard_input_is_one_line(arguments, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert here(*arguments) == 2
+    assert capsys.readouterr().err.startswith("error: file - is the standard input, which is closed; give a file, or")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_a_refusal_is_one_line_in_every_encoding(encoding):
+    command = [sys.executable, "-m", "bayes", "sample", "normal_normal", "--draws", "1.5"]
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    made = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    message = "error: --draws must be a whole number, got '1.5'; see `python -m bayes sample normal_normal --help`.\n"
+    assert (made.returncode, made.stderr) == (2, message)
+
+
+def test_streams_that_a_shell_has_closed_end_in_one_line():
+    command = f"exec {sys.executable} -m bayes models >&-"
+    made = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+    assert (made.returncode, made.stderr.count("\n")) == (2, 1)
+
+
+def test_a_pipe_by_its_path_is_read_as_the_standard_input(capsys):
+    reading, writing = os.pipe()
+    os.write(writing, b"1.5\n2.5\n")
+    os.close(writing)
+    assert here("export", "normal_normal", "--format", "json", "--data", f"/dev/fd/{reading}") == 0
+    os.close(reading)
+    assert json.loads(capsys.readouterr().out)["y"] == [1.5, 2.5]
 
 
 @pytest.mark.parametrize("package", ["bayes", "nets", "reports"])
