@@ -61,7 +61,7 @@ def in_one_line(box: str) -> str:
     parts = "\n".join(line for line in lines if not line.startswith("╰")).replace("─", "-")  # by the terminal either
     said = [" ".join(part.split()) for part in re.split(r"(?m)^-{3,}$", parts)]
     kept = [
-        part.rstrip(".") for part in said if part and not part.startswith(("Argument helptext", "For full helptext"))
+        part.rstrip(". ") for part in said if part and not part.startswith(("Argument helptext", "For full helptext"))
     ]
     text = "; ".join(kept)
     for library, ours in SAID.items():
