@@ -94,15 +94,19 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else "."
 
 
-@cache
 def model(name: str, data_set: str = "example") -> Model:
     """Return the model of that name with one of its data sets; ValueError, naming those there are, if there is none.
 
     ``normal-normal`` is ``normal_normal``.
     """
-    given, name = name, canonical(name)
-    if name not in NAMES:
-        raise ValueError(f"`model` must be one of {', '.join(NAMES)}, got {given!r}{nearest(name, NAMES)}")
+    known = canonical(name) if isinstance(name, str) else ""
+    if known not in NAMES:
+        raise ValueError(f"`model` must be one of {', '.join(NAMES)}, got {name!r}{nearest(known, NAMES)}")
+    return _model(known, data_set)
+
+
+@cache
+def _model(name: str, data_set: str) -> Model:
     example = import_module(f"bayes.exact.{name}").EXAMPLE
     if data_set not in example.data:
         raise ValueError(f"`data_set` of {name} must be one of {', '.join(example.data)}, got {data_set!r}.")
