@@ -319,9 +319,18 @@ def _sample(options: Sample, console: Console) -> int:
         raise ValueError(f"`out` {options.out} is there already; choose another with --out, or remove it.")
     if not options.out.resolve().parent.is_dir():
         raise ValueError(f"`out` must be in a folder that exists, got {options.out}; make {options.out.parent} first.")
-    tempfile.TemporaryFile(dir=options.out.resolve().parent).close()  # better now than after the sampling
+    try:
+        tempfile.TemporaryFile(dir=options.out.resolve().parent).close()  # better now than after the sampling
+    except OSError as error:  # which names the file that was tried
+        raise ValueError(
+            f"`out` {options.out} cannot be written: {error.strerror}; choose another with --out."
+        ) from error
     from bayes import inference  # after the options are read: PyMC takes seconds to import
 
+    fewest = inference.FEWEST_PARTICLES if options.engine == "smc" else 1
+    for name, least in {"draws": fewest, "chains": 1, "seed": 0}.items():
+        if not least <= (value := getattr(options, name)) < 2**63:
+            raise ValueError(f"`{name}` must be a whole number from {least} to 2^63 - 1, got {value}.")
     console.print(f"{options.engine} on {one.name}: {options.chains} x {options.draws} (compiling takes seconds)")
     with console.status("sampling"):
         if options.engine == "smc":
@@ -361,7 +370,7 @@ def _check(options: CheckDraws) -> int:
         about = {
             "file": str(options.file),
             "model": one.name,
-            "hyperparameters": _given(options),
+            "hyperparameters": {name: np.asarray(getattr(exact, name)).tolist() for name in _given(options)},
             "observations": len(y),
         }
         print(json.dumps(about | _as_json(checks), indent=2))

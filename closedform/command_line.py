@@ -44,8 +44,9 @@ def parsed[T](parse: Callable[[], T], help_command: str) -> T:
 
     ``help_command`` is the command that shows the options.
     """
+    written = io.StringIO()
     try:
-        with redirect_stderr(io.StringIO()) as written:
+        with redirect_stderr(written):
             found = parse()
     except SystemExit as end:
         if end.code != 2:

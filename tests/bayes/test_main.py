@@ -114,7 +114,7 @@ def test_data_hyperparameters_and_names_of_ones_own(tmp_path):
     assert (code, err) == (0, "")
     told = json.loads(out)
     assert (told["verdict"], told["observations"]) == ("pass", 3)
-    assert told["hyperparameters"] == {"prior_mean": "170", "prior_sd": "20", "noise_sd": "7"}
+    assert told["hyperparameters"] == {"prior_mean": 170, "prior_sd": 20, "noise_sd": 7}
     assert [row["statistic"] for row in told["checks"]][:2] == ["location", "scale"]
     assert told["checks"][0]["exact"] == pytest.approx(mine.posterior(heights).mean())
     assert told["checks"][0]["p_value"] > 0.001
@@ -382,6 +382,27 @@ def test_a_pipe_by_its_path_is_read_as_the_standard_input(capsys):
     assert here("export", "normal_normal", "--format", "json", "--data", f"/dev/fd/{reading}") == 0
     os.close(reading)
     assert json.loads(capsys.readouterr().out)["y"] == [1.5, 2.5]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--draws", "0"], "`draws` must be a whole number from 1 to 2^63 - 1, got 0."),
+        (["--draws", "49", "--engine", "smc"], "`draws` must be a whole number from 50 to 2^63 - 1, got 49."),
+        (["--chains=-1"], "`chains` must be a whole number from 1 to 2^63 - 1, got -1."),
+        (["--seed", str(2**63)], "`seed` must be a whole number from 0 to 2^63 - 1"),
+    ],
+)
+def test_settings_of_a_sampler_are_refused_before_it_is_announced(options, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert here("sample", "normal_normal", *options) == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}")
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="no folder that nobody can write to")
+def test_a_folder_that_cannot_be_written_to_is_named_with_the_file_of_the_user(capsys):
+    assert here("sample", "normal_normal", "--out", "/proc/x.nc") == 2
+    assert capsys.readouterr().err.startswith("error: `out` /proc/x.nc cannot be written: ")
 
 
 @pytest.mark.parametrize("package", ["bayes", "nets", "reports"])
