@@ -188,6 +188,7 @@ def _model_named(arguments: list[str]) -> str:
 def _with_hyperparameters(command: type, name: str) -> type:
     """Return the options of a command with a group for the hyperparameters of a model."""
     example = model(name).example
+    described = hyperparameters.described(example.model)
     each = [
         (
             one.name,
@@ -195,7 +196,7 @@ def _with_hyperparameters(command: type, name: str) -> type:
                 str | None,
                 tyro.conf.arg(
                     metavar="JSON",
-                    help="",
+                    help=described.get(one.name, ""),
                     help_behavior_hint=f"(default: {hyperparameters.shown(getattr(example.model, one.name))})",
                 ),
             ],

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Collection
 from dataclasses import fields, replace
+from inspect import cleandoc
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,13 @@ def changed(exact: Any, given: dict[str, str]) -> Any:
                 f"`{name}` must be a number, or numbers in brackets such as [1, 2], got {text[:40]!r}."
             ) from error
     return replace(exact, **values)
+
+
+def described(exact: Any) -> dict[str, str]:
+    """Return what the docstring of a model says of each hyperparameter; nothing where docstrings are left out (-OO)."""
+    section = re.search(r"\nParameters\n-+\n(.*?)\n\n", cleandoc(exact.__doc__ or "") + "\n\n", re.DOTALL)
+    entries = re.findall(r"(?m)^(\S.*)\n((?: +.*\n?)+)", section[1] if section else "")
+    return {name: " ".join(text.split()) for names, text in entries for name in names.split(", ")}
 
 
 def shown(value: Any) -> str:

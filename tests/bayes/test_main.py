@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes import stan
+from bayes import hyperparameters, stan
 from bayes.__main__ import main
 from bayes.check import check
 from bayes.exact.normal_normal import EXAMPLE, NormalNormal
@@ -190,6 +190,21 @@ def test_help_shows_the_hyperparameters_of_the_model_and_the_exit_codes(name, ca
     for field in fields(model(name).exact):
         assert f"--{field.name.replace('_', '-')} JSON" in shown
     assert "Exit code: 0 if every check passes, 1 if one fails" in shown
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_hyperparameter_is_described(name):
+    exact = model(name).exact
+    described = hyperparameters.described(exact)
+    assert set(described) == {field.name for field in fields(exact)}
+    assert all(described.values())
+
+
+def test_help_describes_the_hyperparameters_of_the_model(capsys):
+    assert here("check", "--model", "normal_normal", "--help") == 0
+    assert "the known standard deviation of one observation around mu" in " ".join(
+        capsys.readouterr().out.replace("│", "").split()
+    )
 
 
 def test_one_model_is_shown_alone_and_all_as_json(capsys):
