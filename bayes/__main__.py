@@ -19,7 +19,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, make_dataclass
-from itertools import pairwise
 from pathlib import Path
 from textwrap import indent
 from typing import Annotated, Any, Literal
@@ -29,7 +28,7 @@ import tyro
 from rich.console import Console
 
 from bayes import hyperparameters
-from bayes.models import NAMES, Model, canonical, model, scalars
+from bayes.models import NAMES, Model, model, scalars
 from bayes.verdicts import ALPHA, Checks
 from closedform import command_line
 
@@ -122,12 +121,16 @@ def main(arguments: list[str]) -> int:
     """Run the command line and return the exit code."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     commands: dict[str, type] = dict(COMMANDS)
+    prog = "python -m bayes"
     try:
-        if (name := _model_named(arguments)) in NAMES:
+        help_command = [prog, *arguments[:1], "--help"] if arguments and arguments[0] in COMMANDS else [prog, "--help"]
+        if name := _model_named(arguments):
             arguments = hyperparameters.joined(arguments, model(name).exact)
             commands[arguments[0]] = _with_hyperparameters(commands[arguments[0]], name)
-        options = tyro.extras.subcommand_cli_from_dict(
-            commands, prog="python -m bayes", description=__doc__, args=arguments
+            help_command[2:2] = ["--model", name] if arguments[0] == "check" else [name]
+        options = command_line.parsed(
+            lambda: tyro.extras.subcommand_cli_from_dict(commands, prog=prog, description=__doc__, args=arguments),
+            " ".join(help_command),
         )
         match options:
             case Sample():
@@ -157,19 +160,35 @@ def main(arguments: list[str]) -> int:
 
 
 def _model_named(arguments: list[str]) -> str:
-    """Return the model whose hyperparameters are options: that of --model, or of `sample` and `export` the first."""
+    """Return the model whose hyperparameters are options, or an empty name if there is none.
+
+    It is that of --model, or of `sample` and `export` what is no option. ValueError if the registry has it not, or if
+    there are two.
+    """
     command, *rest = arguments or [""]
-    if command == "check":
-        given = [b for a, b in pairwise(rest) if a == "--model"]
-        given += [a.removeprefix("--model=") for a in rest if a.startswith("--model=")]
-    else:
-        given = rest if command in {"sample", "export"} else []
-    return next((name for name in map(canonical, given) if name in NAMES), "")
+    if command not in COMMANDS:
+        return ""
+    flags = {
+        f"--{no}{each.name.replace('_', '-')}"
+        for each in fields(COMMANDS[command])
+        if each.type is bool
+        for no in ("", "no-")
+    }
+    words = hyperparameters.words(rest, flags)
+    alone = [text for option, text in words if not option]
+    if len(alone) > 1:
+        what = "file of draws" if command == "check" else "model"
+        raise ValueError(f"`{command}` takes one {what}, got {', '.join(map(repr, alone))}; give one of them.")
+    named = [text for option, text in words if option == "--model"] if command == "check" else alone
+    if len(named) > 1:
+        raise ValueError(f"`model` must be given once, got {', '.join(map(repr, named))}.")
+    return model(named[0]).name if named and command != "models" else ""
 
 
 def _with_hyperparameters(command: type, name: str) -> type:
     """Return the options of a command with a group for the hyperparameters of a model."""
     example = model(name).example
+    described = hyperparameters.described(example.model)
     each = [
         (
             one.name,
@@ -177,7 +196,7 @@ def _with_hyperparameters(command: type, name: str) -> type:
                 str | None,
                 tyro.conf.arg(
                     metavar="JSON",
-                    help="",
+                    help=described.get(one.name, ""),
                     help_behavior_hint=f"(default: {hyperparameters.shown(getattr(example.model, one.name))})",
                 ),
             ],
@@ -212,23 +231,40 @@ def _own(options: Any) -> Model:
     given = _given(options)
     if not given and options.data is None:
         return one
-    y = one.y
-    if options.data is not None:
-        from bayes.data import read_observations
+    exact = hyperparameters.changed(one.exact, given)
+    if options.data is None:
+        try:
+            return one.with_data(one.y, exact=exact)
+        except ValueError as error:
+            raise ValueError(
+                f"{error} Without --data the observations are those of the example: give yours with --data."
+            ) from error
+    from bayes.data import read_observations
 
-        with _file(options.data, ".csv") as path:
-            y = read_observations(path, columns=one.y.shape[1] if one.y.ndim == 2 else 1)
-    return one.with_data(y, exact=hyperparameters.changed(one.exact, given))
+    vectors = [value for value in vars(exact).values() if np.ndim(value) == 1]  # as long as a row of y, if it has any
+    with _file(options.data, ".csv") as path:
+        y = read_observations(path, columns=len(vectors[0]) if one.y.ndim == 2 else 1)
+    return one.with_data(y, exact=exact)
+
+
+def _is_pipe(path: Path) -> bool:
+    """Return whether a path can be read once only, such as /dev/stdin or that of a shell's ``<(command)``."""
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 @contextmanager
 def _file(path: Path, suffix: str = "") -> Iterator[Path]:
     """Yield the path of a file, which for - is one with what is on the standard input; say which cannot be read."""
     try:
-        if path != STANDARD_INPUT:
+        if path != STANDARD_INPUT and not _is_pipe(path):
             yield path
             return
-        content = sys.stdin.buffer.read()
+        if path != STANDARD_INPUT:
+            content, shown = path.read_bytes(), repr(str(path))
+        elif sys.stdin is None:  # as `<&-` has it
+            raise ValueError("file - is the standard input, which is closed; give a file, or a pipe into this command.")
+        else:
+            content, shown = sys.stdin.buffer.read(), "- (standard input)"
         suffix = suffix or (".nc" if content[:4] in {b"\x89HDF", b"CDF\x01", b"CDF\x02"} else ".csv")
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder, f"input{suffix}")
@@ -236,7 +272,7 @@ def _file(path: Path, suffix: str = "") -> Iterator[Path]:
             try:
                 yield copy
             except ValueError as error:
-                raise ValueError(str(error).replace(repr(str(copy)), "- (standard input)")) from error
+                raise ValueError(str(error).replace(repr(str(copy)), shown)) from error
     except OSError as error:
         raise ValueError(f"file {str(path)!r} cannot be read: {error.strerror or error}.") from error
 
@@ -284,9 +320,18 @@ def _sample(options: Sample, console: Console) -> int:
         raise ValueError(f"`out` {options.out} is there already; choose another with --out, or remove it.")
     if not options.out.resolve().parent.is_dir():
         raise ValueError(f"`out` must be in a folder that exists, got {options.out}; make {options.out.parent} first.")
-    tempfile.TemporaryFile(dir=options.out.resolve().parent).close()  # better now than after the sampling
+    try:
+        tempfile.TemporaryFile(dir=options.out.resolve().parent).close()  # better now than after the sampling
+    except OSError as error:  # which names the file that was tried
+        raise ValueError(
+            f"`out` {options.out} cannot be written: {error.strerror}; choose another with --out."
+        ) from error
     from bayes import inference  # after the options are read: PyMC takes seconds to import
 
+    fewest = inference.FEWEST_PARTICLES if options.engine == "smc" else 1
+    for name, least in {"draws": fewest, "chains": 1, "seed": 0}.items():
+        if not least <= (value := getattr(options, name)) < 2**63:
+            raise ValueError(f"`{name}` must be a whole number from {least} to 2^63 - 1, got {value}.")
     console.print(f"{options.engine} on {one.name}: {options.chains} x {options.draws} (compiling takes seconds)")
     with console.status("sampling"):
         if options.engine == "smc":
@@ -326,7 +371,7 @@ def _check(options: CheckDraws) -> int:
         about = {
             "file": str(options.file),
             "model": one.name,
-            "hyperparameters": _given(options),
+            "hyperparameters": {name: np.asarray(getattr(exact, name)).tolist() for name in _given(options)},
             "observations": len(y),
         }
         print(json.dumps(about | _as_json(checks), indent=2))

@@ -277,7 +277,9 @@ def compare_evidence(log_evidence: float, runs: ArrayLike, law: EvidenceLaw = "u
     rounding = 8 * np.finfo(float).eps * max(1.0, abs(log_evidence))
     exact_runs = bool(np.abs(log_ratios).max() <= rounding)
     if len(np.unique(log_ratios)) < R and not exact_runs:
-        raise ValueError(f"`runs` hold one number twice among {R}: independent runs differ; give each its own seed.")
+        raise ValueError(
+            f"the evidence runs hold one number twice among {R}: independent runs differ; give each its own seed."
+        )
     error = float(log_ratios.mean()) + (a * v / 2 if R > 1 else 0.0)
     reasons = []
     if R < FEWEST_RUNS:

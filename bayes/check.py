@@ -9,7 +9,7 @@ def test_my_sampler():
     assert checks.verdict == "pass", checks  # on failure pytest prints the table
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import Protocol, runtime_checkable
@@ -28,6 +28,7 @@ from bayes.draws import (
     require_shapes,
 )
 from bayes.element_names import gathered
+from bayes.evidence import log_evidence_runs
 from bayes.exact.distribution import Distribution, elements
 from bayes.exact.projections import Projections
 from bayes.models import NAMES, Model, data_sets
@@ -126,6 +127,8 @@ def check(
                 "of `inference.smc` or of `pm.sample_smc`."
             )
         runs = evidence_runs(evidence)
+    if runs is not None:
+        runs = log_evidence_runs(runs, "evidence")
     if draws is None and runs is None:
         raise ValueError("`draws` and `evidence` are both None: there is nothing to judge.")
     marginals = {} if draws is None else exact.marginals(y)
@@ -200,10 +203,12 @@ def check_sampler(
     >>> check_sampler(exact, models=["normal_normal"]).verdict
     'pass'
     """
+    if not isinstance(models, Iterable | Model):
+        raise ValueError(f"`models` must be names of models, or one of them, got {models!r}.")
     given = [models] if isinstance(models, str | Model) else list(models)
     if not given:
         raise ValueError("`models` is empty; name a model of `bayes.models.NAMES`.")
-    both = [each for one in given for each in (data_sets(one) if isinstance(one, str) else [one])]
+    both = [each for one in given for each in ([one] if isinstance(one, Model) else data_sets(one))]
     labels = [one.label for one in both]
     if twice := [label for label in labels if labels.count(label) > 1]:
         raise ValueError(f"`models` has {twice[0]} twice; give each its own name, `with_data(y, data_set=NAME)`.")

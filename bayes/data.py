@@ -1,20 +1,26 @@
 """A person's own observations, read from a text file."""
 
+import csv
+import re
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-MISSING = {"na", "n/a", "n.a.", "null", "none", "nil", "missing"}
-"""What is written for a value that is not there, without regard to case."""
+NO_HEADING = {"na", "n/a", "n.a.", "null", "none", "nil", "missing", "true", "false", "yes", "no"}
+"""What is written for a value that is not there, or for a yes or no, without regard to case."""
+SLIPS = str.maketrans("OoIl", "0011")
+"""Letters that are taken for digits."""
+POINT = "write a decimal point, no decimal comma, and no separators of thousands"
 
 
 def read_observations(path: Path, columns: int = 1) -> NDArray[np.float64]:
     """Read a vector of numbers from a CSV file or a file with one number a line, or a matrix of so many ``columns``.
 
     Accepted are one column, with or without a heading that begins with a letter, or one row of numbers with commas
-    alone, and of a matrix all columns, with or without a line of headings. Blank lines and lines that start with ``#``
-    are skipped.
+    alone that cannot be one number with a decimal comma or separators of thousands, and of a matrix all columns, with
+    or without a line of headings. Blank lines and comments are skipped: lines that start with ``# ``, or with ``#`` and
+    a word that is no error of a spreadsheet, such as ``#N/A``.
 
     Raises
     ------
@@ -28,35 +34,47 @@ def read_observations(path: Path, columns: int = 1) -> NDArray[np.float64]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not a UTF-8 text file"
         raise ValueError(f"`data` file {name} cannot be read: {reason}.") from error
-    rows = [
-        (number, [cell.strip().strip('"').strip() for cell in line.split(",")])
+    lines = [
+        (number, line)
         for number, line in enumerate(text.splitlines(), start=1)
-        if line.strip(" \t,") and not line.lstrip().startswith("#")
+        if line.strip(" \t,") and not _is_comment(line)
     ]
+    rows = [(number, _cells(line)) for number, line in lines]
     headed = len(rows) > 1 and len(rows[0][1]) == columns and all(map(_is_heading, rows[0][1]))
     rows = rows[1:] if headed else rows
-    if columns > 1:
+    lines = lines[-len(rows) :]
+    for number, line in lines:
+        if re.search(r"[;\t]", line.strip()):
+            way_out = "write one number a line" if columns == 1 else "separate the columns with commas"
+            raise ValueError(
+                f"`data` file {name}, line {number}: {_quoted(line)} is separated by semicolons or tabs; {way_out}, "
+                "with a decimal point, not a decimal comma."
+            )
+    wanted = f"an observation has {columns} numbers" if columns > 1 else "keep the one column of observations"
+    if columns > 1 or headed or len(rows) > 1:
         for number, row in rows:
             if len(row) != columns:
+                has = "1 column" if len(row) == 1 else f"{len(row)} columns"
                 raise ValueError(
-                    f"`data` file {name}, line {number} has {len(row)} columns; an observation has {columns} numbers "
-                    "(with a decimal point, not a decimal comma)."
+                    f"`data` file {name}, line {number} {_quoted(dict(lines)[number])} has {has}; {wanted}, with "
+                    "commas between columns, and a decimal point, not a decimal comma."
                 )
-    elif headed or len(rows) > 1:
-        for number, row in rows:
-            if len(row) > 1:
-                raise ValueError(
-                    f"`data` file {name}, line {number} has {len(row)} columns; keep the one column of observations "
-                    "(with a decimal point, not a decimal comma)."
-                )
+    elif rows and _may_be_one_number(lines[0][1]):
+        raise ValueError(
+            f"`data` file {name}, line {rows[0][0]}: {_quoted(lines[0][1])} is one number or several; if it is one, "
+            f"{POINT}; if it is several, write one number a line."
+        )
     values = []
     for number, row in rows:
         for cell in row:
             value = _as_number(cell)
             if value is None or not np.isfinite(value):
+                way_out = "with a decimal point, and leave out what is missing."
+                if "," in cell:
+                    way_out = f"and {POINT}."
                 raise ValueError(
-                    f"`data` file {name}, line {number}: {cell[:40]!r} is not a finite number; write one number a "
-                    "line, with a decimal point, and leave out what is missing."
+                    f"`data` file {name}, line {number}: {_quoted(cell)} is not a finite number; write one number a "
+                    f"{'line' if columns == 1 else 'cell'}, {way_out}"
                 )
             values.append(value)
     if not values:
@@ -64,9 +82,39 @@ def read_observations(path: Path, columns: int = 1) -> NDArray[np.float64]:
     return np.array(values) if columns == 1 else np.reshape(values, (-1, columns))
 
 
+def _cells(line: str) -> list[str]:
+    """Return the cells of a line: a comma in quotes is part of a cell."""
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], skipinitialspace=True))]
+    except csv.Error:  # a cell too long, which is no number
+        return [line]
+
+
+def _quoted(text: str) -> str:
+    return repr(text.strip()[:40])
+
+
+def _is_comment(line: str) -> bool:
+    """Return whether a line is a comment, and no error of a spreadsheet: ``#N/A``, ``#NAME?``, ``####``."""
+    if not line.lstrip().startswith("#"):
+        return False
+    cell = line.split(",")[0].strip()
+    return cell == "#" or not (re.match(r"#(?:N/A|\S*[!?](?:\s|$))", cell) or re.fullmatch(r"#[^\sa-z]+", cell))
+
+
+def _may_be_one_number(row: str) -> bool:
+    """Return whether a row may be one number: ``3,14`` and ``1.234,5`` with a decimal comma, ``1,000,000``.
+
+    A comma in a number has no blank beside it.
+    """
+    return bool(re.fullmatch(r'\s*(?:[^\s,"]+,[^\s,"]+|[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?)\s*', row))
+
+
 def _is_heading(cell: str) -> bool:
-    """Return whether ``cell`` is a word, and none for a missing value: what begins like a number has a slip in it."""
-    return _as_number(cell) is None and cell[:1].isalpha() and cell.casefold() not in MISSING
+    """Return whether ``cell`` is a word, and none for a value: what begins like a number has a slip in it."""
+    slip = len(cell) > 1 and _as_number(cell.translate(SLIPS)) is not None  # O.5, l2
+    error = re.fullmatch(r"err:\d+", cell.casefold())  # LibreOffice's
+    return _as_number(cell) is None and cell[:1].isalpha() and cell.casefold() not in NO_HEADING and not (slip or error)
 
 
 def _as_number(cell: str) -> float | None:

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayes.chains import require_chains, returns
+from bayes.evidence import in_words
 from bayes.exact.distribution import Distribution
 
 Draws = xr.DataTree | Mapping[str, ArrayLike]
@@ -52,7 +53,7 @@ def chains_and_draws(name: str, draws: Draws) -> NDArray[np.float64]:
     except IndexError:
         raise ValueError(f"`draws[{base!r}]` has no element {name!r}: its shape is {theta.shape}.") from None
     if theta.dtype.kind not in "iuf":
-        raise ValueError(f"`draws[{name!r}]` must hold real numbers, got dtype {theta.dtype}.")
+        raise ValueError(f"`draws[{name!r}]` must hold real numbers, got {in_words(theta.dtype)}.")
     if theta.shape[0] > theta.shape[1]:
         raise ValueError(
             f"`draws[{name!r}]` have {theta.shape[0]} chains of {theta.shape[1]} draws, more chains than draws; if "
@@ -177,7 +178,10 @@ def evidence_runs(tree: xr.DataTree) -> NDArray[np.float64]:
     values = stats[next(name for name in EVIDENCE if name in stats.data_vars)].to_numpy()
     alone = values.ndim == 1 and values.dtype != object and "posterior" in tree.children
     rows = [values] if alone and tree["posterior"].sizes.get("chain") == 1 else values
-    stages = [np.ravel(np.asarray(row, dtype=np.float64)) for row in rows]
+    try:
+        stages = [np.ravel(np.asarray(row, dtype=np.float64)) for row in rows]
+    except (ValueError, TypeError) as error:  # numpy's, of text
+        raise ValueError(f"the log evidence of every run must be a number, got {in_words(values.dtype)}.") from error
     return np.array([next((x for x in row[::-1] if not np.isnan(x)), np.nan) for row in stages])
 
 
@@ -193,6 +197,6 @@ def divergences(draws: Draws) -> int:
     if marks.size and not (marks.ndim == 2 and marks.dtype.kind in "biuf" and np.isin(marks, (0, 1)).all()):
         raise ValueError(
             f"`{DIVERGING}` must be true or false (or 1 or 0) for each draw, of shape (chain, draw), got shape "
-            f"{marks.shape} and dtype {marks.dtype}; leave it out if the sampler has none."
+            f"{marks.shape} and {in_words(marks.dtype)}; leave it out if the sampler has none."
         )
     return int(marks.sum())

@@ -6,24 +6,16 @@ Nothing is unpickled, and of large files only what is asked for is read.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayes.draws import EVIDENCE, Draws, is_smc, variable_names
-from bayes.element_names import named_elements, shape_of
+from bayes.draws_csv import LARGEST, from_csv
 
-LARGEST = 4 * 2**30
-"""Bytes of one variable, or of a CSV file, beyond which nothing is read."""
-CHAIN, DRAW = (".chain", "chain__"), (".draw", "draw__")
-"""What R's posterior package and CmdStanPy call the columns chain and draw."""
 STATISTICS = ("diverging", *EVIDENCE)
-APPROXIMATIONS = {"lp_approx__": "Pathfinder", "log_q__": "Laplace's method", "log_g__": "ADVI"}
-"""Column of a CSV file of CmdStan -> the method that alone writes it."""
-DIVERGENT = "divergent__"
-"""What CmdStanPy calls the column of divergent transitions."""
+NETCDF = (b"\x89HDF", b"CDF")
+"""First bytes of a netCDF file: of version 4, and of the classic format."""
+NETCDF_NAMES = {".nc", ".nc4", ".netcdf", ".cdf", ".h5", ".hdf5"}
 
 
 def read_draws(path: Path, names: Iterable[str], renamed: dict[str, str] | None = None) -> Draws:
@@ -57,7 +49,7 @@ def read_draws(path: Path, names: Iterable[str], renamed: dict[str, str] | None 
         raise ValueError(f"file {shown} does not exist.")
     if path.is_file() and path.stat().st_size == 0:
         raise ValueError(f"file {shown} is empty; the sampler that wrote it may not have ended.")
-    found, has = (_from_csv if path.suffix.lower() == ".csv" else _from_groups)(path, wanted)
+    found, has = (_from_groups if _has_groups(path) else from_csv)(path, wanted)
     evidence = is_smc(found)
     here = variable_names(found)
     for theirs, ours in wanted.items():
@@ -67,6 +59,14 @@ def read_draws(path: Path, names: Iterable[str], renamed: dict[str, str] | None 
                 f"--var NAME={ours}."
             )
     return found
+
+
+def _has_groups(path: Path) -> bool:
+    """Return whether it is a Zarr folder or a netCDF file, whatever its name, or has the name of one."""
+    if path.is_dir():
+        return True
+    with path.open("rb") as file:
+        return file.read(4).startswith(NETCDF) or path.suffix.lower() in NETCDF_NAMES
 
 
 def _from_groups(path: Path, wanted: dict[str, str]) -> tuple[xr.DataTree, list[str]]:
@@ -142,86 +142,9 @@ def _refuse_pickle(folder: Path) -> None:
 def _unreadable(path: Path, error: Exception) -> ValueError:
     kind = "Zarr folder" if path.is_dir() else "netCDF file"
     reason = " ".join(str(error).split())[:120]
+    if not path.is_dir() and not _begins_with(path, NETCDF[0]) and not _begins_with(path, NETCDF[1]):
+        reason = "it does not begin as one"
     return ValueError(
         f"file {str(path)!r} cannot be read as a {kind} ({reason}); it must be an ArviZ netCDF file, a Zarr folder, or "
         "a CSV file named .csv."
     )
-
-
-def _way_out(table: Any) -> str:
-    """Return what to do with a CSV file of CmdStan, which has no columns chain and draw."""
-    for column, method in APPROXIMATIONS.items():
-        if column in table.columns:
-            return (
-                f": draws of {method}, an approximation without chains; to hold it to the exact posterior by draws "
-                "that are independent (Pathfinder's with psis_resample=False), add a column chain of 0s and a column "
-                "draw"
-            )
-    if "accept_stat__" in table.columns:
-        return "; give what CmdStanPy's `from_csv(folder).draws_pd()` returns"
-    return ""
-
-
-def _require_numbered(table: Any, shown: str) -> None:
-    """Raise ValueError unless every row has its chain and its draw, and the draws are numbers that can be sorted."""
-    for name in ("chain", "draw"):
-        blank = table[name].isna().to_numpy()
-        if blank.any():
-            raise ValueError(
-                f"file {shown}: row {blank.argmax() + 1} below the headings has no {name!r}, as {blank.sum() - 1} "
-                "others have none; write it into every row (of merged cells a spreadsheet saves the first alone)."
-            )
-    if table["draw"].dtype.kind not in "iuf":  # as text 10 comes before 9
-        text = next((cell for cell in table["draw"] if isinstance(cell, str)), str(table["draw"][0]))
-        raise ValueError(f"file {shown}: column 'draw' must hold the numbers of the draws, got {text[:40]!r}.")
-
-
-def _from_csv(path: Path, wanted: dict[str, str]) -> tuple[Draws, list[str]]:
-    """Read a CSV file of draws, a row a draw; return the wanted, and the names of all columns there are."""
-    import pandas as pd  # takes seconds, and only this needs it
-
-    shown = repr(str(path))
-    if path.stat().st_size > LARGEST:
-        raise ValueError(f"file {shown} is larger than {LARGEST / 2**30:.0f} GiB; save the draws as netCDF.")
-    try:
-        table: Any = pd.read_csv(path, comment="#", skipinitialspace=True, low_memory=False)
-    except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
-        raise ValueError(f"file {shown} cannot be read as CSV: {' '.join(str(error).split())[:120]}.") from error
-    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for an index, and shifts the rest
-        raise ValueError(f"file {shown} has more cells in its rows than headings; give every column a heading.")
-    table = table.rename(columns=dict.fromkeys(CHAIN, "chain") | dict.fromkeys(DRAW, "draw"))
-    for name in ("chain", "draw"):
-        if list(table.columns).count(name) != 1:
-            has = ", ".join(map(str, table.columns[:12]))
-            raise ValueError(f"file {shown} must have one column {name!r}, got the columns {has}{_way_out(table)}.")
-    if not len(table):
-        raise ValueError(f"file {shown} has no draws.")
-    _require_numbered(table, shown)
-    sizes = table.groupby("chain")["draw"].agg(["size", "nunique"])
-    if sizes["size"].nunique() > 1 or (sizes["size"] != sizes["nunique"]).any():
-        raise ValueError(
-            f"file {shown} must have every draw of every chain once, got chains of {sizes['size'].tolist()} rows with "
-            f"{sizes['nunique'].tolist()} different draws."
-        )
-    table = table.sort_values(["chain", "draw"])
-    chains = len(sizes)
-    found: dict[str, NDArray[np.float64]] = {}
-    for theirs, ours in wanted.items():
-        columns = named_elements(theirs, list(table.columns))
-        if not columns:
-            continue
-        wrong = [column for column in columns.values() if table[column].dtype.kind not in "iuf"]
-        if wrong:
-            raise ValueError(f"file {shown}: column {wrong[0]!r} must hold numbers.")
-        shape = shape_of(theirs, columns, f"file {shown}")
-        values = np.empty((chains, len(table) // chains, *shape))
-        for place, column in columns.items():
-            values[(..., *place)] = table[column].to_numpy(float).reshape(chains, -1)
-        found[ours] = values
-    has = [str(column) for column in table.columns if column not in ("chain", "draw")]
-    if DIVERGENT not in has:
-        return found, has
-    # as ArviZ has it, so that divergences speak against a verdict here too
-    posterior = {name: (("chain", "draw", *(f"{name}_{i}" for i in range(x.ndim - 2))), x) for name, x in found.items()}
-    diverging = {"diverging": (("chain", "draw"), table[DIVERGENT].to_numpy().reshape(chains, -1) != 0)}
-    return xr.DataTree.from_dict({"posterior": xr.Dataset(posterior), "sample_stats": xr.Dataset(diverging)}), has

@@ -12,9 +12,23 @@ All logs are in nats; only differences between runs are exponentiated, so no mag
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import hypot, log, nan
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+KINDS = {
+    "i": "integers",
+    "u": "integers",
+    "f": "numbers",
+    "U": "text",
+    "S": "text",
+    "c": "complex numbers",
+    "b": "true and false",
+    "M": "dates",
+    "m": "durations",
+}
+"""Kind of an array of numpy -> what it holds, in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,22 +89,29 @@ def log_bayes_factor(a: Evidence, b: Evidence) -> LogBayesFactor:
     )
 
 
-def log_evidence_runs(runs: ArrayLike) -> NDArray[np.float64]:
+def log_evidence_runs(runs: Any, argument: str = "runs") -> NDArray[np.float64]:
     """Return ``runs`` as a float64 array of shape (R,), R >= 1, or raise ValueError naming what is wrong."""
-    log_z = np.asarray(list(runs) if isinstance(runs, Iterable) else runs)
+    rule = f"`{argument}` must be a vector of log evidences in nats, one number a run"
+    try:
+        log_z = np.asarray(list(runs) if isinstance(runs, Iterable) else runs)
+    except ValueError as error:  # numpy's, of rows that differ
+        raise ValueError(f"{rule}, got runs of different lengths; take the last stage of each run.") from error
     if log_z.ndim != 1 or len(log_z) == 0 or log_z.dtype.kind not in "iuf":
-        raise ValueError(
-            f"`runs` must be a vector of log evidences in nats, one number a run, got shape {log_z.shape} and dtype "
-            f"{log_z.dtype}; take the last stage of each run."
-        )
+        got = f"shape {log_z.shape}" if log_z.dtype.kind in "iuf" else in_words(log_z.dtype)
+        raise ValueError(f"{rule}, got {got}; take the last stage of each run.")
     log_z = log_z.astype(np.float64)
     wrong = np.flatnonzero(~np.isfinite(log_z))
     if wrong.size:
         raise ValueError(
-            f"`runs` must be finite, got runs[{wrong[0]}] = {log_z[wrong[0]]}; a run of evidence 0 must not be dropped "
-            "(the mean would be biased): use more particles."
+            f"`{argument}` must be finite, got {argument}[{wrong[0]}] = {log_z[wrong[0]]}; a run of evidence 0 must "
+            "not be dropped (the mean would be biased): use more particles."
         )
     return log_z
+
+
+def in_words(dtype: np.dtype[Any]) -> str:
+    """Return what an array of ``dtype`` holds, in words."""
+    return KINDS.get(dtype.kind, "objects")
 
 
 def _leave_one_out(log_values: NDArray[np.float64]) -> NDArray[np.float64]:

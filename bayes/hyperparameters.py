@@ -1,10 +1,41 @@
 """Hyperparameters of a model from a command line: ``--prior-sd 2``, ``--prior-mean "[0, 1]"``."""
 
 import json
+import re
+from collections.abc import Collection
 from dataclasses import fields, replace
+from inspect import cleandoc
 from typing import Any
 
 import numpy as np
+
+HELP = ("--help", "-h")
+
+
+def words(arguments: list[str], flags: Collection[str]) -> list[tuple[str, str]]:
+    """Return the arguments as pairs of an option and its value, of which ``""`` is the option of what has none.
+
+    Every option but ``flags``, which have no value, takes the next argument: what it is called is not known before the
+    model is, whose hyperparameters are options. ValueError if an argument or a value is empty.
+    """
+    found: list[tuple[str, str]] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if not argument:
+            raise ValueError("an argument is empty; leave it out, or say what it is.")
+        if not argument.startswith("--") and argument not in HELP:
+            found.append(("", argument))
+            continue
+        option, equals, value = argument.partition("=")
+        option = option.replace("_", "-")
+        if option in flags or option in HELP:
+            continue
+        text = value if equals else next(rest, None)
+        if text == "":
+            raise ValueError(f"`{option.removeprefix('--')}` is empty; write {option} VALUE.")
+        if text is not None:  # the parser of options says what is missing
+            found.append((option, text))
+    return found
 
 
 def joined(arguments: list[str], exact: Any) -> list[str]:
@@ -30,11 +61,11 @@ def joined(arguments: list[str], exact: Any) -> list[str]:
 
 
 def changed(exact: Any, given: dict[str, str]) -> Any:
-    """Return ``exact`` with the hyperparameters ``given`` as JSON; ValueError if one is no number or array of them."""
+    """Return ``exact`` with the hyperparameters ``given`` as text; ValueError if one is no number or array of them."""
     values = {}
     for name, text in given.items():
         try:
-            values[name] = json.loads(text, parse_int=_whole)
+            values[name] = json.loads(re.sub(r"[^\s\[\],]+", _as_json, text))
             np.asarray(values[name], dtype=float)
         except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(
@@ -43,12 +74,23 @@ def changed(exact: Any, given: dict[str, str]) -> Any:
     return replace(exact, **values)
 
 
+def described(exact: Any) -> dict[str, str]:
+    """Return what the docstring of a model says of each hyperparameter; nothing where docstrings are left out (-OO)."""
+    section = re.search(r"\nParameters\n-+\n(.*?)\n\n", cleandoc(exact.__doc__ or "") + "\n\n", re.DOTALL)
+    entries = re.findall(r"(?m)^(\S.*)\n((?: +.*\n?)+)", section[1] if section else "")
+    return {name: " ".join(text.split()) for names, text in entries for name in names.split(", ")}
+
+
 def shown(value: Any) -> str:
     """Return the value of a hyperparameter as it is written on a command line, or its shape if it is long."""
     text = json.dumps(np.asarray(value).tolist())
     return text if len(text) <= 40 else f"{' x '.join(map(str, np.shape(value)))} numbers"
 
 
-def _whole(text: str) -> int | float:
-    """Return an int, or beyond what Python turns into a float, infinity, which every model refuses."""
-    return int(text) if len(text) < 300 else float(text)
+def _as_json(word: re.Match[str]) -> str:
+    """Return a number as JSON has it, of one as Python's float has it, such as ``.5`` and ``+2``."""
+    if "_" in word[0]:
+        raise ValueError("float takes 1_000")
+    if len(word[0]) < 300 and re.fullmatch(r"[+-]?[0-9]+", word[0]):  # longer ones are infinite, which models refuse
+        return str(int(word[0]))
+    return json.dumps(float(word[0]))

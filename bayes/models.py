@@ -3,6 +3,7 @@
 Adding a model is one file in ``bayes/exact``, one of the same name in ``bayes/programs``, and its name here.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache, cached_property
@@ -87,16 +88,25 @@ def canonical(name: str) -> str:
     return name.replace("-", "_")
 
 
-@cache
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return the end of a message about a ``name`` that is none: a question with the nearest there is, or a stop."""
+    near = get_close_matches(name.casefold(), list(names), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else "."
+
+
 def model(name: str, data_set: str = "example") -> Model:
     """Return the model of that name with one of its data sets; ValueError, naming those there are, if there is none.
 
     ``normal-normal`` is ``normal_normal``.
     """
-    given, name = name, canonical(name)
-    if name not in NAMES:
-        nearest = "".join(f"; did you mean {near}?" for near in get_close_matches(name, NAMES, n=1)) or "."
-        raise ValueError(f"`model` must be one of {', '.join(NAMES)}, got {given!r}{nearest}")
+    known = canonical(name) if isinstance(name, str) else ""
+    if known not in NAMES:
+        raise ValueError(f"`model` must be one of {', '.join(NAMES)}, got {name!r}{nearest(known, NAMES)}")
+    return _model(known, data_set)
+
+
+@cache
+def _model(name: str, data_set: str) -> Model:
     example = import_module(f"bayes.exact.{name}").EXAMPLE
     if data_set not in example.data:
         raise ValueError(f"`data_set` of {name} must be one of {', '.join(example.data)}, got {data_set!r}.")

@@ -7,6 +7,7 @@ A family rejects no true hypothesis with probability at least 1 - alpha, whateve
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from math import isnan
+from numbers import Real
 from textwrap import fill
 from typing import Any, Literal
 
@@ -207,8 +208,8 @@ def judge(comparisons: Sequence[Comparison], *, alpha: float = ALPHA, notes: Seq
     ValueError
         If the family is empty or ``alpha`` is not a probability between 0 and 1.
     """
-    if not 0 < alpha < 1:
-        raise ValueError(f"`alpha` must lie between 0 and 1, got {alpha}; it is the family's false-alarm rate.")
+    if not isinstance(alpha, Real) or not 0 < alpha < 1:
+        raise ValueError(f"`alpha` must lie between 0 and 1, got {alpha!r}; it is the family's false-alarm rate.")
     if not comparisons:
         raise ValueError("`comparisons` is empty: there is nothing to judge; give draws of a known marginal, or runs.")
     rejected = holm(p_values(comparisons), alpha)

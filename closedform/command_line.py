@@ -1,16 +1,31 @@
-"""What every command line does: it says its version, and ends silently where its reader has gone."""
+"""What every command line does: its version, refusals in one line, and a silent end where its reader has gone."""
 
+import io
 import os
+import re
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from importlib.metadata import version
+from pathlib import Path
 
+SAID = {
+    r"^Error parsing (\S+): could not convert string to float: (.*)": r"\1 must be a number, got \2",
+    r"^Error parsing (\S+): invalid literal for int\(\) with base 10: (.*)": r"\1 must be a whole number, got \2",
+    r" in python[\w .-]* --help": "",  # a command that is none
+}
+"""What tyro and Python say, as patterns -> what we say."""
 CLOSED_PIPE = 141
 """Exit code of a command whose reader closed the pipe, as `| head` does: that of one which SIGPIPE ends."""
 
 
 def run(main: Callable[[list[str]], int]) -> int:
     """Run a command line with the arguments of this process, and return the exit code."""
+    if sys.stderr is None:  # as `2>&-` has it
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (until the process ends)
+    if sys.stdout is None:  # as `>&-` has it
+        sys.stderr.write("error: the standard output is closed; leave it open, or send it to /dev/null.\n")
+        return 2
     if "--version" in sys.argv[1:]:
         sys.stdout.write(f"closedform {version('closedform')}\n")
         return 0
@@ -22,3 +37,34 @@ def run(main: Callable[[list[str]], int]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains as it ends
         return CLOSED_PIPE
+
+
+def parsed[T](parse: Callable[[], T], help_command: str) -> T:
+    """Return what a parser of options makes of them; raise ValueError with one line where it draws a box and exits.
+
+    ``help_command`` is the command that shows the options.
+    """
+    written = io.StringIO()
+    try:
+        with redirect_stderr(written):
+            found = parse()
+    except SystemExit as end:
+        if end.code != 2:
+            raise
+        raise ValueError(f"{in_one_line(written.getvalue())}; see `{help_command}`.") from None
+    sys.stderr.write(written.getvalue())
+    return found
+
+
+def in_one_line(box: str) -> str:
+    """Return what a box of tyro says, without its frame, the help text of the argument and the command for help."""
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("│ ") for line in box.splitlines()[1:]]  # the first is a title
+    parts = "\n".join(line for line in lines if not line.startswith("╰")).replace("─", "-")  # by the terminal either
+    said = [" ".join(part.split()) for part in re.split(r"(?m)^-{3,}$", parts)]
+    kept = [
+        part.rstrip(". ") for part in said if part and not part.startswith(("Argument helptext", "For full helptext"))
+    ]
+    text = "; ".join(kept)
+    for library, ours in SAID.items():
+        text = re.sub(library, ours, text)
+    return text

@@ -22,6 +22,7 @@ import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bayes.models import nearest
 from closedform import command_line
 from reports import classifiers, gradients, models, normal_normal, samplers
 from reports.options import Common
@@ -46,9 +47,13 @@ class UsageError(Exception):
 
 def main(arguments: list[str]) -> int:
     """Run the command line and return the exit code."""
-    page, options = parse(arguments)
-    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax chats there
     console = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        page, options = parse(arguments)
+    except ValueError as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        return 2
+    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax chats there
     try:
         if isinstance(options, All):
             common = {"out": options.out, "seed": options.seed, "quick": options.quick}
@@ -65,17 +70,19 @@ def main(arguments: list[str]) -> int:
 
 
 def parse(arguments: list[str]) -> tuple[str, Any]:
-    """Return the page that a command line names, or all, and its options."""
+    """Return the page that a command line names, or all, and its options; ValueError in one line if there are none."""
     first, *rest = arguments or ["all"]
-    if (page := first.replace("_", "-")) in {"all", *PAGES}:
+    pages = {"all": All, **{name: module.Options for name, module in PAGES.items()}}
+    if (page := first.replace("_", "-")) in pages:
         arguments = [page, *rest]
+    elif not first.startswith("-"):
+        raise ValueError(f"the page must be one of {', '.join(pages)}, got {first!r}{nearest(page, pages)}")
     elif first not in {"-h", "--help"}:
         page, arguments = "all", ["all", *arguments]
-    return page, tyro.extras.subcommand_cli_from_dict(
-        {"all": All, **{name: module.Options for name, module in PAGES.items()}},
-        prog="python -m reports",
-        description=__doc__,
-        args=arguments,
+    prog = "python -m reports"
+    return page, command_line.parsed(
+        lambda: tyro.extras.subcommand_cli_from_dict(pages, prog=prog, description=__doc__, args=arguments),
+        f"{prog} {page} --help",
     )
 
 

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "bayes.data": {"numpy"},
     "bayes.models": {"numpy", "bayes.exact", "bayes.programs"},
     "bayes.hyperparameters": {"numpy"},
-    "bayes.stan": {"numpy"},
+    "bayes.stan": {"numpy", "bayes.models"},
     "bayes.__main__": {
         *[
             "numpy",
@@ -48,15 +48,17 @@ MAY_IMPORT = {
     "bayes.check": {
         *["numpy", "xarray", "bayes.exact.distribution", "bayes.exact.projections", "bayes.models"],
         *["bayes.agreement", "bayes.draws", "bayes.element_names", "bayes.two_stages", "bayes.verdicts"],
+        "bayes.evidence",
     },
     "bayes.controls": {"numpy", "scipy", "bayes.check", "bayes.models", "bayes.verdicts"},
     "bayes.mistakes": {"numpy", "scipy", "bayes.calibration", "bayes.exact", "bayes.mistakes", "bayes.models"},
     "bayes.calibration": {"numpy", "bayes.check", "bayes.models", "bayes.two_stages", "bayes.verdicts"},
     "bayes.convergence": STATISTICS,
     "bayes.chains": STATISTICS,
-    "bayes.draws": {*STATISTICS, "bayes.chains"},
+    "bayes.draws": {*STATISTICS, "bayes.chains", "bayes.evidence"},
     "bayes.element_names": {"numpy", "xarray", "bayes.draws"},
-    "bayes.draws_file": {"numpy", "xarray", "pandas", "bayes.draws", "bayes.element_names"},
+    "bayes.draws_csv": {"numpy", "xarray", "pandas", "bayes.draws", "bayes.element_names"},
+    "bayes.draws_file": {"xarray", "bayes.draws", "bayes.draws_csv"},
     "bayes.two_stages": {"numpy", "bayes.verdicts"},
     "bayes.evidence": {"numpy"},
     "bayes.nulls": STATISTICS,

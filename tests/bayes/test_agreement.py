@@ -313,7 +313,7 @@ def with_value(value):
         ({"mu": EXACT}, {"mu": np.empty((0, 10))}, r"at least 4 draws a chain, got shape \(0, 10\)"),
         ({"mu": EXACT}, {"mu": with_value(np.nan)}, "got nan at chain 1, draw 3"),
         ({"mu": EXACT}, {"mu": np.full((4, 10), 2.0)}, "are all 2.0; the sampler did not move"),
-        ({"mu": EXACT}, {"mu": np.full((4, 10), "a")}, "dtype <U1"),
+        ({"mu": EXACT}, {"mu": np.full((4, 10), "a")}, "must hold real numbers, got text"),
         ({"mu": poisson(3)}, {"mu": right_draws(0)}, r"`marginals\['mu'\]` is discrete"),
         ({"mu": norm([0, 1], 1)}, {"mu": right_draws(0)}, r"0 more, but 'mu\[0\]' has 1 more"),
         ({"mu": norm(0, -1)}, {"mu": right_draws(0)}, "5, 50 and 95 % quantiles"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes import inference
+from bayes import inference, stan
 from bayes.check import check, check_sampler
 from bayes.exact.normal_normal import EXAMPLE, NormalNormal
 from bayes.models import model as find
@@ -116,3 +116,41 @@ def test_a_sampler_is_checked_on_models_with_own_data_and_hyperparameters():
         own.with_data([1.0], exact="normal")
     with pytest.raises(ValueError, match="`y` must be one-dimensional"):
         own.with_data([[1.0]])
+
+
+@pytest.mark.parametrize(
+    ("evidence", "message"),
+    [
+        ([[1.0, 2.0], [3.0]], "`evidence` must be a vector .* got runs of different lengths; take the last stage"),
+        ([[1.0, 2.0]], r"`evidence` must be a vector .* got shape \(1, 2\)"),
+        (["a"], "`evidence` must be a vector of log evidences in nats, one number a run, got text"),
+        ([1j], "got complex numbers"),
+        ([True], "got true and false"),
+        ([1.0, np.nan], r"`evidence` must be finite, got evidence\[1\] = nan"),
+        ([1.0, 1.0, 2.0], "the evidence runs hold one number twice among 3"),
+    ],
+)
+def test_wrong_evidence_is_called_by_its_name(evidence, message):
+    with pytest.raises(ValueError, match=message):
+        check(None, EXAMPLE.model, EXAMPLE.y, evidence=evidence)
+
+
+def test_log_evidence_that_is_text_is_said_in_words():
+    stats = xr.Dataset({"log_evidence": ("chain", ["a", "b"])})
+    with pytest.raises(ValueError, match="the log evidence of every run must be a number, got text"):
+        check(None, EXAMPLE.model, EXAMPLE.y, evidence=xr.DataTree.from_dict({"sample_stats": stats}))
+
+
+@pytest.mark.parametrize("alpha", ["a", None, [0.1], 1j, 0.0, float("nan")])
+def test_what_is_no_probability_is_no_alpha(alpha):
+    with pytest.raises(ValueError, match="`alpha` must lie between 0 and 1, got"):
+        check(None, EXAMPLE.model, EXAMPLE.y, evidence=[-20.0, -21.0], alpha=alpha)
+
+
+@pytest.mark.parametrize("name", [3, None, ["normal_normal"], "nrmal"])
+def test_what_is_no_name_is_no_model(name):
+    for call in (find, stan.code, lambda name: check_sampler(print, models=[name])):
+        with pytest.raises(ValueError, match=r"`model` must be one of normal_normal, .*, got"):
+            call(name)
+    with pytest.raises(ValueError, match="`models` must be names of models, or one of them, got 3"):
+        check_sampler(print, models=3)

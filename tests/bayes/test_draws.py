@@ -178,7 +178,7 @@ def test_a_run_alone_stores_its_stages_where_runs_belong():
 
 def test_a_run_without_evidence_is_not_dropped():
     dims, values = LAYOUTS["numbers padded with nan"]
-    with pytest.raises(ValueError, match=r"must be finite, got runs\[1\] = nan"):
+    with pytest.raises(ValueError, match=r"must be finite, got evidence\[1\] = nan"):
         check(
             None,
             NORMAL,

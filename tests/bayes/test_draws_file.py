@@ -1,7 +1,9 @@
 """Draws from files: every format gives the draws that were saved, and what cannot be read is one line."""
 
+import gzip
 import json
 import pickle
+import re
 import warnings
 
 import h5py
@@ -129,6 +131,17 @@ def bad_csv(old, new):
     return lambda draws: text(draws).replace(old, new, 1)
 
 
+def third(cell):
+    """Another last cell of the third draw, which is in line 4."""
+
+    def made(draws):
+        lines = text(draws).splitlines()
+        lines[3] = f"{lines[3].rpartition(',')[0]},{cell}"
+        return "\n".join(lines)
+
+    return made
+
+
 def merged(draws):
     """The chain in the first row of each alone, as a spreadsheet saves merged cells."""
     rows = [line.split(",", 2) for line in text(draws).splitlines()]
@@ -151,17 +164,57 @@ def merged(draws):
         (bad_csv("\n0.0,1.0,", "\n,1.0,"), "row 2 below the headings has no 'chain', as 0 others have none"),
         (bad_csv("\n0.0,1.0,", "\n0.0,,"), "row 2 below the headings has no 'draw'"),
         (merged, "row 2 below the headings has no 'chain', as 1995 others have none; .*merged"),
-        (bad_csv("\n0.0,1.0,", "\n0.0,draw 1,"), "column 'draw' must hold the numbers of the draws, got"),
+        (
+            bad_csv("\n0.0,1.0,", "\n0.0,draw 1,"),
+            "column 'draw' must hold the numbers of the draws, below 2.63, got 'draw 1'",
+        ),
         (lambda _: "lp_approx__,lp__,path__,mu\n1,1,1,1", "Pathfinder, an approximation .*psis_resample=False"),
         (lambda _: "lp__,log_p__,log_g__,mu\n1,1,1,1", "draws of ADVI, an approximation"),
         (lambda _: "log_p__,log_q__,mu\n1,1,1", "draws of Laplace's method"),
         (lambda _: "lp__,mu\n1,1", r"got the columns lp__, mu\.$"),
         (lambda _: "lp__,accept_stat__,mu\n1,1,1", r"must have one column 'chain', .*draws_pd\(\)"),
-        (lambda draws: text(draws).replace("\n", ",1\n").replace("sigma2,1", "sigma2"), "more cells in its rows"),
+        (
+            lambda draws: text(draws).replace("\n", ",1\n").replace("sigma2,1", "sigma2"),
+            "line 2 has more cells in its row than headings",
+        ),
         (bad_csv("beta[1]", "beta.1.1"), "must have as many indices at every element of 'beta'"),
         (bad_csv("beta[1]", f"beta[{10**20}]"), "lacks some elements of 'beta'"),
-        (lambda draws: text(draws).replace("0.0,1.0,", "0.0,1.0,x", 1), r"column 'beta\[0\]' must hold numbers"),
-        (lambda _: "\0\0\0", "cannot be read as CSV|must have one column"),
+        (lambda draws: text(draws).replace("0.0,1.0,", "0.0,1.0,x", 1), r"line 3, column 'beta\[0\]': 'x"),
+        (lambda _: "\0" * 5000, "cannot be read as CSV: it is not text"),
+        (lambda _: f"{'x' * 5000}\n1", "must have one column 'chain', got the columns x{200}[.]$"),
+        (
+            lambda draws: text(draws).replace(",", ";"),
+            r"line 1: the headings are separated by semicolons; .*`to_csv\(file\)`",
+        ),
+        (
+            lambda draws: text(draws).replace(",", ";").replace(".", ","),
+            "line 1: the headings are separated by semicolons",
+        ),
+        (lambda draws: text(draws).replace(",", "\t"), "line 1: the headings are separated by tabs"),
+        (
+            lambda draws: re.sub(r"(\d)\.(\d)", r"\1,\2", text(draws)),
+            "line 2 has more cells in its row than headings, 10 and 5; .* not a decimal comma",
+        ),
+        (bad_csv("\n0.0,1.0,", "\n0.0,1.0,7,"), "line 3 has more cells in its row than headings, 6 and 5"),
+        *(
+            (
+                third(written),
+                f"line 4, column 'sigma2': {cell!r} is not a number; write every draw, with a decimal point",
+            )
+            for written, cell in [
+                *((cell, cell) for cell in ("word", "TRUE", "NA", "", "nan", "1_0", "#N/A")),
+                ('"2,1"', "2,1"),
+            ]
+        ),
+        (
+            lambda draws: re.sub(r",[^,]+(?=\n|$)", ",TRUE", text(draws)).replace(",TRUE", ",sigma2", 1),
+            "line 2, column 'sigma2': 'TRUE'",
+        ),
+        (
+            lambda draws: re.sub(r"(\d)\.0,", r"\1,", text(draws)).replace("\n0,1,", f"\n0,{10**20},"),
+            f"column 'draw' must hold .* below 2.63, got '{10**20}'",
+        ),
+        (bad_csv("sigma2", "beta[0]"), r"line 1 has the heading 'beta\[0\]' twice; give each its own"),
         (lambda _: "", "is empty"),
     ],
 )
@@ -170,6 +223,31 @@ def test_a_csv_file_that_cannot_be_is_one_line(tmp_path, draws, make, message):
     with pytest.raises(ValueError, match=message) as caught:
         read_draws(tmp_path / "draws.csv", NAMES)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("draws.csv", "chain,draw,mu\n".encode("utf-16"), "it is text in UTF-16; save it as UTF-8"),
+        ("draws.csv", "chain,draw,größe\n0,0,1\n".encode("latin-1"), "it is not text in UTF-8; save it as UTF-8"),
+        ("draws.csv", "chain,draw,mu\n0,0,1\n0,1,é\n".encode("latin-1"), "it is not text in UTF-8; save it as UTF-8"),
+        ("draws.csv.gz", gzip.compress(b"chain,draw,mu\n"), "it is compressed; gunzip it"),
+        ("draws.npy", b"\x93NUMPY\x01\x00", "it is NumPy's"),
+    ],
+)
+def test_what_is_no_text_is_said_without_words_of_a_library(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=f"cannot be read as CSV: {message}"):
+        read_draws(tmp_path / name, ["mu"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("nc", "n.csv"), ("classic.nc", "c.txt"), ("zarr", "z.csv"), ("csv", "draws.txt"), ("csv", "draws")],
+)
+def test_the_kind_of_a_file_is_that_of_its_content(tmp_path, draws, tree, kind, name):
+    found = read_draws(saved(tmp_path, kind, draws, tree).rename(tmp_path / name), NAMES)
+    np.testing.assert_array_equal(values(found, "beta"), draws["beta"])
 
 
 def half(file):

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes import stan
+from bayes import hyperparameters, stan
 from bayes.__main__ import main
 from bayes.check import check
 from bayes.exact.normal_normal import EXAMPLE, NormalNormal
 from bayes.models import NAMES, model
-from closedform.command_line import CLOSED_PIPE
+from closedform.command_line import CLOSED_PIPE, run
 
 
 def bayes(*arguments, cwd, interpreter=()):
@@ -114,7 +114,7 @@ def test_data_hyperparameters_and_names_of_ones_own(tmp_path):
     assert (code, err) == (0, "")
     told = json.loads(out)
     assert (told["verdict"], told["observations"]) == ("pass", 3)
-    assert told["hyperparameters"] == {"prior_mean": "170", "prior_sd": "20", "noise_sd": "7"}
+    assert told["hyperparameters"] == {"prior_mean": 170, "prior_sd": 20, "noise_sd": 7}
     assert [row["statistic"] for row in told["checks"]][:2] == ["location", "scale"]
     assert told["checks"][0]["exact"] == pytest.approx(mine.posterior(heights).mean())
     assert told["checks"][0]["p_value"] > 0.001
@@ -192,6 +192,21 @@ def test_help_shows_the_hyperparameters_of_the_model_and_the_exit_codes(name, ca
     assert "Exit code: 0 if every check passes, 1 if one fails" in shown
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_hyperparameter_is_described(name):
+    exact = model(name).exact
+    described = hyperparameters.described(exact)
+    assert set(described) == {field.name for field in fields(exact)}
+    assert all(described.values())
+
+
+def test_help_describes_the_hyperparameters_of_the_model(capsys):
+    assert here("check", "--model", "normal_normal", "--help") == 0
+    assert "the known standard deviation of one observation around mu" in " ".join(
+        capsys.readouterr().out.replace("│", "").split()
+    )
+
+
 def test_one_model_is_shown_alone_and_all_as_json(capsys):
     assert here("models", "normal-normal") == 0
     assert "normal_variance" not in capsys.readouterr().out
@@ -204,11 +219,205 @@ def test_one_model_is_shown_alone_and_all_as_json(capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["models", "norml_normal"], ["export", "normal-norml"], ["sample", "normalnormal"]]
+    "arguments",
+    [
+        ["models", "norml_normal"],
+        ["export", "normal-norml"],
+        ["sample", "normalnormal"],
+        ["sample", "nrmal"],
+        ["check", "ok.csv", "--model", "normal_norml", "--prior-sd", "3"],
+        ["check", "--model=Normal-Norml", "--help"],
+    ],
 )
 def test_a_wrong_name_suggests_the_nearest(arguments, capsys):
     assert here(*arguments) == 2
     assert "did you mean normal_normal?" in capsys.readouterr().err
+
+
+def test_a_name_near_to_none_gets_the_list(capsys):
+    assert here("check", "ok.csv", "--model", "eight_schools", "--shape", "3") == 2
+    assert capsys.readouterr().err.startswith(f"error: `model` must be one of {', '.join(NAMES)}, got 'eight_schools'.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            "sample --out x.nc normal_normal gamma_poisson --prior-sd 3",
+            "`sample` takes one model, got 'normal_normal', 'g",
+        ),
+        ("check x.csv --model normal_normal --model gamma_poisson --prior-sd 3", "`model` must be given once, got"),
+        ("check x.csv --model=normal_normal --model gamma_poisson --shape 3", "`model` must be given once, got"),
+        ("check x.csv y.csv --model normal_normal", "`check` takes one file of draws, got 'x.csv', 'y.csv'"),
+        ("export --data normal-normal gamma_poisson --shape 3", "`data` file 'normal-normal' cannot be read"),
+        ("export --shape 3 gamma_poisson --data gamma-exponential", "`data` file 'gamma-exponential' cannot be read"),
+        (
+            "check --var normal_normal=mu --data gamma_poisson x.csv --model normal_normal",
+            "`data` file 'gamma_poisson'",
+        ),
+    ],
+)
+def test_the_model_is_known_by_its_place_and_not_by_the_values_of_options(
+    arguments, message, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert here(*arguments.split()) == 2
+    out, err = capsys.readouterr()
+    assert message in err
+    assert (out, err.count("\n")) == ("", 1)
+
+
+@pytest.mark.parametrize("arguments", [["--data", ""], ["--data="], [""], ["--prior-sd", ""]])
+def test_an_empty_argument_is_named(arguments, capsys):
+    assert here("export", "normal_normal", *arguments) == 2
+    assert " is empty; " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "options"),
+    [
+        (
+            "multivariate_normal",
+            "1,2,3\n2,1,0.5\n",
+            ["--prior-mean", "[0,0,0]", *(f"--{of}-covariance=[[2,0,0],[0,2,0],[0,0,2]]" for of in ("prior", "noise"))],
+        ),
+        ("dirichlet_multinomial", "2,2,1\n0,5,0\n", ["--concentration", "[1,1,1]", "--trials", 5]),
+    ],
+)
+def test_own_hyperparameters_of_another_size_have_data_of_that_size(name, text, options, tmp_path, capsys):
+    (tmp_path / "y.csv").write_text(text)
+    assert here("export", name, "--format", "json", "--data", tmp_path / "y.csv", *options) == 0
+    assert json.loads(capsys.readouterr().out)["y"] == [list(map(float, line.split(","))) for line in text.split()]
+    assert here("export", name, "--format", "json", *options) == 2
+    assert (
+        "Without --data the observations are those of the example: give yours with --data." in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [(".5", 0.5), ("2.", 2), ("+2", 2), ("1E0", 1), ("007", 7), (" 3 ", 3), ("+.5e+1", 5)]
+)
+def test_hyperparameters_are_numbers_as_python_has_them(text, number, capsys):
+    assert here("export", "normal_normal", "--format", "json", "--prior-sd", text) == 0
+    assert json.loads(capsys.readouterr().out)["prior_sd"] == number
+    vector = f"--prior-mean=[{text}, 0]"
+    assert here("export", "multivariate_normal", "--format", "json", vector) == 0
+    assert json.loads(capsys.readouterr().out)["prior_mean"] == [number, 0]
+
+
+@pytest.mark.parametrize("text", ["null", "true", "1_000", '"2"', "3,14", "1 2", "0x10", "{}", "2,"])
+def test_what_is_no_number_is_no_hyperparameter(text, capsys):
+    assert here("export", "normal_normal", f"--prior-sd={text}") == 2
+    assert (
+        f"`prior_sd` must be a number, or numbers in brackets such as [1, 2], got {text!r}." in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "Expected one of {models, sample, check, export}; see `python -m bayes --help`."),
+        (
+            "foo",
+            "Unrecognized options: foo; Available subcommands: models, sample, check, export; see `python -m bayes --h",
+        ),
+        ("models --foo", "Unrecognized options: --foo; see `python -m bayes models --help`."),
+        ("sample", "Missing from python -m bayes sample: STR Name of the model, as `models` lists it. (required); see"),
+        (
+            "sample normal_normal --draws 1.5",
+            "--draws must be a whole number, got '1.5'; see `python -m bayes sample normal_normal --help`.",
+        ),
+        ("sample normal_normal --draws", "Missing value for argument '--draws'. Expected 1 values; see"),
+        (
+            "export normal_normal --format xml",
+            "invalid choice 'xml' for argument '--format'. Expected one of ('stan', 'json'); see",
+        ),
+        (
+            "check x.csv",
+            "Missing from python -m bayes check: --model STR Name of the model, as `models` lists it. (required); see",
+        ),
+        (
+            "check x --model beta_binomial --alpha abc",
+            "--alpha must be a number, got 'abc'; see `python -m bayes check --model beta_binomial --help`.",
+        ),
+        (
+            "check x --model gamma_poisson --prior-sd 3",
+            "Unrecognized options: --prior-sd, 3; see `python -m bayes check --model gamma_poisson --help`.",
+        ),
+        (
+            "check x --model normal_normal --alph 3",
+            "(default: 0.001); see `python -m bayes check --model normal_normal --help`.",
+        ),
+    ],
+)
+def test_what_the_parser_refuses_is_one_line_with_the_command_for_help(arguments, message, capsys):
+    assert here(*arguments.split()) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith("error: ")
+    assert message in err
+    assert (out, err.count("\n")) == ("", 1)
+
+
+@pytest.mark.parametrize("arguments", [["models"], ["models", "--json"], ["check", "-", "--model", "normal_normal"]])
+def test_a_closed_standard_output_is_one_line(arguments, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["bayes", *arguments])
+    monkeypatch.setattr(sys, "stdout", None)
+    assert run(main) == 2
+    assert capsys.readouterr().err == "error: the standard output is closed; leave it open, or send it to /dev/null.\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["check", "-", "--model", "normal_normal"], ["export", "normal_normal", "--data", "-"]]
+)
+def test_a_closed_standard_input_is_one_line(arguments, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert here(*arguments) == 2
+    assert capsys.readouterr().err.startswith("error: file - is the standard input, which is closed; give a file, or")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_a_refusal_is_one_line_in_every_encoding(encoding):
+    command = [sys.executable, "-m", "bayes", "sample", "normal_normal", "--draws", "1.5"]
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    made = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    message = "error: --draws must be a whole number, got '1.5'; see `python -m bayes sample normal_normal --help`.\n"
+    assert (made.returncode, made.stderr) == (2, message)
+
+
+def test_streams_that_a_shell_has_closed_end_in_one_line():
+    command = f"exec {sys.executable} -m bayes models >&-"
+    made = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+    assert (made.returncode, made.stderr.count("\n")) == (2, 1)
+
+
+def test_a_pipe_by_its_path_is_read_as_the_standard_input(capsys):
+    reading, writing = os.pipe()
+    os.write(writing, b"1.5\n2.5\n")
+    os.close(writing)
+    assert here("export", "normal_normal", "--format", "json", "--data", f"/dev/fd/{reading}") == 0
+    os.close(reading)
+    assert json.loads(capsys.readouterr().out)["y"] == [1.5, 2.5]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--draws", "0"], "`draws` must be a whole number from 1 to 2^63 - 1, got 0."),
+        (["--draws", "49", "--engine", "smc"], "`draws` must be a whole number from 50 to 2^63 - 1, got 49."),
+        (["--chains=-1"], "`chains` must be a whole number from 1 to 2^63 - 1, got -1."),
+        (["--seed", str(2**63)], "`seed` must be a whole number from 0 to 2^63 - 1"),
+    ],
+)
+def test_settings_of_a_sampler_are_refused_before_it_is_announced(options, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert here("sample", "normal_normal", *options) == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}")
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="no folder that nobody can write to")
+def test_a_folder_that_cannot_be_written_to_is_named_with_the_file_of_the_user(capsys):
+    assert here("sample", "normal_normal", "--out", "/proc/x.nc") == 2
+    assert capsys.readouterr().err.startswith("error: `out` /proc/x.nc cannot be written: ")
 
 
 @pytest.mark.parametrize("package", ["bayes", "nets", "reports"])

@@ -103,6 +103,30 @@ def test_pages_and_models_may_be_written_with_either_sign():
     assert options.models == ("normal_normal",)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["normal-norml"], "; did you mean normal-normal?"),
+        (["nrmal"], "; did you mean normal-normal?"),
+        (["sampler"], "; did you mean samplers?"),
+        (
+            ["eight_schools"],
+            "must be one of all, normal-normal, models, samplers, gradients, classifiers, got 'eight_schools'.",
+        ),
+        (
+            ["samplers", "--seed", "x"],
+            "--seed must be a whole number, got 'x'; see `python -m reports samplers --help`.",
+        ),
+        (["--foo"], "Unrecognized options: --foo; see `python -m reports all --help`."),
+    ],
+)
+def test_bad_usage_is_one_line_with_the_nearest_page_or_the_command_for_help(arguments, message, capsys):
+    assert reports.__main__.main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert message in err
+    assert (out, err.count("\n")) == ("", 1)
+
+
 def test_text_from_users_is_escaped(rendered):
     folder, _ = rendered
     html = (folder / "first" / "normal_normal.html").read_text()
