@@ -141,7 +141,7 @@ MAY_IMPORT = {
     "nets.one_sided": {"numpy", "jax"},
     "nets.blocks": {"numpy", "jax", "nets.reduced", "nets.validate"},
     "nets.gradient_checks": {"numpy"},
-    "nets.taylor": {"numpy", "nets.gradient_checks", "nets.one_sided"},
+    "nets.taylor": {"numpy", "nets.witnesses", "nets.gradient_checks", "nets.one_sided"},
     "nets.judging": {
         *["numpy", "jax", "nets.blocks", "nets.gradient_checks", "nets.one_sided", "nets.reduced", "nets.witnesses"],
     },
