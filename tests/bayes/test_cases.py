@@ -248,7 +248,7 @@ def test_17_a_redraw_of_the_same_object_or_of_too_few_draws_is_refused():
     few = {"mu": POSTERIOR.rvs((4, 150), random_state=9)}
     old = {"mu": np.concatenate([POSTERIOR.rvs((4, 3000), random_state=9), bad["mu"]], axis=1)}
     for again, message in [
-        (bad, "4000 draws a chain"),
+        (bad, "not independent of the first"),
         (few, "4000 draws a chain"),
         (old, "not independent of the first"),
     ]:
