@@ -33,8 +33,6 @@ from bayes.verdicts import ALPHA, Checks
 from closedform import command_line
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
-
-
 STANDARD_INPUT = Path("-")
 
 
@@ -247,24 +245,21 @@ def _own(options: Any) -> Model:
     return one.with_data(y, exact=exact)
 
 
-def _is_pipe(path: Path) -> bool:
-    """Return whether a path can be read once only, such as /dev/stdin or that of a shell's ``<(command)``."""
-    return path.exists() and not path.is_file() and not path.is_dir()
-
-
 @contextmanager
 def _file(path: Path, suffix: str = "") -> Iterator[Path]:
     """Yield the path of a file, which for - is one with what is on the standard input; say which cannot be read."""
     try:
-        if path != STANDARD_INPUT and not _is_pipe(path):
+        if path == STANDARD_INPUT:
+            if sys.stdin is None:  # as `<&-` has it
+                raise ValueError(
+                    "file - is the standard input, which is closed; give a file, or a pipe into this command."
+                )
+            content, shown = sys.stdin.buffer.read(), "- (standard input)"
+        elif path.exists() and not path.is_file() and not path.is_dir():  # a pipe, as of `<(command)`, is read once
+            content, shown = path.read_bytes(), repr(str(path))
+        else:
             yield path
             return
-        if path != STANDARD_INPUT:
-            content, shown = path.read_bytes(), repr(str(path))
-        elif sys.stdin is None:  # as `<&-` has it
-            raise ValueError("file - is the standard input, which is closed; give a file, or a pipe into this command.")
-        else:
-            content, shown = sys.stdin.buffer.read(), "- (standard input)"
         suffix = suffix or (".nc" if content[:4] in {b"\x89HDF", b"CDF\x01", b"CDF\x02"} else ".csv")
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder, f"input{suffix}")
