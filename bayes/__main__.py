@@ -27,9 +27,9 @@ import numpy as np
 import tyro
 from rich.console import Console
 
-from bayes import hyperparameters
-from bayes.models import NAMES, Model, model, scalars
-from bayes.verdicts import ALPHA, Checks
+from bayes.checking.results import ALPHA, Checks
+from bayes.io import options as hyperparameters
+from bayes.registry import NAMES, Model, model, scalars
 from closedform import command_line
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
@@ -237,7 +237,7 @@ def _own(options: Any) -> Model:
             raise ValueError(
                 f"{error} Without --data the observations are those of the example: give yours with --data."
             ) from error
-    from bayes.data import read_observations
+    from bayes.io.observations import read_observations
 
     vectors = [value for value in vars(exact).values() if np.ndim(value) == 1]  # as long as a row of y, if it has any
     with _file(options.data, ".csv") as path:
@@ -321,7 +321,7 @@ def _sample(options: Sample, console: Console) -> int:
         raise ValueError(
             f"`out` {options.out} cannot be written: {error.strerror}; choose another with --out."
         ) from error
-    from bayes import inference  # after the options are read: PyMC takes seconds to import
+    from bayes.sampling import inference  # after the options are read: PyMC takes seconds to import
 
     fewest = inference.FEWEST_PARTICLES if options.engine == "smc" else 1
     for name, least in {"draws": fewest, "chains": 1, "seed": 0}.items():
@@ -352,9 +352,9 @@ def _check(options: CheckDraws) -> int:
     exact, y = one.exact, one.y
     names = dict.fromkeys(name.partition("[")[0] for name in exact.marginals(y))
     renamed = dict(_renaming(text, list(names)) for text in options.var)
-    from bayes.check import check  # after the options are read: ArviZ takes a second to import
-    from bayes.draws import is_smc
-    from bayes.draws_file import read_draws
+    from bayes._check import check  # after the options are read: ArviZ takes a second to import
+    from bayes.io.draws import is_smc
+    from bayes.io.draws_file import read_draws
 
     with _file(options.file) as path:
         draws = read_draws(path, names, renamed)
@@ -394,7 +394,7 @@ def _finite(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _export(options: Export) -> int:
-    from bayes import stan
+    from bayes.io import stan
 
     one = _own(options)
     text = stan.code(one.name).rstrip("\n") if options.format == "stan" else json.dumps(stan.data(one.exact, one.y))

@@ -26,10 +26,10 @@ from rich.progress import track
 from scipy.signal import lfilter
 from scipy.stats import binomtest, gamma, kstest, laplace, norm, t
 
-from bayes import nulls
-from bayes.agreement import compare, compare_draws, compare_evidence
+from bayes.checking import null_distributions as nulls
+from bayes.checking.results import Checks, holm, p_values
+from bayes.checking.statistics import compare, compare_draws, compare_evidence
 from bayes.exact.distribution import Distribution
-from bayes.verdicts import Checks, holm, p_values
 
 STEPS = {0.05: 2_000, 0.01: 2_000, 0.001: 20_000}
 """Family false-alarm rate -> number of runs it is measured in."""
@@ -37,7 +37,7 @@ STEPS = {0.05: 2_000, 0.01: 2_000, 0.001: 20_000}
 
 @dataclass(frozen=True)
 class Config:
-    """Measure the false alarms and the power of ``bayes.agreement``."""
+    """Measure the false alarms and the power of ``bayes.checking.statistics``."""
 
     quick: bool = False
     """A tenth of the runs: whether it works, not what it measures."""

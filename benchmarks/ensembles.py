@@ -13,11 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from nets import devices
-from nets.config import TrainConfig
-from nets.ensemble import initial_states
-from nets.optimizers import optimizer
-from nets.train_step import build, chunk_function
+from nets.distributed import mesh as devices
+from nets.training.config import TrainConfig
+from nets.training.ensemble import initial_states
+from nets.training.optimizers import optimizer
+from nets.training.step import build, chunk_function
 
 MEMBERS, REPEATS = 5, 5
 DIGITS = TrainConfig(dataset="digits", hidden=(64,), batch_size=32)

@@ -14,8 +14,8 @@ import tyro
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from mpmath import mp, mpf
 
-from bayes.exact import laws
-from bayes.models import NAMES
+from bayes.exact.numerics import accurate_distributions as laws
+from bayes.registry import NAMES
 from benchmarks.fifty_digits import PROBLEMS, Problem, a_million, errors
 
 QUANTITIES = ("log evidence", "log predictive", "predictive")

@@ -1,4 +1,5 @@
-"""What the constants of ``bayes.convergence`` and ``bayes.nulls`` do, each swept: how often gates close, and on whom.
+"""What the constants of ``bayes.checking.convergence`` and ``bayes.checking.null_distributions`` do, each swept: how
+often gates close, and on whom.
 
     uv run python -m benchmarks.gates                     about 20 minutes on one core
     uv run python -m benchmarks.gates --part divergences  one of the five parts
@@ -18,13 +19,13 @@ from scipy.signal import lfilter
 from scipy.stats import norm
 from scipy.stats import t as student_t
 
-from bayes import nulls
-from bayes.agreement import compare_draws, score
-from bayes.check import compare_with_model
-from bayes.convergence import LARGEST_RHAT, Mixing, closed_gates, effective_sizes
+from bayes._check import compare_with_model
+from bayes.checking import null_distributions as nulls
+from bayes.checking.convergence import LARGEST_RHAT, Mixing, closed_gates, effective_sizes
+from bayes.checking.results import judge
+from bayes.checking.statistics import compare_draws, score
 from bayes.exact.distribution import Distribution
-from bayes.models import model
-from bayes.verdicts import judge
+from bayes.registry import model
 from benchmarks.agreement import EXACT, Source, progress, rate, run_parts, table
 
 

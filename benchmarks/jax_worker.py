@@ -1,6 +1,6 @@
 """This project's side of `benchmarks.train_vs_torch`: commands as lines of JSON, answered by a line each.
 
-Steps are those of `nets.train`: the compiled chunk of `nets.train_step`, with its shuffling and its sums.
+Steps are those of `nets.training.fitting`: the compiled chunk of `nets.training.step`, with its shuffling and its sums.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from nets.config import PRESETS
-from nets.data import load
-from nets.ensemble import initial_states
-from nets.optimizers import optimizer
-from nets.train_step import build, chunk_function, logits_function
+from nets.data.datasets import load
+from nets.training.config import PRESETS
+from nets.training.ensemble import initial_states
+from nets.training.optimizers import optimizer
+from nets.training.step import build, chunk_function, logits_function
 
 
 def synthetic(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -3,9 +3,9 @@
     uv run python -m benchmarks.mistakes            about a quarter of an hour on one core
     uv run python -m benchmarks.mistakes --quick    a tenth of the runs
 
-Every mistake of ``bayes.mistakes`` is judged by ``check_sampler`` with its defaults on its model: 4 x 2,000 independent
-draws of the wrong posterior, alpha 0.001. Caught is a verdict of ``fail``; beside it stands what the data set that
-people know shows by itself.
+Every mistake of ``bayes.faults.faulty_updates`` is judged by ``check_sampler`` with its defaults on its model: 4 x
+2,000 independent draws of the wrong posterior, alpha 0.001. Caught is a verdict of ``fail``; beside it stands what the
+data set that people know shows by itself.
 """
 
 import time
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import tyro
 
-from bayes.check import compare_sampler
-from bayes.mistakes import MISTAKES, sampler
-from bayes.models import NAMES, data_sets
-from bayes.two_stages import judge_in_two_stages
+from bayes._check import compare_sampler
+from bayes.checking.two_stages import judge_in_two_stages
+from bayes.faults.faulty_updates import MISTAKES, sampler
+from bayes.registry import NAMES, data_sets
 from benchmarks.agreement import progress, provenance, table
 
 

@@ -4,9 +4,9 @@
     uv run python -m benchmarks.registry --quick          a tenth of the runs
     uv run python -m benchmarks.registry --part power     one of the three parts
 
-A run is one family of checks over all models (``bayes.calibration``). The power is that of ``bayes.check.check`` with
-and without ``redraw`` on exact draws of the normal mean that are moved, or too wide. Numbers in brackets are 95 %
-intervals (Clopper and Pearson 1934).
+A run is one family of checks over all models (``bayes.faults.false_alarms``). The power is that of
+``bayes._check.check`` with and without ``redraw`` on exact draws of the normal mean that are moved, or too wide.
+Numbers in brackets are 95 % intervals (Clopper and Pearson 1934).
 """
 
 from collections.abc import Callable
@@ -16,9 +16,9 @@ from typing import Literal
 import numpy as np
 import tyro
 
-from bayes.calibration import families
-from bayes.check import check
-from bayes.models import NAMES, data_sets, model
+from bayes._check import check
+from bayes.faults.false_alarms import families
+from bayes.registry import NAMES, data_sets, model
 from benchmarks.agreement import progress, rate, run_parts, table
 
 ALPHAS = (0.05, 0.01, 0.001)

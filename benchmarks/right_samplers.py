@@ -3,7 +3,7 @@
     uv run python -m benchmarks.right_samplers                     exact chains: 300 runs
     uv run python -m benchmarks.right_samplers --engines nutpie    NUTS of that name, several seeds
 
-A run is a call of ``bayes.check.check_sampler`` over the whole registry, both data sets a model, 4 x 2000 draws, and
+A run is a call of ``bayes._check.check_sampler`` over the whole registry, both data sets a model, 4 x 2000 draws, and
 what it asks for beyond that. Exact chains stay where they are with probability s, and are worth (1 - s) / (1 + s) of
 their draws. Numbers in brackets are 95 % intervals (Clopper and Pearson 1934).
 """
@@ -19,10 +19,10 @@ import numpy as np
 import tyro
 import xarray as xr
 
-from bayes.calibration import exact_chains
-from bayes.check import check_sampler
-from bayes.draws import Draws
-from bayes.models import Model
+from bayes._check import check_sampler
+from bayes.faults.false_alarms import exact_chains
+from bayes.io.draws import Draws
+from bayes.registry import Model
 from benchmarks.agreement import progress, provenance, rate, table
 
 STAYS = {1.0: 0.0, 0.54: 0.2987, 0.33: 0.5038}
@@ -54,7 +54,7 @@ def exact(seed: int, run: int, stay: float) -> Callable[[Model, int, int], Draws
 
 def nuts(engine: str) -> Callable[[Model, int, int], Draws]:
     """Return a sampler that runs an implementation of NUTS."""
-    from bayes.engines import ENGINES
+    from bayes.sampling.engines import ENGINES
 
     def sample(one: Model, seed: int, n: int) -> Draws:
         posterior, stats = ENGINES[engine](one.program(), seed=seed, draws=n, chains=4, tune=1000)

@@ -1,7 +1,7 @@
 """What data parallel training should do on 8 GPUs and on 64 hosts, by a cost model: `python -m benchmarks.scaling`.
 
 Each of p devices computes the gradient of its share of a batch, all gradients are added up in one all-reduce, and each
-device updates its own copy of the parameters (`nets.train_step`). A step of b images a device takes
+device updates its own copy of the parameters (`nets.training.step`). A step of b images a device takes
 
     T(b, p) = t_0 + b t_1 + 2 log2(p) alpha + 2 (p - 1)/p 4 P / beta        seconds
 
@@ -30,11 +30,12 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh, PartitionSpec
 
-from nets import devices, hosts
-from nets.config import Model, TrainConfig
-from nets.ensemble import initial_states
-from nets.optimizers import optimizer
-from nets.train_step import WHOLE, build, chunk_function, lay_out
+from nets.distributed import mesh as devices
+from nets.distributed import processes as hosts
+from nets.training.config import Model, TrainConfig
+from nets.training.ensemble import initial_states
+from nets.training.optimizers import optimizer
+from nets.training.step import WHOLE, build, chunk_function, lay_out
 
 BATCH = 128
 SHAPE = (32, 32, 3)

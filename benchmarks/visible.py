@@ -11,9 +11,9 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import norm, t
 
-from bayes import nulls
-from bayes.agreement import SHARES, compare_evidence
-from bayes.verdicts import ALPHA, POWER
+from bayes.checking import null_distributions as nulls
+from bayes.checking.results import ALPHA, POWER
+from bayes.checking.statistics import SHARES, compare_evidence
 
 REPEATS = 2000
 LEVEL = ALPHA / 4

@@ -23,11 +23,11 @@ from rich.table import Table
 from rich.text import Text
 
 from closedform import command_line
-from nets import prepare
-from nets.config import PRESETS, TrainConfig
-from nets.data import data_directory
-from nets.terminal import interrupt, progress_bar
-from nets.tfds_folder import NotPreparedError
+from nets._terminal import interrupt, progress_bar
+from nets.data import preparation as prepare
+from nets.data.datasets import data_directory
+from nets.data.tfds_folder import NotPreparedError
+from nets.training.config import PRESETS, TrainConfig
 
 COMPILED_BYTES = 2**28
 """Most bytes of compiled programs that are kept; the one that was not used for longest goes first."""
@@ -138,8 +138,8 @@ def _preset(arguments: list[str]) -> Train:
 def _train(options: Train, console: Console) -> int:
     config = TrainConfig(**{field.name: getattr(options, field.name) for field in fields(TrainConfig)})
     with interrupt() as (listen, interrupted):  # also while JAX is loaded, which takes seconds
-        from nets import hosts
-        from nets.train import fit
+        from nets.distributed import processes as hosts
+        from nets.training.fitting import fit
 
         keep_compiled()
         hosts.join(options.coordinator, options.num_processes, options.process_id)
@@ -181,8 +181,8 @@ def keep_compiled() -> None:
     """
     import jax
 
-    from nets import devices
-    from nets.image_cache import cache_directory
+    from nets.data.image_cache import cache_directory
+    from nets.distributed import mesh as devices
 
     folder = cache_directory() / "compiled" / devices.processor()
     try:
@@ -209,7 +209,7 @@ def _prepare(options: Prepare, console: Console) -> int:
 
 
 def _runs(options: Runs, console: Console) -> int:
-    from nets.runs import RUN_FILES, load_run
+    from nets.training.runs import RUN_FILES, load_run
 
     if not options.folder.is_dir():
         raise ValueError(f"`folder` must be one that holds runs, got {options.folder}; `train` makes {Runs.folder}.")
@@ -236,8 +236,8 @@ def _runs(options: Runs, console: Console) -> int:
 
 
 def _evaluate(options: Evaluate) -> int:
-    from nets import summary
-    from nets.runs import load_run
+    from nets.evaluation import tables as summary
+    from nets.training.runs import load_run
 
     run = load_run(options.run)
     against = load_run(options.against) if options.against else None

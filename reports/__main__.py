@@ -22,10 +22,10 @@ import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bayes.models import nearest
+from bayes.registry import nearest
 from closedform import command_line
 from reports import classifiers, gradients, models, normal_normal, samplers
-from reports.options import Common
+from reports.shared.options import Common
 
 PAGES: dict[str, ModuleType] = {
     "normal-normal": normal_normal,
@@ -97,8 +97,11 @@ def render(name: str, options: Any, console: Console) -> str:
     with writing_to(options.out):
         options.out.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=options.out).close()  # better now than after the sampling
-    from reports.page import drawing, write_index  # after the checks: drawing and sampling take seconds to import
-    from reports.provenance import command, provenance
+    from reports.shared.page import (  # after the checks: drawing and sampling take seconds to import
+        drawing,
+        write_index,
+    )
+    from reports.shared.provenance import command, provenance
 
     with progress_of(name, module.steps(options), console) as step, drawing():
         page = module.build(problem, options, step)

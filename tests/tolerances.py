@@ -38,7 +38,8 @@ The largest seen in 240 blocks of 60 sigmoid networks of up to 11 points, 5 inpu
 normal parameters was 3.1e-15 (reverse), 3.7e-15 (forward), 6.7e-15 (complex step), 1.9e-11 (Richardson) and 4.9e-9
 (central). The first three are rounding, a few eps times what cancels in the sum over the points. Richardson's is eps
 |f| / h at the h its own account prefers, about 1e-2, and central's eps |f| / h at 8e-6 with as much truncation. Where
-a difference crosses a kink or drowns in rounding it knows, and is judged by its own account (`nets.testimony`)."""
+a difference crosses a kink or drowns in rounding it knows, and is judged by its own account
+(`nets.gradcheck.estimates`)."""
 
 FLOAT32_SUM = 3e-6
 """A float32 sum of up to 2,500 products in two orders, relative to the largest of its array: five times the largest
@@ -57,4 +58,4 @@ held as well, and with it the MLP took 1.09 and the conv net 1.24."""
 
 SHARED_OUT = 1e-5
 """Losses, parameters and logits of a network after some steps on several devices against one, in float32, where the
-gradients are added up in another order. The largest difference seen in `tests.nets.on_devices` was 1e-6."""
+gradients are added up in another order. The largest difference seen in `tests.nets.distributed.on_devices` was 1e-6."""

@@ -7,7 +7,7 @@
 
 Models of several parameters also have ``projections(y)``, functions of the joint distribution whose law is known
 (``projections``), and those whose observations are vectors ``predictive_marginals(y)``. ``EXAMPLE`` of every family
-holds its equations, its references and data to try it on (``example``); the registry ``bayes.models`` reads it.
+holds its equations, its references and data to try it on (``example``); the registry ``bayes.registry`` reads it.
 
 - ``normal_normal``, ``normal_variance``, ``normal_inverse_gamma``: mean, variance, or both, of a normal.
 - ``beta_binomial``, ``gamma_poisson``, ``gamma_exponential``: a probability, a rate of counts, a rate of waiting times.

@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from bayes.exact import laws, sums, validate
+from bayes.exact import validate
 from bayes.exact.distribution import Discrete, Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.log_gamma import log_arrangements, log_dirichlet, log_dirichlet_multinomial
+from bayes.exact.numerics import accurate_distributions as laws
+from bayes.exact.numerics import exact_sums as sums
+from bayes.exact.numerics.log_gamma import log_arrangements, log_dirichlet, log_dirichlet_multinomial
 from bayes.exact.projections import STANDARD, Draws, Projections, signs, turned
 
 

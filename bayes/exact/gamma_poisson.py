@@ -10,10 +10,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayes.exact import laws, sums, validate
+from bayes.exact import validate
 from bayes.exact.distribution import Discrete, Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.log_gamma import log_arrangements, log_negative_binomial
+from bayes.exact.numerics import accurate_distributions as laws
+from bayes.exact.numerics import exact_sums as sums
+from bayes.exact.numerics.log_gamma import log_arrangements, log_negative_binomial
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,9 +3,9 @@
 ``EXAMPLE``, at the end, has the equations, the references and data.
 
 Given tau everything is normal, so posterior, predictive and evidence are one-dimensional integrals over tau
-(`bayes.exact.quadrature`). Where tau is near 0 the groups lie on top of one another, a funnel in which samplers get
-stuck. ``y`` may be shorter than ``noise_sds``: the first n groups then have been seen, and the next is the one that
-`predictive` predicts.
+(`bayes.exact.numerics.quadrature`). Where tau is near 0 the groups lie on top of one another, a funnel in which
+samplers get stuck. ``y`` may be shorter than ``noise_sds``: the first n groups then have been seen, and the next is the
+one that `predictive` predicts.
 """
 
 from collections.abc import Callable
@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import halfcauchy, norm
 
-from bayes.exact import quadrature, validate
+from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
+from bayes.exact.numerics import quadrature
 from bayes.exact.projections import STANDARD, Draws, Projections, distance_score, turned
 
 ALL = 99

@@ -18,12 +18,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
-from bayes.exact import laws, matrices, validate
+from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.log_gamma import log_gamma_evidence
+from bayes.exact.numerics import accurate_distributions as laws
+from bayes.exact.numerics import matrices
+from bayes.exact.numerics.exact_sums import dot, two_sum
+from bayes.exact.numerics.log_gamma import log_gamma_evidence
 from bayes.exact.projections import STANDARD, Draws, Projections, directions, distance_score, turned
-from bayes.exact.sums import dot, two_sum
 
 
 @dataclass(frozen=True, kw_only=True)

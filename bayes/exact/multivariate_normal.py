@@ -10,9 +10,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayes.exact import laws, matrices, sums, validate
+from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
+from bayes.exact.numerics import accurate_distributions as laws
+from bayes.exact.numerics import exact_sums as sums
+from bayes.exact.numerics import matrices
 from bayes.exact.projections import Draws, Projections, directions
 
 

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from bayes.exact import laws, sums, validate
+from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.log_gamma import log_gamma_evidence
+from bayes.exact.numerics import accurate_distributions as laws
+from bayes.exact.numerics import exact_sums as sums
+from bayes.exact.numerics.log_gamma import log_gamma_evidence
 from bayes.exact.projections import STANDARD, Draws, Projections, distance_score, turned
 
 

@@ -14,9 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from bayes.exact import laws, matrices, sums, validate
+from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
+from bayes.exact.numerics import accurate_distributions as laws
+from bayes.exact.numerics import exact_sums as sums
+from bayes.exact.numerics import matrices
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayes.exact import matrices
+from bayes.exact.numerics import matrices
 
 SMALLEST, LARGEST = 1e-75, 1e75
 """Smallest scale and largest magnitude accepted, so that no ratio of squares leaves float64."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reports.classifiers.problem import Options, Problem, read
 
 if TYPE_CHECKING:
-    from reports.page import Page
+    from reports.shared.page import Page
 
 __all__ = ["NAME", "Options", "build", "packages", "read", "steps"]
 
@@ -24,7 +24,7 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
     """Compute everything and return the page; ``progress`` is told each step. Nothing is written."""
     from reports.classifiers import calibration, classes, comparison, ensembles, images, training  # JAX is slow to load
     from reports.classifiers.problem import subjects, train_on_digits
-    from reports.page import Page
+    from reports.shared.page import Page
 
     page = Page(NAME, TITLE if problem.runs else ON_DIGITS, CLAIM)
     with TemporaryDirectory() as folder:

@@ -5,11 +5,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nets.calibration import BINS, Reliability, Temperature
-from nets.evaluate import Evaluation, scaled, temperature_of
+from nets.evaluation.calibration_error import BINS, Reliability, Temperature
+from nets.evaluation.metrics import Evaluation, scaled, temperature_of
 from reports.classifiers.problem import Subject
 from reports.classifiers.text import label
-from reports.page import Page
+from reports.shared.page import Page
 
 
 def add_calibration(page: Page, subjects: list[Subject]) -> None:

@@ -6,12 +6,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from nets.error_groups import error_groups
-from nets.evaluate import Evaluation
-from nets.proportions import F1, Proportion
+from nets.evaluation.confused_classes import error_groups
+from nets.evaluation.intervals import F1, Proportion
+from nets.evaluation.metrics import Evaluation
 from reports.classifiers.problem import Subject
 from reports.classifiers.text import label
-from reports.page import Page
+from reports.shared.page import Page
 
 SHOWN = 20
 """Of more classes than this, those with the smallest F1 are shown."""

@@ -4,13 +4,13 @@ from itertools import combinations
 
 import numpy as np
 
-from bayes.verdicts import holm
-from nets.comparison import Comparison, compare
-from nets.data import Split
-from nets.proportions import CONFIDENCE
-from nets.shifts import right_when_moved
+from bayes.checking.results import holm
+from nets.data.datasets import Split
+from nets.evaluation.comparison import Comparison, compare
+from nets.evaluation.intervals import CONFIDENCE
+from nets.evaluation.translation_robustness import right_when_moved
 from reports.classifiers.problem import Subject
-from reports.page import Page
+from reports.shared.page import Page
 
 PIXELS = (0, 1, 2)
 MOVED = 1000

@@ -7,12 +7,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from nets.calibration import fit_temperature
-from nets.ensemble import combine
-from nets.evaluate import Evaluation, evaluate, evaluate_members, scaled
+from nets.evaluation.calibration_error import fit_temperature
+from nets.evaluation.metrics import Evaluation, evaluate, evaluate_members, scaled
+from nets.training.ensemble import combine
 from reports.classifiers.problem import Subject
 from reports.classifiers.text import label
-from reports.page import Page
+from reports.shared.page import Page
 
 ONE, ONE_SCALED, ALL = "one network", "one, with temperature", "ensemble"
 

@@ -4,11 +4,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from nets.data import Split, load
-from nets.evaluate import Mistake
+from nets.data.datasets import Split, load
+from nets.evaluation.metrics import Mistake
 from reports.classifiers.problem import Options, Problem, Subject
 from reports.classifiers.text import label
-from reports.page import Page
+from reports.shared.page import Page
 
 SHOWN = 10
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.options import Common
+from reports.shared.options import Common
 
 if TYPE_CHECKING:
-    from nets.config import TrainConfig
-    from nets.evaluate import Evaluation
-    from nets.runs import Run
+    from nets.evaluation.metrics import Evaluation
+    from nets.training.config import TrainConfig
+    from nets.training.runs import Run
 
 DIGITS = {
     "mlp": {"model": "mlp", "hidden": (64,)},
@@ -62,7 +62,7 @@ class Subject:
         return self._evaluate("test")
 
     def _evaluate(self, split: str) -> "Evaluation":
-        from nets.evaluate import evaluate
+        from nets.evaluation.metrics import evaluate
 
         return evaluate(self.run, split)  # pyright: ignore[reportArgumentType]
 
@@ -73,7 +73,7 @@ def read(options: Options) -> Problem:
         for name in DIGITS:
             digits_config(name, Path(name), options)  # better a bad seed now than after JAX is loaded
         return Problem({})
-    from nets.runs import load_run
+    from nets.training.runs import load_run
 
     folders = list(options.runs)
     if len({folder.resolve() for folder in folders}) < len(folders):
@@ -99,14 +99,14 @@ def subjects(runs: "Mapping[str, Run]") -> list[Subject]:
 
 def train_on_digits(folder: str, options: Options) -> "dict[str, Run]":
     """Train an ensemble of each network on the digits, in seconds, and return the two runs."""
-    from nets.train import fit
+    from nets.training.fitting import fit
 
     return {name: fit(digits_config(name, Path(folder) / name, options)) for name in DIGITS}
 
 
 def digits_config(name: str, folder: Path, options: Options) -> "TrainConfig":
     """Return the configuration of one of `DIGITS`; ValueError if the options do not fit it."""
-    from nets.config import TrainConfig
+    from nets.training.config import TrainConfig
 
     return TrainConfig(
         dataset="digits",

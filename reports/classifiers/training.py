@@ -5,10 +5,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bayes.verdicts import Verdict
+from bayes.checking.results import Verdict
 from reports.classifiers.problem import Subject
 from reports.classifiers.text import label
-from reports.page import Page
+from reports.shared.page import Page
 
 SPLITS = {"train": "-", "validation": ":", "test": "--"}
 SAME = 1e-4

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from reports.gradients.problem import Options, Problem, read
 
 if TYPE_CHECKING:
-    from reports.page import Page
+    from reports.shared.page import Page
 
 __all__ = ["NAME", "Options", "build", "packages", "read", "steps"]
 
@@ -20,9 +20,9 @@ CLAIM = (
 
 def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
     """Compute everything and return the page; ``progress`` is told each step. Nothing is written."""
-    from nets.gradient_checks import Verdict, worst  # here, not above: --help answers without JAX
+    from nets.gradcheck.results import Verdict, worst  # here, not above: --help answers without JAX
     from reports.gradients import checks, derivation, library, peers, step_sizes
-    from reports.page import Page
+    from reports.shared.page import Page
 
     page = Page(NAME, TITLE, CLAIM)
     progress("derivation and shapes")

@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 from flax import nnx
 
-from nets import backprop
-from nets.backprop_networks import conv_net_gradient, mlp_gradient
-from nets.conv import ConvNet
-from nets.gradient_checks import GradientChecks, Verdict, worst
-from nets.gradients import compare_gradients, slope_along, taylor_test
-from nets.judging import TOLERANCE
-from nets.losses import as_function
-from nets.mlp import MLP
-from nets.testimony import ask
+from nets.backprop import one_hidden_layer as backprop
+from nets.backprop.networks import conv_net_gradient, mlp_gradient
+from nets.gradcheck.checks import compare_gradients, slope_along, taylor_test
+from nets.gradcheck.estimates import ask
+from nets.gradcheck.results import GradientChecks, Verdict, worst
+from nets.gradcheck.verdicts import TOLERANCE
+from nets.models.conv_net import ConvNet
+from nets.models.losses import as_function
+from nets.models.mlp import MLP
 from reports.gradients.problem import Problem
-from reports.page import Page
+from reports.shared.page import Page
 
 TITLES = {
     "reverse": "jax.grad",

@@ -3,9 +3,9 @@
 import jax
 import numpy as np
 
-from nets import backprop
+from nets.backprop import one_hidden_layer as backprop
 from reports.gradients.problem import Problem
-from reports.page import Page
+from reports.shared.page import Page
 
 
 def add_network(page: Page, problem: Problem) -> None:

@@ -6,8 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from nets import cubic
-from reports.page import Page
+from reports.gradients import cubic
+from reports.shared.page import Page
 
 RATE = 1e-3
 SAME_THING = [
@@ -47,7 +47,8 @@ def add_library(page: Page, steps: int, seed: int) -> None:
     page.text(
         "<strong>An example.</strong> The sine at {cubic_points} points in $[-\\pi, \\pi]$, by one linear layer on the "
         "features $x, x^2, x^3$: three weights and a bias, the sum of squares as the loss, RMSprop with PyTorch's "
-        "settings and a step of {rate:g}. The whole training step, as it stands in <code>nets/cubic.py</code>:",
+        "settings and a step of {rate:g}. The whole training step, as it stands in "
+        "<code>reports/gradients/cubic.py</code>:",
         cubic_points=len(y),
         rate=RATE,
     )

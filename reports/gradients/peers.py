@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.test_util import check_grads
 
-from nets.gradient_checks import Verdict
-from nets.gradients import compare_gradients
-from reports.page import Page
+from nets.gradcheck.checks import compare_gradients
+from nets.gradcheck.results import Verdict
+from reports.shared.page import Page
 
 W = np.array([1.0, 2.0])
 MISTAKES: dict[str, tuple[Callable[[Any], jax.Array], Any, Callable[[Any], Any]]] = {

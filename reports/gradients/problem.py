@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.options import Common
+from reports.shared.options import Common
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,19 +38,19 @@ class Problem:
 
     def loss(self, params: Any) -> Any:
         """Return the loss of the batch, as it is trained."""
-        from nets import backprop
+        from nets.backprop import one_hidden_layer as backprop
 
         return backprop.loss(params, self.x, self.y)
 
     def textbook_loss(self, params: Any) -> Any:
         """Return it as it is defined, for complex parameters too."""
-        from nets import backprop
+        from nets.backprop import one_hidden_layer as backprop
 
         return backprop.textbook_loss(params, self.x, self.y)
 
     def gradient(self, params: Any) -> Any:
         """Return its gradient by hand."""
-        from nets import backprop
+        from nets.backprop import one_hidden_layer as backprop
 
         return backprop.gradient(params, self.x, self.y)
 

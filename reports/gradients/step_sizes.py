@@ -6,9 +6,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from nets.step_sizes import STEPS, StepSizes, step_sizes
+from nets.gradcheck.error_by_step import STEPS, StepSizes, step_sizes
 from reports.gradients.problem import Problem
-from reports.page import Page
+from reports.shared.page import Page
 
 
 def add_step_sizes(page: Page, problem: Problem) -> None:

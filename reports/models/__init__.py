@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from reports.models.problem import Options, Problem, read
 
 if TYPE_CHECKING:
-    from reports.page import Page
+    from reports.shared.page import Page
 
 __all__ = ["NAME", "Options", "build", "packages", "read", "steps"]
 
@@ -20,9 +20,9 @@ CLAIM = (
 
 def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
     """Compute everything and return the page; ``progress`` is told each step. Nothing is written."""
-    from bayes.verdicts import judge  # here, not above: --help and bad input answer without PyMC
+    from bayes.checking.results import judge  # here, not above: --help and bad input answer without PyMC
     from reports.models import runs, sections
-    from reports.page import Page
+    from reports.shared.page import Page
 
     page = Page(NAME, TITLE, CLAIM)
     results = [result for one in problem.models for result in runs.of(one, options, progress)]
@@ -38,7 +38,7 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
 
 def packages(options: Options) -> list[str]:
     """Return the packages whose versions the page depends on."""
-    from bayes.engines import PACKAGES
+    from bayes.sampling.engines import PACKAGES
 
     used = dict.fromkeys(name for engine in options.engines for name in PACKAGES[engine])
     return ["closedform", "numpy", "scipy", *used, "matplotlib"]

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from bayes.models import NAMES, Model, canonical, model
-from reports.options import Common
+from bayes.registry import NAMES, Model, canonical, model
+from reports.shared.options import Common
 
 
 @dataclass(frozen=True, kw_only=True)

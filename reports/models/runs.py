@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 
 import xarray as xr
 
-from bayes import inference
-from bayes.agreement import compare_evidence
-from bayes.check import compare_with_model
-from bayes.models import Model
-from bayes.smc_kernels import TooManyStagesError
-from bayes.verdicts import Comparison
+from bayes._check import compare_with_model
+from bayes.checking.results import Comparison
+from bayes.checking.statistics import compare_evidence
+from bayes.registry import Model
+from bayes.sampling import inference
+from bayes.sampling.smc_kernels import TooManyStagesError
 from reports.models.problem import Options
-from reports.sampling import no_runs, stream
+from reports.shared.sampling import no_runs, stream
 
 SMC_RUNS, PARTICLES = 8, 1500
 

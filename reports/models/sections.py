@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from bayes.draws import chains_and_draws
+from bayes.checking.results import Check, Checks, verdict_of, worst_of
 from bayes.exact.distribution import elements
-from bayes.models import Model, one_step_log_predictives, scalars
-from bayes.verdicts import Check, Checks, verdict_of, worst_of
+from bayes.io.draws import chains_and_draws
+from bayes.registry import Model, one_step_log_predictives, scalars
 from reports.models import figures
 from reports.models.runs import Result
-from reports.page import Page
-from reports.sampling import add_conclusion
+from reports.shared.page import Page
+from reports.shared.sampling import add_conclusion
 
 ROUNDING = 1e-10
 """Gap of the chain rule, relative to the terms that were added up, beyond which a closed form is wrong."""

@@ -8,7 +8,7 @@ import numpy as np
 from reports.normal_normal.problem import Options, Problem, read
 
 if TYPE_CHECKING:
-    from reports.page import Page
+    from reports.shared.page import Page
 
 __all__ = ["NAME", "Options", "build", "exact_page", "packages", "read", "steps"]
 
@@ -23,7 +23,7 @@ CLAIM = (
 def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
     """Compute everything and return the page; ``progress`` is told each step. Nothing is written."""
     from bayes.programs.normal_normal import program  # here, not above: --help and bad input answer without PyMC
-    from reports import sampling
+    from reports.shared import sampling
 
     progress("closed forms and their figures")
     page = exact_page(problem, options.seed)
@@ -55,7 +55,7 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
 
 def packages(options: Options) -> list[str]:
     """Return the packages whose versions the page depends on."""
-    from bayes.engines import PACKAGES
+    from bayes.sampling.engines import PACKAGES
 
     used = dict.fromkeys(name for engine in options.engines for name in PACKAGES[engine])
     return ["closedform", "numpy", "scipy", *used, "arviz", "matplotlib"]
@@ -69,7 +69,7 @@ def steps(options: Options) -> int:
 def exact_page(problem: Problem, seed: int) -> "Page":
     """Return the page with the sections that need no sampler; ``seed`` shuffles the data for the one on their order."""
     from reports.normal_normal import derivation, evidence, predictives
-    from reports.page import Page
+    from reports.shared.page import Page
 
     page = Page(NAME, TITLE, CLAIM)
     derivation.add_derivation(page, problem)

@@ -1,7 +1,7 @@
 """The section on the model: formulas and what they mean."""
 
 from reports.normal_normal.problem import Problem
-from reports.page import Page
+from reports.shared.page import Page
 
 
 def add_derivation(page: Page, problem: Problem) -> None:

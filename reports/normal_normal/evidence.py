@@ -8,7 +8,7 @@ import numpy as np
 from bayes.exact.validate import LARGEST, SMALLEST
 from reports.normal_normal import figures
 from reports.normal_normal.problem import Problem
-from reports.page import Page
+from reports.shared.page import Page
 
 SMALLEST_SHOWN = 5e-7
 """A smaller log Bayes factor rounds to 0 in the digits shown."""

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from bayes.exact.normal_normal import Sequence, log_score_loss
 from reports.normal_normal import figures
 from reports.normal_normal.problem import Problem
-from reports.page import Page
+from reports.shared.page import Page
 
 PANELS = 15
 ORDERS = 12

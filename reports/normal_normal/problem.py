@@ -9,10 +9,10 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
-from bayes.data import read_observations
 from bayes.exact import validate
 from bayes.exact.normal_normal import EXAMPLE, NormalNormal
-from reports.options import Common
+from bayes.io.observations import read_observations
+from reports.shared.options import Common
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from reports.samplers.problem import Options, Problem, read
 
 if TYPE_CHECKING:
-    from reports.page import Page
+    from reports.shared.page import Page
 
 __all__ = ["NAME", "Options", "build", "packages", "read", "steps"]
 
@@ -25,8 +25,8 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
     What each sampler made of each model is kept in the folder of the pages until the page is done, so that a run that
     was interrupted goes on where it stopped.
     """
-    from reports.page import Page  # here, not above: --help and bad input answer without PyMC
     from reports.samplers import cells, detection, grid, rates
+    from reports.shared.page import Page  # here, not above: --help and bad input answer without PyMC
 
     page = Page(NAME, TITLE, CLAIM)
     with cells.kept_in(options.out / f"{NAME}.unfinished") as kept:
@@ -45,7 +45,7 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
 
 def packages(options: Options) -> list[str]:
     """Return the packages whose versions the page depends on."""
-    from bayes.engines import PACKAGES
+    from bayes.sampling.engines import PACKAGES
 
     used = dict.fromkeys(name for engine in options.engines for name in PACKAGES.get(engine, PACKAGES["pymc"]))
     return ["closedform", "numpy", "scipy", "arviz-stats", *used, "matplotlib"]
@@ -53,6 +53,6 @@ def packages(options: Options) -> list[str]:
 
 def steps(options: Options) -> int:
     """Return how many steps ``build`` announces."""
-    from bayes.controls import CONTROLS
+    from bayes.faults.faulty_samplers import CONTROLS
 
     return len(options.models) * len(options.engines) + len(options.planted) + 1 + len(CONTROLS) + 2

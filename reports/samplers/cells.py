@@ -9,18 +9,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bayes import inference
-from bayes.agreement import compare_draws, compare_evidence
-from bayes.check import projections
-from bayes.engines import PACKAGES
-from bayes.models import Model
-from bayes.smc_kernels import TooManyStagesError
-from bayes.two_stages import MORE
-from bayes.verdicts import Comparison
-from nets.provenance import commit, versions
-from reports.page import write_whole
+from bayes._check import projections
+from bayes.checking.results import Comparison
+from bayes.checking.statistics import compare_draws, compare_evidence
+from bayes.checking.two_stages import MORE
+from bayes.registry import Model
+from bayes.sampling import inference
+from bayes.sampling.engines import PACKAGES
+from bayes.sampling.smc_kernels import TooManyStagesError
+from closedform.provenance import commit, versions
 from reports.samplers.problem import Options
-from reports.sampling import no_runs, stream
+from reports.shared.page import write_whole
+from reports.shared.sampling import no_runs, stream
 
 PARTICLES = 1500
 NO_JACOBIAN = "no Jacobian"

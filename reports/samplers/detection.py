@@ -7,10 +7,10 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from scipy.stats import binom
 
-from bayes.controls import CONTROLS, REFUSED, SEERS, Control, Detection, detect
-from bayes.verdicts import ALPHA, Verdict
-from reports.page import Page
+from bayes.checking.results import ALPHA, Verdict
+from bayes.faults.faulty_samplers import CONTROLS, REFUSED, SEERS, Control, Detection, detect
 from reports.samplers.problem import Options
+from reports.shared.page import Page
 
 SIZES = (500, 2000, 8000)
 """Draws a chain; the last is what every mistake must be seen with."""

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bayes.models import Model
-from bayes.two_stages import MORE, judge_in_two_stages, same_comparisons
-from bayes.verdicts import Check, Checks, Comparison, Verdict, judge, verdict_of, worst_of
-from reports.page import Link, Page
+from bayes.checking.results import Check, Checks, Comparison, Verdict, judge, verdict_of, worst_of
+from bayes.checking.two_stages import MORE, judge_in_two_stages, same_comparisons
+from bayes.registry import Model
 from reports.samplers.cells import NO_JACOBIAN, PARTICLES, Cell, Runner
 from reports.samplers.problem import Options
-from reports.sampling import CHECK_FORMATS, add_conclusion, columns_of
+from reports.shared.page import Link, Page
+from reports.shared.sampling import CHECK_FORMATS, add_conclusion, columns_of
 
 
 @dataclass(frozen=True, kw_only=True)

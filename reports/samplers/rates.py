@@ -8,14 +8,14 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from scipy.stats import binom, binomtest
 
-from bayes.calibration import Family, families
-from bayes.check import check
-from bayes.models import Model, model
-from bayes.two_stages import MORE
-from bayes.verdicts import ALPHA, Verdict
-from reports.page import Page
+from bayes._check import check
+from bayes.checking.results import ALPHA, Verdict
+from bayes.checking.two_stages import MORE
+from bayes.faults.false_alarms import Family, families
+from bayes.registry import Model, model
 from reports.samplers.detection import UNLIKELY
 from reports.samplers.problem import Options
+from reports.shared.page import Page
 
 ALPHAS = (0.2, 0.05, 0.01)
 """Rates at which so few runs have something to count; the benchmark `benchmarks.registry` goes to 0.001."""

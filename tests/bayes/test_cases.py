@@ -13,10 +13,10 @@ from scipy.signal import lfilter
 from scipy.special import logsumexp
 from scipy.stats import norm, t
 
-from bayes.check import check, check_sampler
-from bayes.data import read_observations
-from bayes.draws_file import read_draws
-from bayes.models import model
+from bayes._check import check, check_sampler
+from bayes.io.draws_file import read_draws
+from bayes.io.observations import read_observations
+from bayes.registry import model
 
 NORMAL = model("normal_normal")
 POSTERIOR = NORMAL.exact.posterior(NORMAL.y)

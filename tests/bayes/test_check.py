@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes import inference, stan
-from bayes.check import check, check_sampler
+from bayes._check import check, check_sampler
 from bayes.exact.normal_normal import EXAMPLE, NormalNormal
-from bayes.models import model as find
+from bayes.io import stan
 from bayes.programs.normal_normal import program
+from bayes.registry import model as find
+from bayes.sampling import inference
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes import hyperparameters, stan
 from bayes.__main__ import main
-from bayes.check import check
+from bayes._check import check
 from bayes.exact.normal_normal import EXAMPLE, NormalNormal
-from bayes.models import NAMES, model
+from bayes.io import options as hyperparameters
+from bayes.io import stan
+from bayes.registry import NAMES, model
 from closedform.command_line import CLOSED_PIPE, run
 
 

@@ -8,8 +8,8 @@ import numpyro
 import numpyro.distributions as dist
 from numpyro.infer import MCMC, NUTS
 
-from bayes.check import check, check_sampler
-from bayes.models import data_sets, model
+from bayes._check import check, check_sampler
+from bayes.registry import data_sets, model
 
 
 def numpyro_draws(seed, n, chains=4):

@@ -5,8 +5,8 @@ from dataclasses import replace
 import jax
 import pytest
 
-from nets.train import fit
-from tests.nets.trained import CONFIG
+from nets.training.fitting import fit
+from tests.nets.training.trained import CONFIG
 
 
 @pytest.fixture

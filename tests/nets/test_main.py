@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nets import runs, terminal
-from nets.config import PRESETS
-from nets.train import fit
-from tests.nets import tfds_data
+from nets import _terminal as terminal
+from nets.training import runs
+from nets.training.config import PRESETS
+from nets.training.fitting import fit
+from tests.nets.data import tfds_data
 
 pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
 

@@ -9,14 +9,14 @@ import jax
 import numpy as np
 import pytest
 
-from nets.config import TrainConfig
-from nets.runs import load_run
-from nets.train import fit
+from nets.training.config import TrainConfig
+from nets.training.fitting import fit
+from nets.training.runs import load_run
 from reports.classifiers import Options, build, read
 from reports.classifiers.problem import subjects
 from reports.classifiers.text import LONGEST, label
-from reports.page import drawing
-from tests.nets import tfds_data
+from reports.shared.page import drawing
+from tests.nets.data import tfds_data
 
 
 def page_of(*folders, **options):

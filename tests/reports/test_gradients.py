@@ -7,9 +7,10 @@ import re
 import numpy as np
 import pytest
 
-from nets import backprop, cubic
+from nets.backprop import one_hidden_layer as backprop
 from reports import gradients
-from reports.page import drawing
+from reports.gradients import cubic
+from reports.shared.page import drawing
 
 
 def page_of(**options):

@@ -13,9 +13,9 @@ from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 import pytest
 
 import reports.__main__
-from reports.options import Common
-from reports.page import Page
-from reports.provenance import command
+from reports.shared.options import Common
+from reports.shared.page import Page
+from reports.shared.provenance import command
 
 
 def run(*arguments, cwd):

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bayes import inference
-from bayes.models import NAMES, Model, model
+from bayes.registry import NAMES, Model, model
+from bayes.sampling import inference
 from reports import models
-from reports.formula import typeset
 from reports.models import sections
-from reports.page import Page, drawing
+from reports.shared.formula import typeset
+from reports.shared.page import Page, drawing
 
 
 def page_of(**options):

@@ -9,9 +9,10 @@ from numpy.testing import assert_allclose, assert_array_less
 
 from bayes.exact.normal_normal import EXAMPLE
 from bayes.programs.normal_normal import program
-from reports import normal_normal, sampling
+from reports import normal_normal
 from reports.normal_normal.evidence import _power_of_ten
-from reports.page import Page
+from reports.shared import sampling
+from reports.shared.page import Page
 from tests.tolerances import MONTE_CARLO, PRINTED
 
 

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from reports.page import STYLE, Page, write_index, write_whole
+from reports.shared.page import STYLE, Page, write_index, write_whole
 
 
 @pytest.fixture

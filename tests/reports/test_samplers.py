@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes import controls, inference
-from bayes.calibration import exact_chains
-from bayes.controls import CONTROLS, Detection
-from bayes.models import model
+from bayes.faults import faulty_samplers as controls
+from bayes.faults.false_alarms import exact_chains
+from bayes.faults.faulty_samplers import CONTROLS, Detection
+from bayes.registry import model
+from bayes.sampling import inference
 from reports import samplers
-from reports.page import Page, drawing
 from reports.samplers import cells, detection, grid, rates
+from reports.shared.page import Page, drawing
 
 ROWS, COLUMNS = ("beta_binomial", "gamma_exponential"), ("nutpie", "smc")
 

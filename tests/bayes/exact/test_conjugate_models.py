@@ -8,7 +8,7 @@ import pytest
 from conjugate import distributions, models
 from numpy.testing import assert_allclose
 
-from bayes.models import model
+from bayes.registry import model
 
 LEVELS = [0.05, 0.5, 0.95]
 

@@ -25,7 +25,7 @@ from scipy.stats import (
     poisson,
 )
 
-from bayes.check import check
+from bayes._check import check
 from bayes.exact.beta_binomial import BetaBinomial
 from bayes.exact.dirichlet_multinomial import DirichletMultinomial
 from bayes.exact.distribution import elements
@@ -37,7 +37,7 @@ from bayes.exact.multivariate_normal import MultivariateNormal
 from bayes.exact.normal_inverse_gamma import NormalInverseGamma
 from bayes.exact.normal_normal import NormalNormal
 from bayes.exact.normal_variance import NormalVariance
-from bayes.models import NAMES, data_sets, model, one_step_log_predictives, scalars
+from bayes.registry import NAMES, data_sets, model, one_step_log_predictives, scalars
 from tests.tolerances import FALSE_ALARM, IDENTITY, MONTE_CARLO, QUADRATURE
 
 every = pytest.mark.parametrize("name", NAMES)

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.special import betaln, gammaln
 
-from bayes.exact import laws, log_gamma, sums
 from bayes.exact.beta_binomial import BetaBinomial
 from bayes.exact.gamma_exponential import GammaExponential
 from bayes.exact.gamma_poisson import GammaPoisson
@@ -23,7 +22,10 @@ from bayes.exact.multivariate_normal import MultivariateNormal
 from bayes.exact.normal_inverse_gamma import NormalInverseGamma
 from bayes.exact.normal_normal import NormalNormal
 from bayes.exact.normal_variance import NormalVariance
-from bayes.models import NAMES, model
+from bayes.exact.numerics import accurate_distributions as laws
+from bayes.exact.numerics import exact_sums as sums
+from bayes.exact.numerics import log_gamma
+from bayes.registry import NAMES, model
 from benchmarks.fifty_digits import ORACLES, PROBLEMS, Problem, a_million, worst_error
 from tests.tolerances import EXACT, FAR_ELEMENT
 

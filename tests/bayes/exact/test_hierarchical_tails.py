@@ -9,7 +9,7 @@ from mpmath import mp, mpf
 from numpy.testing import assert_allclose, assert_array_equal
 
 from bayes.exact.hierarchical_normal import HierarchicalNormal
-from bayes.models import model
+from bayes.registry import model
 from benchmarks.fifty_digits import ORACLES
 from tests.tolerances import EXACT
 

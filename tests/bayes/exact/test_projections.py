@@ -5,13 +5,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import kstest, norm
 
-from bayes.agreement import compare
-from bayes.calibration import exact_chains
-from bayes.check import check, projections
+from bayes._check import check, projections
+from bayes.checking.statistics import compare
 from bayes.exact.dirichlet_multinomial import DirichletMultinomial
 from bayes.exact.multivariate_normal import MultivariateNormal
 from bayes.exact.projections import directions, signs
-from bayes.models import NAMES, data_sets, model
+from bayes.faults.false_alarms import exact_chains
+from bayes.registry import NAMES, data_sets, model
 from tests.tolerances import FALSE_ALARM, IDENTITY
 
 JOINT = [one for name in NAMES for one in data_sets(name) if len(one.marginals) > 1]

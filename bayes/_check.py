@@ -1,0 +1,290 @@
+"""A model, somebody's draws, a verdict: what the author of a sampler calls in a test.
+
+from bayes._check import check
+from bayes.exact.normal_normal import EXAMPLE
+
+def test_my_sampler():
+    draws = my_sampler(...)                  # {"mu": array of shape (chain, draw)}, or an ArviZ DataTree
+    checks = check(draws, EXAMPLE.model, EXAMPLE.y)
+    assert checks.verdict == "pass", checks  # on failure pytest prints the table
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from itertools import count
+from typing import Protocol, runtime_checkable
+
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from bayes.checking.results import ALPHA, Checks, Comparison, judge
+from bayes.checking.statistics import LOG_EVIDENCE, EvidenceLaw, compare_draws, compare_evidence, evidence_note
+from bayes.checking.two_stages import MORE, judge_in_two_stages, same_comparisons
+from bayes.evidence.estimates import log_evidence_runs
+from bayes.exact.distribution import Distribution, elements
+from bayes.exact.projections import Projections
+from bayes.io.draws import (
+    EVIDENCE,
+    Draws,
+    chains_and_draws,
+    evidence_runs,
+    is_smc,
+    require_fresh,
+    require_shapes,
+)
+from bayes.io.element_names import gathered
+from bayes.registry import NAMES, Model, data_sets
+
+SECOND_SEED = 2001_06465
+"""Seed that ``redraw`` is given; draws that were made with it are not to be checked with it."""
+
+
+class ExactModel(Protocol):
+    """A model known in closed form, as those of ``bayes.exact``."""
+
+    def marginals(self, y: ArrayLike) -> dict[str, Distribution]: ...
+    def log_evidence(self, y: ArrayLike) -> float: ...
+
+
+@runtime_checkable
+class HasJoint(ExactModel, Protocol):
+    """One with several parameters, of which functions with a known law are known."""
+
+    def projections(self, y: ArrayLike) -> Projections: ...
+
+
+def check(
+    draws: Draws | None,
+    model: ExactModel | Model,
+    y: ArrayLike,
+    *,
+    evidence: xr.DataTree | ArrayLike | None = None,
+    evidence_law: EvidenceLaw = "unbiased",
+    alpha: float = ALPHA,
+    redraw: Callable[[int, int], Draws] | None = None,
+) -> Checks:
+    """Check posterior draws, evidence runs, or both, against the closed form of ``model`` given ``y``.
+
+    Parameters
+    ----------
+    draws
+        Posterior draws of every parameter of the model: an ArviZ ``DataTree`` with group ``posterior``, or a mapping
+        from names to arrays of shape (chain, draw, ...), or to those of the elements of a vector, ``p[0]``, ``p[1]``.
+        Vectors are checked element by element, and the joint distribution by functions of several parameters
+        (``projections``); a note says so if the model knows none. None to check the evidence alone.
+    model, y
+        The exact model, or that of the registry, and the data, shape (n,), that the sampler was given.
+    evidence
+        Log evidence of independent runs, shape (R,), in nats, or the tree that ``bayes.sampling.inference.smc`` or
+        ``pm.sample_smc`` returned.
+    evidence_law
+        What the estimator of the evidence has right: ``"unbiased"``, E[Z_r] = Z, as SMC and importance sampling;
+        ``"log_unbiased"``, E[log Z_r] = log Z, as nested sampling with Skilling's shrinkage exp(-i/N); or
+        ``"inverse_unbiased"``, E[1/Z_r] = 1/Z, as nested sampling with dynesty's (N/(N+1))^i.
+    alpha
+        Probability that a correct sampler has a failed check, for the whole family of checks.
+    redraw
+        ``redraw(seed, n)`` returns fresh posterior draws, ``n`` a chain, independent of ``draws``. If given, what is
+        suspicious is judged by four times as many fresh draws (``bayes.checking.two_stages``), with the same
+        false-alarm rate and more power; evidence has the first stage alone.
+
+    Returns
+    -------
+    Checks
+        ``checks.verdict`` is ``"pass"``, ``"fail"`` or ``"inconclusive"``; each check in it says what was compared, how
+        far off it is in standard errors, its p-value, its verdict and the smallest error it could have seen.
+
+    Raises
+    ------
+    ValueError
+        If ``draws`` lack a parameter, are not finite or of another shape, if they are SMC particles or no chains
+        (``bayes.io.independent_chains``), if ``redraw`` returns the first draws again, if the runs are no vector of
+        finite numbers, or if both ``draws`` and ``evidence`` are None.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayes.exact.normal_normal import EXAMPLE
+    >>> rng = np.random.default_rng(0)
+    >>> right = {"mu": rng.normal(2.0866197, 0.0704225**0.5, size=(4, 1000))}
+    >>> check(right, EXAMPLE.model, EXAMPLE.y).verdict
+    'pass'
+    >>> variance_as_sd = {"mu": rng.normal(2.0866197, 0.0704225, size=(4, 1000))}
+    >>> check(variance_as_sd, EXAMPLE.model, EXAMPLE.y).verdict
+    'fail'
+    """
+    exact: ExactModel = model.exact if isinstance(model, Model) else model
+    if not (hasattr(exact, "marginals") and hasattr(exact, "log_evidence")):
+        raise ValueError(
+            f"`model` must be a model known in closed form, as those of `bayes.exact`, got {type(exact).__name__}; of "
+            "the registry's, `bayes.registry.model(NAME).exact`."
+        )
+    runs = evidence
+    if isinstance(evidence, xr.DataTree):
+        if not is_smc(evidence):
+            raise ValueError(
+                "`evidence` has no `log_evidence` and no `log_marginal_likelihood` in its sample_stats; give the tree "
+                "of `inference.smc` or of `pm.sample_smc`."
+            )
+        runs = evidence_runs(evidence)
+    if runs is not None:
+        runs = log_evidence_runs(runs, "evidence")
+    if draws is None and runs is None:
+        raise ValueError("`draws` and `evidence` are both None: there is nothing to judge.")
+    marginals = {} if draws is None else exact.marginals(y)
+    along = projections(exact, y)
+    comparisons, notes = ([], []) if draws is None else _compare(marginals, draws, along)
+    if runs is not None:
+        comparisons.append(compare_evidence(exact.log_evidence(y), runs, evidence_law))
+        notes = [*notes, evidence_note(evidence_law)]
+        if isinstance(evidence, xr.DataTree) and EVIDENCE[0] not in evidence["sample_stats"].data_vars:
+            notes.append(
+                "PyMC's own SMC adapts to the particles that it weighs, so that E[Z_r] = Z holds in the limit of many "
+                "particles only; the schedule of `bayes.sampling.inference.smc` is fixed beforehand."
+            )
+    if redraw is None or draws is None:
+        return judge(comparisons, alpha=alpha, notes=notes)
+
+    def again(places: list[int]) -> list[Comparison]:
+        names, together = _scalars(marginals, draws)
+        n = MORE * chains_and_draws(names[0], together).shape[1]
+        redrawn = redraw(SECOND_SEED, n)
+        try:
+            fresh, _ = _compare(marginals, redrawn, along)
+            _require_fresh(marginals, draws, redrawn, n)
+        except ValueError as error:
+            raise ValueError(f"`redraw`: {error}") from error
+        return same_comparisons(comparisons, places, fresh)
+
+    final = [i for i, comparison in enumerate(comparisons) if comparison.parameter == LOG_EVIDENCE]
+    return judge_in_two_stages(comparisons, again, final=final, alpha=alpha, notes=notes)
+
+
+def check_sampler(
+    sample: Callable[[Model, int, int], Draws],
+    *,
+    models: Sequence[str | Model] | str | Model = NAMES,
+    seed: int = 0,
+    draws: int = 2000,
+    alpha: float = ALPHA,
+) -> Checks:
+    """Check a sampler on many models of the registry, as one family with one false-alarm rate, in two stages.
+
+    It is run on two data sets of every model (``bayes.registry.data_sets``): the one that people know, and one whose
+    prior weighs as much as its data, on which a sampler with a wrong prior cannot pass.
+
+    Parameters
+    ----------
+    sample
+        ``sample(model, seed, n)`` returns posterior draws, ``n`` a chain, of a ``bayes.registry.Model``: its
+        ``model.program()`` is a PyMC program, ``model.exact`` and ``model.y`` are hyperparameters and data. It is
+        called again, with another seed and four times the draws, on models with checks that are suspicious, or
+        inconclusive since the chains seem not to have converged.
+    models
+        Names of models, as ``bayes.registry.NAMES`` lists them, or one of them. A ``bayes.registry.Model`` in place of
+        a name has data and hyperparameters of yours: ``model("normal_normal").with_data(y, exact=...)``.
+    seed
+        The first seed; no two calls get the same.
+    draws
+        Draws a chain of the first stage.
+    alpha
+        Probability that a correct sampler has a failed check on any of the models.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown or there is none, two models have one label, or draws cannot be compared (see ``check``).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def exact(model, seed, n):
+    ...     return {"mu": model.exact.posterior(model.y).rvs((4, n), random_state=np.random.default_rng(seed))}
+    >>> check_sampler(exact, models=["normal_normal"]).verdict
+    'pass'
+    """
+    if not isinstance(models, Iterable | Model):
+        raise ValueError(f"`models` must be names of models, or one of them, got {models!r}.")
+    given = [models] if isinstance(models, str | Model) else list(models)
+    if not given:
+        raise ValueError("`models` is empty; name a model of `bayes.registry.NAMES`.")
+    both = [each for one in given for each in ([one] if isinstance(one, Model) else data_sets(one))]
+    labels = [one.label for one in both]
+    if twice := [label for label in labels if labels.count(label) > 1]:
+        raise ValueError(f"`models` has {twice[0]} twice; give each its own name, `with_data(y, data_set=NAME)`.")
+    comparisons, notes, again = compare_sampler(sample, both, seed=seed, draws=draws)
+    return judge_in_two_stages(comparisons, again, alpha=alpha, notes=notes)
+
+
+def compare_sampler(
+    sample: Callable[[Model, int, int], Draws], models: Sequence[Model], *, seed: int, draws: int
+) -> tuple[list[Comparison], list[str], Callable[[list[int]], list[Comparison]]]:
+    """Return the first stage of ``check_sampler``, its notes, and the function that draws places of it again."""
+    seeds = count(seed)
+    first_drawn: dict[str, Draws] = {}
+
+    def compared(one: Model, n: int) -> tuple[list[Comparison], list[str]]:
+        drawn = sample(one, next(seeds), n)
+        try:
+            comparisons, notes = _compare(one.marginals, drawn, projections(one.exact, one.y))
+            if one.label in first_drawn:
+                _require_fresh(one.marginals, first_drawn[one.label], drawn, n)
+        except ValueError as error:
+            raise ValueError(f"{one.label}: {error}") from error
+        first_drawn.setdefault(one.label, drawn)
+        return [replace(comparison, model=one.label) for comparison in comparisons], notes
+
+    first: list[Comparison] = []
+    notes: list[str] = []
+    for one in models:
+        its, its_notes = compared(one, draws)
+        first += its
+        notes += [f"{one.label}: {note}" for note in its_notes]
+
+    def again(places: list[int]) -> list[Comparison]:
+        doubtful = {first[place].model for place in places}
+        fresh = [c for one in models if one.label in doubtful for c in compared(one, MORE * draws)[0]]
+        return same_comparisons(first, places, fresh)
+
+    return first, notes, again
+
+
+def compare_with_model(draws: Draws, model: ExactModel, y: ArrayLike) -> tuple[list[Comparison], list[str]]:
+    """Return the comparisons of ``check``, for a family that holds those of other models too, and notes.
+
+    Judge them with ``bayes.checking.results.judge``. Raises ValueError as ``compare_draws`` does.
+    """
+    return _compare(model.marginals(y), draws, projections(model, y))
+
+
+def _compare(
+    marginals: dict[str, Distribution], draws: Draws, along: Projections | None
+) -> tuple[list[Comparison], list[str]]:
+    if is_smc(draws):
+        raise ValueError(
+            "`draws` are particles of SMC, which have no ESS by which they could be judged; "
+            "check their evidence: check(None, model, y, evidence=tree)."
+        )
+    names, draws = _scalars(marginals, draws)
+    require_shapes(names, draws)
+    return compare_draws(marginals, draws, along)
+
+
+def _require_fresh(marginals: dict[str, Distribution], first: Draws, fresh: Draws, n: int) -> None:
+    """Raise ValueError if ``fresh`` draws, made after ``first``, have some of them, or are fewer than ``n`` a chain."""
+    names, fresh = _scalars(marginals, fresh)
+    require_fresh(names, _scalars(marginals, first)[1], fresh)
+    got = chains_and_draws(names[0], fresh).shape[1]
+    if got < n:
+        raise ValueError(f"{n} draws a chain were asked for to judge what is in doubt, got {got}; return that many.")
+
+
+def _scalars(marginals: dict[str, Distribution], draws: Draws) -> tuple[list[str], Draws]:
+    """Return the names of all scalars, ``p[0]``, ``p[1]``, ..., and the draws with vectors put together."""
+    names = [scalar for name, marginal in marginals.items() for scalar in elements(name, marginal)]
+    return names, gathered(dict.fromkeys(name.partition("[")[0] for name in names), draws)
+
+
+def projections(model: ExactModel, y: ArrayLike) -> Projections | None:
+    """Return the functions of the joint distribution that are checked, or None if the model knows none."""
+    return model.projections(y) if isinstance(model, HasJoint) else None

@@ -1,0 +1,1 @@
+"""Exact distributions and draws in, checks with a verdict out."""

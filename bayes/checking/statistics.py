@@ -1,0 +1,376 @@
+"""Do draws agree with an exact distribution? Distributions and draws in, checks with a verdict out.
+
+Draws become normal scores, z = Phi^-1(F(theta)) with the exact CDF F. If the sampler is right, z ~ N(0, 1) whatever the
+model, and heavy tails ask for no more draws than light ones. Three checks of each scalar:
+
+    location     the mean of z, which is 0
+    scale        the mean of z^2, which is 1
+    uniformity   the shares of draws below nine exact quantiles, from 0.2 to 99.8 %, and the farthest draw, combined
+
+A share is right if F(theta), the probability integral transform, is uniform up to there; what is moved about between
+two of the nine quantiles, with mean and mean square kept, is not seen. A draw outside the support is
+infinitely far, and fails. Each is judged at the effective sample size of its own function, and what that gives away
+where a tail is visited seldom is bounded by the shares next to it.
+
+A pass needs chains that converged (``bayes.checking.convergence``). A fail does not: with an exact answer at hand,
+chains that were started independently are worth a draw each at least, and if even those say no, they fail. Particles of
+one SMC run are no chains and have no ESS in this sense.
+
+How often all this raises a false alarm, and what it sees, is measured by ``benchmarks/agreement.py``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf, isinf, nan, sqrt
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
+
+from bayes.checking import null_distributions as nulls
+from bayes.checking.convergence import Mixing, closed_gates, effective_sizes, split_rhat
+from bayes.checking.results import ALPHA, Checks, Comparison, judge
+from bayes.evidence.estimates import log_evidence_runs as validated_runs
+from bayes.exact.distribution import Distribution, elements
+from bayes.exact.projections import Projections
+from bayes.io.draws import Draws, chains_and_draws, divergences, validate_distribution, variable
+from bayes.io.element_names import gathered
+
+SHARES = np.array([0.002, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.998])
+"""Probabilities of the exact quantiles that the uniformity check counts draws below."""
+FARTHEST = 40.0
+"""Normal score that stands for draws which are farther, or outside the support: nothing may overflow."""
+FAR_OUT = 0.001
+"""Probability of a draw as far out below which a note says so."""
+FEWEST_RUNS = 8
+LOG_EVIDENCE = "log evidence"
+LARGEST_SPREAD = 0.5
+"""Largest sd between log evidence runs for a verdict, nats: at 0.8, 8 right runs reach p <= 0.05 in 5.6 % of cases."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """The law of an evidence estimator: E[Z_r^power] = Z^power, in the limit of power 0 E[log Z_r] = log Z."""
+
+    power: int
+    equation: str
+    of: str
+    """Whose law it is."""
+    slack: float = 0.0
+    """How far E[log Z_r] may be from what the law gives, in variances of log Z_r."""
+
+
+EvidenceLaw = Literal["unbiased", "log_unbiased", "inverse_unbiased"]
+EVIDENCE_LAWS: dict[str, Law] = {
+    "unbiased": Law(power=1, equation="E[Z_r] = Z", of="SMC and importance sampling"),
+    "log_unbiased": Law(power=0, equation="E[log Z_r] = log Z", of="nested sampling with X_i = exp(-i/N)", slack=0.1),
+    "inverse_unbiased": Law(
+        power=-1, equation="E[1/Z_r] = 1/Z", of="nested sampling with X_i = (N/(N+1))^i, as dynesty", slack=0.2
+    ),
+}
+"""Name -> law of an estimator. Nested sampling with N live points comes to the bulk of the posterior, at log X = -H,
+after i steps, i about Poisson with mean N H, and takes log X_i for it: log Z_r - log Z = H + log X_i. So with X_i =
+exp(-i/N) E[log Z_r] = log Z (Skilling 2006, "Nested sampling for general Bayesian computation"); with the mean of X_i,
+(N/(N+1))^i, E[Z/Z_r] = exp(-H) E[((N+1)/N)^i] = 1; and E[Z_r] = Z with ((N-1)/N)^i (Walter 2017, "Point process-based
+Monte Carlo estimation"). Of these only the last is exact: the posterior has a width in log X, and with S its entropy
+there the first two are off by (S - 1) / (2 N) and (S - 1) / N. A normal in one dimension has S = 1.36 and at H = 2 an
+error of 0.09 and 0.18 variances of log Z_r (H / N); in more dimensions H grows faster than S."""
+
+
+def compare(
+    marginals: Mapping[str, Distribution] | None = None,
+    draws: Draws | None = None,
+    *,
+    projections: Projections | None = None,
+    log_evidence: float | None = None,
+    log_evidence_runs: ArrayLike | None = None,
+    evidence_law: EvidenceLaw = "unbiased",
+    alpha: float = ALPHA,
+) -> Checks:
+    """Compare draws with exact marginals, and evidence runs with the exact log evidence; either may be left out.
+
+    Parameters
+    ----------
+    marginals
+        The exact marginal distribution of each parameter to check, by its name in ``draws``: continuous and univariate,
+        or array-valued (a frozen ``scipy.stats`` distribution with vectors for parameters), which is checked element by
+        element.
+    draws
+        An ArviZ ``DataTree`` with group ``posterior`` and optionally ``sample_stats`` with ``diverging``, or a mapping
+        from names to arrays of shape (chain, draw, ...).
+    projections
+        Functions of all parameters and their exact distributions: what the marginals cannot show, such as a wrong
+        correlation. ``{"a - b": (lambda draws: draws["a"] - draws["b"], norm(0, 2))}`` with draws of the variables by
+        name, (chain, draw, ...), and values of shape (chain, draw).
+    log_evidence
+        The exact log p(y), in nats.
+    log_evidence_runs
+        Its estimates from independent runs, shape (R,), in nats.
+    evidence_law
+        What their estimator has right, a key of ``EVIDENCE_LAWS``.
+    alpha
+        Probability that a family with nothing wrong has a failed check (Holm over all checks).
+
+    Raises
+    ------
+    ValueError
+        If half of a pair is missing, or draws, runs or marginals cannot be compared as they are; see
+        ``compare_draws`` and ``compare_evidence``.
+
+    Examples
+    --------
+    >>> from scipy.stats import norm
+    >>> draws = norm(2.0, 0.5).rvs(size=(4, 1000), random_state=np.random.default_rng(1))
+    >>> compare({"mu": norm(2.0, 0.5)}, {"mu": draws}).verdict
+    'pass'
+    >>> compare({"mu": norm(2.1, 0.5)}, {"mu": draws}).verdict
+    'fail'
+    """
+    if (marginals is None) != (draws is None):
+        raise ValueError("`marginals` and `draws` come as a pair: give both, or neither to check the evidence alone.")
+    if (log_evidence is None) != (log_evidence_runs is None):
+        raise ValueError("`log_evidence` and `log_evidence_runs` come as a pair: give both, or neither.")
+    comparisons: list[Comparison] = []
+    notes: list[str] = []
+    if marginals is not None and draws is not None:
+        comparisons, notes = compare_draws(marginals, draws, projections)
+    if log_evidence is not None and log_evidence_runs is not None:
+        comparisons = [*comparisons, compare_evidence(log_evidence, log_evidence_runs, evidence_law)]
+        notes = [*notes, evidence_note(evidence_law)]
+    return judge(comparisons, alpha=alpha, notes=notes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """A scalar's draws as normal scores, in the numbers that the checks are made of."""
+
+    exact: tuple[float, float]
+    """The exact mean and sd."""
+    drawn: tuple[float, float]
+    """Mean and sd of the draws."""
+    location: float
+    """Mean of z."""
+    mean_square: float
+    """Mean of z^2."""
+    shares: NDArray[np.float64]
+    """Shares of draws below the exact quantiles at ``SHARES``."""
+    farthest: float
+    """The largest |z|; infinite for a draw outside the support."""
+    ess: NDArray[np.float64]
+    """ESS of z, of z^2, and of each share."""
+    mixing: Mixing
+
+
+def compare_draws(
+    marginals: Mapping[str, Distribution], draws: Draws, projections: Projections | None = None
+) -> tuple[list[Comparison], list[str]]:
+    """Return the comparisons of every marginal and projection with its draws, and notes on the draws.
+
+    Raises
+    ------
+    ValueError
+        If a variable is missing, has not the shape of its marginal, has fewer than 4 draws a chain, has draws that are
+        not a number, or is constant; or if a marginal is discrete.
+    """
+    exact: dict[str, Distribution] = {}
+    for name, distribution in marginals.items():
+        validate_distribution(name, distribution)
+        exact |= elements(name, distribution)
+    drawn = {name: chains_and_draws(name, draws) for name in exact}
+    if projections:
+        bases = dict.fromkeys(name.partition("[")[0] for name in drawn)
+        whole = gathered(bases, draws)
+        variables = {name: variable(name, whole).astype(float) for name in bases}
+        for name, (function, exact[name]) in projections.items():
+            with np.errstate(all="ignore"):  # outside the support it may have no value: then it is infinitely far
+                drawn[name] = np.nan_to_num(function(variables), nan=inf, posinf=inf, neginf=-inf)
+    scored = {name: score(name, distribution, drawn[name]) for name, distribution in exact.items()}
+    divergent = divergences(draws)
+    chains, n = next(iter(drawn.values())).shape if drawn else (0, 0)
+    reason = closed_gates([s.mixing for s in scored.values()], chains, n, divergent) if drawn else ""
+    comparisons = [c for name, s in scored.items() for c in _compare(name, s, chains, n, reason)]
+    notes = [f"{divergent} of {chains * n} transitions diverged."] if divergent else []
+    if projections is None and len(exact) > 1:
+        notes.append(f"of the joint distribution of {', '.join(marginals)} only the marginals are checked.")
+    return comparisons, [*notes, *(note for name, s in scored.items() for note in _far_out(name, s, chains * n))]
+
+
+def normal_scores(distribution: Distribution, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return z = Phi^-1(F(theta)): N(0, 1) if the draws ``theta`` are of the continuous ``distribution``.
+
+    In the upper half by the survival function where the distribution has one, since F is 1 to rounding there. Outside
+    the support, and where a tail has less probability than float64 can say, z is infinite: without a survival function
+    that is from z = 8.3 on.
+
+    Examples
+    --------
+    >>> from scipy.stats import expon
+    >>> normal_scores(expon(), np.array([-1.0, np.log(2), 100.0])).round(6).tolist()
+    [-inf, 0.0, 13.888476]
+    """
+    upper = theta > distribution.ppf(0.5)
+    z = np.empty(theta.shape)
+    z[~upper] = ndtri(np.clip(distribution.cdf(theta[~upper]), 0, 1))  # which rounding may leave
+    sf = getattr(distribution, "sf", None)
+    z[upper] = -ndtri(np.clip(sf(theta[upper]) if sf else 1 - distribution.cdf(theta[upper]), 0, 1))
+    return z
+
+
+def score(name: str, distribution: Distribution, theta: NDArray[np.float64]) -> Scored:
+    """Return what the checks need of the draws ``theta`` (chain, draw) of a scalar."""
+    z = normal_scores(distribution, theta)
+    farthest = float(abs(z).max())
+    z = np.clip(z, -FARTHEST, FARTHEST)
+    below = (z < ndtri(SHARES)[:, None, None]).astype(float)  # (9, chain, draw)
+    shares = below.mean(axis=(1, 2))
+    ess, geyer, p = effective_sizes(np.concatenate([[z, z**2], below]))
+    moving = (shares > 0) & (shares < 1)  # of a share that is constant nobody knows the ESS
+    of_shares = np.where(moving, ess[2:], ess[:2].min())
+    tails = np.where(moving, geyer[2:], geyer[:2].min())[[2, -3]]
+    # What is visited seldom has an ESS that nobody can estimate; that of the share next to it is no larger, as a rule.
+    for far, near in ((1, 2), (0, 1), (-2, -3), (-1, -2)):
+        of_shares[far] = min(of_shares[far], of_shares[near])
+    r, r_p_value = split_rhat(z)
+    mixing = Mixing(
+        name=name,
+        rhat=r,
+        rhat_p_value=r_p_value,
+        ess={"bulk": geyer[0], "scale": geyer[1], "tail": min(tails)},
+        batch_p_value=float(min(1.0, 2 * p[:2].min())),
+    )
+    with np.errstate(over="ignore", invalid="ignore"):  # draws that are infinite, or whose square is
+        drawn = float(theta.mean()), float(theta.std())
+    return Scored(
+        exact=(float(distribution.mean()), float(distribution.std())),
+        drawn=drawn,
+        location=float(z.mean()),
+        mean_square=float(np.mean(z**2)),
+        shares=shares,
+        farthest=farthest,
+        ess=np.concatenate([ess[:2], of_shares]),
+        mixing=mixing,
+    )
+
+
+def compare_evidence(log_evidence: float, runs: ArrayLike, law: EvidenceLaw = "unbiased") -> Comparison:
+    """Compare the log evidence of R independent runs with the exact one, all in nats.
+
+    With E[(Z_r / Z)^a] = 1, the estimator's law, and Z_r log-normal, log Z_r ~ Normal(log Z - a v/2, v). The estimate
+    is the mean of the runs plus a s^2/2, and its null error sqrt(s^2/R + a^2 s^4 / (2 (R - 1))), with s the sd between
+    the runs: for a = 1 that of Cox for the mean of a log-normal (Land 1972, "An evaluation of approximate confidence
+    interval estimation methods for lognormal means"; Zhou and Gao 1997, "Confidence intervals for the log-normal
+    mean"). The p-value is that of ``nulls.log_normal_mean_p_value``. For a = 1 the estimate differs from the
+    log-mean-exp of ``bayes.evidence.estimates.combine`` in the third order of s.
+
+    Raises ValueError if ``law`` is none of ``EVIDENCE_LAWS``, or the numbers are not finite or repeat.
+    """
+    if not np.isfinite(log_evidence):
+        raise ValueError(f"`log_evidence` must be finite, got {log_evidence}; it is the exact log p(y) in nats.")
+    if law not in EVIDENCE_LAWS:
+        raise ValueError(f"`evidence_law` must be one of {', '.join(EVIDENCE_LAWS)}, got {law!r}.")
+    a, slack = EVIDENCE_LAWS[law].power, EVIDENCE_LAWS[law].slack
+    log_ratios = validated_runs(runs) - float(log_evidence)
+    R = len(log_ratios)
+    v = float(log_ratios.var(ddof=1)) if R > 1 else nan
+    # An estimator that is exact, importance sampling from the posterior, differs from the answer by rounding alone.
+    rounding = 8 * np.finfo(float).eps * max(1.0, abs(log_evidence))
+    exact_runs = bool(np.abs(log_ratios).max() <= rounding)
+    if len(np.unique(log_ratios)) < R and not exact_runs:
+        raise ValueError(
+            f"the evidence runs hold one number twice among {R}: independent runs differ; give each its own seed."
+        )
+    error = float(log_ratios.mean()) + (a * v / 2 if R > 1 else 0.0)
+    reasons = []
+    if R < FEWEST_RUNS:
+        reasons.append(f"evidence runs {R} < {FEWEST_RUNS}")
+    if a and sqrt(v) > LARGEST_SPREAD:  # the mean of the logs needs no half variance
+        reasons.append(f"sd between the runs {sqrt(v):.3g} nats > {LARGEST_SPREAD:g}: use more particles")
+    if exact_runs:
+        p_value = 1.0
+    elif not reasons:
+        p_value = nulls.log_normal_mean_p_value(log_ratios, a, slack)
+    else:  # too few or too far apart for that law, but if the evidence is unbiased it is seldom far too large
+        p_value = nulls.ratio_p_value(log_ratios) if law == "unbiased" else 1.0
+    return Comparison(
+        parameter=LOG_EVIDENCE,
+        statistic="runs",
+        exact=float(log_evidence),
+        estimate=float(log_evidence) + error,
+        error=error,
+        null_error=max(rounding, sqrt(v / R + a**2 * v**2 / (2 * (R - 1)))) if R > 1 else nan,
+        p_value=p_value,
+        size=R - 1 if R > 1 else nan,
+        ess=R,
+        reason="; ".join(reasons),
+    )
+
+
+def evidence_note(law: EvidenceLaw) -> str:
+    """Return what the verdict on evidence assumes, in a sentence."""
+    others = "; ".join(f"{name}: {one.of}" for name, one in EVIDENCE_LAWS.items() if name != law)
+    return f"log evidence is judged by {EVIDENCE_LAWS[law].equation}, evidence law {law} (others: {others})."
+
+
+def _compare(name: str, scored: Scored, chains: int, draws: int, reason: str) -> list[Comparison]:
+    """Return the three comparisons of one scalar; with a ``reason`` against a pass, a chain is worth one draw."""
+    ess = np.full_like(scored.ess, chains) if reason else scored.ess
+    freedom = np.full_like(ess, inf) if reason else nulls.ess_degrees_of_freedom(ess)  # a bound has no error of its own
+
+    def widened(p_value: ArrayLike, which: Any) -> Any:
+        return p_value if reason else nulls.widen(p_value, ess[which])
+
+    location = Comparison(
+        parameter=name,
+        statistic="location",
+        exact=scored.exact[0],
+        estimate=scored.drawn[0],
+        error=scored.location,
+        null_error=1 / sqrt(ess[0]),
+        p_value=float(widened(nulls.location_p_value(scored.location, ess[0]), 0)),
+        size=freedom[0],
+        ess=ess[0],
+        reason=reason,
+    )
+    scale = Comparison(
+        parameter=name,
+        statistic="scale",
+        exact=scored.exact[1],
+        estimate=scored.drawn[1],
+        error=sqrt(scored.mean_square) - 1,
+        null_error=1 / sqrt(2 * ess[1]),
+        p_value=float(widened(nulls.scale_p_value(scored.mean_square, ess[1]), 1)),
+        size=freedom[1],
+        ess=ess[1],
+        reason=reason,
+    )
+    of_shares = widened(nulls.share_p_value(scored.shares, SHARES, ess[2:]), slice(2, None))
+    worst = int(np.argmin(of_shares))
+    q, n = SHARES[worst], ess[2 + worst]
+    uniformity = Comparison(
+        parameter=name,
+        statistic="uniformity",
+        exact=q,
+        estimate=scored.shares[worst],
+        error=scored.shares[worst] - q,
+        null_error=sqrt(q * (1 - q) / n),
+        p_value=nulls.combined_p_value([*of_shares, nulls.farthest_p_value(scored.farthest, chains * draws)]),
+        size=freedom[2 + worst],
+        ess=n,
+        reason=reason,
+        combined=len(SHARES) + 1,
+    )
+    return [location, scale, uniformity]
+
+
+def _far_out(name: str, scored: Scored, draws: int) -> list[str]:
+    """Return a note if a draw is where hardly one of so many right ones would be."""
+    p = nulls.farthest_p_value(scored.farthest, draws)
+    if p > FAR_OUT:
+        return []
+    if isinf(scored.farthest):
+        return [f"draws of {name} lie outside the support of the exact distribution, or where it has no probability."]
+    return [
+        f"the farthest draw of {name} lies {scored.farthest:.1f} sds out as a normal score; one of {draws} right draws "
+        f"is that far with a probability of {p:.1g} at most."
+    ]

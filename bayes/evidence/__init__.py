@@ -1,0 +1,1 @@
+"""The log evidence from independent runs, with a standard error."""

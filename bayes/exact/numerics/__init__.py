@@ -1,0 +1,1 @@
+"""Numerical work under the closed forms."""

@@ -1,0 +1,119 @@
+"""Matrices of a few rows in 300 decimal digits: what nearly parallel columns and far data cancel is not missed.
+
+A matrix is an array of ``decimal.Decimal``, which numpy adds and multiplies. A Cholesky factor of 10 rows takes 1 ms,
+one of 100 rows 0.8 s.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayes.exact.numerics.exact_sums import dot, two_product, two_sum
+
+DIGITS = 300
+"""The sum of a covariance and one 1e150 times smaller still has 150 digits of either."""
+SINGULAR = Decimal("1e-40")
+"""Least share of an element's variance that the others leave unexplained, which of two float64 columns is 1e-32."""
+
+Matrix = NDArray[Any]
+exactly = np.vectorize(Decimal, otypes=[object])
+"""Return numbers as decimals, all their digits."""
+rounded = np.vectorize(float, otypes=[float])
+"""Return decimals as float64."""
+
+
+def fraction(x: Fraction) -> Decimal:
+    """Return a rational number to so many digits."""
+    return Decimal(x.numerator) / Decimal(x.denominator)
+
+
+PI = Decimal("3.14159265358979323846264338327950288419716939937510")
+
+
+@contextmanager
+def digits() -> Iterator[None]:
+    """Work with so many digits."""
+    with localcontext() as context:
+        context.prec = DIGITS
+        yield
+
+
+def split(values: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return decimals rounded to float64, and what the rounding left out."""
+    near = rounded(values)
+    return near, rounded(values - exactly(near))
+
+
+def cholesky(M: Matrix) -> Matrix:
+    """Return the lower triangular L with L L' = M, of which the lower triangle is read.
+
+    Raises LinAlgError if M is not positive definite.
+    """
+    L = np.full(M.shape, Decimal(0))
+    for j in range(len(M)):
+        column = M[j:, j] - L[j:, :j] @ L[j, :j] if j else M[:, 0]
+        if not column[0] > 0:
+            raise np.linalg.LinAlgError(f"column {j} has no variance that those before it do not explain")
+        L[j:, j] = column / column[0].sqrt()
+    return L
+
+
+def is_positive_definite(M: Matrix) -> bool:
+    """Return whether every element of a covariance has a share of its variance, at least `SINGULAR`, of its own."""
+    try:
+        unexplained = np.diag(cholesky(M)) ** 2
+    except np.linalg.LinAlgError:
+        return False
+    return bool(np.all(unexplained > SINGULAR * np.diag(M)))
+
+
+def solve_lower(L: Matrix, B: Matrix) -> Matrix:
+    """Return L^-1 B of a lower triangular L."""
+    X = B.copy()
+    for i in range(len(L)):
+        X[i] = (B[i] - (L[i, :i] @ X[:i] if i else Decimal(0))) / L[i, i]
+    return X
+
+
+def solve(L: Matrix, B: Matrix) -> Matrix:
+    """Return (L L')^-1 B."""
+    Z = solve_lower(L, B)
+    return solve_lower(L.T[::-1, ::-1], Z[::-1])[::-1]
+
+
+def log_det(*factors: Matrix) -> Decimal:
+    """Return the logarithm of the product of the determinants |L L'|."""
+    product = Decimal(1)
+    for diagonal in np.concatenate([np.diag(L) for L in factors]):
+        product *= diagonal
+    return 2 * product.ln()
+
+
+def inverse(L: Matrix) -> Matrix:
+    """Return L^-1 of a lower triangular L."""
+    return solve_lower(L, exactly(np.eye(len(L))))
+
+
+def gram(X: NDArray[np.float64]) -> Matrix:
+    """Return X'X, (P, P), to 32 digits."""
+    P = X.shape[1]
+    products = np.full((P, P), Decimal(0))
+    for i in range(P):
+        for j in range(i + 1):
+            products[i, j] = products[j, i] = fraction(dot(X[:, i], X[:, j]))
+    return products
+
+
+def times(X: NDArray[np.float64], beta: tuple[NDArray[np.float64], NDArray[np.float64]]) -> Any:
+    """Return X beta, each as a float64 and what it lacks, for a ``beta`` that is split likewise."""
+    product, lost = np.zeros(len(X)), np.zeros(len(X))
+    for x, near, rest in zip(X.T, *beta, strict=True):
+        term, of_term = two_product(x, near)
+        product, of_sum = two_sum(product, term)
+        lost += of_sum + (of_term + x * rest)
+    return two_sum(product, lost)

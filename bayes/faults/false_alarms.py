@@ -1,0 +1,77 @@
+"""How often the verdicts condemn a right sampler: many simulated runs of one over the registry.
+
+A run is one family: draws of every model from its exact joint posterior, judged together as ``check_sampler`` does.
+Draws are independent, or chains that stay where they are with a known probability: the autocorrelation at lag k of any
+function of the parameters is then ``stay``^k, and n draws are worth n (1 - stay) / (1 + stay) independent ones.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayes._check import compare_sampler
+from bayes.checking.results import Verdict, judge
+from bayes.checking.two_stages import judge_in_two_stages
+from bayes.registry import Model
+
+CHAINS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """The verdicts on one run of a right sampler over the models, at one false-alarm rate."""
+
+    alpha: float
+    one_stage: Verdict
+    two_stages: Verdict
+    drawn_again: int
+    """Checks that fresh draws decided."""
+
+
+def exact_chains(one: Model, rng: np.random.Generator, n: int, stay: float = 0.0) -> dict[str, NDArray[np.float64]]:
+    """Return ``n`` exact posterior draws of ``one`` in each of 4 chains: {name: (chain, draw, ...)}."""
+    return chains(one.exact.posterior(one.y), one, rng, n, stay)
+
+
+def chains(
+    posterior: Any, one: Model, rng: np.random.Generator, n: int, stay: float = 0.0
+) -> dict[str, NDArray[np.float64]]:
+    """Return draws of ``posterior``, right or wrong, of the parameters of ``one``, as ``exact_chains`` does."""
+    if hasattr(posterior, "dist"):  # a frozen scipy.stats distribution, of the one parameter
+        (name,) = one.marginals
+        drawn = {name: posterior.rvs(CHAINS * n, random_state=rng)}
+    else:
+        drawn = posterior.rvs(CHAINS * n, rng)
+    chain, draw = np.indices((CHAINS, n))
+    moved = np.maximum.accumulate(np.where(rng.random((CHAINS, n)) < stay, 0, draw), axis=1)  # when it last did
+    return {name: values.reshape(CHAINS, n, *values.shape[1:])[chain, moved] for name, values in drawn.items()}
+
+
+def families(
+    models: Sequence[Model], alphas: Sequence[float], *, count: int, seed: int, draws: int = 1000, stay: float = 0.0
+) -> Iterator[list[Family]]:
+    """Yield, for each of ``count`` runs of a right sampler, its verdicts at each of ``alphas``.
+
+    A run is drawn once, with ``draws`` a chain; what is suspicious at a rate, or unsettled, is drawn again for it.
+    """
+    for run in range(count):
+
+        def sample(one: Model, place: int, n: int, run: int = run) -> dict[str, NDArray[np.float64]]:
+            return exact_chains(one, np.random.default_rng([seed, run, place]), n, stay)
+
+        first, _, again = compare_sampler(sample, models, seed=0, draws=draws)
+        verdicts = []
+        for alpha in alphas:
+            checks = judge_in_two_stages(first, again, alpha=alpha)
+            verdicts.append(
+                Family(
+                    alpha=alpha,
+                    one_stage=judge(first, alpha=alpha).verdict,
+                    two_stages=checks.verdict,
+                    drawn_again=sum(check.stage == 2 for check in checks),
+                )
+            )
+        yield verdicts

@@ -1,0 +1,315 @@
+"""Samplers that are wrong on purpose, each with the same sampler made right: what shows that the verdicts can fail.
+
+Each control draws from the posterior of a model of the registry, or estimates its evidence, with a mistake that people
+make, and goes through the public ``bayes._check.check`` as anybody's draws do. A control is caught if a check fails or
+the draws are refused, and where chains that have not converged are the mistake, if the verdict is inconclusive.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from math import log, pi
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+from scipy.stats import t
+
+from bayes._check import check
+from bayes.checking.results import ALPHA
+from bayes.registry import model
+
+CHAINS, RUNS = 4, 16
+STATISTICS = ("location", "scale", "uniformity", "runs")
+NOT_CONVERGED, REFUSED = "not converged", "refused"
+SEERS = (*STATISTICS, NOT_CONVERGED, REFUSED)
+"""What can see a mistake: a statistic that fails, chains that have not converged, or draws that are no draws."""
+
+Array = NDArray[np.float64]
+LogDensity = Callable[[Array], Array]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Control:
+    """A mistake in a sampler."""
+
+    name: str
+    mistake: str
+    """What is wrong, and what is done in the sampler made right."""
+    model: str
+    sample: Callable[[np.random.Generator, int, int, bool], Array]
+    """``sample(rng, repeats, n, broken)``: draws (repeats, chain, n) of the model's parameter, a fresh run a repeat; or
+    log evidence (repeats, run) from ``n`` particles a run."""
+    seen_by: str
+    """The one of ``SEERS`` that is made for this mistake."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detection:
+    """How often a sampler was caught: in ``caught`` of ``repeats`` runs of ``n`` draws a chain, or particles."""
+
+    n: int
+    repeats: int
+    caught: int
+    passed: int
+    failed: int
+    """Runs with a failed check. What neither passed nor failed was inconclusive, or refused."""
+    seen: dict[str, int]
+    """In how many runs each of ``SEERS`` saw something."""
+
+
+def detect(
+    control: Control, *, n: int, repeats: int, seed: int, broken: bool = True, alpha: float = ALPHA
+) -> Detection:
+    """Run a control ``repeats`` times with ``n`` draws a chain and check each run; with ``broken`` False, made right.
+
+    Examples
+    --------
+    >>> wide = CONTROLS[0]
+    >>> detect(wide, n=8000, repeats=5, seed=0).caught, detect(wide, n=8000, repeats=5, seed=0, broken=False).caught
+    (5, 0)
+    """
+    one = model(control.model)
+    (name,) = one.exact.marginals(one.y)
+    seen: Counter[str] = Counter()
+    verdicts: Counter[str] = Counter()
+    for drawn in control.sample(np.random.default_rng([seed, n, broken]), repeats, n, broken):
+        try:
+            if drawn.ndim == 1:
+                checks = check(None, one.exact, one.y, evidence=drawn, alpha=alpha)
+            else:
+                checks = check({name: drawn}, one.exact, one.y, alpha=alpha)
+        except ValueError:
+            verdicts[REFUSED] += 1
+            seen[REFUSED] += 1
+            continue
+        verdicts[checks.verdict] += 1
+        seen.update(one.statistic for one in checks if one.verdict == "fail")
+        seen[NOT_CONVERGED] += any(one.reason for one in checks)
+    undecided = verdicts["inconclusive"] if control.seen_by == NOT_CONVERGED else 0
+    return Detection(
+        n=n,
+        repeats=repeats,
+        caught=verdicts["fail"] + verdicts[REFUSED] + undecided,
+        passed=verdicts["pass"],
+        failed=verdicts["fail"],
+        seen={seer: seen[seer] for seer in SEERS},
+    )
+
+
+def random_walk(
+    log_density: LogDensity, start: Array, step: float, rng: np.random.Generator, n: int
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Return ``n`` draws of random walk Metropolis from each place of ``start``, draws last, and which moves were made.
+
+    Metropolis et al. (1953), "Equation of state calculations by fast computing machines".
+    """
+    x, log_p = start, log_density(start)
+    draws, moved = np.empty((*start.shape, n)), np.empty((*start.shape, n), bool)
+    for i in range(n):
+        proposed = x + step * rng.normal(size=x.shape)
+        log_q = log_density(proposed)
+        accepted = np.log(rng.random(x.shape)) < log_q - log_p
+        x, log_p = np.where(accepted, proposed, x), np.where(accepted, log_q, log_p)
+        draws[..., i], moved[..., i] = x, accepted
+    return draws, moved
+
+
+def langevin(mean: float, sd: float, start: Array, rng: np.random.Generator, n: int, *, adjusted: bool) -> Array:
+    """Return ``n`` draws of Langevin steps on a normal from each place of ``start``, if ``adjusted`` with rejections.
+
+    Roberts and Tweedie (1996), "Exponential convergence of Langevin distributions and their discrete approximations".
+    """
+    h = sd**2 / 2
+    x = start
+    draws = np.empty((*start.shape, n))
+    for i in range(n):
+        # x' = x + h/2 grad log p(x) + sqrt(h) e
+        proposed = x - h / 2 * (x - mean) / sd**2 + np.sqrt(h) * rng.normal(size=x.shape)
+        if adjusted:
+            forth = proposed - x + h / 2 * (x - mean) / sd**2
+            back = x - proposed + h / 2 * (proposed - mean) / sd**2
+            log_ratio = ((x - mean) ** 2 - (proposed - mean) ** 2) / (2 * sd**2) + (forth**2 - back**2) / (2 * h)
+            proposed = np.where(np.log(rng.random(x.shape)) < log_ratio, proposed, x)
+        x = draws[..., i] = proposed
+    return draws
+
+
+_NORMAL = model("normal_normal")
+_POSTERIOR = _NORMAL.exact.posterior(_NORMAL.y)
+_MEAN, _SD = float(_POSTERIOR.mean()), float(_POSTERIOR.std())
+_WELL_TUNED = 2.4 * _SD
+"""Step of a random walk in one dimension that mixes best (Gelman, Roberts and Gilks 1996)."""
+
+
+def _exact(rng: np.random.Generator, repeats: int, n: int) -> Array:
+    return _POSTERIOR.rvs((repeats, CHAINS, n), random_state=rng)
+
+
+def _walk(
+    rng: np.random.Generator, repeats: int, n: int, step: float = _WELL_TUNED, off: float = 0.0
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Return a random walk on the posterior of the normal mean that starts within it, moved by ``off`` sds."""
+    start = _exact(rng, repeats, 1)[..., 0] + off * _SD
+    return random_walk(lambda mu: -(((mu - _MEAN) / _SD) ** 2) / 2, start, step, rng, n)
+
+
+def _too_wide(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
+    return _MEAN + (1.05 if broken else 1.0) * (_exact(rng, repeats, n) - _MEAN)
+
+
+def _off(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
+    return _exact(rng, repeats, n) + (0.05 * _SD if broken else 0.0)
+
+
+def _variance_as_sd(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
+    exact = _NORMAL.exact
+    told = replace(exact, prior_sd=exact.prior_sd**2) if broken else exact
+    return told.posterior(_NORMAL.y).rvs((repeats, CHAINS, n), random_state=rng)
+
+
+def _without_jacobian(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
+    one = model("gamma_exponential")
+    rate = one.exact.posterior(one.y)
+
+    def log_density(v: Array) -> Array:
+        # v = log(rate):  log p(v | y) = log p(rate | y) + v
+        return rate.logpdf(np.exp(v)) + (0.0 if broken else v)
+
+    start = np.log(rate.rvs((repeats, CHAINS), random_state=rng))
+    return np.exp(random_walk(log_density, start, 0.7, rng, n)[0])
+
+
+def _unadjusted(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
+    return langevin(_MEAN, _SD, _exact(rng, repeats, 1)[..., 0], rng, n, adjusted=not broken)
+
+
+def _short_burn_in(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
+    warm_up = 0 if broken else 1000
+    return _walk(rng, repeats, n + warm_up, off=30.0)[0][..., warm_up:]
+
+
+def _stuck(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
+    draws, _ = _walk(rng, repeats, n)
+    if broken:
+        draws[:, -1, 10:] = draws[:, -1, 9:10]
+    return draws
+
+
+def _copied(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
+    draws, _ = _walk(rng, repeats, n)
+    return draws[:, [0, 1, 0, 1]] if broken else draws
+
+
+def _moves_alone(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
+    if not broken:
+        return _walk(rng, repeats, n)[0]
+    draws, moved = _walk(rng, repeats, 4 * n)  # of which about 0.44 are moves
+    return np.array([[chain[m][:n] for chain, m in zip(*run, strict=True)] for run in zip(draws, moved, strict=True)])
+
+
+def _heavy_tails(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
+    if not broken:
+        return _exact(rng, repeats, n)
+    return _MEAN + _SD * (6 / 8) ** 0.5 * rng.standard_t(8, size=(repeats, CHAINS, n))
+
+
+def _shuffled(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
+    if not broken:
+        return _walk(rng, repeats, n)[0]
+    draws, _ = _walk(rng, repeats, n, step=0.05 * _SD)
+    return rng.permuted(draws.reshape(repeats, -1), axis=1).reshape(draws.shape)
+
+
+def _without_constant(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
+    """Return importance sampling's log evidence: the mean of p(y | mu) p(mu) / q(mu) over draws of q."""
+    exact, y = _NORMAL.exact, _NORMAL.y
+    q = t(5, loc=_MEAN, scale=1.2 * _SD)
+    mu = q.rvs((repeats, RUNS, n), random_state=rng)
+    log_prior = -(((mu - exact.prior_mean) / exact.prior_sd) ** 2) / 2
+    if not broken:
+        log_prior -= log(2 * pi * exact.prior_sd**2) / 2
+    # sum_i (y_i - mu)^2 = sum_i (y_i - ybar)^2 + n (ybar - mu)^2
+    squares = np.sum((y - y.mean()) ** 2) + len(y) * (y.mean() - mu) ** 2
+    log_likelihood = -len(y) / 2 * log(2 * pi * exact.noise_sd**2) - squares / (2 * exact.noise_sd**2)
+    return logsumexp(log_prior + log_likelihood - q.logpdf(mu), axis=2) - log(n)
+
+
+_of_normal = partial(Control, model="normal_normal")
+CONTROLS = (
+    _of_normal(
+        name="5 % too wide",
+        mistake="Exact draws, 1.05 times as far from the mean.",
+        sample=_too_wide,
+        seen_by="scale",
+    ),
+    _of_normal(
+        name="off by 0.05 sd",
+        mistake="Exact draws, moved by a twentieth of the posterior's sd.",
+        sample=_off,
+        seen_by="location",
+    ),
+    _of_normal(
+        name="variance as sd",
+        mistake="The prior's variance, given to a program that expects its sd.",
+        sample=_variance_as_sd,
+        seen_by="location",
+    ),
+    Control(
+        name="no Jacobian",
+        mistake="Random walk Metropolis on the logarithm of a rate with the density of the rate itself.",
+        model="gamma_exponential",
+        sample=_without_jacobian,
+        seen_by="location",
+    ),
+    _of_normal(
+        name="unadjusted Langevin",
+        mistake="Langevin steps that are never rejected; made right they are by Metropolis and Hastings' rule.",
+        sample=_unadjusted,
+        seen_by="scale",
+    ),
+    _of_normal(
+        name="no burn-in",
+        mistake="Random walk Metropolis from 30 sds away with every draw kept; made right the first 1,000 are not.",
+        sample=_short_burn_in,
+        seen_by="scale",
+    ),
+    _of_normal(
+        name="a chain stuck",
+        mistake="Random walk Metropolis, one of whose four chains does not move after its tenth draw.",
+        sample=_stuck,
+        seen_by=NOT_CONVERGED,
+    ),
+    _of_normal(
+        name="chains copied",
+        mistake="Two chains of random walk Metropolis given twice, as if they were four.",
+        sample=_copied,
+        seen_by=REFUSED,
+    ),
+    _of_normal(
+        name="rejections dropped",
+        mistake="Random walk Metropolis thinned to the draws that moved, without the repeats that weigh them.",
+        sample=_moves_alone,
+        seen_by="scale",
+    ),
+    _of_normal(
+        name="draws shuffled",
+        mistake="Random walk Metropolis with steps of 0.05 sd, its draws shuffled so that they look independent; made "
+        "right, with steps that mix, and in their order.",
+        sample=_shuffled,
+        seen_by=REFUSED,
+    ),
+    _of_normal(
+        name="tails too heavy",
+        mistake="Exact mean and sd, but the shape of a Student t with 8 degrees of freedom.",
+        sample=_heavy_tails,
+        seen_by="uniformity",
+    ),
+    _of_normal(
+        name="constant dropped",
+        mistake="Evidence by importance sampling with a prior density without its 1 / sqrt(2 pi s^2).",
+        sample=_without_constant,
+        seen_by="runs",
+    ),
+)

@@ -1,0 +1,1 @@
+"""What a person brings, and what is written for others."""

@@ -1,0 +1,68 @@
+"""Arrays whose elements are named one by one: ``p[0]``, ``p[1]``, ..., or as Stan has it ``p.1``, ``p.2``, ..."""
+
+import re
+from collections.abc import Iterable, Mapping
+from math import prod
+
+import numpy as np
+import xarray as xr
+
+from bayes.io.draws import Draws, variable, variable_names
+
+
+def gathered(names: Iterable[str], draws: Draws) -> Draws:
+    """Return ``draws`` with the arrays ``names`` put together where their elements are named one by one.
+
+    ``p[0]``, ``p[1]``, ..., counted from 0 or from 1, or as Stan has it ``p.1``, ``p.2``, ..., become ``p``. ValueError
+    if elements are missing.
+    """
+    here = variable_names(draws)
+    for name in names:
+        places = {} if name in here else named_elements(name, here)
+        if not places:
+            continue
+        shape = shape_of(name, places, "`draws`")
+        first = np.shape(variable(next(iter(places.values())), draws))
+        theta = np.empty((*first[:2], *shape))
+        for place, element in places.items():
+            one = variable(element, draws)
+            if one.shape != first[:2]:
+                raise ValueError(
+                    f"`draws[{element!r}]` must have the shape {first[:2]} of the first element, got {one.shape}."
+                )
+            theta[(..., *place)] = one
+        if isinstance(draws, xr.DataTree):
+            dims = ("chain", "draw", *(f"{name}_dim_{i}" for i in range(len(shape))))
+            draws = draws.copy()
+            posterior = draws["posterior"].to_dataset().drop_vars(list(places.values()))
+            draws["posterior"] = posterior.assign({name: (dims, theta)})
+        else:
+            draws = {other: draws[other] for other in draws if other not in places.values()} | {name: theta}
+    return draws
+
+
+def named_elements(name: str, names: Iterable[str]) -> dict[tuple[int, ...], str]:
+    """Return place -> name of a variable: itself, or its elements counted from 0 or 1."""
+    names = list(names)
+    if name in names:
+        return {(): name}
+    places = {}
+    for one in names:
+        matched = re.fullmatch(re.escape(name) + r"(?:\[(\d+(?:, ?\d+)*)\]|((?:\.\d+)+))", one)
+        if matched:
+            places[tuple(map(int, re.findall(r"\d+", matched[1] or matched[2])))] = one
+    if len({len(place) for place in places}) != 1:
+        return places
+    first = [min(along) for along in zip(*places, strict=True)]
+    return {tuple(i - j for i, j in zip(place, first, strict=True)): one for place, one in places.items()}
+
+
+def shape_of(name: str, places: Mapping[tuple[int, ...], str], where: str) -> tuple[int, ...]:
+    """Return the shape of an array with elements at ``places``; ValueError, saying ``where``, if one is missing."""
+    elements = ", ".join(places.values())[:200]
+    if len({len(place) for place in places}) > 1:
+        raise ValueError(f"{where} must have as many indices at every element of {name!r}, got {elements}.")
+    shape = tuple(max(along) + 1 for along in zip(*places, strict=True))
+    if len(places) != prod(shape):
+        raise ValueError(f"{where} lacks some elements of {name!r} of shape {shape}: it has {elements}.")
+    return shape

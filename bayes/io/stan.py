@@ -1,0 +1,40 @@
+"""A model of the registry as Stan code and a data file, so that draws of CmdStan can be held to its closed form.
+
+The code is ``bayes/programs/NAME.stan``, with parameters named as `marginals` names them; it keeps every normalising
+constant (``target +=``), as bridge sampling needs. The data are the observations ``y``, their number ``n`` and the
+hyperparameters by their names, with the sizes of arrays: ``size_NAME`` of a vector, ``rows_NAME`` and ``columns_NAME``
+of a matrix.
+"""
+
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bayes.registry import model
+
+
+def code(name: str) -> str:
+    """Return the Stan program of a model of the registry; ValueError, naming those there are, if there is none."""
+    return files("bayes.programs").joinpath(f"{model(name).name}.stan").read_text(encoding="utf-8")
+
+
+def data(exact: Any, y: ArrayLike) -> dict[str, Any]:
+    """Return the data of the Stan program: ``y`` and the hyperparameters of ``exact``, ready for ``json.dump``.
+
+    Examples
+    --------
+    >>> from bayes.exact.normal_normal import EXAMPLE
+    >>> data(EXAMPLE.model, [1.5, 2.0])["y"]
+    [1.5, 2.0]
+    """
+    found: dict[str, Any] = {"n": len(np.asarray(y)), "y": np.asarray(y).tolist()}
+    for name, value in vars(exact).items():
+        shape = np.shape(value)
+        if len(shape) == 1:
+            found[f"size_{name}"] = shape[0]
+        elif len(shape) == 2:
+            found |= {f"rows_{name}": shape[0], f"columns_{name}": shape[1]}
+        found[name] = value.tolist() if shape else value
+    return found

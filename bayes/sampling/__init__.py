@@ -1,0 +1,1 @@
+"""PyMC programs run by NUTS, slice sampling and SMC."""

@@ -1,0 +1,168 @@
+"""A data set as TensorFlow Datasets prepared it, read from its array_record or TFRecord files without TensorFlow."""
+
+import io
+from collections.abc import Callable, Iterator
+from itertools import batched, chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from nets.data import _tfrecord as tfrecord
+
+BLOCK = 1000
+"""Images read at a time."""
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+"""Channels of a feature -> what its images are decoded to, whatever they are in their files."""
+
+
+class NotPreparedError(ValueError):
+    """The data set is not in the data folder; `nets.data.preparation` makes it."""
+
+
+def find(name: str, data_dir: Path) -> Path:
+    """Return the folder of the newest version of ``name`` in ``data_dir``; raise NotPreparedError if there is none.
+
+    A version may be asked for as TensorFlow Datasets writes it, ``cifar10:3.0.2``.
+    """
+    if data_dir.exists() and not data_dir.is_dir():
+        raise ValueError(f"`data_dir` must be a folder, got the file {data_dir}.")
+    plain, _, version = name.partition(":")
+    try:
+        versions = [file.parent for file in (data_dir / plain).glob(f"{version or '[0-9]*'}/dataset_info.json")]
+        there = [file.parent.name for file in (data_dir / plain).glob("[0-9]*/dataset_info.json")]
+        beside = next(data_dir.glob(f"{plain.split('/')[-1]}/**/dataset_info.json"), None)
+        here = next(chain(data_dir.glob("dataset_info.json"), data_dir.glob("[0-9]*/dataset_info.json")), None)
+    except OSError as error:
+        raise ValueError(f"`data_dir` {data_dir} cannot be read: {error.strerror}.") from error
+    if versions:
+        return max(versions, key=lambda folder: [int(part) for part in folder.name.split(".") if part.isdigit()])
+    if version and there:
+        raise ValueError(f"`dataset` {name!r} is not in {data_dir}, which has {plain} {', '.join(sorted(there))}.")
+    if beside is None and here is not None:
+        root = next((folder.parent for folder in here.parents if folder.name == plain.split("/")[0]), data_dir.parent)
+        raise ValueError(
+            f"`data_dir` must be the folder that holds those of the data sets, got {data_dir}, one of a data set; "
+            f"perhaps {root}."
+        )
+    raise NotPreparedError(f"data set {name!r} is not in the data folder {data_dir}")
+
+
+def decode(folder: Path, out: Path, progress: Callable[[str, int, int], None]) -> list[str]:
+    """Write {train,test}_{images,labels}.npy of the data set in ``folder`` into ``out`` and return its class names.
+
+    Images become (N, height, width, channels) uint8, labels (N,) int32. A data set without a test split is tested on
+    its validation split, as TensorFlow Datasets calls the labelled part of a challenge.
+
+    Raises
+    ------
+    ValueError
+        If it is not a data set of images of one size with a class each, or a file cannot be read.
+    """
+    import tensorflow_datasets as tfds  # a second to import, and not needed once the images are cached
+
+    try:
+        builder = tfds.builder_from_directory(folder)
+        image, label = image_and_label(tfds, builder.info)
+        test = "test" if "test" in builder.info.splits else "validation"
+        sources = {"train": builder.info.splits["train"], "test": builder.info.splits[test]}
+        records = {split: _records(tfds, builder, published, image) for split, published in sources.items()}
+    except Exception as error:  # whatever a foreign or damaged folder makes its readers raise
+        raise ValueError(f"the data set in {folder} cannot be used: {_one_line(error)}") from error
+    shape = builder.info.features[image].shape
+    classes = builder.info.features[label].num_classes
+    total = sum(source.num_examples for source in sources.values())
+    done = 0
+    for split, source in sources.items():
+        labels = np.zeros(source.num_examples, np.int32)
+        start = 0
+        with (out / f"{split}_images.npy").open("wb") as file:  # written, not mapped: a full disk is then an OSError
+            header = {"descr": "|u1", "fortran_order": False, "shape": (len(labels), *shape)}
+            np.lib.format.write_array_header_1_0(file, header)
+            while start < len(labels):
+                stop = min(start + BLOCK, len(labels))
+                try:
+                    block = next(records[split])
+                    if len(block) != stop - start:
+                        raise ValueError(f"{len(block)} records, where {stop - start} should be")
+                    images = np.stack([pixels(record[image], shape) for record in block])
+                    labels[start:stop] = [record[label] for record in block]
+                except Exception as error:
+                    what = "there are no more" if isinstance(error, StopIteration) else _one_line(error)
+                    raise ValueError(
+                        f"the data set in {folder} cannot be read: {split} image {start} to {stop - 1}: {what}; "
+                        "prepare it again."
+                    ) from error
+                file.write(images.tobytes())
+                done, start = done + stop - start, stop
+                progress(f"decode {folder.parent.name}", done, total)
+        if next(records[split], None):
+            raise ValueError(
+                f"the data set in {folder} cannot be used: its {split} split has more than the {len(labels)} records "
+                "that its description says; prepare it again."
+            )
+        if len(labels) == 0 or not (labels >= 0).all() or not (labels < classes).all():
+            raise ValueError(f"the data set in {folder} cannot be used: its {split} split lacks images or labels.")
+        np.save(out / f"{split}_labels.npy", labels)
+    return [str(class_name) for class_name in builder.info.features[label].names]
+
+
+def image_and_label(tfds: Any, info: Any) -> tuple[str, str]:
+    """Return the names of the image and of its class in a data set, or raise ValueError."""
+    features = dict(info.features)
+    kinds = tfds.features.Image, tfds.features.ClassLabel
+    pair = info.supervised_keys or [
+        next((name for name, feature in features.items() if isinstance(feature, kind)), None) for kind in kinds
+    ]
+    if len(pair) != 2 or not all(isinstance(features.get(name), kind) for name, kind in zip(pair, kinds, strict=True)):
+        raise ValueError(f"it is not one of images with a class each; its features are {', '.join(features)}.")
+    shape, dtype = features[pair[0]].shape, features[pair[0]].np_dtype
+    if None in shape or dtype != np.uint8:
+        raise ValueError(f"its images must be of one size and uint8, got shape {shape} and {np.dtype(dtype)}.")
+    return str(pair[0]), str(pair[1])
+
+
+def _records(tfds: Any, builder: Any, split: Any, image: str) -> Iterator[Any]:
+    """Return blocks of BLOCK records with the image as its file has it; ValueError if their format has no reader."""
+    skip = {image: tfds.decode.SkipDecoding()}
+    if str(builder.info.file_format.value) == "tfrecord":
+        return _from_tfrecord(builder.info.features, [Path(file) for file in split.filepaths], skip)
+    try:
+        source = builder.as_data_source(split=split.name, decoders=skip)
+    except NotImplementedError as error:
+        raise ValueError(
+            f"its files are {builder.info.file_format.value}; convert them to array_record with `tfds convert_format`, "
+            "where TensorFlow is"
+        ) from error
+    blocks = (range(start, min(start + BLOCK, len(source))) for start in range(0, len(source), BLOCK))
+    return (source.__getitems__(block) for block in blocks)
+
+
+def _from_tfrecord(features: Any, files: list[Path], skip: Any) -> Iterator[Any]:
+    for block in batched(chain.from_iterable(map(tfrecord.records, files)), BLOCK, strict=False):
+        yield [features.deserialize_example_np(record, decoders=skip) for record in block]
+
+
+def pixels(encoded: bytes, shape: tuple[int, ...]) -> np.ndarray:
+    """Return an image of ``shape`` (height, width, channels) in bytes, as TensorFlow decodes a PNG or JPEG for that.
+
+    A palette is looked up, gray is repeated for three channels and colours become gray for one, a transparency that is
+    not asked for is dropped, and of 16 bits the upper eight are taken. ValueError if it has another size.
+    """
+    height, width, channels = shape
+    with Image.open(io.BytesIO(encoded)) as image:
+        if image.size != (width, height):
+            raise ValueError(f"an image of {image.width} x {image.height}, not {width} x {height}")
+        if channels == 1:
+            image.draft("L", image.size)  # of a JPEG, the luminance as it was stored
+        plain: Image.Image = image
+        if image.mode.startswith("I"):  # 16 bits of gray
+            plain = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        if plain.mode == "P" and "transparency" in image.info and channels in (2, 4):
+            plain = plain.convert("RGBA")
+        return np.asarray(plain.convert(MODES[channels])).reshape(shape)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:600] or type(error).__name__

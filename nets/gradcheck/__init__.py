@@ -1,0 +1,1 @@
+"""Gradients held to methods that share no derivation with them."""

@@ -1,0 +1,1 @@
+"""Networks in Flax NNX, their layers and their loss."""

@@ -1,0 +1,94 @@
+"""Figures of draws and evidence runs beside exact answers, drawn with ArviZ where it has the plot."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import arviz_plots as azp
+import arviz_stats
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy.stats import kstwo
+
+from bayes.evidence.estimates import Evidence
+from bayes.exact.distribution import Distribution
+
+EXACT = "0.1"
+
+
+def density_and_trace(tree: xr.DataTree, marginals: Mapping[str, Distribution]) -> Figure:
+    """Draw the density of each chain with the exact density over it, and the traces, a row a parameter."""
+    plots: Any = azp.plot_trace_dist(
+        tree,
+        var_names=list(marginals),
+        aes={"color": ["chain"]},
+        aes_by_visuals={"dist": ["color"], "trace": ["color"]},
+        visuals={"dist": {"width": 1.0}, "trace": {"width": 0.5}},
+        figure_kwargs={"figsize": (10, 2.8 * len(marginals))},
+    )
+    for name, exact in marginals.items():
+        _overlay(plots.get_target(name, {"column": "dist"}), exact)
+        for line in plots.get_target(name, {"column": "trace"}).lines:
+            line.set_rasterized(True)  # thousands of points a line
+    return plots.viz["figure"].item()
+
+
+def histogram(sampled: xr.Dataset, name: str, exact: Distribution) -> Figure:
+    """Draw a histogram of the draws of all chains with the exact density over it."""
+    plots: Any = azp.plot_dist(
+        xr.DataTree.from_dict({"posterior": sampled}),
+        var_names=[name],
+        kind="hist",
+        visuals={"point_estimate": False, "point_estimate_text": False, "credible_interval": False, "title": False},
+        figure_kwargs={"figsize": (10, 2.8)},
+    )
+    axis = plots.get_target(name, {})
+    axis.set_xlabel(name)
+    _overlay(axis, exact)
+    return axis.figure
+
+
+def pit(values: Mapping[str, NDArray[np.float64]], alpha: float) -> Figure:
+    """Draw ECDF minus uniform of PIT ``values`` (chain, draw), thinned to their ESS, and Kolmogorov's band at alpha."""
+    ess = [arviz_stats.ess(f, method="mean") for u in values.values() for f in (u, abs(u - 0.5))]
+    (size,) = {u.size for u in values.values()}
+    step = int(np.ceil(size / min(size, *ess)))
+    thinned = xr.Dataset({name: (("chain", "draw"), u[:, ::step]) for name, u in values.items()})
+    plots: Any = azp.plot_ecdf_pit(
+        xr.DataTree.from_dict({"pit": thinned}),
+        group="pit",
+        sample_dims=["chain", "draw"],
+        visuals={"p_value_text": False, "suspicious_points": False},  # the verdict on the page is ours
+        figure_kwargs={"figsize": (10, 2.8)},
+    )
+    for name in values:
+        axis = plots.get_target(name, {})
+        for side in (-1, 1):
+            band = kstwo.isf(alpha, thinned[name].size)
+            axis.axhline(side * band, color=EXACT, linestyle="--", linewidth=0.9)
+        axis.set(title=f"{name}: {thinned[name].size} of {size} draws", xlabel="PIT")
+    return plots.viz["figure"].item()
+
+
+def evidence_runs(
+    runs: Mapping[str, NDArray[np.float64]], exact: Mapping[str, float], combined: Mapping[str, Evidence]
+) -> Figure:
+    """Draw the error of each run's log evidence, a row a model, and the combined estimate with two standard errors."""
+    figure, axis = plt.subplots(figsize=(10, 0.9 + 0.6 * len(runs)))
+    for row, (label, values) in enumerate(runs.items()):
+        axis.plot(values - exact[label], np.full(len(values), row), "o", color=f"C{row}", alpha=0.6)
+        estimate = combined[label]
+        error = 2 * estimate.standard_error
+        axis.errorbar(estimate.log_evidence - exact[label], row + 0.25, xerr=error, fmt="D", color=f"C{row}", capsize=4)
+    axis.axvline(0, color=EXACT)
+    axis.set(xlabel="SMC log evidence minus the exact value (nats)", ylim=(-0.6, len(runs) - 0.3))
+    axis.set_yticks(range(len(runs)), list(runs))
+    axis.grid(visible=False, axis="y")
+    return figure
+
+
+def _overlay(axis: Any, exact: Distribution) -> None:
+    x = np.linspace(exact.ppf(1e-4), exact.ppf(1 - 1e-4), 400)
+    axis.plot(x, exact.pdf(x), color=EXACT, linewidth=2)

@@ -1,0 +1,50 @@
+"""Every mistake in a conjugate update fails, and the same sampler without it passes."""
+
+import numpy as np
+import pytest
+
+from bayes._check import check, check_sampler
+from bayes.faults.false_alarms import exact_chains
+from bayes.faults.faulty_updates import MISTAKES, sampler
+from bayes.registry import NAMES, data_sets, model
+
+DRAWS = 500  # a quarter of the default: what is seen in these is seen in more
+
+
+@pytest.mark.parametrize(("name", "mistake"), [(name, mistake) for name in NAMES for mistake in MISTAKES[name]])
+def test_every_mistake_fails(name, mistake):
+    checks = check_sampler(sampler(MISTAKES[name][mistake]), models=[name], draws=DRAWS)
+    assert checks.verdict == "fail", checks
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_a_mistake_it_passes_on_both_data_sets(name):
+    asked = []
+
+    def right(one, seed, n):
+        asked.append(one.label)
+        return exact_chains(one, np.random.default_rng([seed, 1]), n)
+
+    checks = check_sampler(right, models=[name], seed=7)
+    assert checks.verdict != "fail", checks
+    assert asked[:2] == [name, f"{name} (prior)"]
+    assert {check.model for check in checks} == {name, f"{name} (prior)"}
+    assert all(check.name.startswith(f"{check.model}: ") for check in checks)
+
+
+def test_data_that_drown_their_prior_hide_what_the_second_set_shows():
+    def verdict(one):
+        draws = sampler(MISTAKES["beta_binomial"]["prior forgotten"])(one, 0, 2000)
+        return check(draws, one.exact, one.y).verdict
+
+    assert [verdict(one) for one in data_sets("beta_binomial")] == ["pass", "fail"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_hyperparameter_of_the_second_set_hides_a_mistake(name):
+    exact = model(name, "prior").exact
+    values = [np.ravel(value) for field, value in vars(exact).items() if field not in ("design", "trials")]
+    for value in values:
+        assert not np.isin(value, [0, 1]).any()
+    scalars = [float(value[0]) for value in values if value.size == 1]
+    assert len(set(scalars)) == len(scalars)

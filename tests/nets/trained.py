@@ -1,5 +1,0 @@
-"""A small run on the digits, for the tests of what is made of runs."""
-
-from nets.config import TrainConfig
-
-CONFIG = TrainConfig(dataset="digits", model="mlp", hidden=(64,), epochs=4, batch_size=32, learning_rate=3e-3)

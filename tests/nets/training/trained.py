@@ -1,0 +1,5 @@
+"""A small run on the digits, for the tests of what is made of runs."""
+
+from nets.training.config import TrainConfig
+
+CONFIG = TrainConfig(dataset="digits", model="mlp", hidden=(64,), epochs=4, batch_size=32, learning_rate=3e-3)
