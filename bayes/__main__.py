@@ -31,8 +31,9 @@ from bayes.checking.results import ALPHA, Checks
 from bayes.io import options as hyperparameters
 from bayes.registry import NAMES, Model, model, scalars
 from closedform import command_line
+from closedform.files import written_whole
+from closedform.verdict import EXIT_CODES
 
-EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
 STANDARD_INPUT = Path("-")
 
 
@@ -335,12 +336,8 @@ def _sample(options: Sample, console: Console) -> int:
             tree = inference.nuts(
                 one.program(), seed=options.seed, draws=options.draws, chains=options.chains, engine=options.engine
             )
-    partial = options.out.with_name(f".{options.out.name}.partial.nc")
-    try:
+    with written_whole(options.out) as partial:
         tree.to_netcdf(partial)
-        partial.replace(options.out)
-    finally:
-        partial.unlink(missing_ok=True)
     print(options.out)
     return 0
 

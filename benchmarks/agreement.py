@@ -27,9 +27,10 @@ from scipy.signal import lfilter
 from scipy.stats import binomtest, gamma, kstest, laplace, norm, t
 
 from bayes.checking import null_distributions as nulls
-from bayes.checking.results import Checks, holm, p_values
+from bayes.checking.results import Checks, p_values
 from bayes.checking.statistics import compare, compare_draws, compare_evidence
 from bayes.exact.distribution import Distribution
+from closedform.multiple_testing import holm
 
 STEPS = {0.05: 2_000, 0.01: 2_000, 0.001: 20_000}
 """Family false-alarm rate -> number of runs it is measured in."""

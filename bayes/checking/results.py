@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass
 from math import isnan
 from numbers import Real
 from textwrap import fill
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.stats import norm, t
 
-Verdict = Literal["pass", "fail", "inconclusive"]
+from closedform.multiple_testing import holm
+from closedform.verdict import Verdict, worst
 
 ALPHA = 0.001
 """Default probability that a family with nothing wrong has a failed check."""
@@ -145,7 +146,7 @@ class Checks:
     @property
     def verdict(self) -> Verdict:
         """``"fail"`` if a check fails, else ``"inconclusive"`` if one is, else ``"pass"``."""
-        return verdict_of(self.checks)
+        return worst({check.verdict for check in self.checks})
 
     def __iter__(self) -> Iterator[Check]:
         return iter(self.checks)
@@ -186,13 +187,7 @@ class Checks:
         return "\n".join([*(line.rstrip() for line in lines), *wrapped])
 
 
-def verdict_of(checks: Sequence[Check]) -> Verdict:
-    """Return ``"fail"`` if one of ``checks`` fails, else ``"inconclusive"`` if one is, else ``"pass"``."""
-    verdicts = {check.verdict for check in checks}
-    return "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
-
-
-def worst_of(checks: Sequence[Check]) -> Check:
+def most_extreme(checks: Sequence[Check]) -> Check:
     """Return the most suspicious of ``checks``: one that does not pass if there is one, with the smallest p-value."""
     return min(checks, key=lambda check: (check.verdict == "pass", check.p_value))
 
@@ -247,24 +242,3 @@ def checked(comparison: Comparison, rejected: bool, level: float, stage: int = 1
 def _no_verdict(comparison: Comparison) -> str:
     """Return why there is no pass; nothing passes without a p-value."""
     return comparison.reason or ("its p-value is not a number" if isnan(comparison.p_value) else "")
-
-
-def holm(p_values: ArrayLike, alpha: float) -> NDArray[np.bool_]:
-    """Return which of the hypotheses with ``p_values``, shape (m,), are rejected at family-wise error rate ``alpha``.
-
-    In ascending order p_(1), ..., p_(m), reject until the first p_(i) > alpha / (m - i + 1).
-
-    Examples
-    --------
-    >>> holm([0.04, 0.01, 0.02], alpha=0.05).tolist()
-    [True, True, True]
-    >>> holm([0.04, 0.02, 0.02], alpha=0.05).tolist()
-    [False, False, False]
-    """
-    p = np.asarray(p_values, dtype=float)
-    m = len(p)
-    order = np.argsort(p, kind="stable")
-    steps = p[order] <= alpha / (m - np.arange(m))
-    rejected = np.empty(m, dtype=bool)
-    rejected[order] = np.logical_and.accumulate(steps)
-    return rejected

@@ -19,7 +19,8 @@ one is in N the fresh draws reject it with probability beta / gamma at most. At 
 from collections.abc import Callable, Collection, Sequence
 from math import sqrt
 
-from bayes.checking.results import ALPHA, Checks, Comparison, checked, holm, p_values
+from bayes.checking.results import ALPHA, Checks, Comparison, checked, p_values
+from closedform.multiple_testing import holm
 
 MORE = 4
 """Times as many draws in the second stage: half the error."""

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes._check import compare_sampler
-from bayes.checking.results import Verdict, judge
+from bayes.checking.results import judge
 from bayes.checking.two_stages import judge_in_two_stages
 from bayes.registry import Model
+from closedform.verdict import Verdict
 
 CHAINS = 4
 

@@ -1,14 +1,13 @@
 """What is said of a gradient: one check a block of parameters and witness, with a verdict, and all of them together."""
 
 import math
-from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Verdict = Literal["pass", "fail", "inconclusive"]
+from closedform.verdict import Verdict, worst
 
 VISIBLE = 1e-3
 """A witness that could not have seen an error of 0.1 % in a block says nothing about it."""
@@ -20,11 +19,6 @@ SAME = {(JAX_GRAD, "forward")}
 """Subject and witness that are one derivation: JAX transposes its forward rules into the reverse ones."""
 ONE_SIDED = "one-sided"
 """Name of the check of entries at a kink."""
-
-
-def worst(verdicts: Collection[Verdict]) -> Verdict:
-    """Return ``fail`` if one is, else ``inconclusive`` if one is, else ``pass``."""
-    return "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
 
 
 def verdict_on(error: float, limit: float) -> Verdict:

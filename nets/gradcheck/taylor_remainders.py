@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from closedform.verdict import Verdict
 from nets.gradcheck import reference_derivatives as ways
 from nets.gradcheck._one_sided_slopes import AGREE
-from nets.gradcheck.results import VISIBLE, TaylorCheck, Verdict
+from nets.gradcheck.results import VISIBLE, TaylorCheck
 
 STEPS = np.ldexp(1.0, -np.arange(4, 31))
 CLOSE = STEPS[0] * (1 + ways.NOISE_STEP * np.arange(1, 11))

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from closedform.verdict import Verdict
 from nets.gradcheck import reference_derivatives as ways
 from nets.gradcheck._leaves import Blocks
 from nets.gradcheck._one_sided_slopes import (
@@ -22,7 +23,7 @@ from nets.gradcheck._one_sided_slopes import (
     slopes_beside,
 )
 from nets.gradcheck._reduced_programs import Reduced
-from nets.gradcheck.results import JAX_GRAD, ONE_SIDED, SAME, VISIBLE, GradientCheck, GradientChecks, Verdict, Worst
+from nets.gradcheck.results import JAX_GRAD, ONE_SIDED, SAME, VISIBLE, GradientCheck, GradientChecks, Worst
 
 Floats = NDArray[np.float64]
 

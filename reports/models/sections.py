@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from bayes.checking.results import Check, Checks, verdict_of, worst_of
+from bayes.checking.results import Check, Checks, most_extreme
 from bayes.exact.distribution import elements
 from bayes.io.draws import chains_and_draws
 from bayes.registry import Model, one_step_log_predictives, scalars
+from closedform.verdict import worst
 from reports.models import figures
 from reports.models.runs import Result
 from reports.shared.page import Page
@@ -70,7 +71,7 @@ def add_verdicts(page: Page, results: Sequence[Result], checks: Checks) -> None:
         alpha=checks.alpha,
     )
     grouped = _by_result(results, checks)
-    worst = [worst_of(group) for group in grouped]
+    extreme = [most_extreme(group) for group in grouped]
     page.table(
         "verdicts",
         "The most suspicious check of each run.",
@@ -78,12 +79,12 @@ def add_verdicts(page: Page, results: Sequence[Result], checks: Checks) -> None:
             "model": [result.model for result in results],
             "run": [result.run for result in results],
             "checks": [len(group) for group in grouped],
-            "worst of": [check.parameter for check in worst],
-            "statistic": [check.statistic for check in worst],
-            "error / se": [check.z for check in worst],
-            "p": [check.p_value for check in worst],
+            "worst of": [check.parameter for check in extreme],
+            "statistic": [check.statistic for check in extreme],
+            "error / se": [check.z for check in extreme],
+            "p": [check.p_value for check in extreme],
             "ESS or runs, least": [min(check.ess for check in group) for group in grouped],
-            "verdict": [verdict_of(group) for group in grouped],
+            "verdict": [worst([check.verdict for check in group]) for group in grouped],
         },
         {"model": "code", "error / se": "+.2f", "p": ".2g", "ESS or runs, least": ".0f"},
     )
@@ -162,7 +163,7 @@ def _rows(own: Sequence[tuple[Result, list[Check]]]) -> tuple[dict[str, list[Any
             several = {check.statistic: check for check in group if check.parameter == parameter}
             central = several.get("location") or several.get("runs")
             spread = several.get("scale")
-            worst = worst_of(list(several.values()))
+            extreme = most_extreme(list(several.values()))
             rows.append(
                 {
                     "run": result.run,
@@ -171,10 +172,10 @@ def _rows(own: Sequence[tuple[Result, list[Check]]]) -> tuple[dict[str, list[Any
                     "sampled": central and central.estimate,
                     "exact sd": spread and spread.exact,
                     "sampled ": spread and spread.estimate,
-                    "worst": worst.statistic,
-                    "error / se": worst.z,
-                    "p": worst.p_value,
-                    "verdict": verdict_of(list(several.values())),
+                    "worst": extreme.statistic,
+                    "error / se": extreme.z,
+                    "p": extreme.p_value,
+                    "verdict": worst([check.verdict for check in several.values()]),
                 }
             )
     numbers = dict.fromkeys(["exact mean", "sampled", "exact sd", "sampled "], ".5g")

@@ -17,9 +17,9 @@ from bayes.registry import Model
 from bayes.sampling import inference
 from bayes.sampling.engines import PACKAGES
 from bayes.sampling.smc_kernels import TooManyStagesError
+from closedform.files import write_text
 from closedform.provenance import commit, versions
 from reports.samplers.problem import Options
-from reports.shared.page import write_whole
 from reports.shared.sampling import no_runs, stream
 
 PARTICLES = 1500
@@ -64,7 +64,7 @@ class Runner:
         if there is not None:
             return there
         cell = _run(one, engine, self.options, stage)
-        write_whole(file, json.dumps({"key": key, "cell": asdict(cell)}))
+        write_text(file, json.dumps({"key": key, "cell": asdict(cell)}))
         return cell
 
 

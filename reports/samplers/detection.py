@@ -7,8 +7,9 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from scipy.stats import binom
 
-from bayes.checking.results import ALPHA, Verdict
+from bayes.checking.results import ALPHA
 from bayes.faults.faulty_samplers import CONTROLS, REFUSED, SEERS, Control, Detection, detect
+from closedform.verdict import Verdict
 from reports.samplers.problem import Options
 from reports.shared.page import Page
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bayes.checking.results import Check, Checks, Comparison, Verdict, judge, verdict_of, worst_of
+from bayes.checking.results import Check, Checks, Comparison, judge, most_extreme
 from bayes.checking.two_stages import MORE, judge_in_two_stages, same_comparisons
 from bayes.registry import Model
+from closedform.verdict import Verdict, worst
 from reports.samplers.cells import NO_JACOBIAN, PARTICLES, Cell, Runner
 from reports.samplers.problem import Options
 from reports.shared.page import Link, Page
@@ -69,7 +70,7 @@ def verdict(grid: Grid) -> Verdict:
 
 def cell_verdict(cell: Cell, checks: Sequence[Check]) -> Verdict:
     """Return the verdict on one cell."""
-    return "fail" if cell.refused else verdict_of(checks)
+    return "fail" if cell.refused else worst([check.verdict for check in checks])
 
 
 def add_grid(page: Page, grid: Grid) -> None:
@@ -181,8 +182,8 @@ def _link(cell: Cell, checks: Sequence[Check]) -> Link:
     verdict = cell_verdict(cell, checks)
     if cell.refused:
         return Link(f"{verdict}, refused, {cell.seconds:.0f} s", _anchor(cell), verdict)
-    worst = worst_of(checks)
-    size = f"p\N{NO-BREAK SPACE}{worst.p_value:.1g}" if worst.z is None else f"{worst.z:+.1f}\N{NO-BREAK SPACE}se"
+    extreme = most_extreme(checks)
+    size = f"p\N{NO-BREAK SPACE}{extreme.p_value:.1g}" if extreme.z is None else f"{extreme.z:+.1f}\N{NO-BREAK SPACE}se"
     return Link(f"{verdict}, {size}, {cell.seconds:.0f}\N{NO-BREAK SPACE}s", _anchor(cell), verdict)
 
 

@@ -9,10 +9,11 @@ from matplotlib.figure import Figure
 from scipy.stats import binom, binomtest
 
 from bayes._check import check
-from bayes.checking.results import ALPHA, Verdict
+from bayes.checking.results import ALPHA
 from bayes.checking.two_stages import MORE
 from bayes.faults.false_alarms import Family, families
 from bayes.registry import Model, model
+from closedform.verdict import Verdict
 from reports.samplers.detection import UNLIKELY
 from reports.samplers.problem import Options
 from reports.shared.page import Page

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.stats import binom, norm, t
 
-from bayes.checking.results import Comparison, holm, judge
+from bayes.checking.results import Comparison, judge
+from closedform.multiple_testing import holm
 from tests.tolerances import FALSE_ALARM, IDENTITY
 
 
