@@ -150,7 +150,7 @@ def _check_type(name: str, value: Any, annotation: Any) -> None:
     else:
         rule, fits = f"of type {annotation.__name__}", isinstance(value, annotation)
         fits = fits and not (annotation is int and isinstance(value, bool))
-    require(name, repr(value), fits, rule)
+    require(name, value, fits, rule)
 
 
 PRESETS = {
