@@ -117,7 +117,7 @@ def check(
     if not (hasattr(exact, "marginals") and hasattr(exact, "log_evidence")):
         raise ValueError(
             f"`model` must be a model known in closed form, as those of `bayes.exact`, got {type(exact).__name__}; of "
-            "the registry's, `bayes.registry.model(NAME).exact`."
+            "the registry's, `bayes.models[NAME].exact`."
         )
     runs = evidence
     if isinstance(evidence, xr.DataTree):
@@ -182,7 +182,7 @@ def check_sampler(
         inconclusive since the chains seem not to have converged.
     models
         Names of models, as ``bayes.registry.NAMES`` lists them, or one of them. A ``bayes.registry.Model`` in place of
-        a name has data and hyperparameters of yours: ``model("normal_normal").with_data(y, exact=...)``.
+        a name has data and hyperparameters of yours: ``models["normal_normal"].with_data(y, exact=...)``.
     seed
         The first seed; no two calls get the same.
     draws
@@ -208,8 +208,8 @@ def check_sampler(
     given = [models] if isinstance(models, str | Model) else list(models)
     if not given:
         raise ValueError("`models` is empty; name a model of `bayes.registry.NAMES`.")
-    both = [each for one in given for each in ([one] if isinstance(one, Model) else data_sets(one))]
-    labels = [one.label for one in both]
+    both = [each for model in given for each in ([model] if isinstance(model, Model) else data_sets(model))]
+    labels = [model.label for model in both]
     if twice := [label for label in labels if labels.count(label) > 1]:
         raise ValueError(f"`models` has {twice[0]} twice; give each its own name, `with_data(y, data_set=NAME)`.")
     comparisons, notes, again = compare_sampler(sample, both, seed=seed, draws=draws)
@@ -223,27 +223,27 @@ def compare_sampler(
     seeds = count(seed)
     first_drawn: dict[str, Draws] = {}
 
-    def compared(one: Model, n: int) -> tuple[list[Comparison], list[str]]:
-        drawn = sample(one, next(seeds), n)
+    def compared(model: Model, n: int) -> tuple[list[Comparison], list[str]]:
+        drawn = sample(model, next(seeds), n)
         try:
-            comparisons, notes = _compare(one.marginals, drawn, projections(one.exact, one.y))
-            if one.label in first_drawn:
-                _require_fresh(one.marginals, first_drawn[one.label], drawn, n)
+            comparisons, notes = _compare(model.marginals, drawn, projections(model.exact, model.y))
+            if model.label in first_drawn:
+                _require_fresh(model.marginals, first_drawn[model.label], drawn, n)
         except ValueError as error:
-            raise ValueError(f"{one.label}: {error}") from error
-        first_drawn.setdefault(one.label, drawn)
-        return [replace(comparison, model=one.label) for comparison in comparisons], notes
+            raise ValueError(f"{model.label}: {error}") from error
+        first_drawn.setdefault(model.label, drawn)
+        return [replace(comparison, model=model.label) for comparison in comparisons], notes
 
     first: list[Comparison] = []
     notes: list[str] = []
-    for one in models:
-        its, its_notes = compared(one, draws)
+    for model in models:
+        its, its_notes = compared(model, draws)
         first += its
-        notes += [f"{one.label}: {note}" for note in its_notes]
+        notes += [f"{model.label}: {note}" for note in its_notes]
 
     def again(places: list[int]) -> list[Comparison]:
         doubtful = {first[place].model for place in places}
-        fresh = [c for one in models if one.label in doubtful for c in compared(one, MORE * draws)[0]]
+        fresh = [c for model in models if model.label in doubtful for c in compared(model, MORE * draws)[0]]
         return same_comparisons(first, places, fresh)
 
     return first, notes, again

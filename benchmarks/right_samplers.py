@@ -46,8 +46,8 @@ class Config:
 def exact(seed: int, run: int, stay: float) -> Callable[[Model, int, int], Draws]:
     """Return a sampler that draws from the exact posterior, in chains that stay."""
 
-    def sample(one: Model, place: int, n: int) -> Draws:
-        return exact_chains(one, np.random.default_rng([seed, run, place]), n, stay)
+    def sample(model: Model, place: int, n: int) -> Draws:
+        return exact_chains(model, np.random.default_rng([seed, run, place]), n, stay)
 
     return sample
 
@@ -56,8 +56,8 @@ def nuts(engine: str) -> Callable[[Model, int, int], Draws]:
     """Return a sampler that runs an implementation of NUTS."""
     from bayes.sampling.engines import ENGINES
 
-    def sample(one: Model, seed: int, n: int) -> Draws:
-        posterior, stats = ENGINES[engine](one.program(), seed=seed, draws=n, chains=4, tune=1000)
+    def sample(model: Model, seed: int, n: int) -> Draws:
+        posterior, stats = ENGINES[engine](model.program(), seed=seed, draws=n, chains=4, tune=1000)
         return xr.DataTree.from_dict({"/posterior": posterior, "/sample_stats": stats})
 
     return sample

@@ -308,7 +308,7 @@ def compare_evidence(log_evidence: float, runs: ArrayLike, law: EvidenceLaw = "u
 
 def evidence_note(law: EvidenceLaw) -> str:
     """Return what the verdict on evidence assumes, in a sentence."""
-    others = "; ".join(f"{name}: {one.of}" for name, one in EVIDENCE_LAWS.items() if name != law)
+    others = "; ".join(f"{name}: {other.of}" for name, other in EVIDENCE_LAWS.items() if name != law)
     return f"log evidence is judged by {EVIDENCE_LAWS[law].equation}, evidence law {law} (others: {others})."
 
 

@@ -75,7 +75,7 @@ class NormalInverseGamma:
     Examples
     --------
     >>> model = NormalInverseGamma(prior_mean=0.0, prior_count=1.0, shape=3.0, scale=2.0)
-    >>> {name: round(float(one.mean()), 4) for name, one in model.marginals([1.0, 2.0, 3.0]).items()}
+    >>> {name: round(float(marginal.mean()), 4) for name, marginal in model.marginals([1.0, 2.0, 3.0]).items()}
     {'mu': 1.5, 'sigma2': 1.2857}
     """
 

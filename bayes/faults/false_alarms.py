@@ -32,17 +32,17 @@ class Family:
     """Checks that fresh draws decided."""
 
 
-def exact_chains(one: Model, rng: np.random.Generator, n: int, stay: float = 0.0) -> dict[str, NDArray[np.float64]]:
+def exact_chains(model: Model, rng: np.random.Generator, n: int, stay: float = 0.0) -> dict[str, NDArray[np.float64]]:
     """Return ``n`` exact posterior draws of ``one`` in each of 4 chains: {name: (chain, draw, ...)}."""
-    return chains(one.exact.posterior(one.y), one, rng, n, stay)
+    return chains(model.exact.posterior(model.y), model, rng, n, stay)
 
 
 def chains(
-    posterior: Any, one: Model, rng: np.random.Generator, n: int, stay: float = 0.0
+    posterior: Any, model: Model, rng: np.random.Generator, n: int, stay: float = 0.0
 ) -> dict[str, NDArray[np.float64]]:
     """Return draws of ``posterior``, right or wrong, of the parameters of ``one``, as ``exact_chains`` does."""
     if hasattr(posterior, "dist"):  # a frozen scipy.stats distribution, of the one parameter
-        (name,) = one.marginals
+        (name,) = model.marginals
         drawn = {name: posterior.rvs(CHAINS * n, random_state=rng)}
     else:
         drawn = posterior.rvs(CHAINS * n, rng)
@@ -60,8 +60,8 @@ def families(
     """
     for run in range(count):
 
-        def sample(one: Model, place: int, n: int, run: int = run) -> dict[str, NDArray[np.float64]]:
-            return exact_chains(one, np.random.default_rng([seed, run, place]), n, stay)
+        def sample(model: Model, place: int, n: int, run: int = run) -> dict[str, NDArray[np.float64]]:
+            return exact_chains(model, np.random.default_rng([seed, run, place]), n, stay)
 
         first, _, again = compare_sampler(sample, models, seed=0, draws=draws)
         verdicts = []

@@ -18,7 +18,7 @@ from scipy.stats import t
 
 from bayes._check import check
 from bayes.checking.results import ALPHA
-from bayes.registry import model
+from bayes.registry import get_model
 
 CHAINS, RUNS = 4, 16
 STATISTICS = ("location", "scale", "uniformity", "runs")
@@ -70,23 +70,23 @@ def detect(
     >>> detect(wide, n=8000, repeats=5, seed=0).caught, detect(wide, n=8000, repeats=5, seed=0, broken=False).caught
     (5, 0)
     """
-    one = model(control.model)
-    (name,) = one.exact.marginals(one.y)
+    model = get_model(control.model)
+    (name,) = model.exact.marginals(model.y)
     seen: Counter[str] = Counter()
     verdicts: Counter[str] = Counter()
     for drawn in control.sample(np.random.default_rng([seed, n, broken]), repeats, n, broken):
         try:
             if drawn.ndim == 1:
-                checks = check(None, one.exact, one.y, evidence=drawn, alpha=alpha)
+                checks = check(None, model.exact, model.y, evidence=drawn, alpha=alpha)
             else:
-                checks = check({name: drawn}, one.exact, one.y, alpha=alpha)
+                checks = check({name: drawn}, model.exact, model.y, alpha=alpha)
         except ValueError:
             verdicts[REFUSED] += 1
             seen[REFUSED] += 1
             continue
         verdicts[checks.verdict] += 1
-        seen.update(one.statistic for one in checks if one.verdict == "fail")
-        seen[NOT_CONVERGED] += any(one.reason for one in checks)
+        seen.update(result.statistic for result in checks if result.verdict == "fail")
+        seen[NOT_CONVERGED] += any(result.reason for result in checks)
     undecided = verdicts["inconclusive"] if control.seen_by == NOT_CONVERGED else 0
     return Detection(
         n=n,
@@ -136,7 +136,7 @@ def langevin(mean: float, sd: float, start: Array, rng: np.random.Generator, n: 
     return draws
 
 
-_NORMAL = model("normal_normal")
+_NORMAL = get_model("normal_normal")
 _POSTERIOR = _NORMAL.exact.posterior(_NORMAL.y)
 _MEAN, _SD = float(_POSTERIOR.mean()), float(_POSTERIOR.std())
 _WELL_TUNED = 2.4 * _SD
@@ -170,8 +170,8 @@ def _variance_as_sd(rng: np.random.Generator, repeats: int, n: int, broken: bool
 
 
 def _without_jacobian(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
-    one = model("gamma_exponential")
-    rate = one.exact.posterior(one.y)
+    model = get_model("gamma_exponential")
+    rate = model.exact.posterior(model.y)
 
     def log_density(v: Array) -> Array:
         # v = log(rate):  log p(v | y) = log p(rate | y) + v

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bayes.registry import model
+from bayes.registry import get_model
 
 
 def code(name: str) -> str:
     """Return the Stan program of a model of the registry; ValueError, naming those there are, if there is none."""
-    return files("bayes.programs").joinpath(f"{model(name).name}.stan").read_text(encoding="utf-8")
+    return files("bayes.programs").joinpath(f"{get_model(name).name}.stan").read_text(encoding="utf-8")
 
 
 def data(exact: Any, y: ArrayLike) -> dict[str, Any]:

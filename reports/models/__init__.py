@@ -25,13 +25,13 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
     from reports.shared.page import Page
 
     page = Page(NAME, TITLE, CLAIM)
-    results = [result for one in problem.models for result in runs.of(one, options, progress)]
+    results = [result for model in problem.models for result in runs.of(model, options, progress)]
     checks = judge([comparison for result in results for comparison in result.comparisons])
     progress("closed forms and their figures")
     sections.add_overview(page, problem.models)
     sections.add_verdicts(page, results, checks)
-    for one in problem.models:
-        sections.add_model(page, one, results, checks)
+    for model in problem.models:
+        sections.add_model(page, model, results, checks)
     page.verdict = "fail" if sections.chain_rule_fails(page) else checks.verdict
     return page
 

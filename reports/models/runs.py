@@ -29,21 +29,21 @@ class Result:
     """The draws, of NUTS."""
 
 
-def of(one: Model, options: Options, progress: Callable[[str], None]) -> Iterator[Result]:
+def of(model: Model, options: Options, progress: Callable[[str], None]) -> Iterator[Result]:
     """Run every engine, and SMC, on the example of ``one``; ``progress`` is told before each."""
-    program = one.program()
+    program = model.program()
     for engine in options.engines:
-        progress(f"{one.name}: NUTS by {engine}, 4 chains of {options.draws} draws")
+        progress(f"{model.name}: NUTS by {engine}, 4 chains of {options.draws} draws")
         tree = inference.nuts(
-            program, seed=stream(options.seed, f"{one.name} {engine}"), draws=options.draws, engine=engine
+            program, seed=stream(options.seed, f"{model.name} {engine}"), draws=options.draws, engine=engine
         )
-        comparisons, notes = compare_with_model(tree, one.exact, one.y)
-        yield Result(model=one.name, run=f"NUTS, {engine}", comparisons=comparisons, notes=notes, tree=tree)
-    progress(f"{one.name}: SMC, {SMC_RUNS} runs of {PARTICLES} particles")
-    exact = one.exact.log_evidence(one.y)
+        comparisons, notes = compare_with_model(tree, model.exact, model.y)
+        yield Result(model=model.name, run=f"NUTS, {engine}", comparisons=comparisons, notes=notes, tree=tree)
+    progress(f"{model.name}: SMC, {SMC_RUNS} runs of {PARTICLES} particles")
+    exact = model.exact.log_evidence(model.y)
     try:
-        tree = inference.smc(program, seed=stream(options.seed, f"{one.name} smc"), runs=SMC_RUNS, draws=PARTICLES)
+        tree = inference.smc(program, seed=stream(options.seed, f"{model.name} smc"), runs=SMC_RUNS, draws=PARTICLES)
         comparison = compare_evidence(exact, tree.sample_stats["log_evidence"].to_numpy())
     except TooManyStagesError as error:
         comparison = no_runs(exact, str(error))
-    yield Result(model=one.name, run="SMC", comparisons=[comparison])
+    yield Result(model=model.name, run="SMC", comparisons=[comparison])

@@ -48,9 +48,9 @@ class Runner:
     kept: Path
     progress: Callable[[str], None]
 
-    def cell(self, one: Model, engine: str, stage: int = 1) -> Cell:
+    def cell(self, model: Model, engine: str, stage: int = 1) -> Cell:
         """Return the cell of a sampler and a model; in the second stage of other draws, and more of them."""
-        file = self.kept / f"{one.name}-{engine}-{stage}.json".replace(" ", "-")
+        file = self.kept / f"{model.name}-{engine}-{stage}.json".replace(" ", "-")
         key = {
             "seed": self.options.seed,
             "draws": self.options.draws_a_chain,
@@ -60,10 +60,10 @@ class Runner:
         }
         there = _read(file, key)
         if stage == 1:
-            self.progress(f"{one.name}: {engine}{'' if there is None else ', as an interrupted run left it'}")
+            self.progress(f"{model.name}: {engine}{'' if there is None else ', as an interrupted run left it'}")
         if there is not None:
             return there
-        cell = _run(one, engine, self.options, stage)
+        cell = _run(model, engine, self.options, stage)
         write_text(file, json.dumps({"key": key, "cell": asdict(cell)}))
         return cell
 
@@ -90,16 +90,16 @@ def _read(file: Path, key: dict[str, Any]) -> Cell | None:
         return None
 
 
-def _run(one: Model, engine: str, options: Options, stage: int) -> Cell:
+def _run(model: Model, engine: str, options: Options, stage: int) -> Cell:
     """Run a sampler on the example of ``one``."""
-    seed = stream(options.seed, f"{one.name} {engine} {stage}")
+    seed = stream(options.seed, f"{model.name} {engine} {stage}")
     more = MORE if stage == 2 else 1
-    program = one.program()
+    program = model.program()
     begun = time.perf_counter()
     notes: list[str] = []
     refused = ""
     if engine == "smc":
-        exact = one.exact.log_evidence(one.y)
+        exact = model.exact.log_evidence(model.y)
         try:
             tree = inference.smc(program, seed=seed, runs=more * options.smc_runs, draws=PARTICLES)
             seconds = time.perf_counter() - begun
@@ -111,7 +111,7 @@ def _run(one: Model, engine: str, options: Options, stage: int) -> Cell:
         tree = inference.mcmc(program, sampler=engine, seed=seed, draws=more * options.draws_a_chain)
         seconds = time.perf_counter() - begun
         try:
-            comparisons, notes = compare_draws(one.marginals, tree, projections(one.exact, one.y))
+            comparisons, notes = compare_draws(model.marginals, tree, projections(model.exact, model.y))
         except ValueError as error:  # draws that are none: a chain that never moved, a number that is not finite
             comparisons, refused = [], str(error)
-    return Cell(model=one.name, engine=engine, comparisons=comparisons, notes=notes, seconds=seconds, refused=refused)
+    return Cell(model=model.name, engine=engine, comparisons=comparisons, notes=notes, seconds=seconds, refused=refused)

@@ -50,8 +50,11 @@ def missed(found: Detections) -> list[str]:
 
 def too_many_false_alarms(found: Detections) -> bool:
     """Return whether the samplers made right fail, or are refused, more often than their false-alarm rate allows."""
-    every = [one for _, _, right in found for one in right]
-    runs, failed = sum(one.repeats for one in every), sum(one.failed + one.seen[REFUSED] for one in every)
+    every = [detection for _, _, right in found for detection in right]
+    runs, failed = (
+        sum(detection.repeats for detection in every),
+        sum(detection.failed + detection.seen[REFUSED] for detection in every),
+    )
     return bool(binom.sf(failed - 1, runs, ALPHA) < UNLIKELY)
 
 
@@ -88,7 +91,10 @@ def add_detection(page: Page, found: Detections) -> None:
             **{
                 f"{n}, {which}": [detections[i].passed / detections[i].repeats for detections in column]
                 for i, n in enumerate(SIZES)
-                for which, column in [("wrong", [one for _, one, _ in found]), ("right", [one for _, _, one in found])]
+                for which, column in [
+                    ("wrong", [detection for _, detection, _ in found]),
+                    ("right", [detection for _, _, detection in found]),
+                ]
             },
             "caught": [broken[-1].caught / broken[-1].repeats for _, broken, _ in found],
         },

@@ -36,8 +36,8 @@ class Grid:
 def judge_all(models: Sequence[Model], run: Runner) -> Grid:
     """Run every sampler on every model and judge all as one family; suspicious cells are run again."""
     options = run.options
-    by_name = {one.name: one for one in models}
-    cells = [run.cell(one, engine) for one in models for engine in options.engines]
+    by_name = {model.name: model for model in models}
+    cells = [run.cell(model, engine) for model in models for engine in options.engines]
     planted = {name: run.cell(by_name[name], NO_JACOBIAN) for name in options.planted}
     run.progress("what is suspicious, again")
     first = [comparison for cell in cells for comparison in _comparisons(cell)]
@@ -139,12 +139,12 @@ def add_grid(page: Page, grid: Grid) -> None:
 
 def add_details(page: Page, models: Sequence[Model], grid: Grid) -> None:
     """Add a section a model, with a table of every check of each sampler."""
-    for one in models:
-        page.section(one.example.title)
-        with page.about(one.name):
-            page.text("Example: {source}.", source=one.source)
+    for model in models:
+        page.section(model.example.title)
+        with page.about(model.name):
+            page.text("Example: {source}.", source=model.source)
             for cell, checks in _every(grid):
-                if cell.model != one.name:
+                if cell.model != model.name:
                     continue
                 if cell.refused:
                     engine = cell.engine.replace(" ", "_")  # several may be refused

@@ -12,7 +12,7 @@ from bayes._check import check
 from bayes.checking.results import ALPHA
 from bayes.checking.two_stages import MORE
 from bayes.faults.false_alarms import Family, families
-from bayes.registry import Model, model
+from bayes.registry import Model, get_model
 from closedform.verdict import Verdict
 from reports.samplers.detection import UNLIKELY
 from reports.samplers.problem import Options
@@ -40,8 +40,8 @@ def measure(models: Sequence[Model], options: Options, progress: Callable[[str],
     runs = list(families(models, ALPHAS, count=20 if options.quick else 150, seed=options.seed, draws=DRAWS))
     progress("how small an error is seen")
     repeats = 20 if options.quick else 200
-    one = model("normal_normal")
-    posterior = one.exact.posterior(one.y)
+    model = get_model("normal_normal")
+    posterior = model.exact.posterior(model.y)
     seen: dict[str, list[int]] = {"one stage": [], "two stages": []}
     for place, shift in enumerate(SHIFTS):
         rng = np.random.default_rng([options.seed, place])
@@ -52,8 +52,8 @@ def measure(models: Sequence[Model], options: Options, progress: Callable[[str],
         caught = {"one stage": 0, "two stages": 0}
         for _ in range(repeats):
             draws = wrong(0, DRAWS)
-            caught["one stage"] += check(draws, one.exact, one.y).verdict == "fail"
-            caught["two stages"] += check(draws, one.exact, one.y, redraw=wrong).verdict == "fail"
+            caught["one stage"] += check(draws, model.exact, model.y).verdict == "fail"
+            caught["two stages"] += check(draws, model.exact, model.y, redraw=wrong).verdict == "fail"
         for name, count in caught.items():
             seen[name].append(count)
     return Rates(runs=runs, repeats=repeats, seen=seen)
@@ -80,10 +80,10 @@ def add_rates(page: Page, rates: Rates) -> None:
         "Runs of a right sampler with a failed check, of {rate_runs}.",
         {
             "rate": list(ALPHAS),
-            "one stage": [one / runs for _, runs, one, _ in counted],
-            "interval": [_interval(one, runs) for _, runs, one, _ in counted],
-            "two stages": [two / runs for _, runs, _, two in counted],
-            "interval ": [_interval(two, runs) for _, runs, _, two in counted],
+            "one stage": [one_stage / runs for _, runs, one_stage, _ in counted],
+            "interval": [_interval(one_stage, runs) for _, runs, one_stage, _ in counted],
+            "two stages": [two_stages / runs for _, runs, _, two_stages in counted],
+            "interval ": [_interval(two_stages, runs) for _, runs, _, two_stages in counted],
             "asked for more draws": [
                 sum(run[i].drawn_again > 0 for run in rates.runs) / len(rates.runs) for i in range(len(ALPHAS))
             ],
@@ -101,7 +101,7 @@ def add_rates(page: Page, rates: Rates) -> None:
         power={name: [count / rates.repeats for count in counts] for name, counts in rates.seen.items()},
         power_shifts=list(SHIFTS),
     )
-    often = [alpha for alpha, runs, one, two in counted if _too_often(alpha, runs, one, two)]
+    often = [alpha for alpha, runs, one_stage, two_stages in counted if _too_often(alpha, runs, one_stage, two_stages)]
     page.conclusion(
         "<strong>Right samplers fail too often, at the rates {too_often}.</strong>"
         if often
@@ -121,8 +121,8 @@ def _counted(rates: Rates, i: int) -> tuple[float, int, int, int]:
     )
 
 
-def _too_often(alpha: float, runs: int, one: int, two: int) -> bool:
-    return bool(binom.sf(max(one, two) - 1, runs, alpha) < UNLIKELY)
+def _too_often(alpha: float, runs: int, one_stage: int, two_stages: int) -> bool:
+    return bool(binom.sf(max(one_stage, two_stages) - 1, runs, alpha) < UNLIKELY)
 
 
 def _interval(hits: int, runs: int) -> str:

@@ -16,9 +16,9 @@ from scipy.stats import norm, t
 from bayes._check import check, check_sampler
 from bayes.io.draws_file import read_draws
 from bayes.io.observations import read_observations
-from bayes.registry import model
+from bayes.registry import get_model
 
-NORMAL = model("normal_normal")
+NORMAL = get_model("normal_normal")
 POSTERIOR = NORMAL.exact.posterior(NORMAL.y)
 
 
@@ -63,7 +63,7 @@ SHRINK = {
 
 def test_01_a_wrong_joint_distribution_fails_though_every_marginal_is_right():
     """Columns of exact draws, each in an order of its own: correlations of 0.6 became 0.01, and it passed."""
-    schools = model("hierarchical_normal")
+    schools = get_model("hierarchical_normal")
     drawn = schools.exact.posterior(schools.y).rvs(8_000, np.random.default_rng(0))
     rng = np.random.default_rng(1)
     apart = {name: rng.permuted(values, axis=0) for name, values in drawn.items()}
@@ -74,11 +74,11 @@ def test_01_a_wrong_joint_distribution_fails_though_every_marginal_is_right():
 
 @pytest.mark.parametrize("name", ["normal_inverse_gamma", "linear_regression"])
 def test_01_a_variance_in_another_order_fails(name):
-    one = model(name)
-    drawn = one.exact.posterior(one.y).rvs(8_000, np.random.default_rng(2))
+    model = get_model(name)
+    drawn = model.exact.posterior(model.y).rvs(8_000, np.random.default_rng(2))
     drawn["sigma2"] = np.random.default_rng(3).permutation(drawn["sigma2"])
     chains = {name: values.reshape(4, 2_000, *values.shape[1:]) for name, values in drawn.items()}
-    assert check(chains, one.exact, one.y).verdict == "fail"
+    assert check(chains, model.exact, model.y).verdict == "fail"
 
 
 @pytest.mark.parametrize(
@@ -93,10 +93,10 @@ def test_01_a_variance_in_another_order_fails(name):
 def test_02_a_prior_that_was_forgotten_fails(name, change):
     """The data of the examples that people know drown their priors: these samplers passed 5 of 5 times."""
 
-    def sample(one, seed, n):
-        wrong = replace(one.exact, **change)
-        drawn = wrong.posterior(one.y).rvs(4 * n, random_state=np.random.default_rng([seed, 77]))
-        drawn = drawn if isinstance(drawn, dict) else {next(iter(one.exact.marginals(one.y))): drawn}
+    def sample(model, seed, n):
+        wrong = replace(model.exact, **change)
+        drawn = wrong.posterior(model.y).rvs(4 * n, random_state=np.random.default_rng([seed, 77]))
+        drawn = drawn if isinstance(drawn, dict) else {next(iter(model.exact.marginals(model.y))): drawn}
         return {key: np.asarray(values).reshape(4, n, *np.shape(values)[1:]) for key, values in drawn.items()}
 
     assert check_sampler(sample, models=[name]).verdict == "fail"
@@ -104,8 +104,8 @@ def test_02_a_prior_that_was_forgotten_fails(name, change):
 
 def test_05_what_converged_is_not_failed_beside_what_did_not():
     """A Gibbs sampler, slow in sigma2: mu, whose own R-hat was fine, was failed in 6 of 48 runs."""
-    one = model("normal_inverse_gamma")
-    exact, y, k = one.exact, np.asarray(one.y, float), one.exact.prior_count + len(one.y)
+    model = get_model("normal_inverse_gamma")
+    exact, y, k = model.exact, np.asarray(model.y, float), model.exact.prior_count + len(model.y)
     rng = np.random.default_rng(1)
     runs, chains, n = 8, 4, 2_000
     drawn = exact.posterior(y).rvs(runs * chains, rng)
@@ -201,7 +201,7 @@ def test_15_messages_say_what_is_wrong(tmp_path):
         check_normal({"mu": [list(draws[0]), list(draws[1, :500])]})
     with pytest.raises(ValueError, match=r"take its last axis away"):
         check_normal({"mu": draws[..., None]})
-    classes = model("dirichlet_multinomial")
+    classes = get_model("dirichlet_multinomial")
     p = classes.exact.posterior(classes.y).rvs(4000, np.random.default_rng(15))["p"].reshape(4, 1000, 4)
     for wrong in (np.concatenate([p, p[..., :1]], -1), p.transpose(0, 2, 1)):
         with pytest.raises(ValueError, match=r"must have the shape \(chain, draw, 4\)"):

@@ -10,7 +10,7 @@ import xarray as xr
 from bayes.faults import faulty_samplers as controls
 from bayes.faults.false_alarms import exact_chains
 from bayes.faults.faulty_samplers import CONTROLS, Detection
-from bayes.registry import model
+from bayes.registry import get_model
 from bayes.sampling import inference
 from reports import samplers
 from reports.samplers import cells, detection, grid, rates
@@ -19,7 +19,7 @@ from reports.shared.page import Page, drawing
 ROWS, COLUMNS = ("beta_binomial", "gamma_exponential"), ("nutpie", "smc")
 
 
-def exact_nuts(one):
+def exact_nuts(model):
     """Return a stand-in for `inference.mcmc` that draws of the exact posterior, and counts its calls."""
 
     def mcmc(program, *, sampler, seed, draws):  # noqa: ARG001
@@ -30,7 +30,7 @@ def exact_nuts(one):
         posterior = {name: (("chain", "draw"), values) for name, values in drawn.items()}
         return xr.DataTree.from_dict({"posterior": xr.Dataset(posterior)})
 
-    mcmc.calls, mcmc.model = [], one
+    mcmc.calls, mcmc.model = [], model
     return mcmc
 
 
@@ -93,26 +93,26 @@ def test_every_mistake_is_in_the_matrix_and_caught(page):
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(monkeypatch, runner):
-    one = model("gamma_exponential")
-    stand_in = exact_nuts(one)
+    model = get_model("gamma_exponential")
+    stand_in = exact_nuts(model)
     monkeypatch.setattr(inference, "mcmc", stand_in)
-    first = runner().cell(one, "nutpie")
-    assert runner().cell(one, "nutpie") == first
+    first = runner().cell(model, "nutpie")
+    assert runner().cell(model, "nutpie") == first
     assert len(stand_in.calls) == 1
     assert runner.told[-1].endswith("as an interrupted run left it")
-    runner(seed=1).cell(one, "nutpie")
+    runner(seed=1).cell(model, "nutpie")
     assert len(stand_in.calls) == 2
-    runner(draws=3000).cell(one, "nutpie")
+    runner(draws=3000).cell(model, "nutpie")
     assert [draws for _, _, draws in stand_in.calls] == [2000, 2000, 3000]
     assert len({seed for _, seed, _ in stand_in.calls}) == 2
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"key": 1}'])
 def test_a_damaged_cell_is_made_again(monkeypatch, runner, tmp_path, content):
-    one = model("gamma_exponential")
-    monkeypatch.setattr(inference, "mcmc", stand_in := exact_nuts(one))
+    model = get_model("gamma_exponential")
+    monkeypatch.setattr(inference, "mcmc", stand_in := exact_nuts(model))
     (tmp_path / "gamma_exponential-nutpie-1.json").write_text(content)
-    assert runner().cell(one, "nutpie").comparisons
+    assert runner().cell(model, "nutpie").comparisons
     assert len(stand_in.calls) == 1
 
 
@@ -129,17 +129,17 @@ def test_what_is_kept_stays_when_the_page_is_interrupted(tmp_path):
 
 def judged(monkeypatch, runner, mcmc, **options):
     monkeypatch.setattr(inference, "mcmc", mcmc)
-    return grid.judge_all([model("gamma_exponential")], runner(**options))
+    return grid.judge_all([get_model("gamma_exponential")], runner(**options))
 
 
 def test_what_is_suspicious_is_run_again_with_more_draws(monkeypatch, runner):
-    one = model("gamma_exponential")
-    right = exact_nuts(one)
+    model = get_model("gamma_exponential")
+    right = exact_nuts(model)
 
     def unlucky(program, *, sampler, seed, draws):
         tree = right(program, sampler=sampler, seed=seed, draws=draws)
         if sampler == "nutpie" and draws == 2000:  # off by 3.2 standard errors, as one in 700 is
-            posterior, exact = tree["posterior"].to_dataset(), one.marginals["rate"]
+            posterior, exact = tree["posterior"].to_dataset(), model.marginals["rate"]
             tree["posterior"] = posterior - posterior.mean() + exact.mean() + 3.2 * exact.std() / np.sqrt(4 * 2000)
         return tree
 
@@ -150,7 +150,7 @@ def test_what_is_suspicious_is_run_again_with_more_draws(monkeypatch, runner):
 
 
 def test_a_sampler_that_is_wrong_fails_the_page(monkeypatch, runner):
-    right = exact_nuts(model("gamma_exponential"))
+    right = exact_nuts(get_model("gamma_exponential"))
 
     def wrong(program, *, sampler, seed, draws):
         tree = right(program, sampler=sampler, seed=seed, draws=draws)
@@ -161,7 +161,7 @@ def test_a_sampler_that_is_wrong_fails_the_page(monkeypatch, runner):
 
 
 def test_draws_that_are_none_fail_the_page_and_say_why(monkeypatch, runner):
-    right = exact_nuts(model("gamma_exponential"))
+    right = exact_nuts(get_model("gamma_exponential"))
 
     def still(program, *, sampler, seed, draws):
         tree = right(program, sampler=sampler, seed=seed, draws=draws)
@@ -174,13 +174,13 @@ def test_draws_that_are_none_fail_the_page_and_say_why(monkeypatch, runner):
     assert grid.cell_verdict(*table.of("gamma_exponential", "nutpie")) == "pass"
     page = Page("samplers", "", "")
     grid.add_grid(page, table)
-    grid.add_details(page, [model("gamma_exponential")], table)
+    grid.add_details(page, [get_model("gamma_exponential")], table)
     assert "fail, refused, 0 s" in page.html()
     assert page.html().count("the sampler did not move") == 2
 
 
 def test_a_planted_mistake_that_is_not_seen_fails_the_page(monkeypatch, runner):
-    right = exact_nuts(model("gamma_exponential"))
+    right = exact_nuts(get_model("gamma_exponential"))
 
     def harmless(program, *, sampler, seed, draws):  # noqa: ARG001
         return right(program, sampler="nutpie", seed=seed, draws=draws)

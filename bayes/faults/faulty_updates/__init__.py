@@ -31,7 +31,7 @@ def sampler(wrong: Mistake) -> Callable[[Model, int, int], dict[str, Array]]:
     'fail'
     """
 
-    def sample(one: Model, seed: int, n: int) -> dict[str, Array]:
-        return chains(wrong(one.exact, one.y), one, np.random.default_rng([seed, 1936]), n)
+    def sample(model: Model, seed: int, n: int) -> dict[str, Array]:
+        return chains(wrong(model.exact, model.y), model, np.random.default_rng([seed, 1936]), n)
 
     return sample

@@ -84,13 +84,13 @@ def test_the_rate_is_kept_where_many_seem_not_to_have_converged():
     rng = np.random.default_rng(7)
     runs, m, alpha = 4000, 7, 0.05
 
-    def one():
+    def run_family():
         first = [replace(c, reason=UNSETTLED if rng.random() < 0.5 else "") for c in family(rng.uniform(size=m))]
         return judge_in_two_stages(
             first, lambda places: [comparison(rng.uniform(), parameter=f"theta[{i}]") for i in places], alpha=alpha
         ).verdict
 
-    failed = sum(one() == "fail" for _ in range(runs))
+    failed = sum(run_family() == "fail" for _ in range(runs))
     assert runs * alpha / 4 <= failed <= binom(runs, alpha).isf(FALSE_ALARM)
 
 
@@ -150,10 +150,10 @@ def test_more_is_seen_than_in_one_stage():
     def p_value(error):
         return 2 * norm.sf(abs(rng.normal() + error))
 
-    one = two = 0
+    model = two = 0
     for _ in range(400):
         first = family([p_value(3.5), *rng.uniform(size=6)])
-        one += judge(first).verdict == "fail"
+        model += judge(first).verdict == "fail"
         two += (
             judge_in_two_stages(
                 first,
@@ -163,5 +163,5 @@ def test_more_is_seen_than_in_one_stage():
             ).verdict
             == "fail"
         )
-    assert one < 190  # 0.38 of them
+    assert model < 190  # 0.38 of them
     assert two > 245  # 0.71

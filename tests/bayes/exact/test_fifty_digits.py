@@ -25,7 +25,7 @@ from bayes.exact.normal_variance import NormalVariance
 from bayes.exact.numerics import accurate_distributions as laws
 from bayes.exact.numerics import exact_sums as sums
 from bayes.exact.numerics import log_gamma
-from bayes.registry import NAMES, model
+from bayes.registry import NAMES, get_model
 from benchmarks.fifty_digits import ORACLES, PROBLEMS, Problem, a_million, worst_error
 from tests.tolerances import EXACT, FAR_ELEMENT
 
@@ -52,10 +52,10 @@ def test_answers_are_those_of_fifty_digits(name):
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "hierarchical_normal"])
 def test_so_are_those_of_a_million_observations(name):
-    one = model(name)
+    model = get_model(name)
     new = np.array([[100, 200, 56, 200]] if name == "dirichlet_multinomial" else [[5.0, 3.0]])
-    new = new if one.y.ndim == 2 else np.array([1, 2])
-    error, quantity = worst_error(a_million(Problem(one.exact, one.y, new), name), name)
+    new = new if model.y.ndim == 2 else np.array([1, 2])
+    error, quantity = worst_error(a_million(Problem(model.exact, model.y, new), name), name)
     assert error < EXACT, quantity
 
 

@@ -31,7 +31,7 @@ def test_a_control_without_a_mistake_is_not_caught():
 
 def test_too_few_draws_for_a_verdict_are_no_catch_unless_convergence_is_the_mistake():
     langevin_steps, stuck = (
-        next(one for one in CONTROLS if one.name == name) for name in ["unadjusted Langevin", "a chain stuck"]
+        next(faulty for faulty in CONTROLS if faulty.name == name) for name in ["unadjusted Langevin", "a chain stuck"]
     )
     few = detect(langevin_steps, n=200, repeats=REPEATS, seed=2)
     assert (few.caught, few.passed, few.seen[NOT_CONVERGED]) == (0, 0, REPEATS)

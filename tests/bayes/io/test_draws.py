@@ -6,16 +6,16 @@ import xarray as xr
 
 from bayes._check import check, check_sampler
 from bayes.io.draws import evidence_runs, is_smc
-from bayes.registry import model
+from bayes.registry import get_model
 
-NORMAL = model("normal_normal")
+NORMAL = get_model("normal_normal")
 MU = NORMAL.exact.posterior(NORMAL.y).rvs((4, 1000), random_state=np.random.default_rng(0))
-CLASSES = model("dirichlet_multinomial")
+CLASSES = get_model("dirichlet_multinomial")
 P = CLASSES.exact.posterior(CLASSES.y).rvs(4000, np.random.default_rng(1))["p"].reshape(4, 1000, 4)
 
 
-def verdict(draws, one=NORMAL):
-    return check(draws, one.exact, one.y).verdict
+def verdict(draws, model=NORMAL):
+    return check(draws, model.exact, model.y).verdict
 
 
 def tree(**variables):
@@ -79,8 +79,8 @@ def test_a_model_of_the_registry_will_do_and_what_is_no_model_is_said():
             check({"mu": MU}, wrong, NORMAL.y)
 
 
-def exact(one, seed, n):
-    return {"mu": one.exact.posterior(one.y).rvs((4, n), random_state=np.random.default_rng(seed))}
+def exact(model, seed, n):
+    return {"mu": model.exact.posterior(model.y).rvs((4, n), random_state=np.random.default_rng(seed))}
 
 
 def test_one_name_is_one_model():

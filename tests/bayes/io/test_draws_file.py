@@ -14,16 +14,16 @@ import xarray as xr
 from bayes._check import check
 from bayes.io.draws import evidence_runs, is_smc
 from bayes.io.draws_file import read_draws
-from bayes.registry import model
+from bayes.registry import get_model
 
-ONE = model("linear_regression")
+REGRESSION = get_model("linear_regression")
 NAMES = ["beta", "sigma2"]
 
 
 @pytest.fixture(scope="module")
 def draws():
     """Exact draws, (4, 500): beta (…, 2) and sigma2."""
-    drawn = ONE.exact.posterior(ONE.y).rvs(2000, np.random.default_rng(1))
+    drawn = REGRESSION.exact.posterior(REGRESSION.y).rvs(2000, np.random.default_rng(1))
     return {name: values.reshape(4, 500, *values.shape[1:]) for name, values in drawn.items()}
 
 
@@ -84,7 +84,7 @@ def test_every_format_gives_the_draws_that_were_saved(tmp_path, draws, tree, kin
     for name in NAMES:
         np.testing.assert_array_equal(values(found, name), draws[name])
     assert not is_smc(found)
-    assert check(found, ONE.exact, ONE.y).verdict != "fail"
+    assert check(found, REGRESSION.exact, REGRESSION.y).verdict != "fail"
 
 
 def test_rows_of_a_csv_file_may_be_in_any_order(tmp_path, draws):
@@ -109,7 +109,7 @@ def test_divergences_come_with_the_draws(tmp_path, draws, tree):
     divergent = tree.copy()
     divergent["sample_stats"] = divergent["sample_stats"].to_dataset().assign(diverging=lambda d: d["diverging"] | True)
     file = saved(tmp_path, "nc", draws, divergent)
-    checks = check(read_draws(file, NAMES), ONE.exact, ONE.y)
+    checks = check(read_draws(file, NAMES), REGRESSION.exact, REGRESSION.y)
     assert checks.verdict == "inconclusive"
     assert "divergent transitions 2000" in str(checks)
 
@@ -121,7 +121,7 @@ def test_divergences_come_with_a_csv_file_of_cmdstanpy(tmp_path, draws, divergen
     (tmp_path / "draws.csv").write_text("\n".join(lines))
     found = read_draws(tmp_path / "draws.csv", NAMES)
     np.testing.assert_array_equal(values(found, "beta"), draws["beta"])
-    checks = check(found, ONE.exact, ONE.y)
+    checks = check(found, REGRESSION.exact, REGRESSION.y)
     assert checks.verdict == verdict
     assert (f"{divergent} of 2000 transitions diverged" in str(checks)) == (divergent > 0)
     assert ("cannot pass: divergent transitions 3 of 2000" in str(checks)) == (verdict == "inconclusive")
