@@ -16,7 +16,7 @@ four
 ``bayes.io.draws`` (what
   may come in), ``bayes.checking.convergence`` (R-hat, ESS, divergences), ``bayes.checking.null_distributions``
   (p-values) and ``bayes.checking.results`` (one false-alarm rate for a family).
-- ``bayes.checking.two_stages``: the suspicious and unsettled judged by fresh draws.
+- ``bayes.checking.two_stages``: the flagged and unconverged judged by fresh draws.
 - ``bayes._check``: a model, somebody's draws, a verdict; a sampler on many models, one verdict.
 - ``bayes.faults.faulty_samplers``: samplers that are wrong on purpose; ``bayes.faults.faulty_updates``: conjugate
 updates with a mistake;

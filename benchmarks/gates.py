@@ -22,7 +22,7 @@ from scipy.stats import t as student_t
 from bayes._check import compare_with_model
 from bayes.checking import null_distributions as nulls
 from bayes.checking.convergence import LARGEST_RHAT, Mixing, closed_gates, effective_sizes
-from bayes.checking.results import judge
+from bayes.checking.judging import judge
 from bayes.checking.statistics import compare_draws, score
 from bayes.exact.distribution import Distribution
 from bayes.registry import get_model
@@ -161,7 +161,7 @@ def divergences(config: Config) -> None:
 
 
 def _comparisons(name: str, kept: dict[str, np.ndarray], schools: Any) -> list[Any]:
-    """Return the comparisons of draws with what is known of them, divergences unseen."""
+    """Return the checks of draws with what is known of them, divergences unseen."""
     if name != "funnel":
         return compare_with_model(kept, schools.exact, schools.y)[0]
     exact: dict[str, Distribution] = {"v": norm(0, 3)}

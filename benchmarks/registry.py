@@ -5,7 +5,7 @@
     uv run python -m benchmarks.registry --part power     one of the three parts
 
 A run is one family of checks over all models (``bayes.faults.false_alarms``). The power is that of
-``bayes._check.check`` with and without ``redraw`` on exact draws of the normal mean that are moved, or too wide.
+``bayes._check.check`` with and without ``resample`` on exact draws of the normal mean that are moved, or too wide.
 Numbers in brackets are 95 % intervals (Clopper and Pearson 1934).
 """
 
@@ -52,7 +52,7 @@ def false_alarms(config: Config, what: str, *, stay: float, draws: int, runs: in
             f"{alpha:g}",
             rate(sum(family.one_stage == "fail" for family in verdicts), count),
             rate(sum(family.two_stages == "fail" for family in verdicts), count),
-            rate(sum(family.drawn_again > 0 for family in verdicts), count),
+            rate(sum(family.resampled > 0 for family in verdicts), count),
             rate(sum(family.two_stages == "inconclusive" for family in verdicts), count),
         ]
         for alpha, verdicts in zip(ALPHAS, zip(*(verdicts for _, verdicts in made), strict=True), strict=True)
@@ -91,7 +91,7 @@ def power(config: Config) -> None:
         for _ in progress(count, f"power, {statistic} wrong by {size:g}"):
             draws = wrong(0, 1000)
             seen[0] += check(draws, model.exact, model.y).verdict == "fail"
-            seen[1] += check(draws, model.exact, model.y, redraw=wrong).verdict == "fail"
+            seen[1] += check(draws, model.exact, model.y, resample=wrong).verdict == "fail"
         what = f"mean moved by {size:g} sd" if statistic == "mean" else f"sd {100 * size:g} % too large"
         rows.append([what, *(rate(n, count) for n in seen)])
     print("\nPower at alpha = 0.001 on 4 x 1000 independent draws, and 4 x 4000 more if they are asked for:\n")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import xarray as xr
 
 from bayes._check import compare_with_model
-from bayes.checking.results import Comparison
+from bayes.checking.results import Check
 from bayes.checking.statistics import compare_evidence
 from bayes.registry import Model
 from bayes.sampling import inference
@@ -23,7 +23,7 @@ class Result:
 
     model: str
     run: str
-    comparisons: list[Comparison]
+    checks: list[Check]
     notes: list[str] = field(default_factory=list)
     tree: xr.DataTree | None = None
     """The draws, of NUTS."""
@@ -37,13 +37,13 @@ def of(model: Model, options: Options, progress: Callable[[str], None]) -> Itera
         tree = inference.nuts(
             program, seed=stream(options.seed, f"{model.name} {engine}"), draws=options.draws, engine=engine
         )
-        comparisons, notes = compare_with_model(tree, model.exact, model.y)
-        yield Result(model=model.name, run=f"NUTS, {engine}", comparisons=comparisons, notes=notes, tree=tree)
+        checks, notes = compare_with_model(tree, model.exact, model.y)
+        yield Result(model=model.name, run=f"NUTS, {engine}", checks=checks, notes=notes, tree=tree)
     progress(f"{model.name}: SMC, {SMC_RUNS} runs of {PARTICLES} particles")
     exact = model.exact.log_evidence(model.y)
     try:
         tree = inference.smc(program, seed=stream(options.seed, f"{model.name} smc"), runs=SMC_RUNS, draws=PARTICLES)
-        comparison = compare_evidence(exact, tree.sample_stats["log_evidence"].to_numpy())
+        check = compare_evidence(exact, tree.sample_stats["log_evidence"].to_numpy())
     except TooManyStagesError as error:
-        comparison = no_runs(exact, str(error))
-    yield Result(model=model.name, run="SMC", comparisons=[comparison])
+        check = no_runs(exact, str(error))
+    yield Result(model=model.name, run="SMC", checks=[check])

@@ -74,7 +74,7 @@ def add_verdicts(page: Page, results: Sequence[Result], checks: Checks) -> None:
     extreme = [most_extreme(group) for group in grouped]
     page.table(
         "verdicts",
-        "The most suspicious check of each run.",
+        "The most extreme check of each run.",
         {
             "model": [result.model for result in results],
             "run": [result.run for result in results],
@@ -152,7 +152,7 @@ def _predictives(model: Model) -> dict[str, Any]:
 def _by_result(results: Sequence[Result], checks: Checks) -> list[list[Check]]:
     """Return the checks of each result."""
     every = iter(checks)
-    return [[next(every) for _ in result.comparisons] for result in results]
+    return [[next(every) for _ in result.checks] for result in results]
 
 
 def _rows(own: Sequence[tuple[Result, list[Check]]]) -> tuple[dict[str, list[Any]], dict[str, str]]:

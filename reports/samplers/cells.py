@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bayes._check import projections
-from bayes.checking.results import Comparison
+from bayes.checking.results import Check
 from bayes.checking.statistics import compare_draws, compare_evidence
 from bayes.checking.two_stages import MORE
 from bayes.registry import Model
@@ -32,7 +32,7 @@ class Cell:
 
     model: str
     engine: str
-    comparisons: list[Comparison]
+    checks: list[Check]
     notes: list[str]
     seconds: float
     """From the program to its last draw, compilation included."""
@@ -85,7 +85,7 @@ def _read(file: Path, key: dict[str, Any]) -> Cell | None:
         if content["key"] != key:
             return None
         cell = content["cell"]
-        return Cell(**cell | {"comparisons": [Comparison(**comparison) for comparison in cell["comparisons"]]})
+        return Cell(**cell | {"checks": [Check(**check) for check in cell["checks"]]})
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -103,15 +103,15 @@ def _run(model: Model, engine: str, options: Options, stage: int) -> Cell:
         try:
             tree = inference.smc(program, seed=seed, runs=more * options.smc_runs, draws=PARTICLES)
             seconds = time.perf_counter() - begun
-            comparisons = [compare_evidence(exact, tree.sample_stats["log_evidence"].to_numpy())]
+            checks = [compare_evidence(exact, tree.sample_stats["log_evidence"].to_numpy())]
         except TooManyStagesError as error:
             seconds = time.perf_counter() - begun
-            comparisons = [no_runs(exact, str(error))]
+            checks = [no_runs(exact, str(error))]
     else:
         tree = inference.mcmc(program, sampler=engine, seed=seed, draws=more * options.draws_a_chain)
         seconds = time.perf_counter() - begun
         try:
-            comparisons, notes = compare_draws(model.marginals, tree, projections(model.exact, model.y))
+            checks, notes = compare_draws(model.marginals, tree, projections(model.exact, model.y))
         except ValueError as error:  # draws that are none: a chain that never moved, a number that is not finite
-            comparisons, refused = [], str(error)
-    return Cell(model=model.name, engine=engine, comparisons=comparisons, notes=notes, seconds=seconds, refused=refused)
+            checks, refused = [], str(error)
+    return Cell(model=model.name, engine=engine, checks=checks, notes=notes, seconds=seconds, refused=refused)

@@ -10,7 +10,7 @@ from reports.shared.options import Common
 
 QUICK = ("normal_normal", "normal_variance", "beta_binomial")
 ENGINES = ("nutpie", "pymc", "numpyro", "blackjax", "slice", "smc")
-PLANTED = (
+INJECTED = (
     "normal_variance",
     "normal_inverse_gamma",
     "gamma_poisson",
@@ -62,9 +62,9 @@ class Options(Common):
         return 8 if self.quick else 16
 
     @property
-    def planted(self) -> tuple[str, ...]:
-        """Return the models that the planted mistake is run on: one is enough for a first look."""
-        here = tuple(name for name in PLANTED if name in self.models)
+    def injected(self) -> tuple[str, ...]:
+        """Return the models that the injected mistake is run on: one is enough for a first look."""
+        here = tuple(name for name in INJECTED if name in self.models)
         return here[:1] if self.quick else here
 
 

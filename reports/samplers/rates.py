@@ -31,7 +31,7 @@ class Rates:
 
     runs: list[list[Family]]
     repeats: int
-    seen: dict[str, list[int]]
+    detected: dict[str, list[int]]
 
 
 def measure(models: Sequence[Model], options: Options, progress: Callable[[str], None]) -> Rates:
@@ -42,21 +42,21 @@ def measure(models: Sequence[Model], options: Options, progress: Callable[[str],
     repeats = 20 if options.quick else 200
     model = get_model("normal_normal")
     posterior = model.exact.posterior(model.y)
-    seen: dict[str, list[int]] = {"one stage": [], "two stages": []}
+    detected: dict[str, list[int]] = {"one stage": [], "two stages": []}
     for place, shift in enumerate(SHIFTS):
         rng = np.random.default_rng([options.seed, place])
 
         def wrong(_: int, n: int, rng: np.random.Generator = rng, shift: float = shift) -> dict[str, np.ndarray]:
             return {"mu": posterior.rvs((4, n), random_state=rng) + shift * posterior.std()}
 
-        caught = {"one stage": 0, "two stages": 0}
+        count_by_stage = {"one stage": 0, "two stages": 0}
         for _ in range(repeats):
             draws = wrong(0, DRAWS)
-            caught["one stage"] += check(draws, model.exact, model.y).verdict == "fail"
-            caught["two stages"] += check(draws, model.exact, model.y, redraw=wrong).verdict == "fail"
-        for name, count in caught.items():
-            seen[name].append(count)
-    return Rates(runs=runs, repeats=repeats, seen=seen)
+            count_by_stage["one stage"] += check(draws, model.exact, model.y).verdict == "fail"
+            count_by_stage["two stages"] += check(draws, model.exact, model.y, resample=wrong).verdict == "fail"
+        for name, count in count_by_stage.items():
+            detected[name].append(count)
+    return Rates(runs=runs, repeats=repeats, detected=detected)
 
 
 def verdict(rates: Rates) -> Verdict:
@@ -85,7 +85,7 @@ def add_rates(page: Page, rates: Rates) -> None:
             "two stages": [two_stages / runs for _, runs, _, two_stages in counted],
             "interval ": [_interval(two_stages, runs) for _, runs, _, two_stages in counted],
             "asked for more draws": [
-                sum(run[i].drawn_again > 0 for run in rates.runs) / len(rates.runs) for i in range(len(ALPHAS))
+                sum(run[i].resampled > 0 for run in rates.runs) / len(rates.runs) for i in range(len(ALPHAS))
             ],
         },
         {"rate": "g", "one stage": ".3f", "two stages": ".3f", "asked for more draws": ".3f"},
@@ -94,11 +94,11 @@ def add_rates(page: Page, rates: Rates) -> None:
     page.figure(
         _power(rates),
         caption=f"How often an error of the mean is seen at the rate {ALPHA:g}: {{power_repeats}} runs of 4 chains of "
-        f"{DRAWS} exact draws of a normal's mean, moved; with two stages a suspicious run is asked for {MORE} times as "
+        f"{DRAWS} exact draws of a normal's mean, moved; with two stages a flagged run is asked for {MORE} times as "
         "many.",
         alt="The share of runs that fail against the error of the mean, for one stage and for two.",
         power_repeats=rates.repeats,
-        power={name: [count / rates.repeats for count in counts] for name, counts in rates.seen.items()},
+        power={name: [count / rates.repeats for count in counts] for name, counts in rates.detected.items()},
         power_shifts=list(SHIFTS),
     )
     often = [alpha for alpha, runs, one_stage, two_stages in counted if _too_often(alpha, runs, one_stage, two_stages)]
@@ -132,7 +132,7 @@ def _interval(hits: int, runs: int) -> str:
 
 def _power(rates: Rates) -> Figure:
     figure, axis = plt.subplots(figsize=(10, 3.4))
-    for name, counts in rates.seen.items():
+    for name, counts in rates.detected.items():
         shares = np.array(counts) / rates.repeats
         intervals = [binomtest(count, rates.repeats).proportion_ci() for count in counts]
         ends = [shares - [i.low for i in intervals], [i.high for i in intervals] - shares]

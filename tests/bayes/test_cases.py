@@ -228,15 +228,15 @@ def test_16_pymc_s_own_tree_of_smc_is_known():
 def test_17_a_redraw_that_ignores_its_seed_is_noticed():
     """The second stage judged the first stage's draws again, at 22 times its level."""
 
-    def redraw(seed, n, run):
+    def resample(seed, n, run):
         rngs = [np.random.default_rng([run, seed, chain]) for chain in range(4)]
         return {"mu": np.array([POSTERIOR.rvs(n, random_state=rng) for rng in rngs])}
 
     refusals = []
     for run in range(20):
-        assert check_normal(redraw(0, 250, run), alpha=0.2, redraw=lambda s, n, run=run: redraw(s, n, run))
+        assert check_normal(resample(0, 250, run), alpha=0.2, resample=lambda s, n, run=run: resample(s, n, run))
         try:
-            check_normal(redraw(0, 250, run), alpha=0.2, redraw=lambda _, n, run=run: redraw(0, n, run))
+            check_normal(resample(0, 250, run), alpha=0.2, resample=lambda _, n, run=run: resample(0, n, run))
         except ValueError as error:
             refusals.append(str(error))
     assert refusals
@@ -247,10 +247,10 @@ def test_17_a_redraw_of_the_same_object_or_of_too_few_draws_is_refused():
     bad = {"mu": POSTERIOR.rvs((4, 1000), random_state=0) + 0.07 * POSTERIOR.std()}
     few = {"mu": POSTERIOR.rvs((4, 150), random_state=9)}
     old = {"mu": np.concatenate([POSTERIOR.rvs((4, 3000), random_state=9), bad["mu"]], axis=1)}
-    for again, message in [
+    for resample, message in [
         (bad, "not independent of the first"),
         (few, "4000 draws a chain"),
         (old, "not independent of the first"),
     ]:
-        with pytest.raises(ValueError, match=f"`redraw`: .*{message}"):
-            check_normal(bad, redraw=lambda *_, again=again: again)
+        with pytest.raises(ValueError, match=f"`resample`: .*{message}"):
+            check_normal(bad, resample=lambda *_, resample=resample: resample)

@@ -34,7 +34,7 @@ def numpyro_draws(seed, n, chains=4):
 def test_numpyro():
     model = get_model("linear_regression")
     with jax.enable_x64(True), jax.numpy_rank_promotion("allow"):
-        checks = check(numpyro_draws(0, 3000), model.exact, model.y, redraw=numpyro_draws)
+        checks = check(numpyro_draws(0, 3000), model.exact, model.y, resample=numpyro_draws)
     assert checks.verdict == "pass", checks
 
 

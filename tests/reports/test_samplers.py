@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes.faults import faulty_samplers as controls
 from bayes.faults.false_alarms import exact_chains
-from bayes.faults.faulty_samplers import CONTROLS, Detection
+from bayes.faults.faulty_samplers import DETECTORS, FAULTY_SAMPLERS, REFUSED, Detection
 from bayes.registry import get_model
 from bayes.sampling import inference
 from reports import samplers
@@ -84,11 +83,11 @@ def test_the_numbers_of_every_check_are_in_the_file(page):
     json.loads(page.json())
 
 
-def test_every_mistake_is_in_the_matrix_and_caught(page):
-    assert page.numbers["detection"]["mistake"] == [control.name for control in CONTROLS]
-    assert page.numbers["detection"]["caught"] == [1.0] * len(CONTROLS)
-    assert page.numbers["caught_mistakes"] == page.numbers["mistakes"] == len(CONTROLS)
-    assert set(page.numbers["detection_matrix"]["5 % too wide"]) == set(controls.SEERS)
+def test_every_mistake_is_in_the_matrix_and_detected(page):
+    assert page.numbers["detection"]["mistake"] == [faulty.name for faulty in FAULTY_SAMPLERS]
+    assert page.numbers["detection"]["detected"] == [1.0] * len(FAULTY_SAMPLERS)
+    assert page.numbers["detected_mistakes"] == page.numbers["mistakes"] == len(FAULTY_SAMPLERS)
+    assert set(page.numbers["detection_matrix"]["5 % too wide"]) == set(DETECTORS)
     assert page.numbers["power"]["two stages"][-1] > 0.5 > page.numbers["power"]["one stage"][0]
 
 
@@ -112,7 +111,7 @@ def test_a_damaged_cell_is_made_again(monkeypatch, runner, tmp_path, content):
     model = get_model("gamma_exponential")
     monkeypatch.setattr(inference, "mcmc", stand_in := exact_nuts(model))
     (tmp_path / "gamma_exponential-nutpie-1.json").write_text(content)
-    assert runner().cell(model, "nutpie").comparisons
+    assert runner().cell(model, "nutpie").checks
     assert len(stand_in.calls) == 1
 
 
@@ -179,7 +178,7 @@ def test_draws_that_are_none_fail_the_page_and_say_why(monkeypatch, runner):
     assert page.html().count("the sampler did not move") == 2
 
 
-def test_a_planted_mistake_that_is_not_seen_fails_the_page(monkeypatch, runner):
+def test_an_injected_mistake_that_is_not_detected_fails_the_page(monkeypatch, runner):
     right = exact_nuts(get_model("gamma_exponential"))
 
     def harmless(program, *, sampler, seed, draws):  # noqa: ARG001
@@ -195,21 +194,23 @@ def test_a_planted_mistake_that_is_not_seen_fails_the_page(monkeypatch, runner):
 
 def counts(n, **changes):
     return replace(
-        Detection(n=n, repeats=20, caught=20, passed=0, failed=20, seen=dict.fromkeys(controls.SEERS, 0)), **changes
+        Detection(n=n, repeats=20, detected=20, passed=0, failed=20, by_detector=dict.fromkeys(DETECTORS, 0)), **changes
     )
 
 
-def test_a_mistake_that_is_not_caught_and_right_samplers_that_fail_are_told(monkeypatch):
-    monkeypatch.setattr(detection, "detect", lambda _, n, broken=True, **__: counts(n, caught=20 * broken, failed=0))
+def test_a_mistake_that_is_not_detected_and_right_samplers_that_fail_are_told(monkeypatch):
+    monkeypatch.setattr(
+        detection, "detect", lambda _, n, injected=True, **__: counts(n, detected=20 * injected, failed=0)
+    )
     fine = detection.detect_all(samplers.Options(), lambda _: None)
     assert detection.verdict(fine) == "pass"
-    control, broken, right = fine[0]
-    blind = [(control, [*broken[:-1], counts(8000, caught=15)], right), *fine[1:]]
-    assert detection.missed(blind) == [control.name]
+    faulty, injected, right = fine[0]
+    blind = [(faulty, [*injected[:-1], counts(8000, detected=15)], right), *fine[1:]]
+    assert detection.missed(blind) == [faulty.name]
     assert detection.verdict(blind) == "fail"
-    refused = counts(8000, failed=0, seen=dict.fromkeys(controls.SEERS, 0) | {controls.REFUSED: 20})
-    assert detection.verdict([(control, broken, [*right[:-1], refused]), *fine[1:]]) == "fail"
-    alarms = [(control, broken, [*right[:-1], counts(8000, failed=8)]), *fine[1:]]
+    refused = counts(8000, failed=0, by_detector=dict.fromkeys(DETECTORS, 0) | {REFUSED: 20})
+    assert detection.verdict([(faulty, injected, [*right[:-1], refused]), *fine[1:]]) == "fail"
+    alarms = [(faulty, injected, [*right[:-1], counts(8000, failed=8)]), *fine[1:]]
     assert detection.verdict(alarms) == "fail"
     page = Page("samplers", "", "")
     with drawing():
@@ -222,7 +223,7 @@ def test_right_samplers_that_fail_too_often_fail_the_page(failed, verdict):
     """12 of 150 are what rates of 0.2 and 0.05 allow, but not one of 0.01."""
 
     def run(verdict):
-        return [rates.Family(alpha=a, one_stage=verdict, two_stages="pass", drawn_again=0) for a in rates.ALPHAS]
+        return [rates.Family(alpha=a, one_stage=verdict, two_stages="pass", resampled=0) for a in rates.ALPHAS]
 
     runs = [run("fail") if i < failed else run("pass") for i in range(150)]
     found = rates.Rates(runs=runs, repeats=20, seen={"one stage": [0] * 6, "two stages": [0] * 6})

@@ -3,7 +3,7 @@
 A mistake is a function ``wrong(exact, y)`` that returns a posterior to draw from: that of another model, of other data,
 or an update written out with the mistake in it. Where the data drown the prior many of these are right to less than
 anybody could see, which is why every model has a data set whose prior weighs as much as its data.
-``benchmarks/mistakes.py`` counts how often each is caught.
+``benchmarks/mistakes.py`` counts how often each is detected.
 """
 
 from collections.abc import Callable

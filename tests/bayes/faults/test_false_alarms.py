@@ -38,7 +38,7 @@ def test_families_over_models_keep_their_rate_and_use_the_second_stage():
     most = binom(len(runs), 0.2).isf(FALSE_ALARM)
     assert sum(family.one_stage == "fail" for family in verdicts) <= most
     assert sum(family.two_stages == "fail" for family in verdicts) <= most
-    assert any(family.drawn_again for family in verdicts)
+    assert any(family.resampled for family in verdicts)
     # At a rate near 1 about six families of ten fail: they are judged, not waved through.
     (seen,) = zip(*families(models, [0.99], count=30, seed=3, draws=400), strict=True)
     assert sum(family.one_stage == "fail" for family in seen) > 5

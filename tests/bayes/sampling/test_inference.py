@@ -244,8 +244,8 @@ def test_smc_saves_and_loads(model, runs, tmp_path):
 
 
 def test_smc_same_seed_same_evidence(model):
-    first, again, second = (inference.smc(model, seed=s, runs=2, draws=200) for s in [1, 1, 2])
-    assert_array_equal(first["sample_stats"]["log_evidence"], again["sample_stats"]["log_evidence"])
+    first, resample, second = (inference.smc(model, seed=s, runs=2, draws=200) for s in [1, 1, 2])
+    assert_array_equal(first["sample_stats"]["log_evidence"], resample["sample_stats"]["log_evidence"])
     assert (first["sample_stats"]["log_evidence"].values != second["sample_stats"]["log_evidence"].values).all()
 
 
