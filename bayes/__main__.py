@@ -347,14 +347,13 @@ def _check(options: CheckDraws) -> int:
         raise ValueError("`data` and the draws are both -: one of them must be a file.")
     model = _own(options)
     exact, y = model.exact, model.y
-    names = dict.fromkeys(name.partition("[")[0] for name in exact.marginals(y))
-    renamed = dict(_renaming(text, list(names)) for text in options.var)
+    renamed = dict(_renaming(text, list(model.variables)) for text in options.var)
     from bayes._check import check  # after the options are read: ArviZ takes a second to import
     from bayes.io.draws import is_smc
-    from bayes.io.draws_file import read_draws
+    from bayes.io.draws_file import load_draws
 
     with _file(options.file) as path:
-        draws = read_draws(path, names, renamed)
+        draws = load_draws(path, model.variables, renamed)
     if is_smc(draws):
         checks = check(None, exact, y, evidence=draws, evidence_law=options.evidence_law, alpha=options.alpha)
     else:

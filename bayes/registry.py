@@ -51,6 +51,11 @@ class Model:
         """The name, with that of the data set unless it is the one that people know: ``beta_binomial (prior)``."""
         return self.name if self.data_set == "example" else f"{self.name} ({self.data_set})"
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names of the parameters, each once: vectors without their indices."""
+        return tuple(dict.fromkeys(name.partition("[")[0] for name in self.exact.marginals(self.y)))
+
     @cached_property
     def marginals(self) -> dict[str, Distribution]:
         """The exact posterior of every scalar parameter, worked out once."""

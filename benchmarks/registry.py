@@ -5,7 +5,7 @@
     uv run python -m benchmarks.registry --part power     one of the three parts
 
 A run is one family of checks over all models (``bayes.faults.false_alarms``). The power is that of
-``bayes._check.check`` with and without ``resample`` on exact draws of the normal mean that are moved, or too wide.
+``bayes.check`` with and without ``resample`` on exact draws of the normal mean that are moved, or too wide.
 Numbers in brackets are 95 % intervals (Clopper and Pearson 1934).
 """
 
@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 import tyro
 
-from bayes._check import check
+from bayes import check
 from bayes.faults.false_alarms import families
 from bayes.registry import NAMES, data_sets, get_model
 from benchmarks.agreement import progress, rate, run_parts, table

@@ -3,7 +3,7 @@
     uv run python -m benchmarks.right_samplers                     exact chains: 300 runs
     uv run python -m benchmarks.right_samplers --engines nutpie    NUTS of that name, several seeds
 
-A run is a call of ``bayes._check.check_sampler`` over the whole registry, both data sets a model, 4 x 2000 draws, and
+A run is a call of ``bayes.check_sampler`` over the whole registry, both data sets a model, 4 x 2000 draws, and
 what it asks for beyond that. Exact chains stay where they are with probability s, and are worth (1 - s) / (1 + s) of
 their draws. Numbers in brackets are 95 % intervals (Clopper and Pearson 1934).
 """
@@ -19,7 +19,7 @@ import numpy as np
 import tyro
 import xarray as xr
 
-from bayes._check import check_sampler
+from bayes import check_sampler
 from bayes.faults.false_alarms import exact_chains
 from bayes.io.draws import Draws
 from bayes.registry import Model

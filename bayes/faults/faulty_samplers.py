@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from scipy.stats import t
 
-from bayes._check import check
+from bayes import check
 from bayes.checking.results import ALPHA
 from bayes.registry import get_model
 

@@ -19,7 +19,7 @@ NETCDF = (b"\x89HDF", b"CDF")
 NETCDF_NAMES = {".nc", ".nc4", ".netcdf", ".cdf", ".h5", ".hdf5"}
 
 
-def read_draws(path: Path, names: Iterable[str], renamed: dict[str, str] | None = None) -> Draws:
+def load_draws(path: Path, names: Iterable[str], renamed: dict[str, str] | None = None) -> Draws:
     """Read the variables ``names`` from a file of draws.
 
     Parameters

@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from scipy.stats import binom, binomtest
 
-from bayes._check import check
+from bayes import check
 from bayes.checking.results import ALPHA
 from bayes.checking.two_stages import MORE
 from bayes.faults.false_alarms import Family, families

@@ -13,8 +13,8 @@ from scipy.signal import lfilter
 from scipy.special import logsumexp
 from scipy.stats import norm, t
 
-from bayes._check import check, check_sampler
-from bayes.io.draws_file import read_draws
+from bayes import check, check_sampler
+from bayes.io.draws_file import load_draws
 from bayes.io.observations import read_observations
 from bayes.registry import get_model
 
@@ -162,7 +162,7 @@ def test_08_blank_cells_of_chain_are_refused_by_their_row(tmp_path):
         rows = [f"{chain_of(chain + 1, draw)},{draw},{value:.4f}" for (chain, draw), value in np.ndenumerate(draws)]
         (tmp_path / f"{name}.csv").write_text("\n".join(["chain,draw,mu", *rows]))
         with pytest.raises(ValueError, match=message):
-            read_draws(tmp_path / f"{name}.csv", ["mu"])
+            load_draws(tmp_path / f"{name}.csv", ["mu"])
 
 
 def test_09_equal_weight_samples_are_no_chains():
@@ -207,7 +207,7 @@ def test_15_messages_say_what_is_wrong(tmp_path):
         with pytest.raises(ValueError, match=r"must have the shape \(chain, draw, 4\)"):
             check({"p": wrong}, classes, classes.y)
     xr.Dataset({"mu": (("chain", "draw"), draws)}).to_netcdf(tmp_path / "classic.nc", engine="scipy")
-    assert check(read_draws(tmp_path / "classic.nc", ["mu"]), NORMAL, NORMAL.y) == check_normal({"mu": draws})
+    assert check(load_draws(tmp_path / "classic.nc", ["mu"]), NORMAL, NORMAL.y) == check_normal({"mu": draws})
     with pytest.raises(ValueError, match=r"^normal_normal: "):
         check_sampler(lambda *_: {}, models="normal_normal")
 

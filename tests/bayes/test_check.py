@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes._check import check, check_sampler
+from bayes import check, check_sampler
 from bayes.exact.normal_normal import EXAMPLE, NormalNormal
 from bayes.io import stan
 from bayes.programs.normal_normal import program

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from bayes import check
 from bayes.__main__ import main
-from bayes._check import check
 from bayes.exact.normal_normal import EXAMPLE, NormalNormal
 from bayes.io import options as hyperparameters
 from bayes.io import stan

@@ -8,7 +8,7 @@ import numpyro
 import numpyro.distributions as dist
 from numpyro.infer import MCMC, NUTS
 
-from bayes._check import check, check_sampler
+from bayes import check, check_sampler
 from bayes.registry import data_sets, get_model
 
 

@@ -26,7 +26,7 @@ def sampler(wrong: Mistake) -> Callable[[Model, int, int], dict[str, Array]]:
 
     Examples
     --------
-    >>> from bayes._check import check_sampler
+    >>> from bayes import check_sampler
     >>> check_sampler(sampler(MISTAKES["beta_binomial"]["prior forgotten"]), models=["beta_binomial"]).verdict
     'fail'
     """

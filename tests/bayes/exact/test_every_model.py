@@ -25,7 +25,7 @@ from scipy.stats import (
     poisson,
 )
 
-from bayes._check import check
+from bayes import check
 from bayes.exact.beta_binomial import BetaBinomial
 from bayes.exact.dirichlet_multinomial import DirichletMultinomial
 from bayes.exact.distribution import elements

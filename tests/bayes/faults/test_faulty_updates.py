@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bayes._check import check, check_sampler
+from bayes import check, check_sampler
 from bayes.faults.false_alarms import exact_chains
 from bayes.faults.faulty_updates import MISTAKES, sampler
 from bayes.registry import NAMES, data_sets, get_model

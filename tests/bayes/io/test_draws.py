@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes._check import check, check_sampler
+from bayes import check, check_sampler
 from bayes.io.draws import evidence_runs, is_smc
 from bayes.registry import get_model
 
