@@ -102,11 +102,11 @@ def render(name: str, options: Any, console: Console) -> Verdict:
         drawing,
         write_index,
     )
-    from reports.shared.provenance import command, provenance
+    from reports.shared.provenance import command, provenance_rows
 
     with progress_of(name, module.steps(options), console) as step, drawing():
         page = module.build(problem, options, step)
-    page.provenance = provenance(
+    page.provenance = provenance_rows(
         command(name, options), options.seed, module.packages(options), time.perf_counter() - started
     )
     with writing_to(options.out):

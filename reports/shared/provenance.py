@@ -31,7 +31,7 @@ def command(page: str, config: Any) -> str:
     return shlex.join(words)
 
 
-def provenance(command: str, seed: int, packages: list[str], seconds: float) -> dict[str, str]:
+def provenance_rows(command: str, seed: int, packages: list[str], seconds: float) -> dict[str, str]:
     """Return the rows at the foot of a page; only ``Time taken`` differs between two runs of one command."""
     return {
         "Command": command,
