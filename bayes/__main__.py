@@ -116,11 +116,10 @@ class Export:
 COMMANDS = {"models": ListModels, "sample": Sample, "check": CheckDraws, "export": Export}
 
 
-def main(arguments: list[str]) -> int:
-    """Run the command line and return the exit code."""
+def main(arguments: list[str], prog: str = "python -m bayes") -> int:
+    """Run the command line, of the program ``prog``, and return the exit code."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     commands: dict[str, type] = dict(COMMANDS)
-    prog = "python -m bayes"
     try:
         help_command = [prog, *arguments[:1], "--help"] if arguments and arguments[0] in COMMANDS else [prog, "--help"]
         if name := _model_named(arguments):

@@ -3,9 +3,8 @@
 Adding a model is one file in ``bayes/exact``, one of the same name in ``bayes/programs``, and its name here.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import cache, cached_property
 from importlib import import_module
 from typing import Any
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayes.exact.distribution import Distribution, elements
 from bayes.exact.example import Example
+from closedform.validation import nearest
 
 NAMES = (
     "normal_normal",
@@ -92,12 +92,6 @@ class Model:
 def canonical(name: str) -> str:
     """Return a name as the registry has it, of one that may be written with hyphens, as pages are."""
     return name.replace("-", "_")
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """Return the end of a message about a ``name`` that is none: a question with the nearest there is, or a stop."""
-    near = get_close_matches(name.casefold(), list(names), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else "."
 
 
 def get_model(name: str, data_set: str = "example") -> Model:

@@ -15,12 +15,40 @@ SAID = {
     r" in python[\w .-]* --help": "",  # a command that is none
 }
 """What tyro and Python say, as patterns -> what we say."""
+EXTRAS = {
+    "arviz": "reports",
+    "arviz_plots": "reports",
+    "blackjax": "pymc",
+    "filelock": "nets",
+    "flax": "nets",
+    "google_crc32c": "nets",
+    "importlib_resources": "nets",
+    "jax": "jax",
+    "jinja2": "reports",
+    "markupsafe": "reports",
+    "matplotlib": "reports",
+    "numpyro": "pymc",
+    "nutpie": "pymc",
+    "optax": "nets",
+    "orbax": "nets",
+    "PIL": "nets",
+    "platformdirs": "nets",
+    "pymc": "pymc",
+    "requests": "nets",
+    "sklearn": "nets",
+    "tensorflow_datasets": "nets",
+    "ziamath": "reports",
+}
+"""Package that may be missing -> the extra of closedform that brings it."""
 CLOSED_PIPE = 141
 """Exit code of a command whose reader closed the pipe, as `| head` does: that of one which SIGPIPE ends."""
 
 
 def run(main: Callable[[list[str]], int]) -> int:
-    """Run a command line with the arguments of this process, and return the exit code."""
+    """Run a command line with the arguments of this process, and return the exit code.
+
+    What needs a package that is not installed says in one line which extra of closedform brings it.
+    """
     if sys.stderr is None:  # as `2>&-` has it
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (until the process ends)
     if sys.stdout is None:  # as `>&-` has it
@@ -34,6 +62,13 @@ def run(main: Callable[[list[str]], int]) -> int:
             return main(sys.argv[1:])
         finally:
             sys.stdout.flush()
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        extra = f"closedform[{EXTRAS[package]}]"
+        sys.stderr.write(f"error: this command needs {package}, which is not installed; pip install '{extra}'.\n")
+        return 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains as it ends
         return CLOSED_PIPE
@@ -47,13 +82,13 @@ def parsed[T](parse: Callable[[], T], help_command: str) -> T:
     written = io.StringIO()
     try:
         with redirect_stderr(written):
-            found = parse()
+            options = parse()
     except SystemExit as end:
         if end.code != 2:
             raise
         raise ValueError(f"{in_one_line(written.getvalue())}; see `{help_command}`.") from None
     sys.stderr.write(written.getvalue())
-    return found
+    return options
 
 
 def in_one_line(box: str) -> str:

@@ -1,5 +1,7 @@
 """Checks of arguments, with one error that names the argument, its value, the rule and the way out."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -65,3 +67,9 @@ def in_words(dtype: np.dtype[Any]) -> str:
     'complex numbers'
     """
     return HOLDS.get(dtype.kind, "objects")
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return the end of a message about a ``name`` that is none: a question with the nearest there is, or a stop."""
+    near = get_close_matches(name.casefold(), list(names), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else "."

@@ -22,8 +22,8 @@ import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bayes.registry import nearest
 from closedform import command_line
+from closedform.validation import nearest
 from closedform.verdict import EXIT_CODES, Verdict, worst
 from reports import classifiers, gradients, models, normal_normal, samplers
 from reports.shared.options import Common
@@ -46,11 +46,11 @@ class UsageError(Exception):
     """What the user asked for cannot be done; the message is one line that says why and what to do."""
 
 
-def main(arguments: list[str]) -> int:
-    """Run the command line and return the exit code."""
+def main(arguments: list[str], prog: str = "python -m reports") -> int:
+    """Run the command line, of the program ``prog``, and return the exit code."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        page, options = parse(arguments)
+        page, options = parse(arguments, prog)
     except ValueError as error:
         console.print(f"error: {error}", style="red", markup=False)
         return 2
@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> int:
     return EXIT_CODES[worst(verdicts)]
 
 
-def parse(arguments: list[str]) -> tuple[str, Any]:
+def parse(arguments: list[str], prog: str = "python -m reports") -> tuple[str, Any]:
     """Return the page that a command line names, or all, and its options; ValueError in one line if there are none."""
     first, *rest = arguments or ["all"]
     pages = {"all": All, **{name: module.Options for name, module in PAGES.items()}}
@@ -80,7 +80,6 @@ def parse(arguments: list[str]) -> tuple[str, Any]:
         raise ValueError(f"the page must be one of {', '.join(pages)}, got {first!r}{nearest(page, pages)}")
     elif first not in {"-h", "--help"}:
         page, arguments = "all", ["all", *arguments]
-    prog = "python -m reports"
     return page, command_line.parsed(
         lambda: tyro.extras.subcommand_cli_from_dict(pages, prog=prog, description=__doc__, args=arguments),
         f"{prog} {page} --help",

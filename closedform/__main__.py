@@ -1,0 +1,64 @@
+"""Check samplers against exact answers, train classifiers, and render the pages on both.
+
+`closedform check draws.nc --model MODEL` holds draws of any sampler to a model's exact answer, `closedform train`
+trains a classifier, `closedform report` renders the pages. `closedform COMMAND --help` shows the options of a command,
+and `closedform --tyro-write-completion bash FILE` writes completions for a shell. Each command is one of `python -m
+bayes`, `python -m nets` and `python -m reports`, under the same name and with the same exit codes.
+"""
+
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Literal
+
+import tyro
+
+from closedform import command_line
+
+PROG = "closedform"
+PACKAGES = {
+    **dict.fromkeys(["models", "sample", "check", "export"], "bayes"),
+    **dict.fromkeys(["train", "runs", "evaluate", "prepare"], "nets"),
+}
+"""Command -> the package whose command it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Render report pages into build/report; `report PAGE --help` shows the options of a page."""
+
+    page: Annotated[
+        Literal["all", "normal-normal", "models", "samplers", "gradients", "classifiers"], tyro.conf.Positional
+    ] = "all"
+    """The page, or all."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command line and return the exit code."""
+    name, *rest = arguments or ["--help"]
+    if name == "report":
+        return import_module("reports.__main__").main(rest, prog=f"{PROG} report")
+    if name in PACKAGES:
+        return import_module(f"{PACKAGES[name]}.__main__").main(arguments, prog=PROG)
+    commands = {
+        command: import_module(f"{package}.__main__").COMMANDS[command] for command, package in PACKAGES.items()
+    }
+    try:  # help, completion, or no command
+        command_line.parsed(
+            lambda: tyro.extras.subcommand_cli_from_dict(
+                {**commands, "report": Report}, prog=PROG, description=__doc__, args=[name, *rest]
+            ),
+            f"{PROG} --help",
+        )
+    except ValueError as error:
+        sys.stderr.write(f"error: {error}\n")
+    return 2
+
+
+def run() -> None:
+    """Run the console script."""
+    sys.exit(command_line.run(main))
+
+
+if __name__ == "__main__":
+    run()
