@@ -226,16 +226,16 @@ MAY_IMPORT = {
         "jax",
         "nets.gradcheck._leaves",
         "nets.gradcheck.estimates",
-        "nets.gradcheck.reference_derivatives",
+        "nets.gradcheck.derivatives",
     },
-    "nets.gradcheck.reference_derivatives": {"numpy", "jax"},  # functions and vectors in; knows no network
+    "nets.gradcheck.derivatives": {"numpy", "jax"},  # functions and vectors in; knows no network
     "nets.gradcheck._reduced_programs": {"numpy", "jax"},
     "nets.gradcheck._one_sided_slopes": {"numpy", "jax"},
     "nets.gradcheck._leaves": {"numpy", "jax", "nets.gradcheck._reduced_programs", "nets.backprop.validate"},
     "nets.gradcheck.results": {"numpy"},
     "nets.gradcheck.taylor_remainders": {
         "numpy",
-        "nets.gradcheck.reference_derivatives",
+        "nets.gradcheck.derivatives",
         "nets.gradcheck.results",
         "nets.gradcheck._one_sided_slopes",
     },
@@ -247,7 +247,7 @@ MAY_IMPORT = {
             "nets.gradcheck.results",
             "nets.gradcheck._one_sided_slopes",
             "nets.gradcheck._reduced_programs",
-            "nets.gradcheck.reference_derivatives",
+            "nets.gradcheck.derivatives",
         ],
     },
     "nets.gradcheck.estimates": {
@@ -258,7 +258,7 @@ MAY_IMPORT = {
             "nets.gradcheck.results",
             "nets.gradcheck.verdicts",
             "nets.gradcheck._reduced_programs",
-            "nets.gradcheck.reference_derivatives",
+            "nets.gradcheck.derivatives",
         ],
     },
     "nets.gradcheck.checks": {
@@ -271,7 +271,7 @@ MAY_IMPORT = {
             "nets.gradcheck._one_sided_slopes",
             "nets.gradcheck._reduced_programs",
         ],
-        *["nets.gradcheck.taylor_remainders", "nets.gradcheck.estimates", "nets.gradcheck.reference_derivatives"],
+        *["nets.gradcheck.taylor_remainders", "nets.gradcheck.estimates", "nets.gradcheck.derivatives"],
     },
     "reports": {
         *["numpy", "scipy", "matplotlib", "arviz_plots", "arviz_stats", "xarray", "jax", "jinja2", "markupsafe"],

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from nets.gradcheck import reference_derivatives as ways
+from nets.gradcheck import derivatives
 from nets.gradcheck._leaves import Blocks, describe, finite
 from nets.gradcheck._one_sided_slopes import ASIDE, FURTHER, slopes_beside
 from nets.gradcheck._reduced_programs import Reduced
@@ -128,12 +128,12 @@ def taylor_test(
             subject, gradient_at, lower = JAX_GRAD, jax.jit(jax.grad(at)), False
         else:
             subject, (gradient_at, lower) = "by_hand", hand_on(blocks, by_hand, at)
-        values = ways.Values(at, blocks.theta)
+        values = derivatives.Values(at, blocks.theta)
         value = finite("f", values([0], 0.0, 0, 0.0)[0])
         gradient = np.asarray(gradient_at(blocks.theta))
-        here = max(64 * ways.EPS * abs(value), 4 * ways.rounding(values, blocks.theta))
+        here = max(64 * derivatives.EPS * abs(value), 4 * derivatives.rounding(values, blocks.theta))
         # theta + h v is rounded too, and moves f by its slope there.
-        here += 4 * ways.EPS * norm_of(np.nan_to_num(gradient) * np.asarray(blocks.theta))
+        here += 4 * derivatives.EPS * norm_of(np.nan_to_num(gradient) * np.asarray(blocks.theta))
         both = jnp.asarray(np.concatenate([STEPS, CLOSE, -STEPS, -CLOSE]))
         along = jax.jit(lambda v: jax.lax.map(lambda h: at(blocks.theta + h * v), both))
         checks = []
@@ -143,7 +143,7 @@ def taylor_test(
             moved = np.asarray(along(v)).reshape(2, -1)
             ahead, behind = moved[:, : len(STEPS)]
             # At a point where f is 0, as at weights that are, it is rounded less than elsewhere.
-            noise = here + 4 * ways.rounding_of(moved[:, len(STEPS) :]) * STEPS / STEPS[0]
+            noise = here + 4 * derivatives.rounding_of(moved[:, len(STEPS) :]) * STEPS / STEPS[0]
             lost = LOWER_PRECISION if lower or at.rounds_in_lower_precision else 0.0
             slack = lost * float(np.sum(np.abs(v * gradient), where=v != 0))
             check = taylor_check(block, STEPS, value, ahead, slope, noise, slack)
@@ -226,9 +226,9 @@ def adjoint_test(
             return jax.jvp(flat, (theta,), (v,))[1]
 
         here = jnp.concatenate([blocks.theta, u])
-        stated = ways.measured(pull, here, one_by_one)
+        stated = derivatives.measured(pull, here, one_by_one)
         pulled, rounding = np.asarray(stated.value), own_rounding(pull, here, stated, blocks.slices)
-        measured_push = jax.jit(partial(ways.measured, push))
+        measured_push = jax.jit(partial(derivatives.measured, push))
         pushes = []
         for where in blocks.slices.values():
             v = np.zeros_like(pulled)

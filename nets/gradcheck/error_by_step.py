@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from nets.gradcheck import reference_derivatives as ways
+from nets.gradcheck import derivatives
 from nets.gradcheck._leaves import Blocks, finite
 from nets.gradcheck.estimates import Function
 
@@ -42,7 +42,7 @@ class StepSizes:
     @property
     def slope(self) -> float:
         """p as it was seen: between two neighbouring steps where truncation is alone, the median; nan without any."""
-        alone = self.truncation * STEPS**self.order > 30 * np.maximum(self.rounding / STEPS, ways.EPS)
+        alone = self.truncation * STEPS**self.order > 30 * np.maximum(self.rounding / STEPS, derivatives.EPS)
         small = STEPS <= 2.0**-3  # beyond the first terms of the series otherwise
         pairs = np.flatnonzero((alone & small)[:-1] & (alone & small)[1:])
         return float(np.median(np.log2(self.errors[pairs] / self.errors[pairs + 1]))) if len(pairs) else np.nan
@@ -73,15 +73,21 @@ def step_sizes(f: Function, params: Any, *, holomorphic: Function) -> list[StepS
         everywhere = np.arange(len(blocks.theta))
         exact = np.asarray(jax.jit(jax.grad(at))(blocks.theta))
         size = np.linalg.norm(exact)
-        rounding = float(ways.EPS * abs(value) * np.linalg.norm(1 / np.asarray(ways.scale(blocks.theta))) / size)
-        error = ways.EPS * abs(value)
+        rounding = float(
+            derivatives.EPS * abs(value) * np.linalg.norm(1 / np.asarray(derivatives.scale(blocks.theta))) / size
+        )
+        error = derivatives.EPS * abs(value)
         made = []
-        near = ways.Values(at, blocks.theta)  # compiled once for all steps
-        at_complex = jax.jit(lambda step: ways.complex_step(complex_at, blocks.theta, everywhere, step).value)
+        near = derivatives.Values(at, blocks.theta)  # compiled once for all steps
+        at_complex = jax.jit(lambda step: derivatives.complex_step(complex_at, blocks.theta, everywhere, step).value)
         for name, order, way in [
-            ("one-sided", 1, lambda h: ways.one_sided(near, blocks.theta, everywhere, error, h).value),
-            ("central", 2, lambda h: ways.central(near, blocks.theta, everywhere, error, h).value),
-            ("Richardson", 6, lambda h: ways.richardson(near, blocks.theta, everywhere, error, h, tries=1).value),
+            ("one-sided", 1, lambda h: derivatives.one_sided(near, blocks.theta, everywhere, error, h).value),
+            ("central", 2, lambda h: derivatives.central(near, blocks.theta, everywhere, error, h).value),
+            (
+                "Richardson",
+                6,
+                lambda h: derivatives.richardson(near, blocks.theta, everywhere, error, h, tries=1).value,
+            ),
             ("complex step", 2, at_complex),
         ]:
             values = np.array([way(step) for step in STEPS])

@@ -1,4 +1,4 @@
-"""What each method of `nets.gradcheck.reference_derivatives` says of a gradient, and a gradient held to it."""
+"""What each method of `nets.gradcheck.derivatives` says of a gradient, and a gradient held to it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from nets.gradcheck import reference_derivatives as ways
+from nets.gradcheck import derivatives
 from nets.gradcheck._leaves import Blocks, finite
 from nets.gradcheck._reduced_programs import Reduced
 from nets.gradcheck.results import JAX_GRAD, GradientChecks
@@ -57,13 +57,13 @@ def _about(evidence: Evidence, name: str, gradient: Callable[[jax.Array], Any], 
             "`holomorphic`, and reverse mode is no witness to itself."
         )
     theta, slices = evidence.blocks.theta, evidence.blocks.slices
-    stated = ways.measured(gradient, theta, one_by_one)
+    stated = derivatives.measured(gradient, theta, one_by_one)
     rounding = own_rounding(gradient, theta, stated, slices)
     return checks_of(evidence, Subject(name, gradient, np.asarray(stated.value), rounding, lower))
 
 
 def own_rounding(
-    gradient: Callable[[jax.Array], Any], theta: jax.Array, stated: ways.Partials, slices: dict[str, slice]
+    gradient: Callable[[jax.Array], Any], theta: jax.Array, stated: derivatives.Partials, slices: dict[str, slice]
 ) -> NDArray[np.float64]:
     """Return the rounding in ``gradient``, (P,), which as ``stated`` may be a jump of its own at the point."""
     value, rounding = np.asarray(stated.value), np.nan_to_num(np.asarray(stated.uncertainty), posinf=0.0)
@@ -73,7 +73,7 @@ def own_rounding(
         if norm_of(rounding[where]) > ROUNDING_KNOWN * norm_of(np.nan_to_num(value[where]))
     ]
     if unsure:
-        beside = np.asarray(ways.rounding_beside(gradient, theta, one_by_one))
+        beside = np.asarray(derivatives.rounding_beside(gradient, theta, one_by_one))
         for where in unsure:
             rounding[where] = np.fmin(rounding[where], beside[where])
     return rounding
@@ -122,18 +122,18 @@ def ask(
             if name in missing:
                 raise ValueError(f"`witnesses` must leave out {name!r}, got {names}: {missing[name]}")
         some = np.concatenate([_draw(rng, np.abs(gradient), where, entries) for where in blocks.slices.values()])
-        said: dict[str, ways.Partials] = {}
+        said: dict[str, derivatives.Partials] = {}
         if "forward" in names and "forward" not in missing:
-            said["forward"] = jax.jit(partial(ways.forward, at))(theta, some)
-        values = ways.Values(at, theta)
-        rounding = ways.rounding(values, theta)
+            said["forward"] = jax.jit(partial(derivatives.forward, at))(theta, some)
+        values = derivatives.Values(at, theta)
+        rounding = derivatives.rounding(values, theta)
         asked = [name for name in names if name in DIFFERENCES]
-        said |= zip(asked, ways.differences(values, asked, theta, some, rounding), strict=True)
+        said |= zip(asked, derivatives.differences(values, asked, theta, some, rounding), strict=True)
         if "reverse" in names and "reverse" not in missing:
-            said["reverse"] = ways.measured(lambda point: both(point)[1], theta, one_by_one)
+            said["reverse"] = derivatives.measured(lambda point: both(point)[1], theta, one_by_one)
         if "complex step" in names and holomorphic is not None:
             at_complex = blocks.function("holomorphic", holomorphic, has_aux=has_aux, dtype=jnp.complex128)
-            same, said["complex step"] = jax.jit(partial(ways.value_and_complex_step, at_complex))(theta, some)
+            same, said["complex step"] = jax.jit(partial(derivatives.value_and_complex_step, at_complex))(theta, some)
             same = finite("holomorphic", same)
             if not abs(same - value) <= 1e-9 * abs(value) + 1e-12:  # either way of writing it may lose digits
                 raise ValueError(
@@ -142,7 +142,9 @@ def ask(
                 )
         answers = [
             Answer(
-                name, np.arange(len(theta)) if name == "reverse" else some, ways.Partials(*map(np.asarray, said[name]))
+                name,
+                np.arange(len(theta)) if name == "reverse" else some,
+                derivatives.Partials(*map(np.asarray, said[name])),
             )
             for name in sorted(names, key=lambda name: name == "complex step")
             if name in said
@@ -154,7 +156,7 @@ def ask(
             rounding=rounding,
             reverse=None if "reverse" in missing else lambda point: both(point)[1],
             gradient=gradient,
-            size=np.asarray(ways.scale(theta)),
+            size=np.asarray(derivatives.scale(theta)),
             asked=some,
             answers=answers,
         )

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nets.gradcheck import reference_derivatives as ways
+from nets.gradcheck import derivatives
 from nets.gradcheck._one_sided_slopes import AGREE
 from nets.gradcheck.results import VISIBLE, TaylorCheck, Verdict
 
 STEPS = np.ldexp(1.0, -np.arange(4, 31))
-CLOSE = STEPS[0] * (1 + ways.NOISE_STEP * np.arange(1, 11))
+CLOSE = STEPS[0] * (1 + derivatives.NOISE_STEP * np.arange(1, 11))
 """Steps next to the largest, over which f has no fourth difference but its rounding."""
 
 

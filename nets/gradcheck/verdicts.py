@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from nets.gradcheck import reference_derivatives as ways
+from nets.gradcheck import derivatives
 from nets.gradcheck._leaves import Blocks
 from nets.gradcheck._one_sided_slopes import (
     AGREE,
@@ -46,7 +46,7 @@ class Answer:
 
     witness: str
     index: NDArray[np.int64]
-    said: ways.Partials
+    said: derivatives.Partials
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,10 @@ class Evidence:
 
     blocks: Blocks
     f: Reduced
-    values: ways.Values
+    values: derivatives.Values
     """f near the point."""
     rounding: float
-    """Of f there, as in `nets.gradcheck.reference_derivatives.rounding`."""
+    """Of f there, as in `nets.gradcheck.derivatives.rounding`."""
     reverse: Callable[[jax.Array], Any] | None
     """``jax.grad`` of f, compiled; None where there is none."""
     gradient: Floats
@@ -98,7 +98,7 @@ class Evidence:
     @cached_property
     def bends(self) -> bool:
         """Whether f has a kink at the point along a random direction: along an axis or not."""
-        return ways.bends(self.values, self.blocks.theta, self.rounding)
+        return derivatives.bends(self.values, self.blocks.theta, self.rounding)
 
     @cached_property
     def seen(self) -> NDArray[np.bool_]:
@@ -127,7 +127,8 @@ class Evidence:
     def sides(self, v: Floats) -> Sides:
         """Return the one-sided slopes of f along ``v``."""
         if (key := v.tobytes()) not in self._sides:
-            moved = 4 * ways.EPS * norm_of(np.nan_to_num(self.gradient) * np.asarray(self.blocks.theta))  # theta + h v
+            # theta + h v is rounded too.
+            moved = 4 * derivatives.EPS * norm_of(np.nan_to_num(self.gradient) * np.asarray(self.blocks.theta))
             slopes, doubts = self._slopes_along(jnp.asarray(v), self.rounding + moved)
             self._sides[key] = Sides(np.asarray(slopes), np.asarray(doubts))
         return self._sides[key]
@@ -140,7 +141,7 @@ class Evidence:
     def _slopes_along(self) -> Callable[..., Any]:
         return jax.jit(lambda v, error: one_sided_slopes(self.f, self.blocks.theta, v, error))
 
-    def _of_differences(self, part: Callable[[ways.Partials], Any], otherwise: Any) -> NDArray[Any]:
+    def _of_differences(self, part: Callable[[derivatives.Partials], Any], otherwise: Any) -> NDArray[Any]:
         made = np.full(len(self.size), otherwise)
         for answer in self.answers:
             if answer.witness in DIFFERENCES:
@@ -198,7 +199,7 @@ def _check(evidence: Evidence, block: str, answer: Answer, subject: Subject) -> 
     """Return the check, and which parameters were compared."""
     where, shape = evidence.blocks.slices[block], evidence.blocks.shapes[block]
     here = (where.start <= answer.index) & (answer.index < where.stop)
-    index, said = answer.index[here], ways.Partials(*(part[here] for part in answer.said))
+    index, said = answer.index[here], derivatives.Partials(*(part[here] for part in answer.said))
     a, b, doubt = subject.value[index], said.value, said.uncertainty + subject.rounding[index]
     kinked, known = evidence.kinked[index], np.isfinite(b) & np.isfinite(doubt)
     make = partial(GradientCheck, block=block, shape=shape, witness=answer.witness, kinked=int(kinked.sum()))
@@ -261,7 +262,7 @@ def _judge(
     a: Floats,
     b: Floats,
     doubt: Floats,
-    said: ways.Partials,
+    said: derivatives.Partials,
 ) -> tuple[NDArray[np.int64], float, float, Verdict]:
     """Return which of the entries ``judged`` are compared, all but the doubtful, with error, limit and verdict."""
     a, b, doubt = a[judged], b[judged], doubt[judged]
@@ -269,10 +270,10 @@ def _judge(
     unmoved = evidence.rounding * norm_of(1 / evidence.size[index[judged]])  # a gradient that moves f by its rounding
     if witness in EXACT:
         own = norm_of(doubt) + 4 * norm_of(evidence.spread[index[judged]])
-        zero = norm <= own and norm <= ways.ZERO * unmoved
+        zero = norm <= own and norm <= derivatives.ZERO * unmoved
     else:
         floor = norm_of(said.floor[judged])
-        zero = norm <= ways.ZERO * floor and norm_of(said.uncertainty[judged]) <= ways.ZERO * floor
+        zero = norm <= derivatives.ZERO * floor and norm_of(said.uncertainty[judged]) <= derivatives.ZERO * floor
     if zero:  # and so is either gradient
         return judged, 0.0, tolerance, "pass"
     if norm == 0:
@@ -321,7 +322,7 @@ def _one_sided(evidence: Evidence, block: str, subject: Subject) -> GradientChec
         by_reverse = slopes_beside(evidence.reverse, theta, v)
         as_right = sides.error(by_reverse) <= sides.limit(by_reverse)
     # Entry by entry, since the slope along v sees no entry that is small beside the others.
-    doubt = 4 * evidence.rounding / (ways.SMALL_STEPS[0] * evidence.size[index])
+    doubt = 4 * evidence.rounding / (derivatives.SMALL_STEPS[0] * evidence.size[index])
     least, most = low - AGREE * np.abs(low) - doubt, high + AGREE * np.abs(high) + doubt
     within = (near[:, index] >= least) & (near[:, index] <= most)
     # Entries that are tied, as in a maximum, may move together without a kink, and then their slopes add up.
@@ -348,7 +349,7 @@ def _one_sided(evidence: Evidence, block: str, subject: Subject) -> GradientChec
 
 
 def _why(
-    witness: str, subject: Subject, index: NDArray[np.int64], said: ways.Partials, judged: NDArray[np.int64]
+    witness: str, subject: Subject, index: NDArray[np.int64], said: derivatives.Partials, judged: NDArray[np.int64]
 ) -> str:
     """Return what most of the doubt is."""
     rounding = said.rounding[judged]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from nets.gradcheck import reference_derivatives as witnesses
+from nets.gradcheck import derivatives
 from nets.gradcheck import verdicts as judging
 from nets.gradcheck.checks import adjoint_test, compare_gradients, taylor_test
 from nets.gradcheck.results import GradientCheck, GradientChecks
@@ -267,7 +267,8 @@ def test_the_error_of_a_difference_falls_with_its_order(way):
         options = {"tries": 1} if way == "richardson" else {}
         steps = [2.0**-8, 2.0**-9] if way == "one_sided" else [0.5, 0.25]
         differences = [
-            getattr(witnesses, way)(lambda t: jnp.sin(t[0]), theta, index, witnesses.EPS, h, **options) for h in steps
+            getattr(derivatives, way)(lambda t: jnp.sin(t[0]), theta, index, derivatives.EPS, h, **options)
+            for h in steps
         ]
         errors = [abs(float(difference.value[0]) - np.cos(0.7)) for difference in differences]
         np.testing.assert_allclose(np.log2(errors[0] / errors[1]), order, atol=0.1)
