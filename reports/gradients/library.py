@@ -10,7 +10,7 @@ from reports.gradients import cubic
 from reports.shared.page import Page
 
 RATE = 1e-3
-SAME_THING = [
+EQUIVALENTS = [
     ("loss.backward()", "grads = jax.grad(loss)(params)", "of a function, not of a value"),
     ("p.grad of each parameter", "grads, a tree shaped like params", "returned, stored nowhere"),
     ("optimizer.zero_grad()", "nothing", "nothing accumulates"),
@@ -28,17 +28,17 @@ def add_library(page: Page, steps: int, seed: int) -> None:
     page.section("Where the gradient lives")
     page.text(
         "In PyTorch a gradient lives on the parameter it belongs to: <code>loss.backward()</code> adds it to "
-        "<code>p.grad</code>, the optimiser finds it there, and somebody has to set it back to zero. In JAX it lives "
-        "nowhere. <code>jax.grad</code> makes a function into another that returns the gradient, as a tree with the "
-        "names and shapes of the parameters, and what becomes of it is up to the caller."
+        "<code>p.grad</code>, the optimiser reads it there, and the training loop must set it back to zero. In JAX it "
+        "is stored nowhere. <code>jax.grad</code> turns a function into one that returns the gradient, as a tree with the "
+        "names and shapes of the parameters. The caller decides how to use it."
     )
     page.table(
-        "same_thing",
-        "The same thing, said in both.",
+        "pytorch_and_jax",
+        "The same operation in both.",
         {
-            "PyTorch": [row[0] for row in SAME_THING],
-            "JAX, Flax NNX, Optax": [row[1] for row in SAME_THING],
-            "note": [row[2] for row in SAME_THING],
+            "PyTorch": [row[0] for row in EQUIVALENTS],
+            "JAX, Flax NNX, Optax": [row[1] for row in EQUIVALENTS],
+            "note": [row[2] for row in EQUIVALENTS],
         },
         {"PyTorch": "code", "JAX, Flax NNX, Optax": "code"},
     )
