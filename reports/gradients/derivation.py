@@ -104,8 +104,8 @@ def add_saturation(page: Page) -> None:
 def _saturation(page: Page) -> None:
     page.text(
         "In float32 the output $\\hat y$ is exactly 1 from a logit of {saturation_logit} on, and the logarithm of "
-        "$1 - \\hat y$ is lost. The loss does not need it: with $\\log \\sigma(a) = -\\log(1 + e^{-a})$ it is a function of the "
-        "logit alone,",
+        "$1 - \\hat y$ is lost. The loss does not need it: with $\\log \\sigma(a) = -\\log(1 + e^{-a})$ it is a "
+        "function of the logit alone,",
         saturation_logit=next(logit for logit in range(100) if float(one_hidden_layer.sigmoid(np.float32(logit))) == 1),
     )
     page.formula(r"L = y \log(1 + e^{-a_2}) + (1 - y) \log(1 + e^{a_2}) = \log(1 + e^{(1 - 2y) a_2})")

@@ -29,8 +29,8 @@ def add_library(page: Page, steps: int, seed: int) -> None:
     page.text(
         "In PyTorch a gradient lives on the parameter it belongs to: <code>loss.backward()</code> adds it to "
         "<code>p.grad</code>, the optimiser reads it there, and the training loop must set it back to zero. In JAX it "
-        "is stored nowhere. <code>jax.grad</code> turns a function into one that returns the gradient, as a tree with the "
-        "names and shapes of the parameters. The caller decides how to use it."
+        "is stored nowhere. <code>jax.grad</code> turns a function into one that returns the gradient, as a tree with "
+        "the names and shapes of the parameters. The caller decides how to use it."
     )
     page.table(
         "pytorch_and_jax",

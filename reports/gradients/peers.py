@@ -65,9 +65,8 @@ def add_peers(page: Page) -> Verdict:
     )
     ours = [row[2] for row in rows.values()]
     page.conclusion(
-        "Of {mistakes_compared} mistakes <code>check_grads</code> passes {check_grads_float32_passes} in "
-        "float32 and {check_grads_float64_passes} in "
-        "float64; "
+        "Of {mistakes_compared} mistakes <code>check_grads</code> passes {check_grads_float32_passes} in float32 and "
+        "{check_grads_float64_passes} in float64; "
         "<code>check_gradient</code> passes {check_gradient_passes} and fails {check_gradient_fails}.",
         mistakes_compared=len(rows),
         check_grads_float32_passes=sum(row[0] == "pass" for row in rows.values()),

@@ -16,8 +16,8 @@ def add_step_sizes(page: Page, problem: Problem) -> None:
     page.section("How small a step")
     page.text(
         "A finite difference has two errors. Truncation, $C h^p$, is the remainder of the Taylor series, and falls "
-        "with the step. Rounding, about $\\epsilon |L| / h$, is the error of the subtraction, and grows as the step falls. "
-        "Their sum is smallest at"
+        "with the step. Rounding, about $\\epsilon |L| / h$, is the error of the subtraction, and grows as the step "
+        "falls. Their sum is smallest at"
     )
     page.formula(r"h^{*} = \left( \frac{R}{p\, C} \right)^{1 / (p + 1)}, \qquad R = \epsilon\, |L|")
     page.text("The complex step subtracts nothing: the step can be arbitrarily small.")
