@@ -42,17 +42,17 @@ over them.
 
 The loss from the logit
 -----------------------
-yhat rounds to 1 from a2 = 37 on in float64 and is 0 below -709, where XLA has no subnormal numbers, and a logarithm is
-then lost. It is not needed::
+yhat rounds to 1 from a2 = 37 on in float64 and is 0 below -709, where XLA has no subnormal numbers. Then a
+logarithm is infinite. The loss does not need it::
 
     log yhat       = log sigmoid(a2)  = -log(1 + exp(-a2))
     log (1 - yhat) = log sigmoid(-a2) = -log(1 + exp(a2))
     L = y log(1 + exp(-a2)) + (1 - y) log(1 + exp(a2))
-      = log(1 + exp((1 - 2 y) a2))                              for y = 0 and y = 1, one term is left
+      = log(1 + exp((1 - 2 y) a2))                              for y = 0 and y = 1, one term remains
 
 and ``logaddexp(0, .)`` evaluates the last line to full precision, unless the result is below the smallest normal
-number, and then 0. `textbook_loss` is the definition as it stands: it is holomorphic, which ``logaddexp`` is not, so it
-is the one for the complex step.
+number, and then 0. `textbook_loss` is the definition itself. It is holomorphic, and ``logaddexp`` is not, so the
+complex step uses it.
 
 Second order
 ------------

@@ -19,7 +19,7 @@ from jax.extend.core import Jaxpr, JaxprEqn, Literal
 from jax.interpreters import partial_eval
 
 PRINTS = {"debug_callback", "debug_print"}
-MOVES = {
+EXACT_PRIMITIVES = {
     "broadcast_in_dim", "concatenate", "convert_element_type", "copy", "dynamic_slice", "gather", "iota", "pad",
     "reshape", "rev", "select_n", "slice", "split", "squeeze", "transpose",
 }  # fmt: skip
@@ -161,7 +161,7 @@ def _all(jaxpr: Jaxpr) -> Iterator[JaxprEqn]:
 def _rounds(equation: JaxprEqn) -> bool:
     """Say whether an operation rounds its result to float32 or less."""
     lower = any(_is_lower(_dtype(out)) for out in equation.outvars)
-    return lower and equation.primitive.name not in MOVES and not any(True for _ in _inner(equation))
+    return lower and equation.primitive.name not in EXACT_PRIMITIVES and not any(True for _ in _inner(equation))
 
 
 def _dtype(atom: Any) -> Any:

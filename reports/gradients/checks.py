@@ -140,7 +140,7 @@ def add_classifiers(page: Page, seed: int) -> Verdict:
         r"\qquad \bar y_{nk} = \frac{p_{nk} - [k = \mathrm{label}_n]}{N}"
     )
     page.text(
-        "Forward, each layer keeps its input; backward, the rules are chained. The parameters are those of the Flax "
+        "Forward, each layer stores its input; backward, the rules are chained. The parameters are those of the Flax "
         "modules, and so is the loss that the methods differentiate; only the gradient by hand is ours. ReLU is not "
         "holomorphic, so there is no complex step."
     )

@@ -70,7 +70,7 @@ def add_shapes(page: Page, problem: Problem) -> None:
     page.section("Shapes, for one point and for many")
     page.text(
         "Most mistakes in a gradient are mistakes of shape, and the dangerous ones are those that broadcast. These are "
-        "the shapes of the arrays the network made for this page:"
+        "the shapes of the arrays computed for this page:"
     )
     page.table(
         "shapes",
@@ -88,8 +88,8 @@ def add_shapes(page: Page, problem: Problem) -> None:
     shared = [name for name in point_shapes if point_shapes[name] == batch_shapes[name]]
     page.conclusion(
         "{shared} are shared by all points: their shapes do not change with $N$, and so their gradients have to be "
-        "summed over it. Labels are a vector $(N,)$; one of shape $(N, 1)$ is refused, because with a vector beside it "
-        "the two would broadcast to $N \\times N$ without a word.",
+        "summed over it. Labels are a vector $(N,)$; one of shape $(N, 1)$ raises ValueError, because with a vector "
+        "it would broadcast silently to $N \\times N$.",
         shared=", ".join(shared),
     )
 
@@ -112,7 +112,7 @@ def _saturation(page: Page) -> None:
     page.text(
         "and <code>logaddexp</code> evaluates that for any logit. In the gradient, $\\hat y - y$ written as a "
         "difference has no digits left where $\\hat y$ is close to $y$; as $-y\\, \\sigma(-a_2) + (1 - y)\\, "
-        "\\sigma(a_2)$, one line earlier in the derivation, it keeps them all as long as it is a normal number."
+        "\\sigma(a_2)$, one line earlier in the derivation, it keeps them all if it is a normal number."
     )
     logits = np.array([-500.0, -90.0, -20.0, 20.0, 90.0, 500.0])
     rows = [(logit, y) for y in (0, 1) for logit in logits]
@@ -128,7 +128,7 @@ def _saturation(page: Page) -> None:
         slopes.append(float(one_hidden_layer.point_gradient(params, x, y)["b2"][0]))
     page.table(
         "saturation",
-        "One point in float32, where what is below the smallest normal number, 1.2e-38, is 0.",
+        "One point in float32; values below the smallest normal number, 1.2e-38, are 0.",
         {
             "logit $a_2$": [logit for logit, _ in rows],
             "label $y$": [y for _, y in rows],
