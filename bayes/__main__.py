@@ -29,10 +29,11 @@ from rich.console import Console
 
 from bayes.checking.results import ALPHA, Checks
 from bayes.io import options as hyperparameters
-from bayes.registry import NAMES, Model, model, scalars
+from bayes.registry import NAMES, Model, get_model, scalars
 from closedform import command_line
+from closedform.files import written_whole
+from closedform.verdict import EXIT_CODES
 
-EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
 STANDARD_INPUT = Path("-")
 
 
@@ -123,7 +124,7 @@ def main(arguments: list[str]) -> int:
     try:
         help_command = [prog, *arguments[:1], "--help"] if arguments and arguments[0] in COMMANDS else [prog, "--help"]
         if name := _model_named(arguments):
-            arguments = hyperparameters.joined(arguments, model(name).exact)
+            arguments = hyperparameters.joined(arguments, get_model(name).exact)
             commands[arguments[0]] = _with_hyperparameters(commands[arguments[0]], name)
             help_command[2:2] = ["--model", name] if arguments[0] == "check" else [name]
         options = command_line.parsed(
@@ -180,27 +181,27 @@ def _model_named(arguments: list[str]) -> str:
     named = [text for option, text in words if option == "--model"] if command == "check" else alone
     if len(named) > 1:
         raise ValueError(f"`model` must be given once, got {', '.join(map(repr, named))}.")
-    return model(named[0]).name if named and command != "models" else ""
+    return get_model(named[0]).name if named and command != "models" else ""
 
 
 def _with_hyperparameters(command: type, name: str) -> type:
     """Return the options of a command with a group for the hyperparameters of a model."""
-    example = model(name).example
+    example = get_model(name).example
     described = hyperparameters.described(example.model)
     each = [
         (
-            one.name,
+            parameter.name,
             Annotated[
                 str | None,
                 tyro.conf.arg(
                     metavar="JSON",
-                    help=described.get(one.name, ""),
-                    help_behavior_hint=f"(default: {hyperparameters.shown(getattr(example.model, one.name))})",
+                    help=described.get(parameter.name, ""),
+                    help_behavior_hint=f"(default: {hyperparameters.shown(getattr(example.model, parameter.name))})",
                 ),
             ],
             field(default=None),
         )
-        for one in fields(example.model)
+        for parameter in fields(example.model)
     ]
     group = make_dataclass("Hyperparameters", each, frozen=True, kw_only=True)
     equations = "\n\n".join(" ".join(line.split()) for line in example.equations.splitlines())
@@ -225,14 +226,14 @@ def _given(options: Any) -> dict[str, str]:
 
 def _own(options: Any) -> Model:
     """Return the model with the hyperparameters and the data that the options give."""
-    one = model(options.model)
+    model = get_model(options.model)
     given = _given(options)
     if not given and options.data is None:
-        return one
-    exact = hyperparameters.changed(one.exact, given)
+        return model
+    exact = hyperparameters.changed(model.exact, given)
     if options.data is None:
         try:
-            return one.with_data(one.y, exact=exact)
+            return model.with_data(model.y, exact=exact)
         except ValueError as error:
             raise ValueError(
                 f"{error} Without --data the observations are those of the example: give yours with --data."
@@ -241,8 +242,8 @@ def _own(options: Any) -> Model:
 
     vectors = [value for value in vars(exact).values() if np.ndim(value) == 1]  # as long as a row of y, if it has any
     with _file(options.data, ".csv") as path:
-        y = read_observations(path, columns=len(vectors[0]) if one.y.ndim == 2 else 1)
-    return one.with_data(y, exact=exact)
+        y = read_observations(path, columns=len(vectors[0]) if model.y.ndim == 2 else 1)
+    return model.with_data(y, exact=exact)
 
 
 @contextmanager
@@ -273,44 +274,44 @@ def _file(path: Path, suffix: str = "") -> Iterator[Path]:
 
 
 def _models(options: ListModels) -> int:
-    every = [model(name) for name in ([options.name] if options.name else NAMES)]
+    every = [get_model(name) for name in ([options.name] if options.name else NAMES)]
     if options.json:
-        print(json.dumps([_about(one) for one in every], indent=2))
+        print(json.dumps([_about(model) for model in every], indent=2))
         return 0
-    for one in every:
-        print(f"{one.name} - {one.example.title}\n\n{indent(one.example.equations, '    ')}\n")
-        print(f"    example: {one.source}; log evidence {one.exact.log_evidence(one.y):.4f} nats")
-        for scalar, marginal in scalars(one.exact, one.y).items():
+    for model in every:
+        print(f"{model.name} - {model.example.title}\n\n{indent(model.example.equations, '    ')}\n")
+        print(f"    example: {model.source}; log evidence {model.exact.log_evidence(model.y):.4f} nats")
+        for scalar, marginal in scalars(model.exact, model.y).items():
             print(f"      {scalar}: mean {marginal.mean():.4g}, sd {marginal.std():.4g}")
-        print(f"    {one.example.references}\n")
+        print(f"    {model.example.references}\n")
     return 0
 
 
-def _about(one: Model) -> dict[str, Any]:
+def _about(model: Model) -> dict[str, Any]:
     """Return what is known of a model and its example."""
     posterior = {
         name: {"mean": float(marginal.mean()), "sd": float(marginal.std())}
-        for name, marginal in scalars(one.exact, one.y).items()
+        for name, marginal in scalars(model.exact, model.y).items()
     }
     return {
-        "name": one.name,
-        "title": one.example.title,
-        "equations": one.example.equations,
-        "references": one.example.references,
+        "name": model.name,
+        "title": model.example.title,
+        "equations": model.example.equations,
+        "references": model.example.references,
         "hyperparameters": {
-            each.name: np.asarray(getattr(one.exact, each.name)).tolist() for each in fields(one.exact)
+            each.name: np.asarray(getattr(model.exact, each.name)).tolist() for each in fields(model.exact)
         },
         "example": {
-            "source": one.source,
-            "y": one.y.tolist(),
+            "source": model.source,
+            "y": model.y.tolist(),
             "posterior": {name: _finite(each) for name, each in posterior.items()},
-            "log_evidence": one.exact.log_evidence(one.y),
+            "log_evidence": model.exact.log_evidence(model.y),
         },
     }
 
 
 def _sample(options: Sample, console: Console) -> int:
-    one = _own(options)
+    model = _own(options)
     if options.out.exists():
         raise ValueError(f"`out` {options.out} is there already; choose another with --out, or remove it.")
     if not options.out.resolve().parent.is_dir():
@@ -327,20 +328,16 @@ def _sample(options: Sample, console: Console) -> int:
     for name, least in {"draws": fewest, "chains": 1, "seed": 0}.items():
         if not least <= (value := getattr(options, name)) < 2**63:
             raise ValueError(f"`{name}` must be a whole number from {least} to 2^63 - 1, got {value}.")
-    console.print(f"{options.engine} on {one.name}: {options.chains} x {options.draws} (compiling takes seconds)")
+    console.print(f"{options.engine} on {model.name}: {options.chains} x {options.draws} (compiling takes seconds)")
     with console.status("sampling"):
         if options.engine == "smc":
-            tree = inference.smc(one.program(), seed=options.seed, runs=options.chains, draws=options.draws)
+            tree = inference.smc(model.program(), seed=options.seed, runs=options.chains, draws=options.draws)
         else:
             tree = inference.nuts(
-                one.program(), seed=options.seed, draws=options.draws, chains=options.chains, engine=options.engine
+                model.program(), seed=options.seed, draws=options.draws, chains=options.chains, engine=options.engine
             )
-    partial = options.out.with_name(f".{options.out.name}.partial.nc")
-    try:
+    with written_whole(options.out) as partial:
         tree.to_netcdf(partial)
-        partial.replace(options.out)
-    finally:
-        partial.unlink(missing_ok=True)
     print(options.out)
     return 0
 
@@ -348,16 +345,15 @@ def _sample(options: Sample, console: Console) -> int:
 def _check(options: CheckDraws) -> int:
     if options.file == options.data == STANDARD_INPUT:
         raise ValueError("`data` and the draws are both -: one of them must be a file.")
-    one = _own(options)
-    exact, y = one.exact, one.y
-    names = dict.fromkeys(name.partition("[")[0] for name in exact.marginals(y))
-    renamed = dict(_renaming(text, list(names)) for text in options.var)
+    model = _own(options)
+    exact, y = model.exact, model.y
+    renamed = dict(_renaming(text, list(model.variables)) for text in options.var)
     from bayes._check import check  # after the options are read: ArviZ takes a second to import
     from bayes.io.draws import is_smc
-    from bayes.io.draws_file import read_draws
+    from bayes.io.draws_file import load_draws
 
     with _file(options.file) as path:
-        draws = read_draws(path, names, renamed)
+        draws = load_draws(path, model.variables, renamed)
     if is_smc(draws):
         checks = check(None, exact, y, evidence=draws, evidence_law=options.evidence_law, alpha=options.alpha)
     else:
@@ -365,7 +361,7 @@ def _check(options: CheckDraws) -> int:
     if options.json:
         about = {
             "file": str(options.file),
-            "model": one.name,
+            "model": model.name,
             "hyperparameters": {name: np.asarray(getattr(exact, name)).tolist() for name in _given(options)},
             "observations": len(y),
         }
@@ -396,8 +392,10 @@ def _finite(row: dict[str, Any]) -> dict[str, Any]:
 def _export(options: Export) -> int:
     from bayes.io import stan
 
-    one = _own(options)
-    text = stan.code(one.name).rstrip("\n") if options.format == "stan" else json.dumps(stan.data(one.exact, one.y))
+    model = _own(options)
+    text = (
+        stan.code(model.name).rstrip("\n") if options.format == "stan" else json.dumps(stan.data(model.exact, model.y))
+    )
     print(text)
     return 0
 

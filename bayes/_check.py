@@ -1,6 +1,6 @@
 """A model, somebody's draws, a verdict: what the author of a sampler calls in a test.
 
-from bayes._check import check
+from bayes import check
 from bayes.exact.normal_normal import EXAMPLE
 
 def test_my_sampler():
@@ -17,9 +17,10 @@ from typing import Protocol, runtime_checkable
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from bayes.checking.results import ALPHA, Checks, Comparison, judge
+from bayes.checking.judging import judge
+from bayes.checking.results import ALPHA, Check, Checks
 from bayes.checking.statistics import LOG_EVIDENCE, EvidenceLaw, compare_draws, compare_evidence, evidence_note
-from bayes.checking.two_stages import MORE, judge_in_two_stages, same_comparisons
+from bayes.checking.two_stages import MORE, judge_in_two_stages, same_checks
 from bayes.evidence.estimates import log_evidence_runs
 from bayes.exact.distribution import Distribution, elements
 from bayes.exact.projections import Projections
@@ -36,7 +37,7 @@ from bayes.io.element_names import gathered
 from bayes.registry import NAMES, Model, data_sets
 
 SECOND_SEED = 2001_06465
-"""Seed that ``redraw`` is given; draws that were made with it are not to be checked with it."""
+"""Seed that ``resample`` is given; draws that were made with it are not to be checked with it."""
 
 
 class ExactModel(Protocol):
@@ -61,7 +62,7 @@ def check(
     evidence: xr.DataTree | ArrayLike | None = None,
     evidence_law: EvidenceLaw = "unbiased",
     alpha: float = ALPHA,
-    redraw: Callable[[int, int], Draws] | None = None,
+    resample: Callable[[int, int], Draws] | None = None,
 ) -> Checks:
     """Check posterior draws, evidence runs, or both, against the closed form of ``model`` given ``y``.
 
@@ -83,9 +84,9 @@ def check(
         ``"inverse_unbiased"``, E[1/Z_r] = 1/Z, as nested sampling with dynesty's (N/(N+1))^i.
     alpha
         Probability that a correct sampler has a failed check, for the whole family of checks.
-    redraw
-        ``redraw(seed, n)`` returns fresh posterior draws, ``n`` a chain, independent of ``draws``. If given, what is
-        suspicious is judged by four times as many fresh draws (``bayes.checking.two_stages``), with the same
+    resample
+        ``resample(seed, n)`` returns fresh posterior draws, ``n`` a chain, independent of ``draws``. If given, what is
+        flagged is judged by four times as many fresh draws (``bayes.checking.two_stages``), with the same
         false-alarm rate and more power; evidence has the first stage alone.
 
     Returns
@@ -98,7 +99,7 @@ def check(
     ------
     ValueError
         If ``draws`` lack a parameter, are not finite or of another shape, if they are SMC particles or no chains
-        (``bayes.io.independent_chains``), if ``redraw`` returns the first draws again, if the runs are no vector of
+        (``bayes.io.independent_chains``), if ``resample`` returns the first draws again, if the runs are no vector of
         finite numbers, or if both ``draws`` and ``evidence`` are None.
 
     Examples
@@ -117,7 +118,7 @@ def check(
     if not (hasattr(exact, "marginals") and hasattr(exact, "log_evidence")):
         raise ValueError(
             f"`model` must be a model known in closed form, as those of `bayes.exact`, got {type(exact).__name__}; of "
-            "the registry's, `bayes.registry.model(NAME).exact`."
+            "the registry's, `bayes.models[NAME].exact`."
         )
     runs = evidence
     if isinstance(evidence, xr.DataTree):
@@ -133,31 +134,31 @@ def check(
         raise ValueError("`draws` and `evidence` are both None: there is nothing to judge.")
     marginals = {} if draws is None else exact.marginals(y)
     along = projections(exact, y)
-    comparisons, notes = ([], []) if draws is None else _compare(marginals, draws, along)
+    checks, notes = ([], []) if draws is None else _compare(marginals, draws, along)
     if runs is not None:
-        comparisons.append(compare_evidence(exact.log_evidence(y), runs, evidence_law))
+        checks.append(compare_evidence(exact.log_evidence(y), runs, evidence_law))
         notes = [*notes, evidence_note(evidence_law)]
         if isinstance(evidence, xr.DataTree) and EVIDENCE[0] not in evidence["sample_stats"].data_vars:
             notes.append(
                 "PyMC's own SMC adapts to the particles that it weighs, so that E[Z_r] = Z holds in the limit of many "
                 "particles only; the schedule of `bayes.sampling.inference.smc` is fixed beforehand."
             )
-    if redraw is None or draws is None:
-        return judge(comparisons, alpha=alpha, notes=notes)
+    if resample is None or draws is None:
+        return judge(checks, alpha=alpha, notes=notes)
 
-    def again(places: list[int]) -> list[Comparison]:
-        names, together = _scalars(marginals, draws)
-        n = MORE * chains_and_draws(names[0], together).shape[1]
-        redrawn = redraw(SECOND_SEED, n)
+    def second_stage(places: list[int]) -> list[Check]:
+        names, vectors = _scalars(marginals, draws)
+        n = MORE * chains_and_draws(names[0], vectors).shape[1]
+        resampled = resample(SECOND_SEED, n)
         try:
-            fresh, _ = _compare(marginals, redrawn, along)
-            _require_fresh(marginals, draws, redrawn, n)
+            fresh, _ = _compare(marginals, resampled, along)
+            _require_fresh(marginals, draws, resampled, n)
         except ValueError as error:
-            raise ValueError(f"`redraw`: {error}") from error
-        return same_comparisons(comparisons, places, fresh)
+            raise ValueError(f"`resample`: {error}") from error
+        return same_checks(checks, places, fresh)
 
-    final = [i for i, comparison in enumerate(comparisons) if comparison.parameter == LOG_EVIDENCE]
-    return judge_in_two_stages(comparisons, again, final=final, alpha=alpha, notes=notes)
+    final = [i for i, each in enumerate(checks) if each.parameter == LOG_EVIDENCE]
+    return judge_in_two_stages(checks, second_stage, final=final, alpha=alpha, notes=notes)
 
 
 def check_sampler(
@@ -178,11 +179,11 @@ def check_sampler(
     sample
         ``sample(model, seed, n)`` returns posterior draws, ``n`` a chain, of a ``bayes.registry.Model``: its
         ``model.program()`` is a PyMC program, ``model.exact`` and ``model.y`` are hyperparameters and data. It is
-        called again, with another seed and four times the draws, on models with checks that are suspicious, or
+        called again, with another seed and four times the draws, on models with checks that are flagged, or
         inconclusive since the chains seem not to have converged.
     models
         Names of models, as ``bayes.registry.NAMES`` lists them, or one of them. A ``bayes.registry.Model`` in place of
-        a name has data and hyperparameters of yours: ``model("normal_normal").with_data(y, exact=...)``.
+        a name has data and hyperparameters of yours: ``models["normal_normal"].with_data(y, exact=...)``.
     seed
         The first seed; no two calls get the same.
     draws
@@ -208,58 +209,58 @@ def check_sampler(
     given = [models] if isinstance(models, str | Model) else list(models)
     if not given:
         raise ValueError("`models` is empty; name a model of `bayes.registry.NAMES`.")
-    both = [each for one in given for each in ([one] if isinstance(one, Model) else data_sets(one))]
-    labels = [one.label for one in both]
+    chosen = [model for name in given for model in ([name] if isinstance(name, Model) else data_sets(name))]
+    labels = [model.label for model in chosen]
     if twice := [label for label in labels if labels.count(label) > 1]:
         raise ValueError(f"`models` has {twice[0]} twice; give each its own name, `with_data(y, data_set=NAME)`.")
-    comparisons, notes, again = compare_sampler(sample, both, seed=seed, draws=draws)
-    return judge_in_two_stages(comparisons, again, alpha=alpha, notes=notes)
+    checks, notes, second_stage = compare_sampler(sample, chosen, seed=seed, draws=draws)
+    return judge_in_two_stages(checks, second_stage, alpha=alpha, notes=notes)
 
 
 def compare_sampler(
     sample: Callable[[Model, int, int], Draws], models: Sequence[Model], *, seed: int, draws: int
-) -> tuple[list[Comparison], list[str], Callable[[list[int]], list[Comparison]]]:
-    """Return the first stage of ``check_sampler``, its notes, and the function that draws places of it again."""
+) -> tuple[list[Check], list[str], Callable[[list[int]], list[Check]]]:
+    """Return the first stage of ``check_sampler``, its notes, and its second stage: a function of places in it."""
     seeds = count(seed)
     first_drawn: dict[str, Draws] = {}
 
-    def compared(one: Model, n: int) -> tuple[list[Comparison], list[str]]:
-        drawn = sample(one, next(seeds), n)
+    def compare_model(model: Model, n: int) -> tuple[list[Check], list[str]]:
+        drawn = sample(model, next(seeds), n)
         try:
-            comparisons, notes = _compare(one.marginals, drawn, projections(one.exact, one.y))
-            if one.label in first_drawn:
-                _require_fresh(one.marginals, first_drawn[one.label], drawn, n)
+            checks, notes = _compare(model.marginals, drawn, projections(model.exact, model.y))
+            if model.label in first_drawn:
+                _require_fresh(model.marginals, first_drawn[model.label], drawn, n)
         except ValueError as error:
-            raise ValueError(f"{one.label}: {error}") from error
-        first_drawn.setdefault(one.label, drawn)
-        return [replace(comparison, model=one.label) for comparison in comparisons], notes
+            raise ValueError(f"{model.label}: {error}") from error
+        first_drawn.setdefault(model.label, drawn)
+        return [replace(check, model=model.label) for check in checks], notes
 
-    first: list[Comparison] = []
+    first: list[Check] = []
     notes: list[str] = []
-    for one in models:
-        its, its_notes = compared(one, draws)
-        first += its
-        notes += [f"{one.label}: {note}" for note in its_notes]
+    for model in models:
+        checks, model_notes = compare_model(model, draws)
+        first += checks
+        notes += [f"{model.label}: {note}" for note in model_notes]
 
-    def again(places: list[int]) -> list[Comparison]:
-        doubtful = {first[place].model for place in places}
-        fresh = [c for one in models if one.label in doubtful for c in compared(one, MORE * draws)[0]]
-        return same_comparisons(first, places, fresh)
+    def second_stage(places: list[int]) -> list[Check]:
+        flagged = {first[place].model for place in places}
+        fresh = [c for model in models if model.label in flagged for c in compare_model(model, MORE * draws)[0]]
+        return same_checks(first, places, fresh)
 
-    return first, notes, again
+    return first, notes, second_stage
 
 
-def compare_with_model(draws: Draws, model: ExactModel, y: ArrayLike) -> tuple[list[Comparison], list[str]]:
-    """Return the comparisons of ``check``, for a family that holds those of other models too, and notes.
+def compare_with_model(draws: Draws, model: ExactModel, y: ArrayLike) -> tuple[list[Check], list[str]]:
+    """Return the checks of ``check``, unjudged, for a family that holds those of other models too, and notes.
 
-    Judge them with ``bayes.checking.results.judge``. Raises ValueError as ``compare_draws`` does.
+    Judge them with ``bayes.checking.judging.judge``. Raises ValueError as ``compare_draws`` does.
     """
     return _compare(model.marginals(y), draws, projections(model, y))
 
 
 def _compare(
     marginals: dict[str, Distribution], draws: Draws, along: Projections | None
-) -> tuple[list[Comparison], list[str]]:
+) -> tuple[list[Check], list[str]]:
     if is_smc(draws):
         raise ValueError(
             "`draws` are particles of SMC, which have no ESS by which they could be judged; "

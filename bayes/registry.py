@@ -3,7 +3,7 @@
 Adding a model is one file in ``bayes/exact``, one of the same name in ``bayes/programs``, and its name here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache, cached_property
@@ -51,6 +51,11 @@ class Model:
         """The name, with that of the data set unless it is the one that people know: ``beta_binomial (prior)``."""
         return self.name if self.data_set == "example" else f"{self.name} ({self.data_set})"
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names of the parameters, each once: vectors without their indices."""
+        return tuple(dict.fromkeys(name.partition("[")[0] for name in self.exact.marginals(self.y)))
+
     @cached_property
     def marginals(self) -> dict[str, Distribution]:
         """The exact posterior of every scalar parameter, worked out once."""
@@ -64,7 +69,8 @@ class Model:
         Examples
         --------
         >>> from bayes.exact.normal_normal import NormalNormal
-        >>> mine = model("normal_normal").with_data([181.0, 169.5], exact=NormalNormal(prior_sd=200.0, noise_sd=7.0))
+        >>> exact = NormalNormal(prior_sd=200.0, noise_sd=7.0)
+        >>> mine = models["normal_normal"].with_data([181.0, 169.5], exact=exact)
         >>> mine.label, round(float(mine.marginals["mu"].mean()), 1)
         ('normal_normal (own)', 175.1)
         """
@@ -94,7 +100,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else "."
 
 
-def model(name: str, data_set: str = "example") -> Model:
+def get_model(name: str, data_set: str = "example") -> Model:
     """Return the model of that name with one of its data sets; ValueError, naming those there are, if there is none.
 
     ``normal-normal`` is ``normal_normal``.
@@ -110,15 +116,43 @@ def _model(name: str, data_set: str) -> Model:
     example = import_module(f"bayes.exact.{name}").EXAMPLE
     if data_set not in example.data:
         raise ValueError(f"`data_set` of {name} must be one of {', '.join(example.data)}, got {data_set!r}.")
-    its = example.data[data_set]
-    y = np.array(its.y)
-    y.flags.writeable = False  # every caller gets this one
-    return Model(name=name, example=example, data_set=data_set, exact=its.model, y=y, source=its.source)
+    data = example.data[data_set]
+    y = np.array(data.y)
+    y.flags.writeable = False  # every caller gets this array
+    return Model(name=name, example=example, data_set=data_set, exact=data.model, y=y, source=data.source)
+
+
+class Models(Mapping[str, Model]):
+    """The registry as a mapping: name -> model with the data set that people know. A name may have hyphens.
+
+    Examples
+    --------
+    >>> models["beta-binomial"].label, len(models)
+    ('beta_binomial', 10)
+    """
+
+    def __getitem__(self, name: str) -> Model:
+        try:
+            return get_model(name)
+        except ValueError as error:
+            raise KeyError(str(error)) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        return len(NAMES)
+
+    def __repr__(self) -> str:
+        return f"<models {', '.join(NAMES)}>"
+
+
+models = Models()
 
 
 def data_sets(name: str) -> tuple[Model, ...]:
     """Return the model of that name with each of its data sets, of which the first is the one that people know."""
-    return tuple(model(name, data_set) for data_set in model(name).example.data)
+    return tuple(get_model(name, data_set) for data_set in get_model(name).example.data)
 
 
 def one_step_log_predictives(exact: Any, y: NDArray[Any]) -> NDArray[np.float64]:
@@ -133,7 +167,7 @@ def one_step_log_predictives(exact: Any, y: NDArray[Any]) -> NDArray[np.float64]
 
 def scalars(exact: Any, y: Any) -> dict[str, Distribution]:
     """Return the marginal of every scalar parameter: those of a vector ``p`` are ``p[0]``, ``p[1]``, ..."""
-    found: dict[str, Distribution] = {}
+    by_name: dict[str, Distribution] = {}
     for name, marginal in exact.marginals(y).items():
-        found |= elements(name, marginal)
-    return found
+        by_name |= elements(name, marginal)
+    return by_name

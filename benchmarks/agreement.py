@@ -1,4 +1,4 @@
-"""A family raises false alarms no more often than its alpha; location and scale see their smallest visible error.
+"""A family raises false alarms no more often than its alpha; location and scale see their minimum detectable effect.
 
     uv run python -m benchmarks.agreement            about 25 minutes on one core
     uv run python -m benchmarks.agreement --quick    a tenth of the runs
@@ -27,9 +27,11 @@ from scipy.signal import lfilter
 from scipy.stats import binomtest, gamma, kstest, laplace, norm, t
 
 from bayes.checking import null_distributions as nulls
-from bayes.checking.results import Checks, holm, p_values
+from bayes.checking.judging import p_values
+from bayes.checking.results import Checks
 from bayes.checking.statistics import compare, compare_draws, compare_evidence
 from bayes.exact.distribution import Distribution
+from closedform.multiple_testing import holm
 
 STEPS = {0.05: 2_000, 0.01: 2_000, 0.001: 20_000}
 """Family false-alarm rate -> number of runs it is measured in."""
@@ -142,12 +144,12 @@ def false_alarms(config: Config) -> None:
         runs = source.n_runs // (10 if config.quick else 1)
         p, ess, unjudged = [], [], 0
         for _ in progress(runs, str(source)):
-            comparisons, _ = compare_draws({"theta": EXACT}, {"theta": source.draw(rng)})
-            comparisons.append(compare_evidence(-21.5, rng.normal(-21.5 - 0.2**2 / 2, 0.2, size=16)))
-            p.append(p_values(comparisons))
-            ess.append(comparisons[0].ess)
-            unjudged += any(comparison.reason for comparison in comparisons)
-            statistics = [comparison.statistic for comparison in comparisons]
+            checks, _ = compare_draws({"theta": EXACT}, {"theta": source.draw(rng)})
+            checks.append(compare_evidence(-21.5, rng.normal(-21.5 - 0.2**2 / 2, 0.2, size=16)))
+            p.append(p_values(checks))
+            ess.append(checks[0].ess)
+            unjudged += any(check.reason for check in checks)
+            statistics = [check.statistic for check in checks]
         p = np.array(p)  # (run, check)
         attained = []
         for alpha, wanted in STEPS.items():
@@ -197,10 +199,10 @@ def power(config: Config) -> None:
             draws = {"theta": source.draw(rng)}
             return compare({"theta": EXACT}, draws, log_evidence=0.0, log_evidence_runs=evidence)
 
-        visible = {check.statistic: check.smallest_visible for check in judged(right)}
+        detectable = {check.statistic: check.minimum_detectable_effect for check in judged(right)}
         wrongs = [
-            *(("location", d, norm(d, 1)) for d in (0.05, 0.1, 0.2, visible["location"])),
-            *(("scale", d, norm(0, 1 + d)) for d in (0.02, 0.05, 0.1, 0.2, visible["scale"])),
+            *(("location", d, norm(d, 1)) for d in (0.05, 0.1, 0.2, detectable["location"])),
+            *(("scale", d, norm(0, 1 + d)) for d in (0.02, 0.05, 0.1, 0.2, detectable["scale"])),
         ]
         for statistic, d, wrong in wrongs:
             seen = Counter()
@@ -208,9 +210,9 @@ def power(config: Config) -> None:
                 checks = judged(Source(n_draws=n_draws, shape=wrong))
                 seen["family"] += checks.verdict == "fail"
                 seen["check"] += any(c.statistic == statistic and c.verdict == "fail" for c in checks)
-            is_visible = " (smallest visible)" if d == visible[statistic] else ""
+            is_detectable = " (minimum detectable)" if d == detectable[statistic] else ""
             what = f"mean shifted by {d:.3g} sd" if statistic == "location" else f"sd {100 * d:.3g} % too large"
-            rows.append([f"{4 * n_draws}", what + is_visible, rate(seen["check"], runs), rate(seen["family"], runs)])
+            rows.append([f"{4 * n_draws}", what + is_detectable, rate(seen["check"], runs), rate(seen["family"], runs)])
     print("\nPower at the family's alpha = 0.001, independent draws:\n")
     print(table(["draws", "error", "seen by its own check", "seen by the family"], rows))
 

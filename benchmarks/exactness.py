@@ -14,7 +14,7 @@ import tyro
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from mpmath import mp, mpf
 
-from bayes.exact.numerics import accurate_distributions as laws
+from bayes.exact.numerics import distributions
 from bayes.registry import NAMES
 from benchmarks.fifty_digits import PROBLEMS, Problem, a_million, errors
 
@@ -83,9 +83,9 @@ def _log_t(x: Any, a: float) -> Any:
 
 
 LAWS: dict[str, tuple[Callable[[float], Any], Callable[[Any, float], Any]]] = {
-    "gamma(a)": (laws.gamma, _log_gamma),
-    "beta(a, a)": (lambda a: laws.beta(a, a), _log_beta),
-    "t(2 a)": (lambda a: laws.student_t(2 * a), _log_t),
+    "gamma(a)": (distributions.gamma, _log_gamma),
+    "beta(a, a)": (lambda a: distributions.beta(a, a), _log_beta),
+    "t(2 a)": (lambda a: distributions.student_t(2 * a), _log_t),
 }
 
 

@@ -22,10 +22,10 @@ from scipy.stats import t as student_t
 from bayes._check import compare_with_model
 from bayes.checking import null_distributions as nulls
 from bayes.checking.convergence import LARGEST_RHAT, Mixing, closed_gates, effective_sizes
-from bayes.checking.results import judge
+from bayes.checking.judging import judge
 from bayes.checking.statistics import compare_draws, score
 from bayes.exact.distribution import Distribution
-from bayes.registry import model
+from bayes.registry import get_model
 from benchmarks.agreement import EXACT, Source, progress, rate, run_parts, table
 
 
@@ -54,7 +54,7 @@ def rhat(config: Config) -> None:
         for parameters in (1, 10, 100, 1_000):
             runs = [mixing[i : i + parameters] for i in range(0, pool, parameters)]
             closed = sum(bool(closed_gates(run, chains, draws, 0)) for run in runs)
-            plain = sum(any(one.rhat > LARGEST_RHAT for one in run) for run in runs)
+            plain = sum(any(mixing.rhat > LARGEST_RHAT for mixing in run) for run in runs)
             rows.append([str(source), f"{parameters:,}", rate(closed, len(runs)), rate(plain, len(runs))])
     print("\nConverged chains, worth a third of their draws, that find a gate closed:\n")
     print(table(["draws", "parameters", "a gate closes", "R-hat > 1.01"], rows))
@@ -137,7 +137,7 @@ def divergences(config: Config) -> None:
     with pm.Model() as funnel:
         v = pm.Normal("v", 0, 3)
         pm.Normal("x", 0, pm.math.exp(v / 2), shape=9)
-    schools = model("hierarchical_normal")
+    schools = get_model("hierarchical_normal")
     runs = 20 // (10 if config.quick else 1)
     rows = []
     for name, program in (("funnel", funnel), ("hierarchical_normal", schools.program())):
@@ -161,7 +161,7 @@ def divergences(config: Config) -> None:
 
 
 def _comparisons(name: str, kept: dict[str, np.ndarray], schools: Any) -> list[Any]:
-    """Return the comparisons of draws with what is known of them, divergences unseen."""
+    """Return the checks of draws with what is known of them, divergences unseen."""
     if name != "funnel":
         return compare_with_model(kept, schools.exact, schools.y)[0]
     exact: dict[str, Distribution] = {"v": norm(0, 3)}

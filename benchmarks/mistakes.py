@@ -43,10 +43,10 @@ def main(config: Config) -> None:
             for run in progress(count, f"{name}, {mistake}"):
                 seed = 1000 * (config.seed + run)
                 # as check_sampler does
-                first, _, again = compare_sampler(sampler(wrong), data_sets(name), seed=seed, draws=2000)
-                both += judge_in_two_stages(first, again).verdict == "fail"
-                known = [comparison for comparison in first if comparison.model == name]  # which come first
-                first_alone += judge_in_two_stages(known, again).verdict == "fail"
+                first, _, resample = compare_sampler(sampler(wrong), data_sets(name), seed=seed, draws=2000)
+                both += judge_in_two_stages(first, resample).verdict == "fail"
+                known = [check for check in first if check.model == name]  # which come first
+                first_alone += judge_in_two_stages(known, resample).verdict == "fail"
             rows.append([f"`{name}`", mistake, f"{first_alone}", f"{both}"])
     print(f"\nMistakes caught, of {count} runs:\n")
     print(table(["model", "mistake", "on the known data alone", "on both data sets"], rows))

@@ -5,7 +5,7 @@
     uv run python -m benchmarks.registry --part power     one of the three parts
 
 A run is one family of checks over all models (``bayes.faults.false_alarms``). The power is that of
-``bayes._check.check`` with and without ``redraw`` on exact draws of the normal mean that are moved, or too wide.
+``bayes.check`` with and without ``resample`` on exact draws of the normal mean that are moved, or too wide.
 Numbers in brackets are 95 % intervals (Clopper and Pearson 1934).
 """
 
@@ -16,9 +16,9 @@ from typing import Literal
 import numpy as np
 import tyro
 
-from bayes._check import check
+from bayes import check
 from bayes.faults.false_alarms import families
-from bayes.registry import NAMES, data_sets, model
+from bayes.registry import NAMES, data_sets, get_model
 from benchmarks.agreement import progress, rate, run_parts, table
 
 ALPHAS = (0.05, 0.01, 0.001)
@@ -39,7 +39,7 @@ class Config:
 
 def false_alarms(config: Config, what: str, *, stay: float, draws: int, runs: int) -> None:
     """Print how often a right sampler has a failed check on some model, and how often it is asked for more."""
-    models = [one for name in NAMES for one in data_sets(name)]
+    models = [model for name in NAMES for model in data_sets(name)]
     count = runs // (10 if config.quick else 1)
     made = zip(
         progress(count, f"{len(models)} data sets, {what}"),
@@ -52,7 +52,7 @@ def false_alarms(config: Config, what: str, *, stay: float, draws: int, runs: in
             f"{alpha:g}",
             rate(sum(family.one_stage == "fail" for family in verdicts), count),
             rate(sum(family.two_stages == "fail" for family in verdicts), count),
-            rate(sum(family.drawn_again > 0 for family in verdicts), count),
+            rate(sum(family.resampled > 0 for family in verdicts), count),
             rate(sum(family.two_stages == "inconclusive" for family in verdicts), count),
         ]
         for alpha, verdicts in zip(ALPHAS, zip(*(verdicts for _, verdicts in made), strict=True), strict=True)
@@ -73,8 +73,8 @@ def chains(config: Config) -> None:
 
 def power(config: Config) -> None:
     """Print how often an error is seen by one stage and by two, at the default false-alarm rate."""
-    one = model("normal_normal")
-    posterior = one.exact.posterior(one.y)
+    model = get_model("normal_normal")
+    posterior = model.exact.posterior(model.y)
     count = 1000 // (10 if config.quick else 1)
     rows = []
     for statistic, size in ERRORS:
@@ -90,8 +90,8 @@ def power(config: Config) -> None:
         seen = [0, 0]
         for _ in progress(count, f"power, {statistic} wrong by {size:g}"):
             draws = wrong(0, 1000)
-            seen[0] += check(draws, one.exact, one.y).verdict == "fail"
-            seen[1] += check(draws, one.exact, one.y, redraw=wrong).verdict == "fail"
+            seen[0] += check(draws, model.exact, model.y).verdict == "fail"
+            seen[1] += check(draws, model.exact, model.y, resample=wrong).verdict == "fail"
         what = f"mean moved by {size:g} sd" if statistic == "mean" else f"sd {100 * size:g} % too large"
         rows.append([what, *(rate(n, count) for n in seen)])
     print("\nPower at alpha = 0.001 on 4 x 1000 independent draws, and 4 x 4000 more if they are asked for:\n")

@@ -3,7 +3,7 @@
     uv run python -m benchmarks.right_samplers                     exact chains: 300 runs
     uv run python -m benchmarks.right_samplers --engines nutpie    NUTS of that name, several seeds
 
-A run is a call of ``bayes._check.check_sampler`` over the whole registry, both data sets a model, 4 x 2000 draws, and
+A run is a call of ``bayes.check_sampler`` over the whole registry, both data sets a model, 4 x 2000 draws, and
 what it asks for beyond that. Exact chains stay where they are with probability s, and are worth (1 - s) / (1 + s) of
 their draws. Numbers in brackets are 95 % intervals (Clopper and Pearson 1934).
 """
@@ -19,7 +19,7 @@ import numpy as np
 import tyro
 import xarray as xr
 
-from bayes._check import check_sampler
+from bayes import check_sampler
 from bayes.faults.false_alarms import exact_chains
 from bayes.io.draws import Draws
 from bayes.registry import Model
@@ -46,8 +46,8 @@ class Config:
 def exact(seed: int, run: int, stay: float) -> Callable[[Model, int, int], Draws]:
     """Return a sampler that draws from the exact posterior, in chains that stay."""
 
-    def sample(one: Model, place: int, n: int) -> Draws:
-        return exact_chains(one, np.random.default_rng([seed, run, place]), n, stay)
+    def sample(model: Model, place: int, n: int) -> Draws:
+        return exact_chains(model, np.random.default_rng([seed, run, place]), n, stay)
 
     return sample
 
@@ -56,8 +56,8 @@ def nuts(engine: str) -> Callable[[Model, int, int], Draws]:
     """Return a sampler that runs an implementation of NUTS."""
     from bayes.sampling.engines import ENGINES
 
-    def sample(one: Model, seed: int, n: int) -> Draws:
-        posterior, stats = ENGINES[engine](one.program(), seed=seed, draws=n, chains=4, tune=1000)
+    def sample(model: Model, seed: int, n: int) -> Draws:
+        posterior, stats = ENGINES[engine](model.program(), seed=seed, draws=n, chains=4, tune=1000)
         return xr.DataTree.from_dict({"/posterior": posterior, "/sample_stats": stats})
 
     return sample

@@ -23,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from closedform import command_line
+from closedform.reasons import of_file
 from nets._terminal import interrupt, progress_bar
 from nets.data import preparation as prepare
 from nets.data.datasets import data_directory
@@ -116,8 +117,7 @@ def main(arguments: list[str]) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        console.print(f"error: {where}{error.strerror or error}", style="red", markup=False)
+        console.print(f"error: {of_file(error)}", style="red", markup=False)
         return 2
     except KeyboardInterrupt as interrupt:
         console.print(str(interrupt) or "interrupted", style="red", markup=False)

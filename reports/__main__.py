@@ -24,6 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bayes.registry import nearest
 from closedform import command_line
+from closedform.verdict import EXIT_CODES, Verdict, worst
 from reports import classifiers, gradients, models, normal_normal, samplers
 from reports.shared.options import Common
 
@@ -57,16 +58,16 @@ def main(arguments: list[str]) -> int:
     try:
         if isinstance(options, All):
             common = {"out": options.out, "seed": options.seed, "quick": options.quick}
-            verdicts = {render(name, page.Options(**common), console) for name, page in PAGES.items()}
+            verdicts: list[Verdict] = [render(name, page.Options(**common), console) for name, page in PAGES.items()]
         else:
-            verdicts = {render(page, options, console)}
+            verdicts = [render(page, options, console)]
     except UsageError as error:
         console.print(f"error: {error}", style="red", markup=False)
         return 2
     except KeyboardInterrupt:
         console.print("interrupted: the page under way was not written", style="red")
         return 130
-    return 1 if "fail" in verdicts else 3 if "inconclusive" in verdicts else 0
+    return EXIT_CODES[worst(verdicts)]
 
 
 def parse(arguments: list[str]) -> tuple[str, Any]:
@@ -86,7 +87,7 @@ def parse(arguments: list[str]) -> tuple[str, Any]:
     )
 
 
-def render(name: str, options: Any, console: Console) -> str:
+def render(name: str, options: Any, console: Console) -> Verdict:
     """Make one page, write it with the index, and return its verdict; raise UsageError if the options are wrong."""
     started = time.perf_counter()
     module = PAGES[name]
@@ -101,11 +102,11 @@ def render(name: str, options: Any, console: Console) -> str:
         drawing,
         write_index,
     )
-    from reports.shared.provenance import command, provenance
+    from reports.shared.provenance import command, provenance_rows
 
     with progress_of(name, module.steps(options), console) as step, drawing():
         page = module.build(problem, options, step)
-    page.provenance = provenance(
+    page.provenance = provenance_rows(
         command(name, options), options.seed, module.packages(options), time.perf_counter() - started
     )
     with writing_to(options.out):

@@ -4,6 +4,7 @@
 uv fetches what packages say they need.
 """
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -73,11 +74,19 @@ def _requirements(dependencies: dict[str, Any]) -> list[str]:
     for name, wanted in dependencies.items():
         table = {"version": wanted} if isinstance(wanted, str) else wanted
         if name == PROJECT["name"]:
-            for extra in table["extras"]:
-                requirements += PROJECT["optional-dependencies"][extra]
+            requirements += [requirement for extra in table["extras"] for requirement in _of_extra(extra)]
             continue
         extras = f"[{','.join(table['extras'])}]" if "extras" in table else ""
         requirements.append(f"{name}{extras}{table['version'].replace('*', '')}")
+    return requirements
+
+
+def _of_extra(extra: str) -> list[str]:
+    """Return the requirements of an extra of the project, and of those that it is made of."""
+    requirements = []
+    for requirement in PROJECT["optional-dependencies"][extra]:
+        own = re.fullmatch(rf"{PROJECT['name']}\[(.*)\]", requirement)
+        requirements += [part for name in own[1].split(",") for part in _of_extra(name)] if own else [requirement]
     return requirements
 
 

@@ -1,21 +1,14 @@
-"""From p-values to verdicts: one false-alarm rate for a whole family of checks, and what each check could have seen.
-
-A family rejects no true hypothesis with probability at least 1 - alpha, whatever the dependence between its checks
-(Holm 1979, "A simple sequentially rejective multiple test procedure").
-"""
+"""The result of a check: what was compared, how far off it is, its verdict, and the smallest error it could detect."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from math import isnan
-from numbers import Real
+from dataclasses import dataclass
+from math import nan
 from textwrap import fill
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm, t
 
-Verdict = Literal["pass", "fail", "inconclusive"]
+from closedform.verdict import Verdict, worst
 
 ALPHA = 0.001
 """Default probability that a family with nothing wrong has a failed check."""
@@ -26,17 +19,23 @@ UNITS = {"location": "sd", "scale": "of the sd", "uniformity": "of the draws", "
 UNIFORMITY = "uniformity shows, of nine shares of draws below an exact quantile, the one that is farthest off."
 """What the numbers of that row are, for a table."""
 
+COLUMNS = (
+    *("parameter", "statistic", "exact", "estimate", "error", "null_error", "z", "p_value"),
+    *("minimum_detectable_effect", "ess", "verdict", "reason", "model", "stage"),
+)
+"""What ``Checks.rows`` says of a check."""
+
 WIDTH = 110
 """Columns that sentences under a table are wrapped to."""
 
 POWER = 0.9
-"""Probability with which a normal statistic of known error shows its ``smallest_visible`` error. The checks come near
+"""Probability with which a normal statistic of known error detects its minimum detectable effect. The checks come near
 it, evidence from few runs and shares of few draws in one direction only: ``benchmarks/README.md`` measures it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """One number from a sampler beside the exact one, before the family it belongs to is judged.
+class Check:
+    """One number from a sampler beside the exact one; once its family is judged, with a verdict.
 
     Parameters
     ----------
@@ -51,19 +50,25 @@ class Comparison:
         How far off the sampler is, in the unit of ``UNITS``: the mean of the normal scores for the location, the root
         of their mean square less 1 for the scale, a share less its probability, nats.
     null_error
-        Standard error of ``error`` if the sampler is right, in the same unit.
+        Standard error of ``error`` if the sampler is right, in the same unit; nan for a single evidence run.
     p_value
         Two-sided p-value; nan if it could not be computed.
-    size
-        Degrees of freedom of ``null_error``; infinite where it is a bound.
+    degrees_of_freedom
+        Those of ``null_error``; infinite where it is a bound.
     ess
         Independent draws, or runs, the estimate is worth.
     reason
         Why it cannot pass, with the numbers; empty if it can.
     model
-        Name of the model, where a family holds comparisons of several.
+        Name of the model, where a family holds checks of several.
     combined
         Number of p-values that ``p_value`` combines.
+    verdict
+        ``"inconclusive"`` until the family is judged.
+    level
+        The level at which its first Holm step judges it, alpha / m; nan until then.
+    stage
+        2 if the numbers are those of fresh draws (``bayes.checking.two_stages``).
     """
 
     parameter: str
@@ -73,50 +78,30 @@ class Comparison:
     error: float
     null_error: float
     p_value: float
-    size: float
+    degrees_of_freedom: float
     ess: float
     reason: str = ""
     model: str = ""
     combined: int = 1
+    verdict: Verdict = "inconclusive"
+    level: float = nan
+    stage: int = 1
 
     @property
     def z(self) -> float:
         """The error in standard errors."""
         return self.error / self.null_error
 
-    def smallest_visible(self, level: float) -> float:
-        """Return the smallest error that a test at ``level`` sees with probability 0.9, in the unit of ``error``.
+    @property
+    def minimum_detectable_effect(self) -> float:
+        """The smallest error that a test at ``level`` detects with probability 0.9, in the unit of ``error``.
 
         (z_{1 - level/2} + z_0.9) null_error, with Student's quantile for the first z; the skewness of the statistic is
-        left out. One p-value of several combined ones needs to be that many times smaller.
+        left out. One p-value of several combined ones needs to be that many times smaller. A pass speaks against much
+        larger errors, and says nothing about smaller ones.
         """
-        return float((t.isf(level / self.combined / 2, self.size) + norm.ppf(POWER)) * self.null_error)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """A comparison with its verdict: what was compared, how far off it is, and what could have been seen.
-
-    ``smallest_visible`` is (z + z_0.9) null errors at the first Holm step, level alpha / m: about the smallest error
-    that is seen with probability 0.9 (see ``POWER``). A pass speaks against much larger errors, and says nothing about
-    smaller ones. It is nan where there is no null error (a single evidence run). ``stage`` is 2 if the numbers are
-    those of fresh draws (``bayes.checking.two_stages``).
-    """
-
-    parameter: str
-    statistic: str
-    exact: float
-    estimate: float
-    error: float
-    null_error: float
-    z: float
-    p_value: float
-    smallest_visible: float
-    ess: float
-    verdict: Verdict
-    reason: str
-    model: str = ""
-    stage: int = 1
+        z = t.isf(self.level / self.combined / 2, self.degrees_of_freedom) + norm.ppf(POWER)
+        return float(z * self.null_error)
 
     @property
     def name(self) -> str:
@@ -145,7 +130,7 @@ class Checks:
     @property
     def verdict(self) -> Verdict:
         """``"fail"`` if a check fails, else ``"inconclusive"`` if one is, else ``"pass"``."""
-        return verdict_of(self.checks)
+        return worst({check.verdict for check in self.checks})
 
     def __iter__(self) -> Iterator[Check]:
         return iter(self.checks)
@@ -154,11 +139,11 @@ class Checks:
         return len(self.checks)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one dict of the unrounded fields a check, for a table or a file."""
-        return [asdict(check) for check in self.checks]
+        """Return a dict a check with its unrounded numbers, for a table or a file."""
+        return [{name: getattr(check, name) for name in COLUMNS} for check in self.checks]
 
     def __str__(self) -> str:
-        head = ("parameter", "statistic", "exact", "estimate", "error/se", "p", "visible error", "ess", "verdict")
+        head = ("parameter", "statistic", "exact", "estimate", "error/se", "p", "detectable", "ess", "verdict")
         reasons = list(dict.fromkeys(check.reason for check in self.checks if check.reason))
         body = [
             (
@@ -168,7 +153,7 @@ class Checks:
                 f"{check.estimate:.6g}",
                 f"{check.z:+.2f}",
                 f"{check.p_value:.2g}",
-                f"{check.smallest_visible:.2g} {UNITS.get(check.statistic, '')}",
+                f"{check.minimum_detectable_effect:.2g} {UNITS.get(check.statistic, '')}",
                 f"{check.ess:.0f}",
                 check.verdict + (f" [{reasons.index(check.reason) + 1}]" if check.reason else ""),
             )
@@ -186,85 +171,6 @@ class Checks:
         return "\n".join([*(line.rstrip() for line in lines), *wrapped])
 
 
-def verdict_of(checks: Sequence[Check]) -> Verdict:
-    """Return ``"fail"`` if one of ``checks`` fails, else ``"inconclusive"`` if one is, else ``"pass"``."""
-    verdicts = {check.verdict for check in checks}
-    return "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
-
-
-def worst_of(checks: Sequence[Check]) -> Check:
-    """Return the most suspicious of ``checks``: one that does not pass if there is one, with the smallest p-value."""
+def most_extreme(checks: Sequence[Check]) -> Check:
+    """Return the most extreme of ``checks``: one that does not pass if there is one, with the smallest p-value."""
     return min(checks, key=lambda check: (check.verdict == "pass", check.p_value))
-
-
-def judge(comparisons: Sequence[Comparison], *, alpha: float = ALPHA, notes: Sequence[str] = ()) -> Checks:
-    """Judge a family of comparisons at one false-alarm rate.
-
-    A comparison with a reason against a pass is inconclusive unless it fails, and keeps its place in the family: the
-    size m of the family must not depend on the draws.
-
-    Raises
-    ------
-    ValueError
-        If the family is empty or ``alpha`` is not a probability between 0 and 1.
-    """
-    if not isinstance(alpha, Real) or not 0 < alpha < 1:
-        raise ValueError(f"`alpha` must lie between 0 and 1, got {alpha!r}; it is the family's false-alarm rate.")
-    if not comparisons:
-        raise ValueError("`comparisons` is empty: there is nothing to judge; give draws of a known marginal, or runs.")
-    rejected = holm(p_values(comparisons), alpha)
-    level = alpha / len(comparisons)
-    checks = tuple(checked(c, bool(reject), level) for c, reject in zip(comparisons, rejected, strict=True))
-    return Checks(checks=checks, alpha=alpha, notes=tuple(notes))
-
-
-def p_values(comparisons: Sequence[Comparison]) -> NDArray[np.float64]:
-    """Return the p-values as a family sees them: 1 where there is none."""
-    return np.array([1.0 if isnan(comparison.p_value) else comparison.p_value for comparison in comparisons])
-
-
-def checked(comparison: Comparison, rejected: bool, level: float, stage: int = 1) -> Check:
-    """Return the comparison with its verdict, and the error it could have seen at ``level``."""
-    reason = _no_verdict(comparison)
-    return Check(
-        parameter=comparison.parameter,
-        statistic=comparison.statistic,
-        exact=comparison.exact,
-        estimate=comparison.estimate,
-        error=comparison.error,
-        null_error=comparison.null_error,
-        z=comparison.z,
-        p_value=comparison.p_value,
-        smallest_visible=comparison.smallest_visible(level),
-        ess=comparison.ess,
-        verdict="fail" if rejected else "inconclusive" if reason else "pass",
-        reason=reason,
-        model=comparison.model,
-        stage=stage,
-    )
-
-
-def _no_verdict(comparison: Comparison) -> str:
-    """Return why there is no pass; nothing passes without a p-value."""
-    return comparison.reason or ("its p-value is not a number" if isnan(comparison.p_value) else "")
-
-
-def holm(p_values: ArrayLike, alpha: float) -> NDArray[np.bool_]:
-    """Return which of the hypotheses with ``p_values``, shape (m,), are rejected at family-wise error rate ``alpha``.
-
-    In ascending order p_(1), ..., p_(m), reject until the first p_(i) > alpha / (m - i + 1).
-
-    Examples
-    --------
-    >>> holm([0.04, 0.01, 0.02], alpha=0.05).tolist()
-    [True, True, True]
-    >>> holm([0.04, 0.02, 0.02], alpha=0.05).tolist()
-    [False, False, False]
-    """
-    p = np.asarray(p_values, dtype=float)
-    m = len(p)
-    order = np.argsort(p, kind="stable")
-    steps = p[order] <= alpha / (m - np.arange(m))
-    rejected = np.empty(m, dtype=bool)
-    rejected[order] = np.logical_and.accumulate(steps)
-    return rejected

@@ -30,7 +30,8 @@ from scipy.special import ndtri
 
 from bayes.checking import null_distributions as nulls
 from bayes.checking.convergence import Mixing, closed_gates, effective_sizes, split_rhat
-from bayes.checking.results import ALPHA, Checks, Comparison, judge
+from bayes.checking.judging import judge
+from bayes.checking.results import ALPHA, Check, Checks
 from bayes.evidence.estimates import log_evidence_runs as validated_runs
 from bayes.exact.distribution import Distribution, elements
 from bayes.exact.projections import Projections
@@ -131,14 +132,14 @@ def compare(
         raise ValueError("`marginals` and `draws` come as a pair: give both, or neither to check the evidence alone.")
     if (log_evidence is None) != (log_evidence_runs is None):
         raise ValueError("`log_evidence` and `log_evidence_runs` come as a pair: give both, or neither.")
-    comparisons: list[Comparison] = []
+    checks: list[Check] = []
     notes: list[str] = []
     if marginals is not None and draws is not None:
-        comparisons, notes = compare_draws(marginals, draws, projections)
+        checks, notes = compare_draws(marginals, draws, projections)
     if log_evidence is not None and log_evidence_runs is not None:
-        comparisons = [*comparisons, compare_evidence(log_evidence, log_evidence_runs, evidence_law)]
+        checks = [*checks, compare_evidence(log_evidence, log_evidence_runs, evidence_law)]
         notes = [*notes, evidence_note(evidence_law)]
-    return judge(comparisons, alpha=alpha, notes=notes)
+    return judge(checks, alpha=alpha, notes=notes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,8 +165,8 @@ class Scored:
 
 def compare_draws(
     marginals: Mapping[str, Distribution], draws: Draws, projections: Projections | None = None
-) -> tuple[list[Comparison], list[str]]:
-    """Return the comparisons of every marginal and projection with its draws, and notes on the draws.
+) -> tuple[list[Check], list[str]]:
+    """Return the checks of every marginal and projection with its draws, and notes on the draws.
 
     Raises
     ------
@@ -189,11 +190,11 @@ def compare_draws(
     divergent = divergences(draws)
     chains, n = next(iter(drawn.values())).shape if drawn else (0, 0)
     reason = closed_gates([s.mixing for s in scored.values()], chains, n, divergent) if drawn else ""
-    comparisons = [c for name, s in scored.items() for c in _compare(name, s, chains, n, reason)]
+    checks = [c for name, s in scored.items() for c in _compare(name, s, chains, n, reason)]
     notes = [f"{divergent} of {chains * n} transitions diverged."] if divergent else []
     if projections is None and len(exact) > 1:
         notes.append(f"of the joint distribution of {', '.join(marginals)} only the marginals are checked.")
-    return comparisons, [*notes, *(note for name, s in scored.items() for note in _far_out(name, s, chains * n))]
+    return checks, [*notes, *(note for name, s in scored.items() for note in _far_out(name, s, chains * n))]
 
 
 def normal_scores(distribution: Distribution, theta: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -253,7 +254,7 @@ def score(name: str, distribution: Distribution, theta: NDArray[np.float64]) -> 
     )
 
 
-def compare_evidence(log_evidence: float, runs: ArrayLike, law: EvidenceLaw = "unbiased") -> Comparison:
+def compare_evidence(log_evidence: float, runs: ArrayLike, law: EvidenceLaw = "unbiased") -> Check:
     """Compare the log evidence of R independent runs with the exact one, all in nats.
 
     With E[(Z_r / Z)^a] = 1, the estimator's law, and Z_r log-normal, log Z_r ~ Normal(log Z - a v/2, v). The estimate
@@ -292,7 +293,7 @@ def compare_evidence(log_evidence: float, runs: ArrayLike, law: EvidenceLaw = "u
         p_value = nulls.log_normal_mean_p_value(log_ratios, a, slack)
     else:  # too few or too far apart for that law, but if the evidence is unbiased it is seldom far too large
         p_value = nulls.ratio_p_value(log_ratios) if law == "unbiased" else 1.0
-    return Comparison(
+    return Check(
         parameter=LOG_EVIDENCE,
         statistic="runs",
         exact=float(log_evidence),
@@ -300,7 +301,7 @@ def compare_evidence(log_evidence: float, runs: ArrayLike, law: EvidenceLaw = "u
         error=error,
         null_error=max(rounding, sqrt(v / R + a**2 * v**2 / (2 * (R - 1)))) if R > 1 else nan,
         p_value=p_value,
-        size=R - 1 if R > 1 else nan,
+        degrees_of_freedom=R - 1 if R > 1 else nan,
         ess=R,
         reason="; ".join(reasons),
     )
@@ -308,19 +309,19 @@ def compare_evidence(log_evidence: float, runs: ArrayLike, law: EvidenceLaw = "u
 
 def evidence_note(law: EvidenceLaw) -> str:
     """Return what the verdict on evidence assumes, in a sentence."""
-    others = "; ".join(f"{name}: {one.of}" for name, one in EVIDENCE_LAWS.items() if name != law)
+    others = "; ".join(f"{name}: {other.of}" for name, other in EVIDENCE_LAWS.items() if name != law)
     return f"log evidence is judged by {EVIDENCE_LAWS[law].equation}, evidence law {law} (others: {others})."
 
 
-def _compare(name: str, scored: Scored, chains: int, draws: int, reason: str) -> list[Comparison]:
-    """Return the three comparisons of one scalar; with a ``reason`` against a pass, a chain is worth one draw."""
+def _compare(name: str, scored: Scored, chains: int, draws: int, reason: str) -> list[Check]:
+    """Return the three checks of one scalar; with a ``reason`` against a pass, a chain is worth one draw."""
     ess = np.full_like(scored.ess, chains) if reason else scored.ess
     freedom = np.full_like(ess, inf) if reason else nulls.ess_degrees_of_freedom(ess)  # a bound has no error of its own
 
     def widened(p_value: ArrayLike, which: Any) -> Any:
         return p_value if reason else nulls.widen(p_value, ess[which])
 
-    location = Comparison(
+    location = Check(
         parameter=name,
         statistic="location",
         exact=scored.exact[0],
@@ -328,11 +329,11 @@ def _compare(name: str, scored: Scored, chains: int, draws: int, reason: str) ->
         error=scored.location,
         null_error=1 / sqrt(ess[0]),
         p_value=float(widened(nulls.location_p_value(scored.location, ess[0]), 0)),
-        size=freedom[0],
+        degrees_of_freedom=freedom[0],
         ess=ess[0],
         reason=reason,
     )
-    scale = Comparison(
+    scale = Check(
         parameter=name,
         statistic="scale",
         exact=scored.exact[1],
@@ -340,14 +341,14 @@ def _compare(name: str, scored: Scored, chains: int, draws: int, reason: str) ->
         error=sqrt(scored.mean_square) - 1,
         null_error=1 / sqrt(2 * ess[1]),
         p_value=float(widened(nulls.scale_p_value(scored.mean_square, ess[1]), 1)),
-        size=freedom[1],
+        degrees_of_freedom=freedom[1],
         ess=ess[1],
         reason=reason,
     )
     of_shares = widened(nulls.share_p_value(scored.shares, SHARES, ess[2:]), slice(2, None))
     worst = int(np.argmin(of_shares))
     q, n = SHARES[worst], ess[2 + worst]
-    uniformity = Comparison(
+    uniformity = Check(
         parameter=name,
         statistic="uniformity",
         exact=q,
@@ -355,7 +356,7 @@ def _compare(name: str, scored: Scored, chains: int, draws: int, reason: str) ->
         error=scored.shares[worst] - q,
         null_error=sqrt(q * (1 - q) / n),
         p_value=nulls.combined_p_value([*of_shares, nulls.farthest_p_value(scored.farthest, chains * draws)]),
-        size=freedom[2 + worst],
+        degrees_of_freedom=freedom[2 + worst],
         ess=n,
         reason=reason,
         combined=len(SHARES) + 1,

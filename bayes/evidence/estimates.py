@@ -17,18 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-KINDS = {
-    "i": "integers",
-    "u": "integers",
-    "f": "numbers",
-    "U": "text",
-    "S": "text",
-    "c": "complex numbers",
-    "b": "true and false",
-    "M": "dates",
-    "m": "durations",
-}
-"""Kind of an array of numpy -> what it holds, in words."""
+from closedform.validation import in_words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,11 +96,6 @@ def log_evidence_runs(runs: Any, argument: str = "runs") -> NDArray[np.float64]:
             "not be dropped (the mean would be biased): use more particles."
         )
     return log_z
-
-
-def in_words(dtype: np.dtype[Any]) -> str:
-    """Return what an array of ``dtype`` holds, in words."""
-    return KINDS.get(dtype.kind, "objects")
 
 
 def _leave_one_out(log_values: NDArray[np.float64]) -> NDArray[np.float64]:

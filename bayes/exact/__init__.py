@@ -7,14 +7,18 @@
 
 Models of several parameters also have ``projections(y)``, functions of the joint distribution whose law is known
 (``projections``), and those whose observations are vectors ``predictive_marginals(y)``. ``EXAMPLE`` of every family
-holds its equations, its references and data to try it on (``example``); the registry ``bayes.registry`` reads it.
+holds its equations, its references and data to try it on (``example``); ``bayes.registry`` reads it.
 
 - ``normal_normal``, ``normal_variance``, ``normal_inverse_gamma``: mean, variance, or both, of a normal.
 - ``beta_binomial``, ``gamma_poisson``, ``gamma_exponential``: a probability, a rate of counts, a rate of waiting times.
 - ``dirichlet_multinomial``, ``multivariate_normal``: probabilities of classes, a mean vector.
 - ``linear_regression``: coefficients and noise variance.
-- ``hierarchical_normal``: groups with a common mean, one integral away from closed form (``quadrature``).
+- ``hierarchical_normal``: groups with a common mean, one integral away from closed form (``numerics.quadrature``).
 
-``sums`` takes sums about the data's own mean; ``validate`` refuses what cannot be; ``distribution`` is the interface of
-what is returned.
+``distribution`` is the interface of what is returned, and ``validate`` refuses what cannot be. What keeps the digits is
+in ``bayes.exact.numerics``.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

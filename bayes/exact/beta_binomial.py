@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayes.exact import validate
 from bayes.exact.distribution import Discrete, Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.numerics import accurate_distributions as laws
+from bayes.exact.numerics import distributions
 from bayes.exact.numerics import exact_sums as sums
 from bayes.exact.numerics.log_gamma import log_arrangements, log_dirichlet_multinomial
 
@@ -56,7 +56,7 @@ class BetaBinomial:
 
     def posterior(self, y: ArrayLike) -> Distribution:
         """Return p(theta | y), a beta (Bishop 2006, eq. 2.17)."""
-        return laws.beta(*self._posterior(validate.counts(y, self.trials)))
+        return distributions.beta(*self._posterior(validate.counts(y, self.trials)))
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return ``{"theta": posterior}``."""
@@ -64,7 +64,7 @@ class BetaBinomial:
 
     def predictive(self, y: ArrayLike) -> Discrete:
         """Return p(y_new | y), the successes in as many new trials: a beta-binomial."""
-        return laws.beta_binomial(self.trials, *self._posterior(validate.counts(y, self.trials)))
+        return distributions.beta_binomial(self.trials, *self._posterior(validate.counts(y, self.trials)))
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats, with the binomial coefficients of each count."""

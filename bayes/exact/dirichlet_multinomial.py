@@ -15,7 +15,7 @@ from scipy.stats import norm
 from bayes.exact import validate
 from bayes.exact.distribution import Discrete, Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.numerics import accurate_distributions as laws
+from bayes.exact.numerics import distributions
 from bayes.exact.numerics import exact_sums as sums
 from bayes.exact.numerics.log_gamma import log_arrangements, log_dirichlet, log_dirichlet_multinomial
 from bayes.exact.projections import STANDARD, Draws, Projections, signs, turned
@@ -79,7 +79,7 @@ class DirichletMultinomial:
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return ``{"p": betas}``, array-valued: one beta a class."""
         alpha = self.posterior(y).concentration
-        return {"p": laws.beta(alpha, laws.others(alpha))}
+        return {"p": distributions.beta(alpha, distributions.others(alpha))}
 
     def projections(self, y: ArrayLike) -> Projections:
         """Return up to K - 1 sums of several classes, betas again, and from three classes on one share of two of them.
@@ -98,11 +98,14 @@ class DirichletMultinomial:
             inside = np.flatnonzero(row > 0)
             if 2 <= len(inside) <= K - 2:  # no class, and none left out
                 shown = " + ".join(f"p[{k}]" for k in inside) if K <= 6 else f"w{len(found) + 1} . p"
-                found[shown] = (total(inside), laws.beta(alpha[inside].sum(), alpha.sum() - alpha[inside].sum()))
+                found[shown] = (
+                    total(inside),
+                    distributions.beta(alpha[inside].sum(), alpha.sum() - alpha[inside].sum()),
+                )
         if K > 2:
             i, j = np.sort(np.argsort(-alpha, kind="stable")[:2])  # the largest two
-            share, both = laws.beta(alpha[i], alpha[j]), alpha[i] + alpha[j]
-            median = float(laws.beta(both, alpha.sum() - both).median())
+            share, both = distributions.beta(alpha[i], alpha[j]), alpha[i] + alpha[j]
+            median = float(distributions.beta(both, alpha.sum() - both).median())
 
             def score(draws: Draws) -> NDArray[np.float64]:
                 first, second = draws["p"][..., i], draws["p"][..., j]
@@ -111,14 +114,14 @@ class DirichletMultinomial:
             found[f"z(p[{i}] / (p[{i}] + p[{j}])) by their sum"] = (score, STANDARD)
         return found
 
-    def predictive(self, y: ArrayLike) -> laws.DirichletMultinomial:
+    def predictive(self, y: ArrayLike) -> distributions.DirichletMultinomial:
         """Return p(y_new | y), a Dirichlet-multinomial of as many trials."""
-        return laws.DirichletMultinomial(self.posterior(y).concentration, self.trials)
+        return distributions.DirichletMultinomial(self.posterior(y).concentration, self.trials)
 
     def predictive_marginals(self, y: ArrayLike) -> Discrete:
         """Return the distribution of each class's count in a new observation, array-valued: beta-binomials."""
         alpha = self.posterior(y).concentration
-        return laws.beta_binomial(self.trials, alpha, laws.others(alpha))
+        return distributions.beta_binomial(self.trials, alpha, distributions.others(alpha))
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats, with the multinomial coefficients of each observation."""

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.numerics import accurate_distributions as laws
+from bayes.exact.numerics import distributions
 from bayes.exact.numerics import exact_sums as sums
 from bayes.exact.numerics.log_gamma import log_gamma_evidence
 
@@ -50,7 +50,7 @@ class GammaExponential:
     def posterior(self, y: ArrayLike) -> Distribution:
         """Return p(rate | y), a gamma."""
         a, b = self._posterior(y)
-        return laws.gamma(a, scale=1 / b)
+        return distributions.gamma(a, scale=1 / b)
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return ``{"rate": posterior}``."""
@@ -59,7 +59,7 @@ class GammaExponential:
     def predictive(self, y: ArrayLike) -> Distribution:
         """Return p(y_new | y), a Lomax (Pareto of the second kind): (a_n / b_n) (1 + y_new / b_n)^(-a_n - 1)."""
         a, b = self._posterior(y)
-        return laws.lomax(a, scale=b)
+        return distributions.lomax(a, scale=b)
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats."""

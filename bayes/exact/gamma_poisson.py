@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayes.exact import validate
 from bayes.exact.distribution import Discrete, Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.numerics import accurate_distributions as laws
+from bayes.exact.numerics import distributions
 from bayes.exact.numerics import exact_sums as sums
 from bayes.exact.numerics.log_gamma import log_arrangements, log_negative_binomial
 
@@ -51,7 +51,7 @@ class GammaPoisson:
     def posterior(self, y: ArrayLike) -> Distribution:
         """Return p(rate | y), a gamma."""
         a, b = self._posterior(validate.counts(y))
-        return laws.gamma(a, scale=1 / b)
+        return distributions.gamma(a, scale=1 / b)
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return ``{"rate": posterior}``."""
@@ -60,7 +60,7 @@ class GammaPoisson:
     def predictive(self, y: ArrayLike) -> Discrete:
         """Return p(y_new | y), a negative binomial."""
         a, b = self._posterior(validate.counts(y))
-        return laws.gamma_poisson(a, b)
+        return distributions.gamma_poisson(a, b)
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats."""

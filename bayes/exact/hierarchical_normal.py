@@ -135,7 +135,7 @@ class HierarchicalNormal:
             return turned(distance_score(score(draws, 1.0, np.zeros(len(y))) ** 2, 1), draws["tau"], median)
 
         found: Projections = {
-            f"z(mu + theta[{j}] | tau) by tau": (along(1.0, one), STANDARD) for j, one in enumerate(np.eye(len(y)))
+            f"z(mu + theta[{j}] | tau) by tau": (along(1.0, unit), STANDARD) for j, unit in enumerate(np.eye(len(y)))
         }
         if len(y) > 1:
             found["z(sum of theta | tau) by tau"] = (along(0.0, np.ones(len(y))), STANDARD)

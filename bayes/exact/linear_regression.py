@@ -21,8 +21,7 @@ from scipy import linalg
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.numerics import accurate_distributions as laws
-from bayes.exact.numerics import matrices
+from bayes.exact.numerics import distributions, matrices
 from bayes.exact.numerics.exact_sums import dot, two_sum
 from bayes.exact.numerics.log_gamma import log_gamma_evidence
 from bayes.exact.projections import STANDARD, Draws, Projections, directions, distance_score, turned
@@ -34,7 +33,7 @@ class Joint:
 
     m: NDArray[np.float64]
     V: NDArray[np.float64]
-    law: laws.LocatedVector
+    law: distributions.LocatedVector
     """Normal(m, V) with all their digits."""
     a: float
     b: float
@@ -43,7 +42,7 @@ class Joint:
         """Return the log density of ``beta`` (P,) and ``sigma2``, in nats."""
         sigma2 = float(params["sigma2"])
         given = self.law.logpdf(params["beta"], times=sigma2)
-        return float(laws.inverse_gamma.logpdf(sigma2, self.a, scale=self.b) + given)
+        return float(distributions.inverse_gamma.logpdf(sigma2, self.a, scale=self.b) + given)
 
     def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
         """Return ``size`` independent draws: ``beta`` (size, P) and ``sigma2`` (size,)."""
@@ -54,7 +53,9 @@ class Joint:
     def along(self, weights: NDArray[np.float64]) -> Distribution:
         """Return Student's t of weights . beta, one for each row of weights."""
         loc, rest, sd = self.law.combined(weights)
-        return laws.Located(laws.student_t, 2 * self.a, loc=loc, rest=rest, scale=sqrt(self.b / self.a) * sd)
+        return distributions.Located(
+            distributions.student_t, 2 * self.a, loc=loc, rest=rest, scale=sqrt(self.b / self.a) * sd
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -116,14 +117,17 @@ class LinearRegression:
         with matrices.digits():
             beta, C, excess = self._posterior(y)
             V = matrices.solve(C, matrices.exactly(np.eye(len(beta))))
-            law = laws.LocatedVector(beta, matrices.cholesky(V))
+            law = distributions.LocatedVector(beta, matrices.cholesky(V))
         a, b = self.shape + len(y) / 2, self.scale + float(excess)
         return Joint(m=law.loc, V=matrices.rounded(V), law=law, a=a, b=b)
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return the marginals of ``beta``, array-valued, one Student's t a coefficient, and of ``sigma2``."""
         joint = self.posterior(y)
-        return {"beta": joint.along(np.eye(len(joint.m))), "sigma2": laws.inverse_gamma(joint.a, scale=joint.b)}
+        return {
+            "beta": joint.along(np.eye(len(joint.m))),
+            "sigma2": distributions.inverse_gamma(joint.a, scale=joint.b),
+        }
 
     def projections(self, y: ArrayLike) -> Projections:
         """Return z(w . beta | sigma2) in P directions and the distance of beta from its mean, as scores: Normal(0, 1).
@@ -132,7 +136,7 @@ class LinearRegression:
         sigma2 less its median.
         """
         joint = self.posterior(y)
-        median = float(laws.inverse_gamma(joint.a, scale=joint.b).median())
+        median = float(distributions.inverse_gamma(joint.a, scale=joint.b).median())
         whiten = linalg.solve_triangular(np.linalg.cholesky(joint.V), np.eye(len(joint.m)), lower=True)
 
         def along(w: NDArray[np.float64]) -> Callable[[Draws], NDArray[np.float64]]:
@@ -169,8 +173,8 @@ class LinearRegression:
             # the variance of x . beta + eps in units of sigma2
             variance = float(1 + np.sum(matrices.solve_lower(C, matrices.exactly(x)) ** 2))
         a, b = self.shape + len(y) / 2, self.scale + float(excess)
-        return laws.Located(
-            laws.student_t, 2 * a, loc=float(mean), rest=float(rest), scale=sqrt(b / a) * sqrt(variance)
+        return distributions.Located(
+            distributions.student_t, 2 * a, loc=float(mean), rest=float(rest), scale=sqrt(b / a) * sqrt(variance)
         )
 
     def log_evidence(self, y: ArrayLike) -> float:

@@ -13,9 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.numerics import accurate_distributions as laws
+from bayes.exact.numerics import distributions, matrices
 from bayes.exact.numerics import exact_sums as sums
-from bayes.exact.numerics import matrices
 from bayes.exact.projections import Draws, Projections, directions
 
 
@@ -25,7 +24,7 @@ class Joint:
 
     mean: NDArray[np.float64]
     covariance: NDArray[np.float64]
-    law: laws.LocatedVector
+    law: distributions.LocatedVector
     """The two with all their digits."""
 
     def logpdf(self, params: dict[str, NDArray[np.float64]]) -> float:
@@ -75,7 +74,7 @@ class MultivariateNormal:
         """Return p(mu | y), a normal (Bishop 2006, eq. 2.116 and 2.117)."""
         with matrices.digits():
             mean, covariance = self._posterior(self._rows(y))
-            law = laws.LocatedVector(mean, matrices.cholesky(covariance))
+            law = distributions.LocatedVector(mean, matrices.cholesky(covariance))
             return Joint(mean=matrices.rounded(mean), covariance=matrices.rounded(covariance), law=law)
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
@@ -95,11 +94,13 @@ class MultivariateNormal:
 
         return {f"w{i + 1} . mu": (along(w), joint.law.along(w)) for i, w in enumerate(weights)}
 
-    def predictive(self, y: ArrayLike) -> laws.LocatedVector:
+    def predictive(self, y: ArrayLike) -> distributions.LocatedVector:
         """Return p(y_new | y), a normal with covariance S_n + Sigma (Bishop 2006, eq. 2.115)."""
         with matrices.digits():
             mean, covariance = self._posterior(self._rows(y))
-            return laws.LocatedVector(mean, matrices.cholesky(covariance + matrices.exactly(self.noise_covariance)))
+            return distributions.LocatedVector(
+                mean, matrices.cholesky(covariance + matrices.exactly(self.noise_covariance))
+            )
 
     def predictive_marginals(self, y: ArrayLike) -> Distribution:
         """Return the distribution of each element of a new observation, array-valued: normals."""

@@ -17,7 +17,7 @@ from scipy.stats import norm
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.numerics import accurate_distributions as laws
+from bayes.exact.numerics import distributions
 from bayes.exact.numerics import exact_sums as sums
 from bayes.exact.numerics.log_gamma import log_gamma_evidence
 from bayes.exact.projections import STANDARD, Draws, Projections, distance_score, turned
@@ -38,7 +38,7 @@ class Joint:
         """Return the log density of mu and sigma2, in nats."""
         mu, sigma2 = params["mu"], params["sigma2"]
         given = norm.logpdf((mu - self.m) - self.rest, 0, np.sqrt(sigma2 / self.k))
-        return laws.inverse_gamma.logpdf(sigma2, self.a, scale=self.b) + given
+        return distributions.inverse_gamma.logpdf(sigma2, self.a, scale=self.b) + given
 
     def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
         """Return ``size`` independent draws of mu and sigma2."""
@@ -49,8 +49,8 @@ class Joint:
         """Return the marginal distributions: Student's t of mu, inverse gamma of sigma2."""
         scale = sqrt(self.b / self.a / self.k)
         return {
-            "mu": laws.Located(laws.student_t, 2 * self.a, loc=self.m, rest=self.rest, scale=scale),
-            "sigma2": laws.inverse_gamma(self.a, scale=self.b),
+            "mu": distributions.Located(distributions.student_t, 2 * self.a, loc=self.m, rest=self.rest, scale=scale),
+            "sigma2": distributions.inverse_gamma(self.a, scale=self.b),
         }
 
 
@@ -75,7 +75,7 @@ class NormalInverseGamma:
     Examples
     --------
     >>> model = NormalInverseGamma(prior_mean=0.0, prior_count=1.0, shape=3.0, scale=2.0)
-    >>> {name: round(float(one.mean()), 4) for name, one in model.marginals([1.0, 2.0, 3.0]).items()}
+    >>> {name: round(float(marginal.mean()), 4) for name, marginal in model.marginals([1.0, 2.0, 3.0]).items()}
     {'mu': 1.5, 'sigma2': 1.2857}
     """
 
@@ -102,7 +102,7 @@ class NormalInverseGamma:
     def projections(self, y: ArrayLike) -> Projections:
         """Return z(mu | sigma2) and its distance from 0, turned by the sign of sigma2 less its median: Normal(0, 1)."""
         joint = self.posterior(y)
-        median = float(laws.inverse_gamma(joint.a, scale=joint.b).median())
+        median = float(distributions.inverse_gamma(joint.a, scale=joint.b).median())
 
         def z(draws: Draws) -> NDArray[np.float64]:
             return (draws["mu"] - joint.m) / np.sqrt(draws["sigma2"] / joint.k)
@@ -122,7 +122,7 @@ class NormalInverseGamma:
         """Return p(y_new | y), Student's t with 2 a_n degrees of freedom (Murphy 2007, section 6)."""
         joint = self.posterior(y)
         scale = sqrt(joint.b / joint.a) * sqrt(1 + 1 / joint.k)
-        return laws.Located(laws.student_t, 2 * joint.a, loc=joint.m, rest=joint.rest, scale=scale)
+        return distributions.Located(distributions.student_t, 2 * joint.a, loc=joint.m, rest=joint.rest, scale=scale)
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats: the ratio of the normalising constants of prior and posterior."""

@@ -17,9 +17,8 @@ from scipy.stats import norm
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.numerics import accurate_distributions as laws
+from bayes.exact.numerics import distributions, matrices
 from bayes.exact.numerics import exact_sums as sums
-from bayes.exact.numerics import matrices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,13 +89,13 @@ class NormalNormal:
                 "use `predictive(y)` or `map_predictive(y)`, which fall back on the prior."
             )
         ybar, rest = sums.split(sums.about(y, self.prior_mean)[1])
-        return laws.Located(norm, loc=ybar, rest=rest, scale=self.noise_sd)
+        return distributions.Located(norm, loc=ybar, rest=rest, scale=self.noise_sd)
 
     def map_predictive(self, y: ArrayLike) -> Distribution:
         """Return p(y_new | mu = m_n), the plug-in predictive at the maximum of the posterior."""
         mean, _ = self._posterior(validate.observations(y))
         m_n, rest = sums.split(mean)
-        return laws.Located(norm, loc=m_n, rest=rest, scale=self.noise_sd)
+        return distributions.Located(norm, loc=m_n, rest=rest, scale=self.noise_sd)
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), the log marginal likelihood, in nats; 0 for an empty ``y`` (Murphy 2007, section 2.5).
@@ -167,17 +166,17 @@ class NormalNormal:
         ybar[0] = np.nan
         return Sequence(
             n=n,
-            posterior=laws.Located(norm, loc=mean, rest=rest, scale=sd),
-            predictive=laws.Located(norm, loc=mean, rest=rest, scale=np.hypot(sd, self.noise_sd)),
-            mle_predictive=laws.Located(norm, loc=ybar, rest=of_ybar, scale=self.noise_sd),
-            map_predictive=laws.Located(norm, loc=mean, rest=rest, scale=self.noise_sd),
+            posterior=distributions.Located(norm, loc=mean, rest=rest, scale=sd),
+            predictive=distributions.Located(norm, loc=mean, rest=rest, scale=np.hypot(sd, self.noise_sd)),
+            mle_predictive=distributions.Located(norm, loc=ybar, rest=of_ybar, scale=self.noise_sd),
+            map_predictive=distributions.Located(norm, loc=mean, rest=rest, scale=self.noise_sd),
         )
 
     def _normal(self, y: ArrayLike, noise: float) -> Distribution:
         """Return the normal about m_n whose variance is that of mu and that of ``noise``."""
         mean, sd = self._posterior(validate.observations(y))
         m_n, rest = sums.split(mean)
-        return laws.Located(norm, loc=m_n, rest=rest, scale=hypot(sd, noise))
+        return distributions.Located(norm, loc=m_n, rest=rest, scale=hypot(sd, noise))
 
     def _posterior(self, y: NDArray[np.float64]) -> tuple[Fraction, float]:
         """Return the mean m_n, a rational number, and the standard deviation s_n of mu."""

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.numerics import accurate_distributions as laws
+from bayes.exact.numerics import distributions
 from bayes.exact.numerics import exact_sums as sums
 from bayes.exact.numerics.log_gamma import log_gamma_evidence
 
@@ -56,7 +56,7 @@ class NormalVariance:
     def posterior(self, y: ArrayLike) -> Distribution:
         """Return p(sigma2 | y), an inverse gamma (Bishop 2006, eq. 2.150 and 2.151)."""
         a, b = self._posterior(y)
-        return laws.inverse_gamma(a, scale=b)
+        return distributions.inverse_gamma(a, scale=b)
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return ``{"sigma2": posterior}``."""
@@ -65,7 +65,7 @@ class NormalVariance:
     def predictive(self, y: ArrayLike) -> Distribution:
         """Return p(y_new | y), Student's t with 2 a_n degrees of freedom (Bishop 2006, eq. 2.158)."""
         a, b = self._posterior(y)
-        return laws.student_t(2 * a, loc=self.mean, scale=sqrt(b / a))
+        return distributions.student_t(2 * a, loc=self.mean, scale=sqrt(b / a))
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats: the ratio of the normalising constants of prior and posterior."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayes.exact.numerics import matrices
+from closedform.validation import shown, whole_number
 
 SMALLEST, LARGEST = 1e-75, 1e75
 """Smallest scale and largest magnitude accepted, so that no ratio of squares leaves float64."""
@@ -19,7 +20,7 @@ LARGEST_COUNT = 2**53
 def finite(name: str, value: Any) -> float:
     """Return ``value`` as a float, or raise ValueError naming the argument if it is no finite real number."""
     if isinstance(value, bool) or not isinstance(value, Real) or not abs(_rounded(value)) <= LARGEST:
-        raise ValueError(f"`{name}` must be a real number of magnitude at most {LARGEST:g}, got {_shown(value)}.")
+        raise ValueError(f"`{name}` must be a real number of magnitude at most {LARGEST:g}, got {shown(value)}.")
     return float(value)
 
 
@@ -38,7 +39,7 @@ def positive(name: str, value: Any, hint: str, above: str = "use other units.") 
             else hint
         )
         raise ValueError(
-            f"`{name}` must be a positive number between {SMALLEST:g} and {LARGEST:g}, got {_shown(value)}; {way_out}"
+            f"`{name}` must be a positive number between {SMALLEST:g} and {LARGEST:g}, got {shown(value)}; {way_out}"
         )
     return float(value)
 
@@ -91,7 +92,7 @@ def _real_numbers(y: ArrayLike) -> NDArray[Any]:
         )
     if values.dtype.kind not in "iuf":
         raise ValueError(
-            f"`y` must hold real numbers, got dtype {values.dtype}: {_shown(y)}; pass `np.array(y, dtype=float)` if "
+            f"`y` must hold real numbers, got dtype {values.dtype}: {shown(y)}; pass `np.array(y, dtype=float)` if "
             f"numbers are meant."
         )
     return values
@@ -125,7 +126,7 @@ def probabilities(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]
         or not np.all(values >= 0)
         or not abs(values.sum() - 1) <= 1e-9
     ):
-        raise ValueError(f"`{name}` must be {size} numbers of 0 or more that sum to 1, got {_shown(value)}.")
+        raise ValueError(f"`{name}` must be {size} numbers of 0 or more that sum to 1, got {shown(value)}.")
     return values
 
 
@@ -134,7 +135,7 @@ def vector(name: str, value: ArrayLike) -> NDArray[np.float64]:
     values = _array(name, value)
     if values.dtype.kind not in "iuf" or values.ndim != 1 or not values.size or not np.all(np.abs(values) <= LARGEST):
         raise ValueError(
-            f"`{name}` must be a vector of one or more numbers of magnitude at most {LARGEST:g}, got {_shown(value)}."
+            f"`{name}` must be a vector of one or more numbers of magnitude at most {LARGEST:g}, got {shown(value)}."
         )
     return _frozen(values)
 
@@ -143,7 +144,7 @@ def positive_vector(name: str, value: ArrayLike) -> NDArray[np.float64]:
     """Return ``value`` as a read-only float64 vector of positive numbers, or raise ValueError."""
     values = vector(name, value)
     if not np.all(values >= SMALLEST):
-        raise ValueError(f"`{name}` must hold positive numbers, at least {SMALLEST:g}, got {_shown(value)}.")
+        raise ValueError(f"`{name}` must hold positive numbers, at least {SMALLEST:g}, got {shown(value)}.")
     return values
 
 
@@ -168,19 +169,19 @@ def covariance(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
     values = matrix(name, value, size)
     if values.shape != (size, size) or not np.allclose(values, values.T, rtol=1e-12, atol=0):
         raise ValueError(
-            f"`{name}` must be a symmetric {size} x {size} matrix, got shape {values.shape}: {_shown(value)}."
+            f"`{name}` must be a symmetric {size} x {size} matrix, got shape {values.shape}: {shown(value)}."
         )
     variances = np.diag(values)
     with matrices.digits():
         definite = np.all(variances > 0) and matrices.is_positive_definite(matrices.exactly(values))
     if not definite:
         raise ValueError(
-            f"`{name}` must be positive definite, got {_shown(value)}; drop an element that the others determine, or "
+            f"`{name}` must be positive definite, got {shown(value)}; drop an element that the others determine, or "
             f"add to the diagonal."
         )
     if not np.all(variances >= SMALLEST):
         raise ValueError(
-            f"`{name}` must have variances between {SMALLEST:g} and {LARGEST:g} on its diagonal, got {_shown(value)}; "
+            f"`{name}` must have variances between {SMALLEST:g} and {LARGEST:g} on its diagonal, got {shown(value)}; "
             f"use other units."
         )
     return _frozen(np.tril(values) + np.tril(values, -1).T)
@@ -188,16 +189,12 @@ def covariance(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
 
 def whole(name: str, value: Any) -> int:
     """Return ``value`` as an int of 1 or more, or raise ValueError naming the argument."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value <= LARGEST_COUNT:
-        raise ValueError(f"`{name}` must be a whole number between 1 and {LARGEST_COUNT}, got {_shown(value)}.")
-    return int(value)
+    return whole_number(name, value, f" between 1 and {LARGEST_COUNT}", 1, LARGEST_COUNT)
 
 
 def number_of_observations(n: Any) -> int:
     """Return ``n`` as an int of 0 or more, or raise ValueError."""
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
-        raise ValueError(f"`n` must be a whole number of observations, 0 or more, got {_shown(n)}.")
-    return int(n)
+    return whole_number("n", n, " of observations, 0 or more", 0)
 
 
 def _array(name: str, value: Any) -> NDArray[Any]:
@@ -209,10 +206,10 @@ def _array(name: str, value: Any) -> NDArray[Any]:
     try:
         values = np.asarray(value)
     except ValueError:
-        raise ValueError(f"`{name}` must have rows of one length, got {_shown(value)}.") from None
+        raise ValueError(f"`{name}` must have rows of one length, got {shown(value)}.") from None
     converted = not hasattr(value, "dtype") and values.dtype.kind in "iuf"  # numpy makes a number of True beside one
     if converted and any(isinstance(v, bool | np.bool_) for v in np.asarray(value, dtype=object).flat):
-        raise ValueError(f"`{name}` must hold numbers and no booleans, got {_shown(value)}.")
+        raise ValueError(f"`{name}` must hold numbers and no booleans, got {shown(value)}.")
     return values
 
 
@@ -222,15 +219,6 @@ def _rounded(value: Any) -> float:
         return float(value)
     except OverflowError:
         return inf
-
-
-def _shown(value: Any) -> str:
-    """Return a value in a line, cut where it is long."""
-    try:
-        text = " ".join(repr(value).split())
-    except ValueError:  # Python prints no int of more than 4300 digits
-        return "a number of more than 4300 digits"
-    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 def _frozen(values: NDArray[Any]) -> NDArray[np.float64]:

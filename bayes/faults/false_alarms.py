@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes._check import compare_sampler
-from bayes.checking.results import Verdict, judge
+from bayes.checking.judging import judge
 from bayes.checking.two_stages import judge_in_two_stages
 from bayes.registry import Model
+from closedform.verdict import Verdict
 
 CHAINS = 4
 
@@ -27,21 +28,21 @@ class Family:
     alpha: float
     one_stage: Verdict
     two_stages: Verdict
-    drawn_again: int
+    resampled: int
     """Checks that fresh draws decided."""
 
 
-def exact_chains(one: Model, rng: np.random.Generator, n: int, stay: float = 0.0) -> dict[str, NDArray[np.float64]]:
+def exact_chains(model: Model, rng: np.random.Generator, n: int, stay: float = 0.0) -> dict[str, NDArray[np.float64]]:
     """Return ``n`` exact posterior draws of ``one`` in each of 4 chains: {name: (chain, draw, ...)}."""
-    return chains(one.exact.posterior(one.y), one, rng, n, stay)
+    return chains(model.exact.posterior(model.y), model, rng, n, stay)
 
 
 def chains(
-    posterior: Any, one: Model, rng: np.random.Generator, n: int, stay: float = 0.0
+    posterior: Any, model: Model, rng: np.random.Generator, n: int, stay: float = 0.0
 ) -> dict[str, NDArray[np.float64]]:
     """Return draws of ``posterior``, right or wrong, of the parameters of ``one``, as ``exact_chains`` does."""
     if hasattr(posterior, "dist"):  # a frozen scipy.stats distribution, of the one parameter
-        (name,) = one.marginals
+        (name,) = model.marginals
         drawn = {name: posterior.rvs(CHAINS * n, random_state=rng)}
     else:
         drawn = posterior.rvs(CHAINS * n, rng)
@@ -55,23 +56,23 @@ def families(
 ) -> Iterator[list[Family]]:
     """Yield, for each of ``count`` runs of a right sampler, its verdicts at each of ``alphas``.
 
-    A run is drawn once, with ``draws`` a chain; what is suspicious at a rate, or unsettled, is drawn again for it.
+    A run is drawn once, with ``draws`` a chain; what is flagged at a rate, or unconverged, is drawn again for it.
     """
     for run in range(count):
 
-        def sample(one: Model, place: int, n: int, run: int = run) -> dict[str, NDArray[np.float64]]:
-            return exact_chains(one, np.random.default_rng([seed, run, place]), n, stay)
+        def sample(model: Model, place: int, n: int, run: int = run) -> dict[str, NDArray[np.float64]]:
+            return exact_chains(model, np.random.default_rng([seed, run, place]), n, stay)
 
-        first, _, again = compare_sampler(sample, models, seed=0, draws=draws)
+        first, _, resample = compare_sampler(sample, models, seed=0, draws=draws)
         verdicts = []
         for alpha in alphas:
-            checks = judge_in_two_stages(first, again, alpha=alpha)
+            checks = judge_in_two_stages(first, resample, alpha=alpha)
             verdicts.append(
                 Family(
                     alpha=alpha,
                     one_stage=judge(first, alpha=alpha).verdict,
                     two_stages=checks.verdict,
-                    drawn_again=sum(check.stage == 2 for check in checks),
+                    resampled=sum(check.stage == 2 for check in checks),
                 )
             )
         yield verdicts

@@ -1,8 +1,8 @@
-"""Samplers that are wrong on purpose, each with the same sampler made right: what shows that the verdicts can fail.
+"""Samplers that are wrong on purpose, each with its correct variant: what shows that the verdicts can fail.
 
-Each control draws from the posterior of a model of the registry, or estimates its evidence, with a mistake that people
-make, and goes through the public ``bayes._check.check`` as anybody's draws do. A control is caught if a check fails or
-the draws are refused, and where chains that have not converged are the mistake, if the verdict is inconclusive.
+Each faulty sampler draws from the posterior of a model of the registry, or estimates its evidence, with a mistake that
+people make, and goes through the public ``bayes.check`` as anybody's draws do. A mistake is detected if a check fails
+or the draws are refused, and where chains that have not converged are the mistake, if the verdict is inconclusive.
 """
 
 from collections import Counter
@@ -16,85 +16,86 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from scipy.stats import t
 
-from bayes._check import check
+from bayes import check
 from bayes.checking.results import ALPHA
-from bayes.registry import model
+from bayes.registry import get_model
 
 CHAINS, RUNS = 4, 16
 STATISTICS = ("location", "scale", "uniformity", "runs")
 NOT_CONVERGED, REFUSED = "not converged", "refused"
-SEERS = (*STATISTICS, NOT_CONVERGED, REFUSED)
-"""What can see a mistake: a statistic that fails, chains that have not converged, or draws that are no draws."""
+DETECTORS = (*STATISTICS, NOT_CONVERGED, REFUSED)
+"""What can detect a mistake: a statistic that fails, chains that have not converged, or draws that are no draws."""
 
 Array = NDArray[np.float64]
 LogDensity = Callable[[Array], Array]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Control:
+class FaultySampler:
     """A mistake in a sampler."""
 
     name: str
     mistake: str
-    """What is wrong, and what is done in the sampler made right."""
+    """What is wrong, and what its correct variant does."""
     model: str
     sample: Callable[[np.random.Generator, int, int, bool], Array]
-    """``sample(rng, repeats, n, broken)``: draws (repeats, chain, n) of the model's parameter, a fresh run a repeat; or
-    log evidence (repeats, run) from ``n`` particles a run."""
-    seen_by: str
-    """The one of ``SEERS`` that is made for this mistake."""
+    """``sample(rng, repeats, n, injected)``: with the mistake injected, or without it; draws (repeats, chain, n) of the
+    model's parameter, a fresh run a repeat; or log evidence (repeats, run) from ``n`` particles a run."""
+    detected_by: str
+    """The one of ``DETECTORS`` that is made for this mistake."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Detection:
-    """How often a sampler was caught: in ``caught`` of ``repeats`` runs of ``n`` draws a chain, or particles."""
+    """How often a mistake was detected: in ``detected`` of ``repeats`` runs of ``n`` draws a chain, or particles."""
 
     n: int
     repeats: int
-    caught: int
+    detected: int
     passed: int
     failed: int
     """Runs with a failed check. What neither passed nor failed was inconclusive, or refused."""
-    seen: dict[str, int]
-    """In how many runs each of ``SEERS`` saw something."""
+    by_detector: dict[str, int]
+    """In how many runs each of ``DETECTORS`` detected something."""
 
 
 def detect(
-    control: Control, *, n: int, repeats: int, seed: int, broken: bool = True, alpha: float = ALPHA
+    faulty: FaultySampler, *, n: int, repeats: int, seed: int, injected: bool = True, alpha: float = ALPHA
 ) -> Detection:
-    """Run a control ``repeats`` times with ``n`` draws a chain and check each run; with ``broken`` False, made right.
+    """Run a faulty sampler ``repeats`` times with ``n`` draws a chain and check each run.
+
+    With ``injected`` False it is the correct variant.
 
     Examples
     --------
-    >>> wide = CONTROLS[0]
-    >>> detect(wide, n=8000, repeats=5, seed=0).caught, detect(wide, n=8000, repeats=5, seed=0, broken=False).caught
-    (5, 0)
+    >>> [detect(FAULTY_SAMPLERS[0], n=8000, repeats=5, seed=0, injected=fault).detected for fault in (True, False)]
+    [5, 0]
     """
-    one = model(control.model)
-    (name,) = one.exact.marginals(one.y)
-    seen: Counter[str] = Counter()
+    model = get_model(faulty.model)
+    (name,) = model.exact.marginals(model.y)
+    by_detector: Counter[str] = Counter()
     verdicts: Counter[str] = Counter()
-    for drawn in control.sample(np.random.default_rng([seed, n, broken]), repeats, n, broken):
+    for drawn in faulty.sample(np.random.default_rng([seed, n, injected]), repeats, n, injected):
         try:
             if drawn.ndim == 1:
-                checks = check(None, one.exact, one.y, evidence=drawn, alpha=alpha)
+                checks = check(None, model.exact, model.y, evidence=drawn, alpha=alpha)
             else:
-                checks = check({name: drawn}, one.exact, one.y, alpha=alpha)
+                checks = check({name: drawn}, model.exact, model.y, alpha=alpha)
         except ValueError:
             verdicts[REFUSED] += 1
-            seen[REFUSED] += 1
+            by_detector[REFUSED] += 1
             continue
         verdicts[checks.verdict] += 1
-        seen.update(one.statistic for one in checks if one.verdict == "fail")
-        seen[NOT_CONVERGED] += any(one.reason for one in checks)
-    undecided = verdicts["inconclusive"] if control.seen_by == NOT_CONVERGED else 0
+        by_detector.update(result.statistic for result in checks if result.verdict == "fail")
+        by_detector[NOT_CONVERGED] += any(result.reason for result in checks)
+    undecided = verdicts["inconclusive"] if faulty.detected_by == NOT_CONVERGED else 0
     return Detection(
         n=n,
         repeats=repeats,
-        caught=verdicts["fail"] + verdicts[REFUSED] + undecided,
+        detected=verdicts["fail"] + verdicts[REFUSED] + undecided,
         passed=verdicts["pass"],
         failed=verdicts["fail"],
-        seen={seer: seen[seer] for seer in SEERS},
+        by_detector={detector: by_detector[detector] for detector in DETECTORS},
     )
 
 
@@ -136,7 +137,7 @@ def langevin(mean: float, sd: float, start: Array, rng: np.random.Generator, n: 
     return draws
 
 
-_NORMAL = model("normal_normal")
+_NORMAL = get_model("normal_normal")
 _POSTERIOR = _NORMAL.exact.posterior(_NORMAL.y)
 _MEAN, _SD = float(_POSTERIOR.mean()), float(_POSTERIOR.std())
 _WELL_TUNED = 2.4 * _SD
@@ -155,80 +156,80 @@ def _walk(
     return random_walk(lambda mu: -(((mu - _MEAN) / _SD) ** 2) / 2, start, step, rng, n)
 
 
-def _too_wide(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
-    return _MEAN + (1.05 if broken else 1.0) * (_exact(rng, repeats, n) - _MEAN)
+def _too_wide(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+    return _MEAN + (1.05 if injected else 1.0) * (_exact(rng, repeats, n) - _MEAN)
 
 
-def _off(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
-    return _exact(rng, repeats, n) + (0.05 * _SD if broken else 0.0)
+def _off(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+    return _exact(rng, repeats, n) + (0.05 * _SD if injected else 0.0)
 
 
-def _variance_as_sd(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
+def _variance_as_sd(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
     exact = _NORMAL.exact
-    told = replace(exact, prior_sd=exact.prior_sd**2) if broken else exact
+    told = replace(exact, prior_sd=exact.prior_sd**2) if injected else exact
     return told.posterior(_NORMAL.y).rvs((repeats, CHAINS, n), random_state=rng)
 
 
-def _without_jacobian(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
-    one = model("gamma_exponential")
-    rate = one.exact.posterior(one.y)
+def _without_jacobian(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+    model = get_model("gamma_exponential")
+    rate = model.exact.posterior(model.y)
 
     def log_density(v: Array) -> Array:
         # v = log(rate):  log p(v | y) = log p(rate | y) + v
-        return rate.logpdf(np.exp(v)) + (0.0 if broken else v)
+        return rate.logpdf(np.exp(v)) + (0.0 if injected else v)
 
     start = np.log(rate.rvs((repeats, CHAINS), random_state=rng))
     return np.exp(random_walk(log_density, start, 0.7, rng, n)[0])
 
 
-def _unadjusted(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
-    return langevin(_MEAN, _SD, _exact(rng, repeats, 1)[..., 0], rng, n, adjusted=not broken)
+def _unadjusted(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+    return langevin(_MEAN, _SD, _exact(rng, repeats, 1)[..., 0], rng, n, adjusted=not injected)
 
 
-def _short_burn_in(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
-    warm_up = 0 if broken else 1000
+def _short_burn_in(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+    warm_up = 0 if injected else 1000
     return _walk(rng, repeats, n + warm_up, off=30.0)[0][..., warm_up:]
 
 
-def _stuck(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
+def _stuck(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
     draws, _ = _walk(rng, repeats, n)
-    if broken:
+    if injected:
         draws[:, -1, 10:] = draws[:, -1, 9:10]
     return draws
 
 
-def _copied(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
+def _copied(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
     draws, _ = _walk(rng, repeats, n)
-    return draws[:, [0, 1, 0, 1]] if broken else draws
+    return draws[:, [0, 1, 0, 1]] if injected else draws
 
 
-def _moves_alone(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
-    if not broken:
+def _moves_alone(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+    if not injected:
         return _walk(rng, repeats, n)[0]
     draws, moved = _walk(rng, repeats, 4 * n)  # of which about 0.44 are moves
     return np.array([[chain[m][:n] for chain, m in zip(*run, strict=True)] for run in zip(draws, moved, strict=True)])
 
 
-def _heavy_tails(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
-    if not broken:
+def _heavy_tails(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+    if not injected:
         return _exact(rng, repeats, n)
     return _MEAN + _SD * (6 / 8) ** 0.5 * rng.standard_t(8, size=(repeats, CHAINS, n))
 
 
-def _shuffled(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
-    if not broken:
+def _shuffled(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+    if not injected:
         return _walk(rng, repeats, n)[0]
     draws, _ = _walk(rng, repeats, n, step=0.05 * _SD)
     return rng.permuted(draws.reshape(repeats, -1), axis=1).reshape(draws.shape)
 
 
-def _without_constant(rng: np.random.Generator, repeats: int, n: int, broken: bool) -> Array:
+def _without_constant(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
     """Return importance sampling's log evidence: the mean of p(y | mu) p(mu) / q(mu) over draws of q."""
     exact, y = _NORMAL.exact, _NORMAL.y
     q = t(5, loc=_MEAN, scale=1.2 * _SD)
     mu = q.rvs((repeats, RUNS, n), random_state=rng)
     log_prior = -(((mu - exact.prior_mean) / exact.prior_sd) ** 2) / 2
-    if not broken:
+    if not injected:
         log_prior -= log(2 * pi * exact.prior_sd**2) / 2
     # sum_i (y_i - mu)^2 = sum_i (y_i - ybar)^2 + n (ybar - mu)^2
     squares = np.sum((y - y.mean()) ** 2) + len(y) * (y.mean() - mu) ** 2
@@ -236,80 +237,80 @@ def _without_constant(rng: np.random.Generator, repeats: int, n: int, broken: bo
     return logsumexp(log_prior + log_likelihood - q.logpdf(mu), axis=2) - log(n)
 
 
-_of_normal = partial(Control, model="normal_normal")
-CONTROLS = (
+_of_normal = partial(FaultySampler, model="normal_normal")
+FAULTY_SAMPLERS = (
     _of_normal(
         name="5 % too wide",
         mistake="Exact draws, 1.05 times as far from the mean.",
         sample=_too_wide,
-        seen_by="scale",
+        detected_by="scale",
     ),
     _of_normal(
         name="off by 0.05 sd",
         mistake="Exact draws, moved by a twentieth of the posterior's sd.",
         sample=_off,
-        seen_by="location",
+        detected_by="location",
     ),
     _of_normal(
         name="variance as sd",
         mistake="The prior's variance, given to a program that expects its sd.",
         sample=_variance_as_sd,
-        seen_by="location",
+        detected_by="location",
     ),
-    Control(
+    FaultySampler(
         name="no Jacobian",
         mistake="Random walk Metropolis on the logarithm of a rate with the density of the rate itself.",
         model="gamma_exponential",
         sample=_without_jacobian,
-        seen_by="location",
+        detected_by="location",
     ),
     _of_normal(
         name="unadjusted Langevin",
-        mistake="Langevin steps that are never rejected; made right they are by Metropolis and Hastings' rule.",
+        mistake="Langevin steps that are never rejected; the correct variant does so by Metropolis and Hastings' rule.",
         sample=_unadjusted,
-        seen_by="scale",
+        detected_by="scale",
     ),
     _of_normal(
         name="no burn-in",
-        mistake="Random walk Metropolis from 30 sds away with every draw kept; made right the first 1,000 are not.",
+        mistake="Random walk Metropolis from 30 sds away with every draw kept; the correct variant drops 1,000.",
         sample=_short_burn_in,
-        seen_by="scale",
+        detected_by="scale",
     ),
     _of_normal(
         name="a chain stuck",
         mistake="Random walk Metropolis, one of whose four chains does not move after its tenth draw.",
         sample=_stuck,
-        seen_by=NOT_CONVERGED,
+        detected_by=NOT_CONVERGED,
     ),
     _of_normal(
         name="chains copied",
         mistake="Two chains of random walk Metropolis given twice, as if they were four.",
         sample=_copied,
-        seen_by=REFUSED,
+        detected_by=REFUSED,
     ),
     _of_normal(
         name="rejections dropped",
         mistake="Random walk Metropolis thinned to the draws that moved, without the repeats that weigh them.",
         sample=_moves_alone,
-        seen_by="scale",
+        detected_by="scale",
     ),
     _of_normal(
         name="draws shuffled",
         mistake="Random walk Metropolis with steps of 0.05 sd, its draws shuffled so that they look independent; made "
         "right, with steps that mix, and in their order.",
         sample=_shuffled,
-        seen_by=REFUSED,
+        detected_by=REFUSED,
     ),
     _of_normal(
         name="tails too heavy",
         mistake="Exact mean and sd, but the shape of a Student t with 8 degrees of freedom.",
         sample=_heavy_tails,
-        seen_by="uniformity",
+        detected_by="uniformity",
     ),
     _of_normal(
         name="constant dropped",
         mistake="Evidence by importance sampling with a prior density without its 1 / sqrt(2 pi s^2).",
         sample=_without_constant,
-        seen_by="runs",
+        detected_by="runs",
     ),
 )

@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from bayes.evidence.estimates import in_words
 from bayes.exact.distribution import Distribution
 from bayes.io.independent_chains import require_chains, returns
+from closedform.validation import in_words
 
 Draws = xr.DataTree | Mapping[str, ArrayLike]
 """An ArviZ DataTree with group ``posterior``, or a mapping from names to arrays of shape (chain, draw).

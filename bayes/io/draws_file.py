@@ -11,6 +11,7 @@ import xarray as xr
 
 from bayes.io._draws_csv import LARGEST, from_csv
 from bayes.io.draws import EVIDENCE, Draws, is_smc, variable_names
+from closedform.reasons import one_line
 
 STATISTICS = ("diverging", *EVIDENCE)
 NETCDF = (b"\x89HDF", b"CDF")
@@ -18,7 +19,7 @@ NETCDF = (b"\x89HDF", b"CDF")
 NETCDF_NAMES = {".nc", ".nc4", ".netcdf", ".cdf", ".h5", ".hdf5"}
 
 
-def read_draws(path: Path, names: Iterable[str], renamed: dict[str, str] | None = None) -> Draws:
+def load_draws(path: Path, names: Iterable[str], renamed: dict[str, str] | None = None) -> Draws:
     """Read the variables ``names`` from a file of draws.
 
     Parameters
@@ -141,7 +142,7 @@ def _refuse_pickle(folder: Path) -> None:
 
 def _unreadable(path: Path, error: Exception) -> ValueError:
     kind = "Zarr folder" if path.is_dir() else "netCDF file"
-    reason = " ".join(str(error).split())[:120]
+    reason = one_line(error, 120)
     if not path.is_dir() and not _begins_with(path, NETCDF[0]) and not _begins_with(path, NETCDF[1]):
         reason = "it does not begin as one"
     return ValueError(

@@ -25,12 +25,12 @@ def gathered(names: Iterable[str], draws: Draws) -> Draws:
         first = np.shape(variable(next(iter(places.values())), draws))
         theta = np.empty((*first[:2], *shape))
         for place, element in places.items():
-            one = variable(element, draws)
-            if one.shape != first[:2]:
+            values = variable(element, draws)
+            if values.shape != first[:2]:
                 raise ValueError(
-                    f"`draws[{element!r}]` must have the shape {first[:2]} of the first element, got {one.shape}."
+                    f"`draws[{element!r}]` must have the shape {first[:2]} of the first element, got {values.shape}."
                 )
-            theta[(..., *place)] = one
+            theta[(..., *place)] = values
         if isinstance(draws, xr.DataTree):
             dims = ("chain", "draw", *(f"{name}_dim_{i}" for i in range(len(shape))))
             draws = draws.copy()
@@ -47,14 +47,14 @@ def named_elements(name: str, names: Iterable[str]) -> dict[tuple[int, ...], str
     if name in names:
         return {(): name}
     places = {}
-    for one in names:
-        matched = re.fullmatch(re.escape(name) + r"(?:\[(\d+(?:, ?\d+)*)\]|((?:\.\d+)+))", one)
+    for element in names:
+        matched = re.fullmatch(re.escape(name) + r"(?:\[(\d+(?:, ?\d+)*)\]|((?:\.\d+)+))", element)
         if matched:
-            places[tuple(map(int, re.findall(r"\d+", matched[1] or matched[2])))] = one
+            places[tuple(map(int, re.findall(r"\d+", matched[1] or matched[2])))] = element
     if len({len(place) for place in places}) != 1:
         return places
     first = [min(along) for along in zip(*places, strict=True)]
-    return {tuple(i - j for i, j in zip(place, first, strict=True)): one for place, one in places.items()}
+    return {tuple(i - j for i, j in zip(place, first, strict=True)): element for place, element in places.items()}
 
 
 def shape_of(name: str, places: Mapping[tuple[int, ...], str], where: str) -> tuple[int, ...]:

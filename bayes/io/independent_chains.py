@@ -87,7 +87,7 @@ class _Moves:
 def _moves(chains: Sequence[Chain]) -> _Moves:
     """Round each value to 46 bits of its own, as transforms of rounded draws differ in the last, and drop repeats."""
     together = np.concatenate(chains)
-    chain = np.repeat(np.arange(len(chains)), [len(one) for one in chains])
+    chain = np.repeat(np.arange(len(chains)), [len(values) for values in chains])
     fraction, exponent = np.frexp(together)
     rounded = np.ldexp(np.round(np.ldexp(fraction, 46)), exponent - 46)
     values, place = np.unique(rounded, return_inverse=True)

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bayes.registry import model
+from bayes.registry import get_model
 
 
 def code(name: str) -> str:
     """Return the Stan program of a model of the registry; ValueError, naming those there are, if there is none."""
-    return files("bayes.programs").joinpath(f"{model(name).name}.stan").read_text(encoding="utf-8")
+    return files("bayes.programs").joinpath(f"{get_model(name).name}.stan").read_text(encoding="utf-8")
 
 
 def data(exact: Any, y: ArrayLike) -> dict[str, Any]:
@@ -29,12 +29,12 @@ def data(exact: Any, y: ArrayLike) -> dict[str, Any]:
     >>> data(EXAMPLE.model, [1.5, 2.0])["y"]
     [1.5, 2.0]
     """
-    found: dict[str, Any] = {"n": len(np.asarray(y)), "y": np.asarray(y).tolist()}
+    contents: dict[str, Any] = {"n": len(np.asarray(y)), "y": np.asarray(y).tolist()}
     for name, value in vars(exact).items():
         shape = np.shape(value)
         if len(shape) == 1:
-            found[f"size_{name}"] = shape[0]
+            contents[f"size_{name}"] = shape[0]
         elif len(shape) == 2:
-            found |= {f"rows_{name}": shape[0], f"columns_{name}": shape[1]}
-        found[name] = value.tolist() if shape else value
-    return found
+            contents |= {f"rows_{name}": shape[0], f"columns_{name}": shape[1]}
+        contents[name] = value.tolist() if shape else value
+    return contents

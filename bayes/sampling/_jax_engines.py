@@ -42,7 +42,7 @@ def run(
     ``bayes.sampling.engines``.
 
     Without ``jacobian`` the log density on the unconstrained space lacks the log determinant of the transformation,
-    which is wrong: a control.
+    which is wrong: a faulty sampler.
     """
     pymc_jax = _pymc_jax()
     with jax.enable_x64(True):

@@ -74,7 +74,7 @@ PACKAGES = {
 ENGINES: dict[str, Callable[..., Draws]] = {f.__name__: f for f in (nutpie, pymc, numpyro, blackjax)}
 """Implementations of NUTS."""
 SAMPLERS: dict[str, Callable[..., Draws]] = {**ENGINES, "slice": slice_sampling, "no Jacobian": without_jacobian}
-"""All of them; the last is a control that must fail wherever a parameter is constrained."""
+"""All of them; the last is faulty and must fail wherever a parameter is constrained."""
 
 
 def _pymc_sample(model: pm.Model, nuts_sampler: Any, *, seed: int, draws: int, chains: int, tune: int) -> Draws:

@@ -18,7 +18,11 @@ from numpy.typing import NDArray
 
 from bayes.sampling.engines import ENGINES, PACKAGES, SAMPLERS, STATS
 from bayes.sampling.smc_kernels import Pilot, Scheduled, Stage
+from closedform.validation import whole_number
 
+MOST_SEED = 2**63 - 1
+"""The largest that fits into the 64 bits that netCDF stores."""
+SEEDS = " from 0 to 2^63 - 1"
 FEWEST_PARTICLES = 50
 """Proposals are fitted to the particles; fewer do not carry a covariance."""
 LARGEST_PREDICTIVE = 4 * 2**30
@@ -151,9 +155,9 @@ def smc(model: pm.Model, *, seed: int, runs: int = 16, draws: int = 2000) -> xr.
     TooManyStagesError
         If prior and posterior are so far apart that a run is not through after 100 stages; it might never be.
     """
-    _require_seed(seed)
+    whole_number("seed", seed, SEEDS, 0, MOST_SEED)
     for name, value in {"runs": runs, "draws": draws}.items():
-        _at_least_one(name, value)
+        whole_number(name, value, ", 1 or more", 1)
     if draws < FEWEST_PARTICLES:
         raise ValueError(f"`draws` must be {FEWEST_PARTICLES} particles or more, got {draws}.")
     pilot_seed, runs_seed = (int(s) for s in np.random.SeedSequence(seed).generate_state(2))
@@ -227,19 +231,8 @@ def _tree(
 
 def _require_runnable(model: pm.Model, seed: int, draws: int, chains: int, tune: int) -> None:
     """Raise ValueError unless ``model`` has a posterior and the numbers are such as a sampler takes."""
-    _require_seed(seed)
+    whole_number("seed", seed, SEEDS, 0, MOST_SEED)
     for name, value in {"draws": draws, "chains": chains, "tune": tune}.items():
-        _at_least_one(name, value)
+        whole_number(name, value, ", 1 or more", 1)
     if not model.observed_RVs:
         raise ValueError("`model` has no observed variables, so there is no posterior; condition one on data.")
-
-
-def _require_seed(seed: int) -> None:
-    """Raise ValueError unless ``seed`` fits in the 64 bits that netCDF stores."""
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
-        raise ValueError(f"`seed` must be a whole number from 0 to 2^63 - 1, got {seed!r}.")
-
-
-def _at_least_one(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"`{name}` must be a whole number, 1 or more, got {value!r}.")

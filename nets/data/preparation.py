@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from closedform.reasons import one_line
 from nets.data.tfds_folder import NotPreparedError, find, image_and_label
 
 PATIENCE = 5.0
@@ -43,7 +44,7 @@ def check(name: str, data_dir: Path) -> None:
         image_and_label(tfds, builder.info)
         archives = builder.url_infos
     except Exception as error:  # a data set whose code needs more than is here
-        raise ValueError(f"`dataset` {name!r} cannot be prepared: {_first_line(error)}") from error
+        raise ValueError(f"`dataset` {name!r} cannot be prepared: {one_line(error)}") from error
     missing = {
         url: archive
         for url, archive in archives.items()
@@ -83,7 +84,7 @@ def prepare(name: str, data_dir: Path) -> Path:
     except OSError:
         raise
     except Exception as error:  # a wrong checksum, a server that fails, an archive cut short
-        raise ValueError(f"`dataset` {name!r} could not be prepared: {_first_line(error)}") from error
+        raise ValueError(f"`dataset` {name!r} could not be prepared: {one_line(error)}") from error
     finally:
         for folder in [data_dir / name.split("/")[0].split(":")[0], data_dir / "downloads" / "extracted"]:
             if folder.is_dir() and not any(folder.iterdir()):
@@ -123,7 +124,3 @@ def _unreachable(host: str) -> bool:
     except requests.RequestException:
         return True
     return False
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from closedform.reasons import one_line
 from nets.data import _tfrecord as tfrecord
 
 BLOCK = 1000
@@ -69,7 +70,7 @@ def decode(folder: Path, out: Path, progress: Callable[[str, int, int], None]) -
         sources = {"train": builder.info.splits["train"], "test": builder.info.splits[test]}
         records = {split: _records(tfds, builder, published, image) for split, published in sources.items()}
     except Exception as error:  # whatever a foreign or damaged folder makes its readers raise
-        raise ValueError(f"the data set in {folder} cannot be used: {_one_line(error)}") from error
+        raise ValueError(f"the data set in {folder} cannot be used: {one_line(error)}") from error
     shape = builder.info.features[image].shape
     classes = builder.info.features[label].num_classes
     total = sum(source.num_examples for source in sources.values())
@@ -89,7 +90,7 @@ def decode(folder: Path, out: Path, progress: Callable[[str, int, int], None]) -
                     images = np.stack([pixels(record[image], shape) for record in block])
                     labels[start:stop] = [record[label] for record in block]
                 except Exception as error:
-                    what = "there are no more" if isinstance(error, StopIteration) else _one_line(error)
+                    what = "there are no more" if isinstance(error, StopIteration) else one_line(error)
                     raise ValueError(
                         f"the data set in {folder} cannot be read: {split} image {start} to {stop - 1}: {what}; "
                         "prepare it again."
@@ -162,7 +163,3 @@ def pixels(encoded: bytes, shape: tuple[int, ...]) -> np.ndarray:
         if plain.mode == "P" and "transparency" in image.info and channels in (2, 4):
             plain = plain.convert("RGBA")
         return np.asarray(plain.convert(MODES[channels])).reshape(shape)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:600] or type(error).__name__

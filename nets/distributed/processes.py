@@ -19,6 +19,8 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from closedform.reasons import of_file, one_line
+
 SECONDS_TO_JOIN = 300
 """How long a process that starts waits for the others to start."""
 SECONDS_UNTIL_LOST = 60
@@ -75,7 +77,7 @@ def join(coordinator: str | None = None, num_processes: int | None = None, proce
             return
         raise
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise OSError(errno.EHOSTUNREACH, f"the processes of this training did not come together: {reason}") from error
 
 
@@ -117,7 +119,7 @@ def failing_in_one_line() -> Iterator[None]:
     except jax.errors.JaxRuntimeError as error:
         if jax.process_count() == 1:
             raise
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise OSError(
             errno.EPIPE,
             f"process {jax.process_index()} cannot go on: what they all compute together failed ({reason}); look at "
@@ -161,10 +163,7 @@ def _message(error: Exception | None) -> np.ndarray:
     """Return the number of an error's kind, 0 for none, and its words, as bytes of a fixed length."""
     message = np.zeros(1 + LETTERS, np.uint8)
     if error is not None:
-        words = str(error)
-        if isinstance(error, OSError):  # without its number
-            words = f"{error.filename}: {error.strerror}" if error.filename else error.strerror or words
-        words = words.encode()[:LETTERS]
+        words = (of_file(error) if isinstance(error, OSError) else str(error)).encode()[:LETTERS]
         kind = next(number for number, kind in enumerate(KINDS, start=1) if isinstance(error, kind))
         message[: 1 + len(words)] = [kind, *words]
     return message

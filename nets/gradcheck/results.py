@@ -1,14 +1,13 @@
 """Results: one check, with a verdict, for each leaf of the parameters and each method, and all checks of a gradient."""
 
 import math
-from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Verdict = Literal["pass", "fail", "inconclusive"]
+from closedform.verdict import Verdict, worst
 
 DETECTABLE_ERROR = 1e-3
 """A check passes only if it would have detected this relative error of the leaf."""
@@ -19,11 +18,6 @@ SAME_RULES = {(JAX_GRAD, "forward")}
 """Gradient and method that use the same rules: JAX transposes its forward rules into the reverse ones."""
 ONE_SIDED = "one-sided"
 """Method of the check of entries at a kink."""
-
-
-def worst(verdicts: Collection[Verdict]) -> Verdict:
-    """Return ``fail`` if one is, else ``inconclusive`` if one is, else ``pass``."""
-    return "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
 
 
 def verdict_on(error: float, limit: float) -> Verdict:

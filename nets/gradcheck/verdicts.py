@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from closedform.verdict import Verdict
 from nets.gradcheck import derivatives
 from nets.gradcheck._leaves import Leaves
 from nets.gradcheck._one_sided_slopes import (
@@ -29,7 +30,6 @@ from nets.gradcheck.results import (
     SAME_RULES,
     GradientCheck,
     GradientChecks,
-    Verdict,
     WorstEntry,
 )
 

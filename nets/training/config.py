@@ -6,6 +6,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
+from closedform.validation import require
+
 type Initialization = Literal["lecun-normal", "fan-in-uniform"]
 type Model = Literal["mlp", "conv"]
 type Optimizer = Literal["sgd", "adam", "adamw", "muon"]
@@ -90,20 +92,20 @@ class TrainConfig:
         for field in fields(self):
             _check_type(field.name, getattr(self, field.name), field.type)
         for name in ["epochs", "batch_size", "eval_every", "checkpoint_every", "members"]:
-            _require(name, getattr(self, name), getattr(self, name) >= 1, "1 or more")
-        _require("learning_rate", self.learning_rate, 0 < self.rate < math.inf, "positive and finite")
-        _require("momentum", self.momentum, 0 <= self.momentum < 1, "at least 0 and below 1")
-        _require("weight_decay", self.weight_decay, 0 <= self.weight_decay < math.inf, "0 or more and finite")
-        _require("label_smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "at least 0 and below 1")
+            require(name, getattr(self, name), getattr(self, name) >= 1, "1 or more")
+        require("learning_rate", self.learning_rate, 0 < self.rate < math.inf, "positive and finite")
+        require("momentum", self.momentum, 0 <= self.momentum < 1, "at least 0 and below 1")
+        require("weight_decay", self.weight_decay, 0 <= self.weight_decay < math.inf, "0 or more and finite")
+        require("label_smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "at least 0 and below 1")
         minutes = self.checkpoint_minutes
-        _require("checkpoint_minutes", minutes, minutes >= 0, "0 or more")
-        _require("seed", self.seed, 0 <= self.seed <= 2**32 - self.members, "between 0 and 2**32 - `members`")
-        _require("hidden", self.hidden, all(width >= 1 for width in self.hidden), "widths of 1 or more")
-        _require("channels", self.channels, all(width >= 1 for width in self.channels), "numbers of 1 or more")
+        require("checkpoint_minutes", minutes, minutes >= 0, "0 or more")
+        require("seed", self.seed, 0 <= self.seed <= 2**32 - self.members, "between 0 and 2**32 - `members`")
+        require("hidden", self.hidden, all(width >= 1 for width in self.hidden), "widths of 1 or more")
+        require("channels", self.channels, all(width >= 1 for width in self.channels), "numbers of 1 or more")
         if self.devices is not None:
-            _require("devices", self.devices, self.devices >= 1, "1 or more")
+            require("devices", self.devices, self.devices >= 1, "1 or more")
         if self.validation is not None:
-            _require("validation", self.validation, self.validation >= 0, "0 or more")
+            require("validation", self.validation, self.validation >= 0, "0 or more")
 
     @property
     def rate(self) -> float:
@@ -131,11 +133,6 @@ class TrainConfig:
         return range(self.seed, self.seed + self.members)
 
 
-def _require(name: str, value: Any, holds: bool, rule: str) -> None:
-    if not holds:
-        raise ValueError(f"`{name}` must be {rule}, got {value}.")
-
-
 def _check_type(name: str, value: Any, annotation: Any) -> None:
     """Raise ValueError unless a value from Python has the type that the command line would have given it."""
     if isinstance(annotation, UnionType):  # something or None
@@ -153,7 +150,7 @@ def _check_type(name: str, value: Any, annotation: Any) -> None:
     else:
         rule, fits = f"of type {annotation.__name__}", isinstance(value, annotation)
         fits = fits and not (annotation is int and isinstance(value, bool))
-    _require(name, repr(value), fits, rule)
+    require(name, value, fits, rule)
 
 
 PRESETS = {

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from closedform.files import PARTIAL
 from nets.data.datasets import Split
 from nets.distributed import processes as hosts
 from nets.training import runs
@@ -58,7 +59,8 @@ def require_fitting(config: TrainConfig, resume: bool) -> None:
     """Raise ValueError unless the folder of the run is free, or holds the run that is to be resumed."""
     folder = config.folder
     left = {file.name: file for file in folder.iterdir()} if folder.is_dir() else {}
-    beginnings = {".lock", ".config.json.partial", ".metrics.jsonl.partial"}  # of a run that was killed at its start
+    partial = {name for name in left if name.startswith(".") and name.endswith(PARTIAL)}
+    beginnings = {".lock", *partial}  # of a run that was killed at its start
     if "metrics.jsonl" in left and left["metrics.jsonl"].stat().st_size == 0:
         beginnings.add("metrics.jsonl")
     if left.keys() <= beginnings:

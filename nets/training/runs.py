@@ -12,7 +12,6 @@ int32 and ``SPLIT_index`` (N,) int64, where each image stands in the data set's 
 """
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -24,6 +23,7 @@ import numpy as np
 from flax import nnx
 from scipy.special import softmax
 
+from closedform.files import written_whole
 from nets.data.datasets import Split
 from nets.training.checkpoints import checkpoints_in
 from nets.training.config import TrainConfig
@@ -225,18 +225,12 @@ def _require_predictions(arrays: dict[str, np.ndarray], class_names: tuple[str, 
 
 
 def _write(file: Path, write: Callable[[Any], Any]) -> None:
-    """Write a file whole or not at all: under another name, then renamed. OSError names the folder and the way out."""
-    partial = file.with_name(f".{file.name}.partial")
+    """Write a file whole or not at all; OSError names the folder and the way out."""
     try:
-        with partial.open("wb") as stream:
+        with written_whole(file) as partial, partial.open("wb") as stream:
             write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(file)
     except OSError as error:
         raise cannot_write(file.parent, error) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def cannot_write(folder: Path, error: OSError) -> OSError:

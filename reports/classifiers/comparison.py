@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 
-from bayes.checking.results import holm
+from closedform.multiple_testing import holm
 from nets.data.datasets import Split
 from nets.evaluation.comparison import Comparison, compare
 from nets.evaluation.intervals import CONFIDENCE

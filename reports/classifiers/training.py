@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bayes.checking.results import Verdict
+from closedform.verdict import Verdict
 from reports.classifiers.problem import Subject
 from reports.classifiers.text import label
 from reports.shared.page import Page

@@ -20,7 +20,7 @@ CLAIM = (
 
 def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
     """Compute everything and return the page; ``progress`` is told each step. Nothing is written."""
-    from nets.gradcheck.results import Verdict, worst  # here, not above: --help answers without JAX
+    from closedform.verdict import Verdict, worst
     from reports.gradients import checks, derivation, library, peers, step_sizes
     from reports.shared.page import Page
 

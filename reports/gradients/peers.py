@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.test_util import check_grads
 
+from closedform.verdict import Verdict
 from nets.gradcheck.checks import check_gradient
-from nets.gradcheck.results import Verdict
 from reports.shared.page import Page
 
 W = np.array([1.0, 2.0])

@@ -20,18 +20,18 @@ CLAIM = (
 
 def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
     """Compute everything and return the page; ``progress`` is told each step. Nothing is written."""
-    from bayes.checking.results import judge  # here, not above: --help and bad input answer without PyMC
+    from bayes.checking.judging import judge
     from reports.models import runs, sections
     from reports.shared.page import Page
 
     page = Page(NAME, TITLE, CLAIM)
-    results = [result for one in problem.models for result in runs.of(one, options, progress)]
-    checks = judge([comparison for result in results for comparison in result.comparisons])
+    results = [result for model in problem.models for result in runs.of(model, options, progress)]
+    checks = judge([check for result in results for check in result.checks])
     progress("closed forms and their figures")
     sections.add_overview(page, problem.models)
     sections.add_verdicts(page, results, checks)
-    for one in problem.models:
-        sections.add_model(page, one, results, checks)
+    for model in problem.models:
+        sections.add_model(page, model, results, checks)
     page.verdict = "fail" if sections.chain_rule_fails(page) else checks.verdict
     return page
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from bayes.registry import NAMES, Model, canonical, model
+from bayes.registry import NAMES, Model, canonical, get_model
 from reports.shared.options import Common
 
 
@@ -45,4 +45,4 @@ def read(options: Options) -> Problem:
         raise ValueError(f"`draws` must lie between 100 and {10**6}, got {options.draws}.")
     if options.seed < 0:
         raise ValueError(f"`seed` must be 0 or more, got {options.seed}.")
-    return Problem(tuple(model(name) for name in options.models))
+    return Problem(tuple(get_model(name) for name in options.models))

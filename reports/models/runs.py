@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import xarray as xr
 
 from bayes._check import compare_with_model
-from bayes.checking.results import Comparison
+from bayes.checking.results import Check
 from bayes.checking.statistics import compare_evidence
 from bayes.registry import Model
 from bayes.sampling import inference
@@ -23,27 +23,27 @@ class Result:
 
     model: str
     run: str
-    comparisons: list[Comparison]
+    checks: list[Check]
     notes: list[str] = field(default_factory=list)
     tree: xr.DataTree | None = None
     """The draws, of NUTS."""
 
 
-def of(one: Model, options: Options, progress: Callable[[str], None]) -> Iterator[Result]:
+def of(model: Model, options: Options, progress: Callable[[str], None]) -> Iterator[Result]:
     """Run every engine, and SMC, on the example of ``one``; ``progress`` is told before each."""
-    program = one.program()
+    program = model.program()
     for engine in options.engines:
-        progress(f"{one.name}: NUTS by {engine}, 4 chains of {options.draws} draws")
+        progress(f"{model.name}: NUTS by {engine}, 4 chains of {options.draws} draws")
         tree = inference.nuts(
-            program, seed=stream(options.seed, f"{one.name} {engine}"), draws=options.draws, engine=engine
+            program, seed=stream(options.seed, f"{model.name} {engine}"), draws=options.draws, engine=engine
         )
-        comparisons, notes = compare_with_model(tree, one.exact, one.y)
-        yield Result(model=one.name, run=f"NUTS, {engine}", comparisons=comparisons, notes=notes, tree=tree)
-    progress(f"{one.name}: SMC, {SMC_RUNS} runs of {PARTICLES} particles")
-    exact = one.exact.log_evidence(one.y)
+        checks, notes = compare_with_model(tree, model.exact, model.y)
+        yield Result(model=model.name, run=f"NUTS, {engine}", checks=checks, notes=notes, tree=tree)
+    progress(f"{model.name}: SMC, {SMC_RUNS} runs of {PARTICLES} particles")
+    exact = model.exact.log_evidence(model.y)
     try:
-        tree = inference.smc(program, seed=stream(options.seed, f"{one.name} smc"), runs=SMC_RUNS, draws=PARTICLES)
-        comparison = compare_evidence(exact, tree.sample_stats["log_evidence"].to_numpy())
+        tree = inference.smc(program, seed=stream(options.seed, f"{model.name} smc"), runs=SMC_RUNS, draws=PARTICLES)
+        check = compare_evidence(exact, tree.sample_stats["log_evidence"].to_numpy())
     except TooManyStagesError as error:
-        comparison = no_runs(exact, str(error))
-    yield Result(model=one.name, run="SMC", comparisons=[comparison])
+        check = no_runs(exact, str(error))
+    yield Result(model=model.name, run="SMC", checks=[check])

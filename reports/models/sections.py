@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from bayes.checking.results import Check, Checks, verdict_of, worst_of
+from bayes.checking.results import Check, Checks, most_extreme
 from bayes.exact.distribution import elements
 from bayes.io.draws import chains_and_draws
 from bayes.registry import Model, one_step_log_predictives, scalars
+from closedform.verdict import worst
 from reports.models import figures
 from reports.models.runs import Result
 from reports.shared.page import Page
@@ -33,15 +34,15 @@ def add_overview(page: Page, models: Sequence[Model]) -> None:
         "between program, posterior and evidence at random parameters; the evidence by quadrature; the exact "
         "distribution function at parameters drawn from the prior, which must be uniform; and any hyperparameters."
     )
-    gaps, relative = zip(*(_chain_rule(one) for one in models), strict=True)
+    gaps, relative = zip(*(_chain_rule(model) for model in models), strict=True)
     page.table(
         "models",
         "The models with their examples. The chain rule's gap is the difference of its two sides.",
         {
-            "model": [one.name for one in models],
-            "observations": [len(one.y) for one in models],
-            "parameters": [len(scalars(one.exact, one.y)) for one in models],
-            "log $p(y)$, nats": [one.exact.log_evidence(one.y) for one in models],
+            "model": [model.name for model in models],
+            "observations": [len(model.y) for model in models],
+            "parameters": [len(scalars(model.exact, model.y)) for model in models],
+            "log $p(y)$, nats": [model.exact.log_evidence(model.y) for model in models],
             "chain rule, gap": list(gaps),
         },
         {"model": "code", "log $p(y)$, nats": ".6f", "chain rule, gap": ".1e"},
@@ -70,20 +71,20 @@ def add_verdicts(page: Page, results: Sequence[Result], checks: Checks) -> None:
         alpha=checks.alpha,
     )
     grouped = _by_result(results, checks)
-    worst = [worst_of(group) for group in grouped]
+    extreme = [most_extreme(group) for group in grouped]
     page.table(
         "verdicts",
-        "The most suspicious check of each run.",
+        "The most extreme check of each run.",
         {
             "model": [result.model for result in results],
             "run": [result.run for result in results],
             "checks": [len(group) for group in grouped],
-            "worst of": [check.parameter for check in worst],
-            "statistic": [check.statistic for check in worst],
-            "error / se": [check.z for check in worst],
-            "p": [check.p_value for check in worst],
+            "worst of": [check.parameter for check in extreme],
+            "statistic": [check.statistic for check in extreme],
+            "error / se": [check.z for check in extreme],
+            "p": [check.p_value for check in extreme],
             "ESS or runs, least": [min(check.ess for check in group) for group in grouped],
-            "verdict": [verdict_of(group) for group in grouped],
+            "verdict": [worst([check.verdict for check in group]) for group in grouped],
         },
         {"model": "code", "error / se": "+.2f", "p": ".2g", "ESS or runs, least": ".0f"},
     )
@@ -97,30 +98,30 @@ def add_verdicts(page: Page, results: Sequence[Result], checks: Checks) -> None:
     )
 
 
-def add_model(page: Page, one: Model, results: Sequence[Result], checks: Checks) -> None:
+def add_model(page: Page, model: Model, results: Sequence[Result], checks: Checks) -> None:
     """Add the section of one model."""
-    page.section(one.example.title)
-    for label, latex in one.example.formulas.items():
+    page.section(model.example.title)
+    for label, latex in model.example.formulas.items():
         page.text(f"<strong>{label.capitalize()}.</strong>")
         page.formula(latex)
     own = [
         (result, group)
         for result, group in zip(results, _by_result(results, checks), strict=True)
-        if result.model == one.name
+        if result.model == model.name
     ]
-    with page.about(one.name):
+    with page.about(model.name):
         page.text(
             "<strong>Example.</strong> {source}: {data}. Hyperparameters: {hyperparameters}.",
-            source=one.source,
-            data=_shown(one.y),
-            hyperparameters=_hyperparameters(one.exact),
+            source=model.source,
+            data=_shown(model.y),
+            hyperparameters=_hyperparameters(model.exact),
         )
-        page.text("References: {references}", references=one.example.references)
+        page.text("References: {references}", references=model.example.references)
         tree = next(result.tree for result, _ in own if result.tree is not None)
-        marginals = scalars(one.exact, one.y)
+        marginals = scalars(model.exact, model.y)
         page.figure(
             figures.posterior_and_predictive(
-                marginals, {name: chains_and_draws(name, tree) for name in marginals}, _predictives(one), one.y
+                marginals, {name: chains_and_draws(name, tree) for name in marginals}, _predictives(model), model.y
             ),
             caption="Black lines: the exact posterior, over a histogram of the draws of {first_run}. Last, in red: the "
             "exact predictive of the next observation, and the data (ticks; circles are shares).",
@@ -134,24 +135,24 @@ def add_model(page: Page, one: Model, results: Sequence[Result], checks: Checks)
                 page.text(f"{{{name}_run}}: {{{name}}}", **{name: note, f"{name}_run": result.run})
 
 
-def _chain_rule(one: Model) -> tuple[float, float]:
+def _chain_rule(model: Model) -> tuple[float, float]:
     """Return the gap of the chain rule in nats, and relative to the terms that were added up."""
-    steps = one_step_log_predictives(one.exact, one.y)
-    gap = abs(one.exact.log_evidence(one.y) - steps.sum())
+    steps = one_step_log_predictives(model.exact, model.y)
+    gap = abs(model.exact.log_evidence(model.y) - steps.sum())
     return gap, gap / max(1.0, np.abs(steps).sum())
 
 
-def _predictives(one: Model) -> dict[str, Any]:
+def _predictives(model: Model) -> dict[str, Any]:
     """Return the predictive of the next observation, or of each of its elements."""
-    if one.y.ndim == 1:
-        return {"next y": one.exact.predictive(one.y)}
-    return elements("next y", one.exact.predictive_marginals(one.y))
+    if model.y.ndim == 1:
+        return {"next y": model.exact.predictive(model.y)}
+    return elements("next y", model.exact.predictive_marginals(model.y))
 
 
 def _by_result(results: Sequence[Result], checks: Checks) -> list[list[Check]]:
     """Return the checks of each result."""
     every = iter(checks)
-    return [[next(every) for _ in result.comparisons] for result in results]
+    return [[next(every) for _ in result.checks] for result in results]
 
 
 def _rows(own: Sequence[tuple[Result, list[Check]]]) -> tuple[dict[str, list[Any]], dict[str, str]]:
@@ -162,7 +163,7 @@ def _rows(own: Sequence[tuple[Result, list[Check]]]) -> tuple[dict[str, list[Any
             several = {check.statistic: check for check in group if check.parameter == parameter}
             central = several.get("location") or several.get("runs")
             spread = several.get("scale")
-            worst = worst_of(list(several.values()))
+            extreme = most_extreme(list(several.values()))
             rows.append(
                 {
                     "run": result.run,
@@ -171,10 +172,10 @@ def _rows(own: Sequence[tuple[Result, list[Check]]]) -> tuple[dict[str, list[Any
                     "sampled": central and central.estimate,
                     "exact sd": spread and spread.exact,
                     "sampled ": spread and spread.estimate,
-                    "worst": worst.statistic,
-                    "error / se": worst.z,
-                    "p": worst.p_value,
-                    "verdict": verdict_of(list(several.values())),
+                    "worst": extreme.statistic,
+                    "error / se": extreme.z,
+                    "p": extreme.p_value,
+                    "verdict": worst([check.verdict for check in several.values()]),
                 }
             )
     numbers = dict.fromkeys(["exact mean", "sampled", "exact sd", "sampled "], ".5g")

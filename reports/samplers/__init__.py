@@ -32,13 +32,13 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
     with cells.kept_in(options.out / f"{NAME}.unfinished") as kept:
         run = cells.Runner(options=options, kept=kept, progress=progress)
         table = grid.judge_all(problem.models, run)
-        caught = detection.detect_all(options, progress)
+        detections = detection.detect_all(options, progress)
         measured = rates.measure(problem.models, options, progress)
     grid.add_grid(page, table)
-    detection.add_detection(page, caught)
+    detection.add_detection(page, detections)
     rates.add_rates(page, measured)
     grid.add_details(page, problem.models, table)
-    verdicts = {grid.verdict(table), detection.verdict(caught), rates.verdict(measured)}
+    verdicts = {grid.verdict(table), detection.verdict(detections), rates.verdict(measured)}
     page.verdict = "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
     return page
 
@@ -53,6 +53,6 @@ def packages(options: Options) -> list[str]:
 
 def steps(options: Options) -> int:
     """Return how many steps ``build`` announces."""
-    from bayes.faults.faulty_samplers import CONTROLS
+    from bayes.faults.faulty_samplers import FAULTY_SAMPLERS
 
-    return len(options.models) * len(options.engines) + len(options.planted) + 1 + len(CONTROLS) + 2
+    return len(options.models) * len(options.engines) + len(options.injected) + 1 + len(FAULTY_SAMPLERS) + 2

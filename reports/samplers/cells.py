@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from bayes._check import projections
-from bayes.checking.results import Comparison
+from bayes.checking.results import Check
 from bayes.checking.statistics import compare_draws, compare_evidence
 from bayes.checking.two_stages import MORE
 from bayes.registry import Model
 from bayes.sampling import inference
 from bayes.sampling.engines import PACKAGES
 from bayes.sampling.smc_kernels import TooManyStagesError
+from closedform.files import write_text
 from closedform.provenance import commit, versions
 from reports.samplers.problem import Options
-from reports.shared.page import write_whole
 from reports.shared.sampling import no_runs, stream
 
 PARTICLES = 1500
@@ -32,7 +32,7 @@ class Cell:
 
     model: str
     engine: str
-    comparisons: list[Comparison]
+    checks: list[Check]
     notes: list[str]
     seconds: float
     """From the program to its last draw, compilation included."""
@@ -48,9 +48,9 @@ class Runner:
     kept: Path
     progress: Callable[[str], None]
 
-    def cell(self, one: Model, engine: str, stage: int = 1) -> Cell:
+    def cell(self, model: Model, engine: str, stage: int = 1) -> Cell:
         """Return the cell of a sampler and a model; in the second stage of other draws, and more of them."""
-        file = self.kept / f"{one.name}-{engine}-{stage}.json".replace(" ", "-")
+        file = self.kept / f"{model.name}-{engine}-{stage}.json".replace(" ", "-")
         key = {
             "seed": self.options.seed,
             "draws": self.options.draws_a_chain,
@@ -60,11 +60,11 @@ class Runner:
         }
         there = _read(file, key)
         if stage == 1:
-            self.progress(f"{one.name}: {engine}{'' if there is None else ', as an interrupted run left it'}")
+            self.progress(f"{model.name}: {engine}{'' if there is None else ', as an interrupted run left it'}")
         if there is not None:
             return there
-        cell = _run(one, engine, self.options, stage)
-        write_whole(file, json.dumps({"key": key, "cell": asdict(cell)}))
+        cell = _run(model, engine, self.options, stage)
+        write_text(file, json.dumps({"key": key, "cell": asdict(cell)}))
         return cell
 
 
@@ -85,33 +85,33 @@ def _read(file: Path, key: dict[str, Any]) -> Cell | None:
         if content["key"] != key:
             return None
         cell = content["cell"]
-        return Cell(**cell | {"comparisons": [Comparison(**comparison) for comparison in cell["comparisons"]]})
+        return Cell(**cell | {"checks": [Check(**check) for check in cell["checks"]]})
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def _run(one: Model, engine: str, options: Options, stage: int) -> Cell:
+def _run(model: Model, engine: str, options: Options, stage: int) -> Cell:
     """Run a sampler on the example of ``one``."""
-    seed = stream(options.seed, f"{one.name} {engine} {stage}")
+    seed = stream(options.seed, f"{model.name} {engine} {stage}")
     more = MORE if stage == 2 else 1
-    program = one.program()
+    program = model.program()
     begun = time.perf_counter()
     notes: list[str] = []
     refused = ""
     if engine == "smc":
-        exact = one.exact.log_evidence(one.y)
+        exact = model.exact.log_evidence(model.y)
         try:
             tree = inference.smc(program, seed=seed, runs=more * options.smc_runs, draws=PARTICLES)
             seconds = time.perf_counter() - begun
-            comparisons = [compare_evidence(exact, tree.sample_stats["log_evidence"].to_numpy())]
+            checks = [compare_evidence(exact, tree.sample_stats["log_evidence"].to_numpy())]
         except TooManyStagesError as error:
             seconds = time.perf_counter() - begun
-            comparisons = [no_runs(exact, str(error))]
+            checks = [no_runs(exact, str(error))]
     else:
         tree = inference.mcmc(program, sampler=engine, seed=seed, draws=more * options.draws_a_chain)
         seconds = time.perf_counter() - begun
         try:
-            comparisons, notes = compare_draws(one.marginals, tree, projections(one.exact, one.y))
+            checks, notes = compare_draws(model.marginals, tree, projections(model.exact, model.y))
         except ValueError as error:  # draws that are none: a chain that never moved, a number that is not finite
-            comparisons, refused = [], str(error)
-    return Cell(model=one.name, engine=engine, comparisons=comparisons, notes=notes, seconds=seconds, refused=refused)
+            checks, refused = [], str(error)
+    return Cell(model=model.name, engine=engine, checks=checks, notes=notes, seconds=seconds, refused=refused)

@@ -7,33 +7,34 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from scipy.stats import binom
 
-from bayes.checking.results import ALPHA, Verdict
-from bayes.faults.faulty_samplers import CONTROLS, REFUSED, SEERS, Control, Detection, detect
+from bayes.checking.results import ALPHA
+from bayes.faults.faulty_samplers import DETECTORS, FAULTY_SAMPLERS, REFUSED, Detection, FaultySampler, detect
+from closedform.verdict import Verdict
 from reports.samplers.problem import Options
 from reports.shared.page import Page
 
 SIZES = (500, 2000, 8000)
 """Draws a chain; the last is what every mistake must be seen with."""
 MUST_SEE = 0.8
-"""Share of runs in which a mistake must be caught with the most draws; every one was measured to be nearer 1."""
+"""Share of runs in which a mistake must be detected with the most draws; every one was measured to be nearer 1."""
 UNLIKELY = 1e-4
 """Probability that as many right samplers fail below which the page says that something is wrong."""
 
-type Detections = list[tuple[Control, list[Detection], list[Detection]]]
-"""Each control with its detections by size, and those of the sampler made right."""
+type Detections = list[tuple[FaultySampler, list[Detection], list[Detection]]]
+"""Each faulty sampler with its detections by size, and those of its correct variant."""
 
 
 def detect_all(options: Options, progress: Callable[[str], None]) -> Detections:
-    """Run every control at every size, broken and made right."""
+    """Run every faulty sampler and its correct variant at every size."""
     repeats = 5 if options.quick else 20
     found: Detections = []
-    for control in CONTROLS:
-        progress(f"wrong on purpose: {control.name}")
-        broken, right = (
-            [detect(control, n=n, repeats=repeats, seed=options.seed, broken=wrong) for n in SIZES]
+    for faulty in FAULTY_SAMPLERS:
+        progress(f"wrong on purpose: {faulty.name}")
+        injected, right = (
+            [detect(faulty, n=n, repeats=repeats, seed=options.seed, injected=wrong) for n in SIZES]
             for wrong in (True, False)
         )
-        found.append((control, broken, right))
+        found.append((faulty, injected, right))
     return found
 
 
@@ -44,13 +45,16 @@ def verdict(found: Detections) -> Verdict:
 
 def missed(found: Detections) -> list[str]:
     """Return the mistakes that are not seen with the most draws."""
-    return [control.name for control, broken, _ in found if broken[-1].caught < MUST_SEE * broken[-1].repeats]
+    return [faulty.name for faulty, injected, _ in found if injected[-1].detected < MUST_SEE * injected[-1].repeats]
 
 
 def too_many_false_alarms(found: Detections) -> bool:
-    """Return whether the samplers made right fail, or are refused, more often than their false-alarm rate allows."""
-    every = [one for _, _, right in found for one in right]
-    runs, failed = sum(one.repeats for one in every), sum(one.failed + one.seen[REFUSED] for one in every)
+    """Return whether the correct variants fail, or are refused, more often than their false-alarm rate allows."""
+    every = [detection for _, _, right in found for detection in right]
+    runs, failed = (
+        sum(detection.repeats for detection in every),
+        sum(detection.failed + detection.by_detector[REFUSED] for detection in every),
+    )
     return bool(binom.sf(failed - 1, runs, ALPHA) < UNLIKELY)
 
 
@@ -59,16 +63,16 @@ def add_detection(page: Page, found: Detections) -> None:
     page.section("Samplers that are wrong on purpose")
     page.text(
         "A check that cannot fail proves nothing. Each sampler below makes one mistake that people make, and goes "
-        "through the same verdicts {repeats} times; beside it the same sampler made right. The most draws are "
+        "through the same verdicts {repeats} times; beside it its correct variant. The most draws are "
         "{chains_control} chains of {most}; for evidence, {most} particles a run.",
         repeats=found[0][1][-1].repeats,
         chains_control=4,
         most=SIZES[-1],
     )
-    for i, (control, _, _) in enumerate(found):
+    for i, (faulty, _, _) in enumerate(found):
         page.text(
-            f"<strong>{{control_{i}}}.</strong> {{mistake_{i}}}",
-            **{f"control_{i}": control.name, f"mistake_{i}": control.mistake},
+            f"<strong>{{fault_{i}}}.</strong> {{mistake_{i}}}",
+            **{f"fault_{i}": faulty.name, f"mistake_{i}": faulty.mistake},
         )
     page.figure(
         _matrix(found),
@@ -78,52 +82,60 @@ def add_detection(page: Page, found: Detections) -> None:
     )
     page.table(
         "detection",
-        "Share of runs that pass, with the mistake and made right, by the number of draws a chain. Where both are low "
-        "the draws are too few for a verdict, and it is inconclusive. Caught: with the most draws a check fails or the "
-        "draws are refused, or, where chains that do not converge are the mistake, that is said.",
+        "Share of runs that pass, with the mistake and without it, by the number of draws a chain. Where both are low "
+        "the draws are too few for a verdict, and it is inconclusive. Detected: with the most draws a check fails or "
+        "the draws are refused, or, where chains that do not converge are the mistake, that is said.",
         {
-            "mistake": [control.name for control, _, _ in found],
-            "made for it": [control.seen_by for control, _, _ in found],
+            "mistake": [faulty.name for faulty, _, _ in found],
+            "made for it": [faulty.detected_by for faulty, _, _ in found],
             **{
                 f"{n}, {which}": [detections[i].passed / detections[i].repeats for detections in column]
                 for i, n in enumerate(SIZES)
-                for which, column in [("wrong", [one for _, one, _ in found]), ("right", [one for _, _, one in found])]
+                for which, column in [
+                    ("wrong", [detection for _, detection, _ in found]),
+                    ("right", [detection for _, _, detection in found]),
+                ]
             },
-            "caught": [broken[-1].caught / broken[-1].repeats for _, broken, _ in found],
+            "detected": [injected[-1].detected / injected[-1].repeats for _, injected, _ in found],
         },
-        {f"{n}, {which}": ".0%" for n in SIZES for which in ("wrong", "right")} | {"caught": ".0%"},
+        {f"{n}, {which}": ".0%" for n in SIZES for which in ("wrong", "right")} | {"detected": ".0%"},
     )
     page.record(
-        detection_matrix={control.name: broken[-1].seen for control, broken, _ in found},
+        detection_matrix={faulty.name: injected[-1].by_detector for faulty, injected, _ in found},
     )
     names = missed(found)
     page.conclusion(
-        "{caught_mistakes} of {mistakes} mistakes are caught with the most draws."
-        + (" <strong>Not caught: {not_caught}.</strong>" if names else "")
+        "{detected_mistakes} of {mistakes} mistakes are detected with the most draws."
+        + (" <strong>Not detected: {not_detected}.</strong>" if names else "")
         + (" <strong>Too many of the right samplers fail.</strong>" if too_many_false_alarms(found) else ""),
-        caught_mistakes=len(found) - len(names),
+        detected_mistakes=len(found) - len(names),
         mistakes=len(found),
-        not_caught=", ".join(names),
+        not_detected=", ".join(names),
     )
 
 
 def _matrix(found: Detections) -> Figure:
-    shares = np.array([[broken[-1].seen[seer] / broken[-1].repeats for seer in SEERS] for _, broken, _ in found])
+    shares = np.array(
+        [
+            [injected[-1].by_detector[detector] / injected[-1].repeats for detector in DETECTORS]
+            for _, injected, _ in found
+        ]
+    )
     figure, axis = plt.subplots(figsize=(10, 0.9 + 0.36 * len(found)))
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1.3, aspect="auto")
-    for row, (control, _, _) in enumerate(found):
-        for column, seer in enumerate(SEERS):
+    for row, (faulty, _, _) in enumerate(found):
+        for column, detector in enumerate(DETECTORS):
             if (share := shares[row, column]) > 0:
                 colour = "white" if share > 0.6 else "black"
                 axis.text(column, row, f"{100 * share:.0f}", ha="center", va="center", color=colour)
-            if seer == control.seen_by:
+            if detector == faulty.detected_by:
                 axis.add_patch(plt.Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, fill=False, edgecolor="C1"))
-    _label(axis, [control.name for control, _, _ in found])
+    _label(axis, [faulty.name for faulty, _, _ in found])
     return figure
 
 
 def _label(axis: plt.Axes, names: Sequence[str]) -> None:
-    axis.set_xticks(range(len(SEERS)), SEERS)
+    axis.set_xticks(range(len(DETECTORS)), DETECTORS)
     axis.set_yticks(range(len(names)), names)
     axis.xaxis.tick_top()
     axis.tick_params(length=0)

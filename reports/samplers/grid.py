@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bayes.checking.results import Check, Checks, Comparison, Verdict, judge, verdict_of, worst_of
-from bayes.checking.two_stages import MORE, judge_in_two_stages, same_comparisons
+from bayes.checking.judging import judge
+from bayes.checking.results import Check, Checks, most_extreme
+from bayes.checking.two_stages import MORE, judge_in_two_stages, same_checks
 from bayes.registry import Model
+from closedform.verdict import Verdict, worst
 from reports.samplers.cells import NO_JACOBIAN, PARTICLES, Cell, Runner
 from reports.samplers.problem import Options
 from reports.shared.page import Link, Page
@@ -15,61 +17,59 @@ from reports.shared.sampling import CHECK_FORMATS, add_conclusion, columns_of
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """The cells with their checks: those of the samplers judged as one family, each planted mistake by itself."""
+    """The cells with their checks: those of the samplers judged as one family, each injected mistake by itself."""
 
     options: Options
     cells: list[Cell]
     """In the order models, then samplers."""
     checks: Checks
-    planted: dict[str, tuple[Cell, list[Check]]]
+    injected: dict[str, tuple[Cell, list[Check]]]
     """Model -> NUTS without the Jacobian."""
 
     def of(self, model: str, engine: str) -> tuple[Cell, list[Check]]:
         """Return a cell with its checks."""
         if engine == NO_JACOBIAN:
-            return self.planted[model]
+            return self.injected[model]
         cell = next(cell for cell in self.cells if (cell.model, cell.engine) == (model, engine))
         return cell, [check for check in self.checks if check.model == _family(cell)]
 
 
 def judge_all(models: Sequence[Model], run: Runner) -> Grid:
-    """Run every sampler on every model and judge all as one family; suspicious cells are run again."""
+    """Run every sampler on every model and judge all as one family; flagged cells are run again."""
     options = run.options
-    by_name = {one.name: one for one in models}
-    cells = [run.cell(one, engine) for one in models for engine in options.engines]
-    planted = {name: run.cell(by_name[name], NO_JACOBIAN) for name in options.planted}
-    run.progress("what is suspicious, again")
-    first = [comparison for cell in cells for comparison in _comparisons(cell)]
+    by_name = {model.name: model for model in models}
+    cells = [run.cell(model, engine) for model in models for engine in options.engines]
+    injected = {name: run.cell(by_name[name], NO_JACOBIAN) for name in options.injected}
+    run.progress("what is flagged, again")
+    first = [check for cell in cells for check in _comparisons(cell)]
     notes = [f"{_family(cell)}: {note}" for cell in cells for note in cell.notes]
 
-    def again(places: list[int]) -> list[Comparison]:
-        suspicious = {first[place].model for place in places}
+    def resample(places: list[int]) -> list[Check]:
+        flagged = {first[place].model for place in places}
         fresh = [
-            comparison
+            check
             for cell in cells
-            if _family(cell) in suspicious
-            for comparison in _comparisons(run.cell(by_name[cell.model], cell.engine, stage=2))
+            if _family(cell) in flagged
+            for check in _comparisons(run.cell(by_name[cell.model], cell.engine, stage=2))
         ]
-        return same_comparisons(first, places, fresh)
+        return same_checks(first, places, fresh)
 
     return Grid(
         options=options,
         cells=cells,
-        checks=judge_in_two_stages(first, again, notes=notes),
-        planted={
-            name: (cell, list(judge(cell.comparisons)) if cell.comparisons else []) for name, cell in planted.items()
-        },
+        checks=judge_in_two_stages(first, resample, notes=notes),
+        injected={name: (cell, list(judge(cell.checks)) if cell.checks else []) for name, cell in injected.items()},
     )
 
 
 def verdict(grid: Grid) -> Verdict:
-    """Return the verdict on the samplers: a planted mistake that was not seen is a fail, as is a draw that is none."""
+    """Return the verdict on the samplers: a fail if an injected mistake was not detected, or a draw is none."""
     return "fail" if _missed(grid) or any(cell.refused for cell in grid.cells) else grid.checks.verdict
 
 
 def cell_verdict(cell: Cell, checks: Sequence[Check]) -> Verdict:
     """Return the verdict on one cell."""
-    return "fail" if cell.refused else verdict_of(checks)
+    return "fail" if cell.refused else worst([check.verdict for check in checks])
 
 
 def add_grid(page: Page, grid: Grid) -> None:
@@ -86,25 +86,25 @@ def add_grid(page: Page, grid: Grid) -> None:
         smc_runs=options.smc_runs,
         particles=PARTICLES,
     )
-    again = {check.model for check in grid.checks if check.stage == 2}
+    resample = {check.model for check in grid.checks if check.stage == 2}
     page.text(
         "All {checks} checks of the samplers are one family: if all are right, one of them fails with probability "
-        "{alpha:g} at most. What is suspicious at a higher rate is run again with {more} times as many draws, which "
+        "{alpha:g} at most. What is flagged at a higher rate is run again with {more} times as many draws, which "
         "alone decide (Gandy and Scott 2020); here that were {again}.",
         checks=len(grid.checks),
         alpha=grid.checks.alpha,
         more=MORE,
-        again=", ".join(sorted(again)) or "none",
+        resample=", ".join(sorted(resample)) or "none",
     )
     columns: dict[str, list[Any]] = {"model": list(options.models)}
-    for engine in [*options.engines, *([NO_JACOBIAN] if grid.planted else [])]:
+    for engine in [*options.engines, *([NO_JACOBIAN] if grid.injected else [])]:
         columns[engine] = [
-            _link(*grid.of(name, engine)) if engine != NO_JACOBIAN or name in grid.planted else None
+            _link(*grid.of(name, engine)) if engine != NO_JACOBIAN or name in grid.injected else None
             for name in options.models
         ]
     page.table(
         "grid",
-        "Verdict, the most suspicious error in standard errors (p-value where it has none), and seconds, compilation "
+        "Verdict, the most extreme error in standard errors (p-value where it has none), and seconds, compilation "
         "included. Each cell leads to its checks. The last column, if there is one, is NumPyro's NUTS without the "
         "Jacobian of its transformations: it must fail.",
         columns,
@@ -126,24 +126,24 @@ def add_grid(page: Page, grid: Grid) -> None:
     )
     add_conclusion(page, grid.checks)
     missed = _missed(grid)
-    if grid.planted:
+    if grid.injected:
         page.conclusion(
-            "The missing Jacobian is seen on {seen_planted} of {planted} models."
-            + (" <strong>Not seen on: {missed}.</strong>" if missed else ""),
-            seen_planted=len(grid.planted) - len(missed),
-            planted=len(grid.planted),
+            "The missing Jacobian is detected on {detected_injected} of {injected} models."
+            + (" <strong>Not detected on: {missed}.</strong>" if missed else ""),
+            detected_injected=len(grid.injected) - len(missed),
+            injected=len(grid.injected),
             missed=", ".join(missed),
         )
 
 
 def add_details(page: Page, models: Sequence[Model], grid: Grid) -> None:
     """Add a section a model, with a table of every check of each sampler."""
-    for one in models:
-        page.section(one.example.title)
-        with page.about(one.name):
-            page.text("Example: {source}.", source=one.source)
+    for model in models:
+        page.section(model.example.title)
+        with page.about(model.name):
+            page.text("Example: {source}.", source=model.source)
             for cell, checks in _every(grid):
-                if cell.model != one.name:
+                if cell.model != model.name:
                     continue
                 if cell.refused:
                     engine = cell.engine.replace(" ", "_")  # several may be refused
@@ -167,13 +167,13 @@ def _add_checks(page: Page, cell: Cell, checks: Sequence[Check]) -> None:
 
 
 def _missed(grid: Grid) -> list[str]:
-    """Return the models on which the planted mistake does not fail."""
-    return [name for name, (cell, checks) in grid.planted.items() if cell_verdict(cell, checks) != "fail"]
+    """Return the models on which the injected mistake does not fail."""
+    return [name for name, (cell, checks) in grid.injected.items() if cell_verdict(cell, checks) != "fail"]
 
 
 def _every(grid: Grid) -> list[tuple[Cell, list[Check]]]:
-    """Return all cells with their checks, the planted ones last."""
-    return [grid.of(cell.model, cell.engine) for cell in grid.cells] + list(grid.planted.values())
+    """Return all cells with their checks, the injected ones last."""
+    return [grid.of(cell.model, cell.engine) for cell in grid.cells] + list(grid.injected.values())
 
 
 def _link(cell: Cell, checks: Sequence[Check]) -> Link:
@@ -181,8 +181,8 @@ def _link(cell: Cell, checks: Sequence[Check]) -> Link:
     verdict = cell_verdict(cell, checks)
     if cell.refused:
         return Link(f"{verdict}, refused, {cell.seconds:.0f} s", _anchor(cell), verdict)
-    worst = worst_of(checks)
-    size = f"p\N{NO-BREAK SPACE}{worst.p_value:.1g}" if worst.z is None else f"{worst.z:+.1f}\N{NO-BREAK SPACE}se"
+    extreme = most_extreme(checks)
+    size = f"p\N{NO-BREAK SPACE}{extreme.p_value:.1g}" if extreme.z is None else f"{extreme.z:+.1f}\N{NO-BREAK SPACE}se"
     return Link(f"{verdict}, {size}, {cell.seconds:.0f}\N{NO-BREAK SPACE}s", _anchor(cell), verdict)
 
 
@@ -194,5 +194,5 @@ def _family(cell: Cell) -> str:
     return f"{cell.model} {cell.engine}"
 
 
-def _comparisons(cell: Cell) -> list[Comparison]:
-    return [replace(comparison, model=_family(cell)) for comparison in cell.comparisons]
+def _comparisons(cell: Cell) -> list[Check]:
+    return [replace(check, model=_family(cell)) for check in cell.checks]

@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 
 import tyro
 
-from bayes.registry import NAMES, Model, canonical, model
+from bayes.registry import NAMES, Model, canonical, get_model
 from reports.shared.options import Common
 
 QUICK = ("normal_normal", "normal_variance", "beta_binomial")
 ENGINES = ("nutpie", "pymc", "numpyro", "blackjax", "slice", "smc")
-PLANTED = (
+INJECTED = (
     "normal_variance",
     "normal_inverse_gamma",
     "gamma_poisson",
@@ -62,9 +62,9 @@ class Options(Common):
         return 8 if self.quick else 16
 
     @property
-    def planted(self) -> tuple[str, ...]:
-        """Return the models that the planted mistake is run on: one is enough for a first look."""
-        here = tuple(name for name in PLANTED if name in self.models)
+    def injected(self) -> tuple[str, ...]:
+        """Return the models that the injected mistake is run on: one is enough for a first look."""
+        here = tuple(name for name in INJECTED if name in self.models)
         return here[:1] if self.quick else here
 
 
@@ -81,4 +81,4 @@ def read(options: Options) -> Problem:
         raise ValueError(f"`draws` must lie between 1000 and {10**5}, got {options.draws}.")
     if options.seed < 0:
         raise ValueError(f"`seed` must be 0 or more, got {options.seed}.")
-    return Problem(tuple(model(name) for name in options.models))
+    return Problem(tuple(get_model(name) for name in options.models))

@@ -8,11 +8,12 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from scipy.stats import binom, binomtest
 
-from bayes._check import check
-from bayes.checking.results import ALPHA, Verdict
+from bayes import check
+from bayes.checking.results import ALPHA
 from bayes.checking.two_stages import MORE
 from bayes.faults.false_alarms import Family, families
-from bayes.registry import Model, model
+from bayes.registry import Model, get_model
+from closedform.verdict import Verdict
 from reports.samplers.detection import UNLIKELY
 from reports.samplers.problem import Options
 from reports.shared.page import Page
@@ -30,7 +31,7 @@ class Rates:
 
     runs: list[list[Family]]
     repeats: int
-    seen: dict[str, list[int]]
+    detected: dict[str, list[int]]
 
 
 def measure(models: Sequence[Model], options: Options, progress: Callable[[str], None]) -> Rates:
@@ -39,23 +40,23 @@ def measure(models: Sequence[Model], options: Options, progress: Callable[[str],
     runs = list(families(models, ALPHAS, count=20 if options.quick else 150, seed=options.seed, draws=DRAWS))
     progress("how small an error is seen")
     repeats = 20 if options.quick else 200
-    one = model("normal_normal")
-    posterior = one.exact.posterior(one.y)
-    seen: dict[str, list[int]] = {"one stage": [], "two stages": []}
+    model = get_model("normal_normal")
+    posterior = model.exact.posterior(model.y)
+    detected: dict[str, list[int]] = {"one stage": [], "two stages": []}
     for place, shift in enumerate(SHIFTS):
         rng = np.random.default_rng([options.seed, place])
 
         def wrong(_: int, n: int, rng: np.random.Generator = rng, shift: float = shift) -> dict[str, np.ndarray]:
             return {"mu": posterior.rvs((4, n), random_state=rng) + shift * posterior.std()}
 
-        caught = {"one stage": 0, "two stages": 0}
+        count_by_stage = {"one stage": 0, "two stages": 0}
         for _ in range(repeats):
             draws = wrong(0, DRAWS)
-            caught["one stage"] += check(draws, one.exact, one.y).verdict == "fail"
-            caught["two stages"] += check(draws, one.exact, one.y, redraw=wrong).verdict == "fail"
-        for name, count in caught.items():
-            seen[name].append(count)
-    return Rates(runs=runs, repeats=repeats, seen=seen)
+            count_by_stage["one stage"] += check(draws, model.exact, model.y).verdict == "fail"
+            count_by_stage["two stages"] += check(draws, model.exact, model.y, resample=wrong).verdict == "fail"
+        for name, count in count_by_stage.items():
+            detected[name].append(count)
+    return Rates(runs=runs, repeats=repeats, detected=detected)
 
 
 def verdict(rates: Rates) -> Verdict:
@@ -79,12 +80,12 @@ def add_rates(page: Page, rates: Rates) -> None:
         "Runs of a right sampler with a failed check, of {rate_runs}.",
         {
             "rate": list(ALPHAS),
-            "one stage": [one / runs for _, runs, one, _ in counted],
-            "interval": [_interval(one, runs) for _, runs, one, _ in counted],
-            "two stages": [two / runs for _, runs, _, two in counted],
-            "interval ": [_interval(two, runs) for _, runs, _, two in counted],
+            "one stage": [one_stage / runs for _, runs, one_stage, _ in counted],
+            "interval": [_interval(one_stage, runs) for _, runs, one_stage, _ in counted],
+            "two stages": [two_stages / runs for _, runs, _, two_stages in counted],
+            "interval ": [_interval(two_stages, runs) for _, runs, _, two_stages in counted],
             "asked for more draws": [
-                sum(run[i].drawn_again > 0 for run in rates.runs) / len(rates.runs) for i in range(len(ALPHAS))
+                sum(run[i].resampled > 0 for run in rates.runs) / len(rates.runs) for i in range(len(ALPHAS))
             ],
         },
         {"rate": "g", "one stage": ".3f", "two stages": ".3f", "asked for more draws": ".3f"},
@@ -93,14 +94,14 @@ def add_rates(page: Page, rates: Rates) -> None:
     page.figure(
         _power(rates),
         caption=f"How often an error of the mean is seen at the rate {ALPHA:g}: {{power_repeats}} runs of 4 chains of "
-        f"{DRAWS} exact draws of a normal's mean, moved; with two stages a suspicious run is asked for {MORE} times as "
+        f"{DRAWS} exact draws of a normal's mean, moved; with two stages a flagged run is asked for {MORE} times as "
         "many.",
         alt="The share of runs that fail against the error of the mean, for one stage and for two.",
         power_repeats=rates.repeats,
-        power={name: [count / rates.repeats for count in counts] for name, counts in rates.seen.items()},
+        power={name: [count / rates.repeats for count in counts] for name, counts in rates.detected.items()},
         power_shifts=list(SHIFTS),
     )
-    often = [alpha for alpha, runs, one, two in counted if _too_often(alpha, runs, one, two)]
+    often = [alpha for alpha, runs, one_stage, two_stages in counted if _too_often(alpha, runs, one_stage, two_stages)]
     page.conclusion(
         "<strong>Right samplers fail too often, at the rates {too_often}.</strong>"
         if often
@@ -120,8 +121,8 @@ def _counted(rates: Rates, i: int) -> tuple[float, int, int, int]:
     )
 
 
-def _too_often(alpha: float, runs: int, one: int, two: int) -> bool:
-    return bool(binom.sf(max(one, two) - 1, runs, alpha) < UNLIKELY)
+def _too_often(alpha: float, runs: int, one_stage: int, two_stages: int) -> bool:
+    return bool(binom.sf(max(one_stage, two_stages) - 1, runs, alpha) < UNLIKELY)
 
 
 def _interval(hits: int, runs: int) -> str:
@@ -131,7 +132,7 @@ def _interval(hits: int, runs: int) -> str:
 
 def _power(rates: Rates) -> Figure:
     figure, axis = plt.subplots(figsize=(10, 3.4))
-    for name, counts in rates.seen.items():
+    for name, counts in rates.detected.items():
         shares = np.array(counts) / rates.repeats
         intervals = [binomtest(count, rates.repeats).proportion_ci() for count in counts]
         ends = [shares - [i.low for i in intervals], [i.high for i in intervals] - shares]

@@ -8,9 +8,7 @@ import base64
 import io
 import json
 import math
-import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +22,8 @@ import numpy as np
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from bayes.checking.results import Verdict
+from closedform.files import write_text
+from closedform.verdict import Verdict
 from reports.shared.formula import typeset
 
 TEMPLATES = jinja2.Environment(
@@ -153,8 +152,8 @@ class Page:
     def write(self, folder: Path) -> Path:
         """Write both files into ``folder``, each whole or not at all, and return the path of the HTML file."""
         html, numbers = self.html(), self.json()
-        write_whole(folder / f"{self.name}.json", numbers)
-        write_whole(folder / f"{self.name}.html", html)
+        write_text(folder / f"{self.name}.json", numbers)
+        write_text(folder / f"{self.name}.html", html)
         return folder / f"{self.name}.html"
 
     def _add(self, kind: str, **content: Any) -> None:
@@ -197,22 +196,8 @@ def write_index(folder: Path, names: Iterable[str]) -> Path:
                     "verdict": content.get("verdict", "not known"),  # of a page made before there were verdicts in it
                 }
             )
-    write_whole(folder / "index.html", TEMPLATES.get_template("index.html").render(pages=pages))
+    write_text(folder / "index.html", TEMPLATES.get_template("index.html").render(pages=pages))
     return folder / "index.html"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` through a temporary file beside it, so that no reader ever sees a part of it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        # A file name that is no UTF-8 may be part of the text.
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-        Path(temporary).chmod(0o644)  # mkstemp's 0600 would hide the page from a web server
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 @contextmanager

@@ -26,12 +26,12 @@ def command(page: str, config: Any) -> str:
         elif isinstance(value, tuple) and not one_a_time:
             words += [option, *map(str, value)]
         else:  # a value may begin with a minus sign
-            for one in value if isinstance(value, tuple) else [value]:
-                words += [f"{option}={one}"] if str(one).startswith("-") else [option, str(one)]
+            for item in value if isinstance(value, tuple) else [value]:
+                words += [f"{option}={item}"] if str(item).startswith("-") else [option, str(item)]
     return shlex.join(words)
 
 
-def provenance(command: str, seed: int, packages: list[str], seconds: float) -> dict[str, str]:
+def provenance_rows(command: str, seed: int, packages: list[str], seconds: float) -> dict[str, str]:
     """Return the rows at the foot of a page; only ``Time taken`` differs between two runs of one command."""
     return {
         "Command": command,

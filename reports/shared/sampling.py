@@ -1,7 +1,7 @@
 """Sections that hold samplers to an exact answer; written for any exact model that has a program.
 
-Each function draws, adds what it drew to the page, and returns comparisons with the name of the run they belong to. All
-comparisons of a page are judged together at its end, as one family with one false-alarm rate.
+Each function draws, adds what it drew to the page, and returns checks with the name of the run they belong to. All
+checks of a page are judged together at its end, as one family with one false-alarm rate.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayes._check import ExactModel
-from bayes.checking.results import ALPHA, Check, Checks, Comparison, judge
+from bayes.checking.judging import judge
+from bayes.checking.results import ALPHA, Check, Checks
 from bayes.checking.statistics import compare_draws, compare_evidence
 from bayes.evidence.estimates import Evidence, combine, log_bayes_factor
 from bayes.exact.distribution import Distribution
@@ -23,7 +24,7 @@ from bayes.sampling.smc_kernels import TooManyStagesError
 from reports.shared import sampling_figures as figures
 from reports.shared.page import Page
 
-type Runs = list[tuple[str, Comparison]]
+type Runs = list[tuple[str, Check]]
 """Comparisons, each with the name of the run it belongs to."""
 
 QUANTILES = (0.05, 0.5, 0.95)
@@ -32,7 +33,7 @@ CHECK_FORMATS = {
     **dict.fromkeys(["exact", "sampled"], ".6g"),
     "error / se": "+.2f",
     "p": ".2g",
-    "smallest visible error": ".2g",
+    "minimum detectable effect": ".2g",
     "ESS or runs": ".0f",
 }
 
@@ -86,10 +87,10 @@ def add_posterior(
     )
     _add_summary(page, engine, sampled, exact)
     groups = {"posterior": sampled, "sample_stats": tree.sample_stats.dataset}
-    comparisons, notes = compare_draws(exact, xr.DataTree.from_dict(groups))
+    checks, notes = compare_draws(exact, xr.DataTree.from_dict(groups))
     for i, note in enumerate(notes):
         page.text(f"{{{engine}_note_{i}}}", **{f"{engine}_note_{i}": note})
-    return [(f"NUTS, {engine}", comparison) for comparison in comparisons]
+    return [(f"NUTS, {engine}", check) for check in checks]
 
 
 def add_evidence(
@@ -144,10 +145,10 @@ def stream(seed: int, name: str) -> int:
     return int(np.random.SeedSequence([seed, *name.encode()]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def no_runs(exact: float, reason: str) -> Comparison:
+def no_runs(exact: float, reason: str) -> Check:
     """Return the comparison of an exact log evidence with runs that did not come through."""
-    nothing: dict[str, Any] = dict.fromkeys(["estimate", "error", "null_error", "p_value", "size"], nan)
-    return Comparison(parameter="log evidence", statistic="runs", exact=exact, ess=0, reason=reason, **nothing)
+    nothing: dict[str, Any] = dict.fromkeys(["estimate", "error", "null_error", "p_value", "degrees_of_freedom"], nan)
+    return Check(parameter="log evidence", statistic="runs", exact=exact, ess=0, reason=reason, **nothing)
 
 
 def _add_bayes_factor(page: Page, exact: Mapping[str, float], combined: Mapping[str, Evidence]) -> None:
@@ -167,21 +168,21 @@ def _add_bayes_factor(page: Page, exact: Mapping[str, float], combined: Mapping[
 
 
 def add_verdicts(page: Page, runs: Runs) -> Checks:
-    """Judge all comparisons of the page as one family, add the table and the conclusion, and return the checks."""
-    checks = judge([comparison for _, comparison in runs])
+    """Judge all checks of the page as one family, add the table and the conclusion, and return the checks."""
+    checks = judge([check for _, check in runs])
     page.text(
         "Every comparison above, judged as one family: if all samplers are right, one of its {checks} checks fails "
         "with probability {alpha:g} at most (Holm 1979). Draws are judged as normal scores, z = Φ<sup>-1</sup>(F(θ)) "
         "with the exact F, which are standard normal if the sampler is right, and errors are in their standard errors. "
-        "The smallest visible error is the one that a normal statistic shows with probability 0.9: a pass says nothing "
-        "about less.",
+        "The minimum detectable effect is the one that a normal statistic shows with probability 0.9: a pass says "
+        "nothing about less.",
         checks=len(checks),
         alpha=checks.alpha,
     )
     page.table(
         "verdicts",
         "Exact against sampled: the mean beside the location, the sd beside the scale, and for uniformity the exact "
-        "quantile whose share of draws below it is farthest off. The smallest visible error is in posterior sds, in "
+        "quantile whose share of draws below it is farthest off. The minimum detectable effect is in posterior sds, in "
         "parts of the sd, in shares of draws, and for evidence in nats. Evidence is estimated by the mean of the runs "
         "and half their variance, which differs from log-mean-exp in the third order of their sd.",
         {"run": [name for name, _ in runs], **columns_of(checks)},
@@ -189,9 +190,9 @@ def add_verdicts(page: Page, runs: Runs) -> Checks:
     )
     add_conclusion(page, checks)
     reasons: dict[str, list[str]] = {}
-    for (run, comparison), check in zip(runs, checks, strict=True):
+    for (run, check), check in zip(runs, checks, strict=True):
         if check.reason:
-            reasons.setdefault(check.reason, []).append(f"{run}, {comparison.parameter} {comparison.statistic}")
+            reasons.setdefault(check.reason, []).append(f"{run}, {check.parameter} {check.statistic}")
     for i, (reason, where) in enumerate(reasons.items()):
         page.conclusion(
             f"Inconclusive: {{reason_{i}}} ({{where_{i}}}).",
@@ -227,7 +228,7 @@ def columns_of(checks: Iterable[Check]) -> dict[str, list[Any]]:
         "sampled": [check.estimate for check in rows],
         "error / se": [check.z for check in rows],
         "p": [check.p_value for check in rows],
-        "smallest visible error": [check.smallest_visible for check in rows],
+        "minimum detectable effect": [check.minimum_detectable_effect for check in rows],
         "ESS or runs": [check.ess for check in rows],
         "verdict": [check.verdict for check in rows],
     }

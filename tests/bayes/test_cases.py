@@ -13,12 +13,12 @@ from scipy.signal import lfilter
 from scipy.special import logsumexp
 from scipy.stats import norm, t
 
-from bayes._check import check, check_sampler
-from bayes.io.draws_file import read_draws
+from bayes import check, check_sampler
+from bayes.io.draws_file import load_draws
 from bayes.io.observations import read_observations
-from bayes.registry import model
+from bayes.registry import get_model
 
-NORMAL = model("normal_normal")
+NORMAL = get_model("normal_normal")
 POSTERIOR = NORMAL.exact.posterior(NORMAL.y)
 
 
@@ -63,7 +63,7 @@ SHRINK = {
 
 def test_01_a_wrong_joint_distribution_fails_though_every_marginal_is_right():
     """Columns of exact draws, each in an order of its own: correlations of 0.6 became 0.01, and it passed."""
-    schools = model("hierarchical_normal")
+    schools = get_model("hierarchical_normal")
     drawn = schools.exact.posterior(schools.y).rvs(8_000, np.random.default_rng(0))
     rng = np.random.default_rng(1)
     apart = {name: rng.permuted(values, axis=0) for name, values in drawn.items()}
@@ -74,11 +74,11 @@ def test_01_a_wrong_joint_distribution_fails_though_every_marginal_is_right():
 
 @pytest.mark.parametrize("name", ["normal_inverse_gamma", "linear_regression"])
 def test_01_a_variance_in_another_order_fails(name):
-    one = model(name)
-    drawn = one.exact.posterior(one.y).rvs(8_000, np.random.default_rng(2))
+    model = get_model(name)
+    drawn = model.exact.posterior(model.y).rvs(8_000, np.random.default_rng(2))
     drawn["sigma2"] = np.random.default_rng(3).permutation(drawn["sigma2"])
     chains = {name: values.reshape(4, 2_000, *values.shape[1:]) for name, values in drawn.items()}
-    assert check(chains, one.exact, one.y).verdict == "fail"
+    assert check(chains, model.exact, model.y).verdict == "fail"
 
 
 @pytest.mark.parametrize(
@@ -93,10 +93,10 @@ def test_01_a_variance_in_another_order_fails(name):
 def test_02_a_prior_that_was_forgotten_fails(name, change):
     """The data of the examples that people know drown their priors: these samplers passed 5 of 5 times."""
 
-    def sample(one, seed, n):
-        wrong = replace(one.exact, **change)
-        drawn = wrong.posterior(one.y).rvs(4 * n, random_state=np.random.default_rng([seed, 77]))
-        drawn = drawn if isinstance(drawn, dict) else {next(iter(one.exact.marginals(one.y))): drawn}
+    def sample(model, seed, n):
+        wrong = replace(model.exact, **change)
+        drawn = wrong.posterior(model.y).rvs(4 * n, random_state=np.random.default_rng([seed, 77]))
+        drawn = drawn if isinstance(drawn, dict) else {next(iter(model.exact.marginals(model.y))): drawn}
         return {key: np.asarray(values).reshape(4, n, *np.shape(values)[1:]) for key, values in drawn.items()}
 
     assert check_sampler(sample, models=[name]).verdict == "fail"
@@ -104,8 +104,8 @@ def test_02_a_prior_that_was_forgotten_fails(name, change):
 
 def test_05_what_converged_is_not_failed_beside_what_did_not():
     """A Gibbs sampler, slow in sigma2: mu, whose own R-hat was fine, was failed in 6 of 48 runs."""
-    one = model("normal_inverse_gamma")
-    exact, y, k = one.exact, np.asarray(one.y, float), one.exact.prior_count + len(one.y)
+    model = get_model("normal_inverse_gamma")
+    exact, y, k = model.exact, np.asarray(model.y, float), model.exact.prior_count + len(model.y)
     rng = np.random.default_rng(1)
     runs, chains, n = 8, 4, 2_000
     drawn = exact.posterior(y).rvs(runs * chains, rng)
@@ -162,7 +162,7 @@ def test_08_blank_cells_of_chain_are_refused_by_their_row(tmp_path):
         rows = [f"{chain_of(chain + 1, draw)},{draw},{value:.4f}" for (chain, draw), value in np.ndenumerate(draws)]
         (tmp_path / f"{name}.csv").write_text("\n".join(["chain,draw,mu", *rows]))
         with pytest.raises(ValueError, match=message):
-            read_draws(tmp_path / f"{name}.csv", ["mu"])
+            load_draws(tmp_path / f"{name}.csv", ["mu"])
 
 
 def test_09_equal_weight_samples_are_no_chains():
@@ -201,13 +201,13 @@ def test_15_messages_say_what_is_wrong(tmp_path):
         check_normal({"mu": [list(draws[0]), list(draws[1, :500])]})
     with pytest.raises(ValueError, match=r"take its last axis away"):
         check_normal({"mu": draws[..., None]})
-    classes = model("dirichlet_multinomial")
+    classes = get_model("dirichlet_multinomial")
     p = classes.exact.posterior(classes.y).rvs(4000, np.random.default_rng(15))["p"].reshape(4, 1000, 4)
     for wrong in (np.concatenate([p, p[..., :1]], -1), p.transpose(0, 2, 1)):
         with pytest.raises(ValueError, match=r"must have the shape \(chain, draw, 4\)"):
             check({"p": wrong}, classes, classes.y)
     xr.Dataset({"mu": (("chain", "draw"), draws)}).to_netcdf(tmp_path / "classic.nc", engine="scipy")
-    assert check(read_draws(tmp_path / "classic.nc", ["mu"]), NORMAL, NORMAL.y) == check_normal({"mu": draws})
+    assert check(load_draws(tmp_path / "classic.nc", ["mu"]), NORMAL, NORMAL.y) == check_normal({"mu": draws})
     with pytest.raises(ValueError, match=r"^normal_normal: "):
         check_sampler(lambda *_: {}, models="normal_normal")
 
@@ -228,15 +228,15 @@ def test_16_pymc_s_own_tree_of_smc_is_known():
 def test_17_a_redraw_that_ignores_its_seed_is_noticed():
     """The second stage judged the first stage's draws again, at 22 times its level."""
 
-    def redraw(seed, n, run):
+    def resample(seed, n, run):
         rngs = [np.random.default_rng([run, seed, chain]) for chain in range(4)]
         return {"mu": np.array([POSTERIOR.rvs(n, random_state=rng) for rng in rngs])}
 
     refusals = []
     for run in range(20):
-        assert check_normal(redraw(0, 250, run), alpha=0.2, redraw=lambda s, n, run=run: redraw(s, n, run))
+        assert check_normal(resample(0, 250, run), alpha=0.2, resample=lambda s, n, run=run: resample(s, n, run))
         try:
-            check_normal(redraw(0, 250, run), alpha=0.2, redraw=lambda _, n, run=run: redraw(0, n, run))
+            check_normal(resample(0, 250, run), alpha=0.2, resample=lambda _, n, run=run: resample(0, n, run))
         except ValueError as error:
             refusals.append(str(error))
     assert refusals
@@ -247,10 +247,10 @@ def test_17_a_redraw_of_the_same_object_or_of_too_few_draws_is_refused():
     bad = {"mu": POSTERIOR.rvs((4, 1000), random_state=0) + 0.07 * POSTERIOR.std()}
     few = {"mu": POSTERIOR.rvs((4, 150), random_state=9)}
     old = {"mu": np.concatenate([POSTERIOR.rvs((4, 3000), random_state=9), bad["mu"]], axis=1)}
-    for again, message in [
+    for resample, message in [
         (bad, "not independent of the first"),
         (few, "4000 draws a chain"),
         (old, "not independent of the first"),
     ]:
-        with pytest.raises(ValueError, match=f"`redraw`: .*{message}"):
-            check_normal(bad, redraw=lambda *_, again=again: again)
+        with pytest.raises(ValueError, match=f"`resample`: .*{message}"):
+            check_normal(bad, resample=lambda *_, resample=resample: resample)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes._check import check, check_sampler
+from bayes import check, check_sampler
 from bayes.exact.normal_normal import EXAMPLE, NormalNormal
 from bayes.io import stan
 from bayes.programs.normal_normal import program
-from bayes.registry import model as find
+from bayes.registry import get_model
 from bayes.sampling import inference
 
 
@@ -58,8 +58,8 @@ def test_few_draws_and_few_runs_are_inconclusive(nuts, smc):
 
 
 def test_a_run_of_smc_alone_is_inconclusive():
-    one = inference.smc(program(EXAMPLE.model, EXAMPLE.y), seed=1, runs=1, draws=200)
-    assert check(None, EXAMPLE.model, EXAMPLE.y, evidence=one).verdict == "inconclusive"
+    tree = inference.smc(program(EXAMPLE.model, EXAMPLE.y), seed=1, runs=1, draws=200)
+    assert check(None, EXAMPLE.model, EXAMPLE.y, evidence=tree).verdict == "inconclusive"
 
 
 def test_a_saved_and_loaded_file_has_the_same_verdicts(nuts, smc, tmp_path):
@@ -99,13 +99,13 @@ def test_an_exact_evidence_estimator_passes():
 
 def test_a_sampler_is_checked_on_models_with_own_data_and_hyperparameters():
     mine = NormalNormal(prior_mean=170.0, prior_sd=20.0, noise_sd=7.0)
-    own = find("normal-normal").with_data([181.0, 169.5, 175.2], exact=mine)
+    own = get_model("normal-normal").with_data([181.0, 169.5, 175.2], exact=mine)
 
-    def right(one, seed, n):
-        return {"mu": one.exact.posterior(one.y).rvs((4, n), random_state=np.random.default_rng(seed))}
+    def right(model, seed, n):
+        return {"mu": model.exact.posterior(model.y).rvs((4, n), random_state=np.random.default_rng(seed))}
 
     def of_the_example(_, seed, n):
-        return right(find("normal_normal"), seed, n)
+        return right(get_model("normal_normal"), seed, n)
 
     assert check_sampler(right, models=[own, "normal_normal"]).verdict == "pass"
     checks = check_sampler(of_the_example, models=own)
@@ -150,7 +150,7 @@ def test_what_is_no_probability_is_no_alpha(alpha):
 
 @pytest.mark.parametrize("name", [3, None, ["normal_normal"], "nrmal"])
 def test_what_is_no_name_is_no_model(name):
-    for call in (find, stan.code, lambda name: check_sampler(print, models=[name])):
+    for call in (get_model, stan.code, lambda name: check_sampler(print, models=[name])):
         with pytest.raises(ValueError, match=r"`model` must be one of normal_normal, .*, got"):
             call(name)
     with pytest.raises(ValueError, match="`models` must be names of models, or one of them, got 3"):

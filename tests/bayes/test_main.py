@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from bayes import check
 from bayes.__main__ import main
-from bayes._check import check
 from bayes.exact.normal_normal import EXAMPLE, NormalNormal
 from bayes.io import options as hyperparameters
 from bayes.io import stan
-from bayes.registry import NAMES, model
+from bayes.registry import NAMES, get_model
 from closedform.command_line import CLOSED_PIPE, run
 
 
@@ -41,11 +41,11 @@ def test_every_model_is_listed_with_its_equations_and_numbers(tmp_path, interpre
     code, out, err = bayes("models", cwd=tmp_path, interpreter=interpreter)
     assert (code, err) == (0, "")
     for name in NAMES:
-        one = model(name)
-        assert f"{name} - {one.example.title}" in out
-        assert indent(one.example.equations, "    ") in out
-        assert one.example.references in out
-        assert f"log evidence {one.exact.log_evidence(one.y):.4f} nats" in out
+        model = get_model(name)
+        assert f"{name} - {model.example.title}" in out
+        assert indent(model.example.equations, "    ") in out
+        assert model.example.references in out
+        assert f"log evidence {model.exact.log_evidence(model.y):.4f} nats" in out
     assert "theta: mean 0.446, sd 0.01585" in out  # as Gelman et al. have it, 0.446 and 0.016
 
 
@@ -54,8 +54,8 @@ def test_draws_are_saved_as_a_file_that_the_verdict_takes(tmp_path):
     code, out, err = bayes("sample", *options, cwd=tmp_path)
     assert (code, out) == (0, "draws.nc\n"), err
     assert [file.name for file in tmp_path.iterdir()] == ["draws.nc"]
-    one = model("linear_regression")
-    checks = check(arviz.from_netcdf(tmp_path / "draws.nc"), one.exact, one.y)
+    model = get_model("linear_regression")
+    checks = check(arviz.from_netcdf(tmp_path / "draws.nc"), model.exact, model.y)
     assert checks.verdict == "pass", checks
     code, _, err = bayes("sample", *options, cwd=tmp_path)
     assert (code, "is there already" in err) == (2, True)
@@ -170,8 +170,8 @@ def test_what_cannot_be_checked_is_one_line(saved, arguments, message):
 def test_a_model_is_exported_as_stan_code_and_data(tmp_path):
     assert bayes("export", "beta_binomial", cwd=tmp_path) == (0, stan.code("beta_binomial"), "")
     code, out, _ = bayes("export", "beta_binomial", "--format", "json", cwd=tmp_path)
-    one = model("beta_binomial")
-    assert (code, json.loads(out)) == (0, stan.data(one.exact, one.y))
+    model = get_model("beta_binomial")
+    assert (code, json.loads(out)) == (0, stan.data(model.exact, model.y))
     code, out, err = bayes("export", "normal", cwd=tmp_path)
     assert (code, out, "`model` must be one of" in err) == (2, "", True)
 
@@ -188,14 +188,14 @@ def here(*arguments):
 def test_help_shows_the_hyperparameters_of_the_model_and_the_exit_codes(name, capsys):
     assert here("check", "--model", name.replace("_", "-"), "--help") == 0
     shown = " ".join(capsys.readouterr().out.split())
-    for field in fields(model(name).exact):
+    for field in fields(get_model(name).exact):
         assert f"--{field.name.replace('_', '-')} JSON" in shown
     assert "Exit code: 0 if every check passes, 1 if one fails" in shown
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_hyperparameter_is_described(name):
-    exact = model(name).exact
+    exact = get_model(name).exact
     described = hyperparameters.described(exact)
     assert set(described) == {field.name for field in fields(exact)}
     assert all(described.values())
@@ -212,7 +212,7 @@ def test_one_model_is_shown_alone_and_all_as_json(capsys):
     assert here("models", "normal-normal") == 0
     assert "normal_variance" not in capsys.readouterr().out
     assert here("models", "--json") == 0
-    told = {one["name"]: one for one in json.loads(capsys.readouterr().out)}
+    told = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert set(told) == set(NAMES)
     assert told["normal_normal"]["hyperparameters"] == {"prior_mean": 0.0, "prior_sd": 5**0.5, "noise_sd": 1.0}
     assert told["normal_normal"]["example"]["posterior"]["mu"]["mean"] == pytest.approx(2.0866197)

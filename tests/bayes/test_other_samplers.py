@@ -8,15 +8,15 @@ import numpyro
 import numpyro.distributions as dist
 from numpyro.infer import MCMC, NUTS
 
-from bayes._check import check, check_sampler
-from bayes.registry import data_sets, model
+from bayes import check, check_sampler
+from bayes.registry import data_sets, get_model
 
 
 def numpyro_draws(seed, n, chains=4):
     """Draws of the linear regression, written in NumPyro."""
-    one = model("linear_regression")
-    m, y = one.exact, jnp.asarray(one.y)
-    X = jnp.asarray(m.design[: len(one.y)])
+    model = get_model("linear_regression")
+    m, y = model.exact, jnp.asarray(model.y)
+    X = jnp.asarray(m.design[: len(model.y)])
 
     def program():
         sigma2 = numpyro.sample("sigma2", dist.InverseGamma(m.shape, m.scale))
@@ -32,21 +32,21 @@ def numpyro_draws(seed, n, chains=4):
 
 
 def test_numpyro():
-    one = model("linear_regression")
+    model = get_model("linear_regression")
     with jax.enable_x64(True), jax.numpy_rank_promotion("allow"):
-        checks = check(numpyro_draws(0, 3000), one.exact, one.y, redraw=numpyro_draws)
+        checks = check(numpyro_draws(0, 3000), model.exact, model.y, resample=numpyro_draws)
     assert checks.verdict == "pass", checks
 
 
-def nuts_draws(one, seed, n, chains=4, forget_jacobian=False):
+def nuts_draws(model, seed, n, chains=4, forget_jacobian=False):
     """Draws of a rate by BlackJAX's NUTS on its logarithm, v: log p(v | y) = log p(rate | y) + v."""
-    y = jnp.asarray(one.y)
-    a, b = one.exact.shape, one.exact.inverse_scale
+    y = jnp.asarray(model.y)
+    a, b = model.exact.shape, model.exact.inverse_scale
 
     def log_density(v):
         rate = jnp.exp(v)
         prior = (a - 1) * v - b * rate
-        likelihood = len(y) * v - rate * y.sum() if one.name == "gamma_exponential" else y.sum() * v - len(y) * rate
+        likelihood = len(y) * v - rate * y.sum() if model.name == "gamma_exponential" else y.sum() * v - len(y) * rate
         return prior + likelihood + (0.0 if forget_jacobian else v)
 
     nuts = blackjax.nuts(log_density, step_size=0.08, inverse_mass_matrix=jnp.ones(1))
@@ -69,10 +69,10 @@ def test_blackjax_on_several_models():
     with jax.enable_x64(True), jax.numpy_rank_promotion("allow"):
         checks = check_sampler(nuts_draws, models=rates)
         assert checks.verdict == "pass", checks
-        assert {check.model for check in checks} == {one.label for name in rates for one in data_sets(name)}
+        assert {check.model for check in checks} == {model.label for name in rates for model in data_sets(name)}
 
-        def without_jacobian(one, seed, n):
-            return nuts_draws(one, seed, n, forget_jacobian=True)
+        def without_jacobian(model, seed, n):
+            return nuts_draws(model, seed, n, forget_jacobian=True)
 
         wrong = check_sampler(without_jacobian, models=rates)
     assert wrong.verdict == "fail"

@@ -62,7 +62,7 @@ def test_the_command_in_the_provenance_makes_the_page_again(rendered):
 
 def others(kind):
     """Values of an option that are not its default, by its type."""
-    choices = [one for one in get_args(kind) if one is not type(None)]
+    choices = [choice for choice in get_args(kind) if choice is not type(None)]
     if get_origin(kind) is Annotated:
         return others(choices[0])
     if get_origin(kind) is tuple:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bayes.registry import NAMES, Model, model
+from bayes.registry import NAMES, Model, get_model
 from bayes.sampling import inference
 from reports import models
 from reports.models import sections
@@ -30,8 +30,8 @@ def page():
 
 def test_a_model_has_its_formulas_its_example_and_a_row_for_each_parameter(page):
     assert [section["title"] for section in page.sections[2:]] == [
-        model("normal_normal").example.title,
-        model("dirichlet_multinomial").example.title,
+        get_model("normal_normal").example.title,
+        get_model("dirichlet_multinomial").example.title,
     ]
     formulas = [block for block in page.sections[3]["blocks"] if block["kind"] == "formula"]
     assert len(formulas) == 4
@@ -57,7 +57,7 @@ def test_every_check_is_in_the_file_and_the_verdict_is_theirs(page):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_formula_is_typeset_at_a_readable_height(name):
-    for latex in model(name).example.formulas.values():
+    for latex in get_model(name).example.formulas.values():
         height = re.search(r'height="([\d.]+)em"', typeset(latex, inline=False))
         assert height
         assert float(height[1]) < 8
@@ -93,18 +93,18 @@ class Wrong:
 
 
 def test_a_closed_form_that_contradicts_itself_fails_the_page():
-    one: Model = model("gamma_poisson")
+    model: Model = get_model("gamma_poisson")
     page = Page("models", "", "")
-    sections.add_overview(page, [replace(one, exact=Wrong(one.exact))])
+    sections.add_overview(page, [replace(model, exact=Wrong(model.exact))])
     assert sections.chain_rule_fails(page)
     assert "more than rounding" in page.html()
     assert page.numbers["models"]["chain rule, gap"] == [pytest.approx(0.01, rel=1e-6)]
 
 
 def test_many_data_are_counted_and_long_hyperparameters_have_a_shape():
-    shown = sections._shown(model("gamma_poisson").y)
+    shown = sections._shown(get_model("gamma_poisson").y)
     assert shown == "109 times 0, 65 times 1, 22 times 2, 3 times 3, 1 times 4"
-    assert "design of shape (18, 2)" in sections._hyperparameters(model("linear_regression").exact)
+    assert "design of shape (18, 2)" in sections._hyperparameters(get_model("linear_regression").exact)
     assert sections._shown(np.array([[1.0, 2.5]])) == "(1, 2.5)"
 
 

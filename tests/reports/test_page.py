@@ -6,7 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from reports.shared.page import STYLE, Page, write_index, write_whole
+from closedform.files import write_text
+from reports.shared.page import STYLE, Page, write_index
 
 
 @pytest.fixture
@@ -129,7 +130,7 @@ def test_numbers_about_something_are_kept_apart_and_called_by_their_own_names():
 
 
 def test_a_file_name_that_is_no_utf8_is_written_escaped(tmp_path):
-    write_whole(tmp_path / "page.html", "bad\udcff.csv")
+    write_text(tmp_path / "page.html", "bad\udcff.csv")
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == "bad\\udcff.csv"
 
 
@@ -140,8 +141,8 @@ def test_negative_numbers_have_a_minus_sign(page):
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     target = tmp_path / "page.html"
-    write_whole(target, "old")
+    write_text(target, "old")
     with pytest.raises(TypeError):
-        write_whole(target, 3)
+        write_text(target, 3)
     assert target.read_text() == "old"
     assert [f.name for f in tmp_path.iterdir()] == ["page.html"]

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes.faults import faulty_samplers as controls
 from bayes.faults.false_alarms import exact_chains
-from bayes.faults.faulty_samplers import CONTROLS, Detection
-from bayes.registry import model
+from bayes.faults.faulty_samplers import DETECTORS, FAULTY_SAMPLERS, REFUSED, Detection
+from bayes.registry import get_model
 from bayes.sampling import inference
 from reports import samplers
 from reports.samplers import cells, detection, grid, rates
@@ -19,7 +18,7 @@ from reports.shared.page import Page, drawing
 ROWS, COLUMNS = ("beta_binomial", "gamma_exponential"), ("nutpie", "smc")
 
 
-def exact_nuts(one):
+def exact_nuts(model):
     """Return a stand-in for `inference.mcmc` that draws of the exact posterior, and counts its calls."""
 
     def mcmc(program, *, sampler, seed, draws):  # noqa: ARG001
@@ -30,7 +29,7 @@ def exact_nuts(one):
         posterior = {name: (("chain", "draw"), values) for name, values in drawn.items()}
         return xr.DataTree.from_dict({"posterior": xr.Dataset(posterior)})
 
-    mcmc.calls, mcmc.model = [], one
+    mcmc.calls, mcmc.model = [], model
     return mcmc
 
 
@@ -84,35 +83,35 @@ def test_the_numbers_of_every_check_are_in_the_file(page):
     json.loads(page.json())
 
 
-def test_every_mistake_is_in_the_matrix_and_caught(page):
-    assert page.numbers["detection"]["mistake"] == [control.name for control in CONTROLS]
-    assert page.numbers["detection"]["caught"] == [1.0] * len(CONTROLS)
-    assert page.numbers["caught_mistakes"] == page.numbers["mistakes"] == len(CONTROLS)
-    assert set(page.numbers["detection_matrix"]["5 % too wide"]) == set(controls.SEERS)
+def test_every_mistake_is_in_the_matrix_and_detected(page):
+    assert page.numbers["detection"]["mistake"] == [faulty.name for faulty in FAULTY_SAMPLERS]
+    assert page.numbers["detection"]["detected"] == [1.0] * len(FAULTY_SAMPLERS)
+    assert page.numbers["detected_mistakes"] == page.numbers["mistakes"] == len(FAULTY_SAMPLERS)
+    assert set(page.numbers["detection_matrix"]["5 % too wide"]) == set(DETECTORS)
     assert page.numbers["power"]["two stages"][-1] > 0.5 > page.numbers["power"]["one stage"][0]
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(monkeypatch, runner):
-    one = model("gamma_exponential")
-    stand_in = exact_nuts(one)
+    model = get_model("gamma_exponential")
+    stand_in = exact_nuts(model)
     monkeypatch.setattr(inference, "mcmc", stand_in)
-    first = runner().cell(one, "nutpie")
-    assert runner().cell(one, "nutpie") == first
+    first = runner().cell(model, "nutpie")
+    assert runner().cell(model, "nutpie") == first
     assert len(stand_in.calls) == 1
     assert runner.told[-1].endswith("as an interrupted run left it")
-    runner(seed=1).cell(one, "nutpie")
+    runner(seed=1).cell(model, "nutpie")
     assert len(stand_in.calls) == 2
-    runner(draws=3000).cell(one, "nutpie")
+    runner(draws=3000).cell(model, "nutpie")
     assert [draws for _, _, draws in stand_in.calls] == [2000, 2000, 3000]
     assert len({seed for _, seed, _ in stand_in.calls}) == 2
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"key": 1}'])
 def test_a_damaged_cell_is_made_again(monkeypatch, runner, tmp_path, content):
-    one = model("gamma_exponential")
-    monkeypatch.setattr(inference, "mcmc", stand_in := exact_nuts(one))
+    model = get_model("gamma_exponential")
+    monkeypatch.setattr(inference, "mcmc", stand_in := exact_nuts(model))
     (tmp_path / "gamma_exponential-nutpie-1.json").write_text(content)
-    assert runner().cell(one, "nutpie").comparisons
+    assert runner().cell(model, "nutpie").checks
     assert len(stand_in.calls) == 1
 
 
@@ -129,17 +128,17 @@ def test_what_is_kept_stays_when_the_page_is_interrupted(tmp_path):
 
 def judged(monkeypatch, runner, mcmc, **options):
     monkeypatch.setattr(inference, "mcmc", mcmc)
-    return grid.judge_all([model("gamma_exponential")], runner(**options))
+    return grid.judge_all([get_model("gamma_exponential")], runner(**options))
 
 
 def test_what_is_suspicious_is_run_again_with_more_draws(monkeypatch, runner):
-    one = model("gamma_exponential")
-    right = exact_nuts(one)
+    model = get_model("gamma_exponential")
+    right = exact_nuts(model)
 
     def unlucky(program, *, sampler, seed, draws):
         tree = right(program, sampler=sampler, seed=seed, draws=draws)
         if sampler == "nutpie" and draws == 2000:  # off by 3.2 standard errors, as one in 700 is
-            posterior, exact = tree["posterior"].to_dataset(), one.marginals["rate"]
+            posterior, exact = tree["posterior"].to_dataset(), model.marginals["rate"]
             tree["posterior"] = posterior - posterior.mean() + exact.mean() + 3.2 * exact.std() / np.sqrt(4 * 2000)
         return tree
 
@@ -150,7 +149,7 @@ def test_what_is_suspicious_is_run_again_with_more_draws(monkeypatch, runner):
 
 
 def test_a_sampler_that_is_wrong_fails_the_page(monkeypatch, runner):
-    right = exact_nuts(model("gamma_exponential"))
+    right = exact_nuts(get_model("gamma_exponential"))
 
     def wrong(program, *, sampler, seed, draws):
         tree = right(program, sampler=sampler, seed=seed, draws=draws)
@@ -161,7 +160,7 @@ def test_a_sampler_that_is_wrong_fails_the_page(monkeypatch, runner):
 
 
 def test_draws_that_are_none_fail_the_page_and_say_why(monkeypatch, runner):
-    right = exact_nuts(model("gamma_exponential"))
+    right = exact_nuts(get_model("gamma_exponential"))
 
     def still(program, *, sampler, seed, draws):
         tree = right(program, sampler=sampler, seed=seed, draws=draws)
@@ -174,13 +173,13 @@ def test_draws_that_are_none_fail_the_page_and_say_why(monkeypatch, runner):
     assert grid.cell_verdict(*table.of("gamma_exponential", "nutpie")) == "pass"
     page = Page("samplers", "", "")
     grid.add_grid(page, table)
-    grid.add_details(page, [model("gamma_exponential")], table)
+    grid.add_details(page, [get_model("gamma_exponential")], table)
     assert "fail, refused, 0 s" in page.html()
     assert page.html().count("the sampler did not move") == 2
 
 
-def test_a_planted_mistake_that_is_not_seen_fails_the_page(monkeypatch, runner):
-    right = exact_nuts(model("gamma_exponential"))
+def test_an_injected_mistake_that_is_not_detected_fails_the_page(monkeypatch, runner):
+    right = exact_nuts(get_model("gamma_exponential"))
 
     def harmless(program, *, sampler, seed, draws):  # noqa: ARG001
         return right(program, sampler="nutpie", seed=seed, draws=draws)
@@ -195,21 +194,23 @@ def test_a_planted_mistake_that_is_not_seen_fails_the_page(monkeypatch, runner):
 
 def counts(n, **changes):
     return replace(
-        Detection(n=n, repeats=20, caught=20, passed=0, failed=20, seen=dict.fromkeys(controls.SEERS, 0)), **changes
+        Detection(n=n, repeats=20, detected=20, passed=0, failed=20, by_detector=dict.fromkeys(DETECTORS, 0)), **changes
     )
 
 
-def test_a_mistake_that_is_not_caught_and_right_samplers_that_fail_are_told(monkeypatch):
-    monkeypatch.setattr(detection, "detect", lambda _, n, broken=True, **__: counts(n, caught=20 * broken, failed=0))
+def test_a_mistake_that_is_not_detected_and_right_samplers_that_fail_are_told(monkeypatch):
+    monkeypatch.setattr(
+        detection, "detect", lambda _, n, injected=True, **__: counts(n, detected=20 * injected, failed=0)
+    )
     fine = detection.detect_all(samplers.Options(), lambda _: None)
     assert detection.verdict(fine) == "pass"
-    control, broken, right = fine[0]
-    blind = [(control, [*broken[:-1], counts(8000, caught=15)], right), *fine[1:]]
-    assert detection.missed(blind) == [control.name]
+    faulty, injected, right = fine[0]
+    blind = [(faulty, [*injected[:-1], counts(8000, detected=15)], right), *fine[1:]]
+    assert detection.missed(blind) == [faulty.name]
     assert detection.verdict(blind) == "fail"
-    refused = counts(8000, failed=0, seen=dict.fromkeys(controls.SEERS, 0) | {controls.REFUSED: 20})
-    assert detection.verdict([(control, broken, [*right[:-1], refused]), *fine[1:]]) == "fail"
-    alarms = [(control, broken, [*right[:-1], counts(8000, failed=8)]), *fine[1:]]
+    refused = counts(8000, failed=0, by_detector=dict.fromkeys(DETECTORS, 0) | {REFUSED: 20})
+    assert detection.verdict([(faulty, injected, [*right[:-1], refused]), *fine[1:]]) == "fail"
+    alarms = [(faulty, injected, [*right[:-1], counts(8000, failed=8)]), *fine[1:]]
     assert detection.verdict(alarms) == "fail"
     page = Page("samplers", "", "")
     with drawing():
@@ -222,7 +223,7 @@ def test_right_samplers_that_fail_too_often_fail_the_page(failed, verdict):
     """12 of 150 are what rates of 0.2 and 0.05 allow, but not one of 0.01."""
 
     def run(verdict):
-        return [rates.Family(alpha=a, one_stage=verdict, two_stages="pass", drawn_again=0) for a in rates.ALPHAS]
+        return [rates.Family(alpha=a, one_stage=verdict, two_stages="pass", resampled=0) for a in rates.ALPHAS]
 
     runs = [run("fail") if i < failed else run("pass") for i in range(150)]
     found = rates.Rates(runs=runs, repeats=20, seen={"one stage": [0] * 6, "two stages": [0] * 6})

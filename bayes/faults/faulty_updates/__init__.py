@@ -3,7 +3,7 @@
 A mistake is a function ``wrong(exact, y)`` that returns a posterior to draw from: that of another model, of other data,
 or an update written out with the mistake in it. Where the data drown the prior many of these are right to less than
 anybody could see, which is why every model has a data set whose prior weighs as much as its data.
-``benchmarks/mistakes.py`` counts how often each is caught.
+``benchmarks/mistakes.py`` counts how often each is detected.
 """
 
 from collections.abc import Callable
@@ -26,12 +26,12 @@ def sampler(wrong: Mistake) -> Callable[[Model, int, int], dict[str, Array]]:
 
     Examples
     --------
-    >>> from bayes._check import check_sampler
+    >>> from bayes import check_sampler
     >>> check_sampler(sampler(MISTAKES["beta_binomial"]["prior forgotten"]), models=["beta_binomial"]).verdict
     'fail'
     """
 
-    def sample(one: Model, seed: int, n: int) -> dict[str, Array]:
-        return chains(wrong(one.exact, one.y), one, np.random.default_rng([seed, 1936]), n)
+    def sample(model: Model, seed: int, n: int) -> dict[str, Array]:
+        return chains(wrong(model.exact, model.y), model, np.random.default_rng([seed, 1936]), n)
 
     return sample

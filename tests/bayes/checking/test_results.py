@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.stats import binom, norm, t
 
-from bayes.checking.results import Comparison, holm, judge
+from bayes.checking.judging import judge
+from bayes.checking.results import Check
+from closedform.multiple_testing import holm
 from tests.tolerances import FALSE_ALARM, IDENTITY
 
 
-def comparison(p_value, *, reason="", **changes):
+def check(p_value, *, reason="", **changes):
     fields = {
         "parameter": "mu",
         "statistic": "location",
@@ -23,11 +25,11 @@ def comparison(p_value, *, reason="", **changes):
         "error": 0.1,
         "null_error": 0.05,
         "p_value": p_value,
-        "size": 100.0,
+        "degrees_of_freedom": 100.0,
         "ess": 1000.0,
         "reason": reason,
     }
-    return Comparison(**(fields | changes))
+    return Check(**(fields | changes))
 
 
 # ---- Holm
@@ -53,7 +55,7 @@ def test_holm_keeps_its_rate_and_no_correction_does_not():
 
 
 def test_the_verdict_of_a_family_is_its_worst():
-    right, wrong, unknown = comparison(0.5), comparison(1e-9), comparison(0.5, reason="R-hat 1.2 > 1.01")
+    right, wrong, unknown = check(0.5), check(1e-9), check(0.5, reason="R-hat 1.2 > 1.01")
     assert judge([right, right]).verdict == "pass"
     assert judge([right, unknown]).verdict == "inconclusive"
     assert judge([unknown, wrong, right]).verdict == "fail"
@@ -62,34 +64,34 @@ def test_the_verdict_of_a_family_is_its_worst():
 
 def test_convergence_is_a_condition_of_passing_and_not_of_failing():
     """A comparison whose gate is closed has a p-value that holds all the same: that of a draw a chain."""
-    certain = comparison(1e-9, reason="R-hat 1.2 > 1.01")
-    assert judge([certain, comparison(0.5)]).verdict == "fail"
-    assert judge([comparison(0.01, reason="R-hat 1.2 > 1.01"), comparison(0.5)]).verdict == "inconclusive"
+    certain = check(1e-9, reason="R-hat 1.2 > 1.01")
+    assert judge([certain, check(0.5)]).verdict == "fail"
+    assert judge([check(0.01, reason="R-hat 1.2 > 1.01"), check(0.5)]).verdict == "inconclusive"
 
 
 def test_an_inconclusive_comparison_keeps_its_place_in_the_family():
-    close = comparison(0.0004)
-    assert judge([close, comparison(0.5)], alpha=0.001).verdict == "fail"
-    family = judge([close, *[comparison(np.nan, reason="evidence runs 2 < 8")] * 2], alpha=0.001)
+    close = check(0.0004)
+    assert judge([close, check(0.5)], alpha=0.001).verdict == "fail"
+    family = judge([close, *[check(np.nan, reason="evidence runs 2 < 8")] * 2], alpha=0.001)
     assert [check.verdict for check in family] == ["pass", "inconclusive", "inconclusive"]
 
 
 def test_nothing_passes_without_a_p_value():
-    (check,) = judge([comparison(np.nan)])
-    assert (check.verdict, check.reason) == ("inconclusive", "its p-value is not a number")
+    (judged,) = judge([check(np.nan)])
+    assert (judged.verdict, judged.reason) == ("inconclusive", "its p-value is not a number")
 
 
-def test_the_smallest_visible_error_is_that_of_the_first_holm_step():
-    checks = judge([comparison(0.5), comparison(0.5, combined=10), comparison(0.5, size=np.inf)], alpha=0.003).checks
-    assert_allclose(checks[0].smallest_visible, 0.05 * (t(100).isf(0.0005) + norm.ppf(0.9)), rtol=IDENTITY)
-    assert_allclose(checks[1].smallest_visible, 0.05 * (t(100).isf(0.00005) + norm.ppf(0.9)), rtol=IDENTITY)
-    assert_allclose(checks[2].smallest_visible, 0.05 * (norm.isf(0.0005) + norm.ppf(0.9)), rtol=IDENTITY)
+def test_the_minimum_detectable_effect_is_that_of_the_first_holm_step():
+    checks = judge([check(0.5), check(0.5, combined=10), check(0.5, degrees_of_freedom=np.inf)], alpha=0.003).checks
+    assert_allclose(checks[0].minimum_detectable_effect, 0.05 * (t(100).isf(0.0005) + norm.ppf(0.9)), rtol=IDENTITY)
+    assert_allclose(checks[1].minimum_detectable_effect, 0.05 * (t(100).isf(0.00005) + norm.ppf(0.9)), rtol=IDENTITY)
+    assert_allclose(checks[2].minimum_detectable_effect, 0.05 * (norm.isf(0.0005) + norm.ppf(0.9)), rtol=IDENTITY)
     assert_allclose(checks[0].z, 2, rtol=IDENTITY)
 
 
 def test_the_table_says_why_in_words():
     reason = "R-hat 1.2 > 1.01 of mu"
-    text = str(judge([comparison(0.5), comparison(0.1, reason=reason)], notes=["3 of 8000 transitions diverged."]))
+    text = str(judge([check(0.5), check(0.1, reason=reason)], notes=["3 of 8000 transitions diverged."]))
     assert "inconclusive: 2 checks share a false-alarm rate of 0.001." in text
     assert "inconclusive [1]" in text.splitlines()[2]
     assert "[1] cannot pass: R-hat 1.2 > 1.01 of mu" in text
@@ -98,19 +100,19 @@ def test_the_table_says_why_in_words():
 
 def test_a_long_reason_fits_the_screen():
     reason = "R-hat 1.2 > 1.01 of " + " and of ".join(f"theta[{i}]" for i in range(40))
-    assert max(map(len, str(judge([comparison(0.1, reason=reason)])).splitlines())) <= 110
+    assert max(map(len, str(judge([check(0.1, reason=reason)])).splitlines())) <= 110
 
 
 def test_rows_are_the_unrounded_fields():
-    checks = judge([comparison(1 / 3)])
+    checks = judge([check(1 / 3)])
     assert len(checks) == 1
     assert checks.rows()[0]["p_value"] == 1 / 3
     assert checks.rows()[0]["verdict"] == "pass"
 
 
 def test_checks_are_values():
-    checks = judge([comparison(0.5)])
-    assert checks == judge([comparison(0.5)])
+    checks = judge([check(0.5)])
+    assert checks == judge([check(0.5)])
     with pytest.raises(FrozenInstanceError):
         checks.checks[0].verdict = "fail"  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -118,7 +120,7 @@ def test_checks_are_values():
 @pytest.mark.parametrize("alpha", [0, 1, -0.1, np.nan])
 def test_a_bad_alpha_is_refused(alpha):
     with pytest.raises(ValueError, match=f"`alpha` must lie between 0 and 1, got {alpha}"):
-        judge([comparison(0.5)], alpha=alpha)
+        judge([check(0.5)], alpha=alpha)
 
 
 def test_an_empty_family_is_refused():

@@ -157,7 +157,7 @@ def test_other_units_change_no_verdict(shift, scale, skewed):
     there = compare({"mu": kind(scale * shift, scale)}, {"mu": scale * (draws + shift)})
     assert len(here) == len(there) == 3
     for a, b in zip(here, there, strict=True):
-        numbers = [[c.z, c.p_value, c.ess, c.null_error, c.smallest_visible] for c in (a, b)]
+        numbers = [[c.z, c.p_value, c.ess, c.null_error, c.minimum_detectable_effect] for c in (a, b)]
         assert_allclose(*numbers, rtol=1e-6, atol=1e-6)
         if a.statistic == "scale":
             assert_allclose([b.exact, b.estimate], [scale * a.exact, scale * a.estimate], rtol=1e-6)

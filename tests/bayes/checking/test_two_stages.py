@@ -1,4 +1,4 @@
-"""Two stages: the rate is kept, the suspicious alone are drawn again, and more is seen than in one."""
+"""Two stages: the rate is kept, the flagged alone are drawn again, and more is seen than in one."""
 
 from dataclasses import replace
 
@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
-from bayes.checking.results import judge
+from bayes.checking.judging import judge
 from bayes.checking.two_stages import judge_in_two_stages
-from tests.bayes.checking.test_results import comparison
+from tests.bayes.checking.test_results import check
 from tests.tolerances import FALSE_ALARM
 
 
 def family(p_values):
-    return [comparison(p, parameter=f"theta[{i}]") for i, p in enumerate(p_values)]
+    return [check(p, parameter=f"theta[{i}]") for i, p in enumerate(p_values)]
 
 
 def never(places):
@@ -32,43 +32,43 @@ def test_what_is_beyond_doubt_fails_at_once():
 
 
 @pytest.mark.parametrize(("again", "verdict"), [(0.5, "pass"), (0.02, "fail"), (0.03, "pass")])
-def test_the_suspicious_are_judged_by_fresh_draws_alone(again, verdict):
+def test_the_suspicious_are_judged_by_fresh_draws_alone(resample, verdict):
     asked = []
 
-    def redraw(places):
+    def resample(places):
         asked.append(places)
-        return [comparison(again, parameter="theta[1]", estimate=7.0)]
+        return [check(resample, parameter="theta[1]", estimate=7.0)]
 
-    checks = judge_in_two_stages(family([0.5, 0.001, 0.9]), redraw)
+    checks = judge_in_two_stages(family([0.5, 0.001, 0.9]), resample)
     assert asked == [[1]]
     assert [check.verdict for check in checks] == ["pass", verdict, "pass"]
     assert [check.stage for check in checks] == [1, 2, 1]
     assert [check.estimate for check in checks] == [2.1, 7.0, 2.1]
 
 
-UNSETTLED = "means of long batches drift (p = 0.0004)"
+UNCONVERGED = "means of long batches drift (p = 0.0004)"
 
 
 @pytest.mark.parametrize(
     ("again", "reason", "verdict"),
     [
         (0.5, "", "pass"),
-        (2e-3, "", "pass"),  # were it suspicious, 0.022 would be enough
+        (2e-3, "", "pass"),  # were it flagged, 0.022 would be enough
         (1e-4, "", "fail"),
-        (1e-4, UNSETTLED, "fail"),
-        (0.5, UNSETTLED, "inconclusive"),
+        (1e-4, UNCONVERGED, "fail"),
+        (0.5, UNCONVERGED, "inconclusive"),
     ],
 )
-def test_what_seems_not_to_have_converged_is_drawn_again(again, reason, verdict):
+def test_what_seems_not_to_have_converged_is_drawn_again(resample, reason, verdict):
     asked = []
 
-    def redraw(places):
+    def resample(places):
         asked.append(places)
-        return [comparison(again, parameter="theta[1]", reason=reason)]
+        return [check(resample, parameter="theta[1]", reason=reason)]
 
     first = family([0.5, 0.9, 0.9])
-    first[1] = replace(first[1], reason=UNSETTLED)
-    checks = judge_in_two_stages(first, redraw)
+    first[1] = replace(first[1], reason=UNCONVERGED)
+    checks = judge_in_two_stages(first, resample)
     assert asked == [[1]]
     assert [check.verdict for check in checks] == ["pass", verdict, "pass"]
     assert [check.stage for check in checks] == [1, 2, 1]
@@ -76,7 +76,7 @@ def test_what_seems_not_to_have_converged_is_drawn_again(again, reason, verdict)
 
 
 def test_what_has_not_converged_and_is_certainly_wrong_fails_at_once():
-    first = [replace(family([1e-6])[0], reason=UNSETTLED)]
+    first = [replace(family([1e-6])[0], reason=UNCONVERGED)]
     assert judge_in_two_stages(first, never).verdict == "fail"
 
 
@@ -84,19 +84,19 @@ def test_the_rate_is_kept_where_many_seem_not_to_have_converged():
     rng = np.random.default_rng(7)
     runs, m, alpha = 4000, 7, 0.05
 
-    def one():
-        first = [replace(c, reason=UNSETTLED if rng.random() < 0.5 else "") for c in family(rng.uniform(size=m))]
+    def run_family():
+        first = [replace(c, reason=UNCONVERGED if rng.random() < 0.5 else "") for c in family(rng.uniform(size=m))]
         return judge_in_two_stages(
-            first, lambda places: [comparison(rng.uniform(), parameter=f"theta[{i}]") for i in places], alpha=alpha
+            first, lambda places: [check(rng.uniform(), parameter=f"theta[{i}]") for i in places], alpha=alpha
         ).verdict
 
-    failed = sum(one() == "fail" for _ in range(runs))
+    failed = sum(run_family() == "fail" for _ in range(runs))
     assert runs * alpha / 4 <= failed <= binom(runs, alpha).isf(FALSE_ALARM)
 
 
 def test_fresh_draws_that_cannot_be_judged_are_inconclusive():
     checks = judge_in_two_stages(
-        family([0.5, 0.001]), lambda _: [comparison(0.5, parameter="theta[1]", reason="R-hat 1.2 > 1.01")]
+        family([0.5, 0.001]), lambda _: [check(0.5, parameter="theta[1]", reason="R-hat 1.2 > 1.01")]
     )
     assert checks.verdict == "inconclusive"
 
@@ -109,8 +109,8 @@ def test_what_cannot_be_drawn_again_is_judged_at_the_first_stage():
 
 
 def test_other_comparisons_than_those_asked_for_are_refused():
-    with pytest.raises(ValueError, match="`again` must return the comparisons it was asked for"):
-        judge_in_two_stages(family([0.5, 0.001]), lambda _: [comparison(0.5)])
+    with pytest.raises(ValueError, match="`resample` must return the checks it was asked for"):
+        judge_in_two_stages(family([0.5, 0.001]), lambda _: [check(0.5)])
     with pytest.raises(ValueError, match="`alpha` must lie between 0 and 1"):
         judge_in_two_stages(family([0.5]), never, alpha=1.0)
     with pytest.raises(ValueError, match="nothing to judge"):
@@ -123,7 +123,7 @@ def test_the_rate_of_a_family_is_kept_and_looking_twice_at_it_is_not(alpha):
     runs, m = 4000, 7
 
     def fresh(places):
-        return [comparison(rng.uniform(), parameter=f"theta[{i}]") for i in places]
+        return [check(rng.uniform(), parameter=f"theta[{i}]") for i in places]
 
     def family_of(p):
         return judge_in_two_stages(family(p), fresh, alpha=alpha).verdict == "fail"
@@ -132,7 +132,7 @@ def test_the_rate_of_a_family_is_kept_and_looking_twice_at_it_is_not(alpha):
     assert failed <= binom(runs, alpha).isf(FALSE_ALARM)
     assert failed >= runs * alpha / 4  # and most of it is used
 
-    # Negative control: the suspicious judged again by the very draws that made them so.
+    # Negative control: the flagged judged again by the very draws that made them so.
     same = sum(
         judge_in_two_stages(
             first := family(rng.uniform(size=m)), lambda places, first=first: [first[i] for i in places], alpha=alpha
@@ -150,18 +150,18 @@ def test_more_is_seen_than_in_one_stage():
     def p_value(error):
         return 2 * norm.sf(abs(rng.normal() + error))
 
-    one = two = 0
+    model = two = 0
     for _ in range(400):
         first = family([p_value(3.5), *rng.uniform(size=6)])
-        one += judge(first).verdict == "fail"
+        model += judge(first).verdict == "fail"
         two += (
             judge_in_two_stages(
                 first,
                 lambda places: [
-                    comparison(p_value(7.0) if i == 0 else rng.uniform(), parameter=f"theta[{i}]") for i in places
+                    check(p_value(7.0) if i == 0 else rng.uniform(), parameter=f"theta[{i}]") for i in places
                 ],
             ).verdict
             == "fail"
         )
-    assert one < 190  # 0.38 of them
+    assert model < 190  # 0.38 of them
     assert two > 245  # 0.71

@@ -8,7 +8,7 @@ import pytest
 from conjugate import distributions, models
 from numpy.testing import assert_allclose
 
-from bayes.registry import model
+from bayes.registry import get_model
 
 LEVELS = [0.05, 0.5, 0.95]
 
@@ -36,35 +36,35 @@ CASES = {f.__name__: f for f in (beta_binomial, gamma_poisson, normal_variance)}
 
 @pytest.mark.parametrize("name", CASES)
 def test_posterior_and_predictive_are_theirs(name):
-    one = model(name)
-    theirs, predictive = CASES[name](one.exact, one.y)
+    model = get_model(name)
+    theirs, predictive = CASES[name](model.exact, model.y)
     for parameter, distribution in theirs.items():
-        ours = one.exact.marginals(one.y)[parameter]
+        ours = model.exact.marginals(model.y)[parameter]
         assert_allclose(ours.ppf(LEVELS), distribution.dist.ppf(LEVELS), rtol=1e-10)
-    assert_allclose(one.exact.predictive(one.y).ppf(LEVELS), predictive.dist.ppf(LEVELS), rtol=1e-10)
+    assert_allclose(model.exact.predictive(model.y).ppf(LEVELS), predictive.dist.ppf(LEVELS), rtol=1e-10)
 
 
 def test_the_parameters_of_vectors_are_theirs():
-    one = model("dirichlet_multinomial")
-    prior = distributions.Dirichlet(alpha=one.exact.concentration)
-    posterior = models.multinomial_dirichlet(x=one.y.sum(axis=0), prior=prior)
-    assert_allclose(one.exact.posterior(one.y).concentration, posterior.alpha)
+    model = get_model("dirichlet_multinomial")
+    prior = distributions.Dirichlet(alpha=model.exact.concentration)
+    posterior = models.multinomial_dirichlet(x=model.y.sum(axis=0), prior=prior)
+    assert_allclose(model.exact.posterior(model.y).concentration, posterior.alpha)
 
-    one = model("multivariate_normal")
-    prior = distributions.MultivariateNormal(mu=one.exact.prior_mean, cov=one.exact.prior_covariance)
+    model = get_model("multivariate_normal")
+    prior = distributions.MultivariateNormal(mu=model.exact.prior_mean, cov=model.exact.prior_covariance)
     posterior = models.multivariate_normal_known_covariance(
-        n=len(one.y), x_bar=one.y.mean(axis=0), cov=one.exact.noise_covariance, prior=prior
+        n=len(model.y), x_bar=model.y.mean(axis=0), cov=model.exact.noise_covariance, prior=prior
     )
-    joint = one.exact.posterior(one.y)
+    joint = model.exact.posterior(model.y)
     assert_allclose(joint.mean, posterior.mu, rtol=1e-10)
     assert_allclose(joint.covariance, posterior.cov, rtol=1e-10)
 
-    one = model("linear_regression")
-    m = one.exact
+    model = get_model("linear_regression")
+    m = model.exact
     prior = distributions.NormalInverseGamma(
         mu=m.prior_mean, alpha=m.shape, beta=m.scale, delta_inverse=m.prior_covariance
     )
-    posterior = models.linear_regression(X=m.design[: len(one.y)], y=one.y, prior=prior)
-    joint = m.posterior(one.y)
+    posterior = models.linear_regression(X=m.design[: len(model.y)], y=model.y, prior=prior)
+    joint = m.posterior(model.y)
     assert_allclose(joint.m, posterior.mu, rtol=1e-8)
     assert_allclose([joint.a, joint.b], [posterior.alpha, posterior.beta], rtol=1e-8)

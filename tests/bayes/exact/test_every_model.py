@@ -25,7 +25,7 @@ from scipy.stats import (
     poisson,
 )
 
-from bayes._check import check
+from bayes import check
 from bayes.exact.beta_binomial import BetaBinomial
 from bayes.exact.dirichlet_multinomial import DirichletMultinomial
 from bayes.exact.distribution import elements
@@ -37,7 +37,7 @@ from bayes.exact.multivariate_normal import MultivariateNormal
 from bayes.exact.normal_inverse_gamma import NormalInverseGamma
 from bayes.exact.normal_normal import NormalNormal
 from bayes.exact.normal_variance import NormalVariance
-from bayes.registry import NAMES, data_sets, model, one_step_log_predictives, scalars
+from bayes.registry import NAMES, data_sets, get_model, one_step_log_predictives, scalars
 from tests.tolerances import FALSE_ALARM, IDENTITY, MONTE_CARLO, QUADRATURE
 
 every = pytest.mark.parametrize("name", NAMES)
@@ -121,9 +121,9 @@ def test_every_model_has_a_strategy():
 
 @every
 def test_the_evidence_is_the_product_of_one_step_predictives(name):
-    one = model(name)
-    steps, size = by_prediction(one.exact, one.y)
-    assert_allclose(one.exact.log_evidence(one.y), steps, atol=IDENTITY * size, rtol=0)
+    model = get_model(name)
+    steps, size = by_prediction(model.exact, model.y)
+    assert_allclose(model.exact.log_evidence(model.y), steps, atol=IDENTITY * size, rtol=0)
 
 
 @every
@@ -139,17 +139,17 @@ def test_it_is_so_for_any_hyperparameters(name, data):
 
 @every
 def test_the_order_of_exchangeable_data_does_not_matter(name):
-    one = model(name)
+    model = get_model(name)
     if name in ORDERED:
         with pytest.raises(AssertionError):
-            assert_allclose(one.exact.log_evidence(one.y[::-1]), one.exact.log_evidence(one.y), rtol=1e-6)
+            assert_allclose(model.exact.log_evidence(model.y[::-1]), model.exact.log_evidence(model.y), rtol=1e-6)
         return
-    assert_allclose(one.exact.log_evidence(one.y[::-1]), one.exact.log_evidence(one.y), rtol=IDENTITY)
+    assert_allclose(model.exact.log_evidence(model.y[::-1]), model.exact.log_evidence(model.y), rtol=IDENTITY)
 
 
 @every
 def test_no_data_leave_the_prior_and_have_evidence_one(name):
-    exact = model(name).exact
+    exact = get_model(name).exact
     assert exact.log_evidence([]) == pytest.approx(0, abs=1e-13)
     rng = np.random.default_rng(0)
     drawn = [exact.simulate(rng, 0)[0] for _ in range(2000)]
@@ -250,8 +250,8 @@ BY_FORCE = {
 
 @every
 def test_the_evidence_is_the_integral_of_prior_times_likelihood(name):
-    one = model(name)
-    assert_allclose(one.exact.log_evidence(one.y), BY_FORCE[name](one.exact, one.y), rtol=QUADRATURE)
+    model = get_model(name)
+    assert_allclose(model.exact.log_evidence(model.y), BY_FORCE[name](model.exact, model.y), rtol=QUADRATURE)
 
 
 # ---- the posterior
@@ -260,18 +260,18 @@ def test_the_evidence_is_the_integral_of_prior_times_likelihood(name):
 @every
 def test_bayes_rule_holds_at_random_parameters(name):
     """log p(y, theta) of the PyMC program less log p(theta | y) is log p(y), wherever theta is."""
-    one = model(name)
-    program = one.program()
+    model = get_model(name)
+    program = model.program()
     # Densities with respect to the parameters themselves, not to what PyMC samples in their place.
     log_joint = program.compile_fn(program.logp(jacobian=False), inputs=program.value_vars, on_unused_input="ignore")
     rng = np.random.default_rng(1)
     for _ in range(5):
-        params = {key: values[0] for key, values in independent_draws(one.exact, one.y, 1, rng).items()}
+        params = {key: values[0] for key, values in independent_draws(model.exact, model.y, 1, rng).items()}
         jacobian = 0.0
         free = dict(params)
         if name == "hierarchical_normal":  # whose program has theta = mu + tau distance
             free["distance"] = (free.pop("theta") - params["mu"]) / params["tau"]
-            jacobian = len(one.y) * np.log(params["tau"])
+            jacobian = len(model.y) * np.log(params["tau"])
         point = {}
         for variable in program.free_RVs:
             value, transform = program.rvs_to_values[variable], program.rvs_to_transforms[variable]
@@ -279,33 +279,33 @@ def test_bayes_rule_holds_at_random_parameters(name):
             inputs = variable.owner.inputs
             point[value.name] = transform.forward(given, *inputs).eval() if transform else given
         assert set(free) == {variable.name for variable in program.free_RVs}
-        evidence = float(log_joint(point)) - jacobian - log_posterior(one.exact, one.y, params)
-        assert_allclose(evidence, one.exact.log_evidence(one.y), rtol=1e-9)
+        evidence = float(log_joint(point)) - jacobian - log_posterior(model.exact, model.y, params)
+        assert_allclose(evidence, model.exact.log_evidence(model.y), rtol=1e-9)
 
 
 @pytest.mark.parametrize("data_set", ["example", "prior"])
 @every
 def test_marginals_and_projections_are_those_of_the_joint(name, data_set):
-    one = model(name, data_set)
+    model = get_model(name, data_set)
     rng = np.random.default_rng(2)
-    drawn = as_draws(independent_draws(one.exact, one.y, 8000, rng))
-    checks = check(drawn, one.exact, one.y)
+    drawn = as_draws(independent_draws(model.exact, model.y, 8000, rng))
+    checks = check(drawn, model.exact, model.y)
     assert checks.verdict == "pass", checks
     # and a joint that is a little too wide is seen
     wide = {key: values.mean() + 1.15 * (values - values.mean()) for key, values in drawn.items()}
     if "p" not in wide:
         wide = {key: np.abs(v) if (drawn[key] > 0).all() else v for key, v in wide.items()}
-    assert check(wide, one.exact, one.y).verdict == "fail"
+    assert check(wide, model.exact, model.y).verdict == "fail"
 
 
 @every
 def test_parameters_drawn_from_the_prior_are_uniform_in_their_posteriors(name):
     """Cook, Gelman and Rubin 2006: the exact posterior's CDF at the parameters that made the data is uniform."""
-    exact = model(name).exact
+    exact = get_model(name).exact
     rng = np.random.default_rng(3)
     values = {}
     for _ in range(300):
-        params, y = exact.simulate(rng, min(len(model(name).y), 4))
+        params, y = exact.simulate(rng, min(len(get_model(name).y), 4))
         for scalar, marginal in scalars(exact, y).items():
             base, _, place = scalar.partition("[")
             values.setdefault(scalar, []).append(
@@ -317,26 +317,26 @@ def test_parameters_drawn_from_the_prior_are_uniform_in_their_posteriors(name):
 
 @every
 def test_the_predictive_is_that_of_simulated_observations(name):
-    one = model(name)
+    model = get_model(name)
     rng = np.random.default_rng(4)
-    y, predictive = one.y, one.exact.predictive(one.y)
+    y, predictive = model.y, model.exact.predictive(model.y)
     if name in ("dirichlet_multinomial", "multivariate_normal"):  # of which the mean of each element is compared
-        posterior = independent_draws(one.exact, y, 4000, rng)
+        posterior = independent_draws(model.exact, y, 4000, rng)
         (vectors,) = posterior.values()
         new = (
-            rng.multinomial(one.exact.trials, vectors)
+            rng.multinomial(model.exact.trials, vectors)
             if name == "dirichlet_multinomial"
-            else vectors + rng.multivariate_normal(np.zeros(2), one.exact.noise_covariance, size=4000)
+            else vectors + rng.multivariate_normal(np.zeros(2), model.exact.noise_covariance, size=4000)
         )
         mean = predictive.mean() if callable(predictive.mean) else predictive.mean
         assert np.all(np.abs(new.mean(axis=0) - mean) < MONTE_CARLO * new.std(axis=0) / 4000**0.5)
         # and the elements by themselves are those of the joint, which scipy merges or integrates
-        marginals = one.exact.predictive_marginals(y)
+        marginals = model.exact.predictive_marginals(y)
         for k, element in enumerate(elements("y", marginals).values()):
             if name == "dirichlet_multinomial":
                 alpha = predictive.alpha.ravel()
-                merged = dirichlet_multinomial([alpha[k], alpha.sum() - alpha[k]], one.exact.trials)
-                assert_allclose(element.logpmf(100), merged.logpmf([100, one.exact.trials - 100]), rtol=IDENTITY)
+                merged = dirichlet_multinomial([alpha[k], alpha.sum() - alpha[k]], model.exact.trials)
+                assert_allclose(element.logpmf(100), merged.logpmf([100, model.exact.trials - 100]), rtol=IDENTITY)
             else:
                 alone = multivariate_normal(predictive.mean[k], predictive.cov[k, k])
                 assert_allclose(element.logpdf(4.0), alone.logpdf(4.0), rtol=IDENTITY)
@@ -351,12 +351,12 @@ def test_the_predictive_is_that_of_simulated_observations(name):
 
 @every
 def test_data_that_cannot_be_are_refused_in_one_line(name):
-    one = model(name)
-    wrong = np.array(one.y, dtype=float)
+    model = get_model(name)
+    wrong = np.array(model.y, dtype=float)
     wrong.flat[0] = np.nan
-    for y in [wrong, "abc", [[1.0, 2.0], [3.0]], np.array(one.y, dtype=complex)]:
+    for y in [wrong, "abc", [[1.0, 2.0], [3.0]], np.array(model.y, dtype=complex)]:
         with pytest.raises(ValueError) as caught:  # noqa: PT011
-            one.exact.log_evidence(y)
+            model.exact.log_evidence(y)
         assert "\n" not in str(caught.value)
 
 
@@ -385,11 +385,14 @@ def test_data_that_cannot_be_are_refused_in_one_line(name):
             lambda: MultivariateNormal(prior_mean=[0, 0], prior_covariance=np.eye(3), noise_covariance=np.eye(2)),
             "`prior_covariance` must be a matrix .* 2 column",
         ),
-        (lambda: model("linear_regression").exact.predictive(np.ones(18)), "`x_new` must be given"),
-        (lambda: model("linear_regression").exact.posterior(np.ones(19)), "`y` must have at most 18 numbers"),
-        (lambda: model("hierarchical_normal").exact.predictive(np.ones(9)), "there is none left to predict"),
-        (lambda: model("normal"), "`model` must be one of normal_normal, .*, got 'normal'"),
-        (lambda: model("normal_normal", "data"), "`data_set` of normal_normal must be one of example, prior, got 'da"),
+        (lambda: get_model("linear_regression").exact.predictive(np.ones(18)), "`x_new` must be given"),
+        (lambda: get_model("linear_regression").exact.posterior(np.ones(19)), "`y` must have at most 18 numbers"),
+        (lambda: get_model("hierarchical_normal").exact.predictive(np.ones(9)), "there is none left to predict"),
+        (lambda: get_model("normal"), "`model` must be one of normal_normal, .*, got 'normal'"),
+        (
+            lambda: get_model("normal_normal", "data"),
+            "`data_set` of normal_normal must be one of example, prior, got 'da",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(make, message):
@@ -399,14 +402,14 @@ def test_what_cannot_be_is_refused(make, message):
 
 @every
 def test_the_registry_describes_each_model(name):
-    one = model(name)
-    assert one.example.title
-    assert not one.example.title.endswith(".")
-    assert "~" in one.example.equations
-    assert "(" in one.example.references
-    assert all(key in one.example.equations for key in one.exact.marginals(one.y) if "[" not in key)
-    assert {"model", "posterior", "predictive", "evidence"} <= one.example.formulas.keys()
-    assert [one.label for one in data_sets(name)] == [name, f"{name} (prior)"]
-    for one in data_sets(name):
-        assert one.source
-        assert one.exact.predictive(one.y)  # the data leave one observation to predict
+    model = get_model(name)
+    assert model.example.title
+    assert not model.example.title.endswith(".")
+    assert "~" in model.example.equations
+    assert "(" in model.example.references
+    assert all(key in model.example.equations for key in model.exact.marginals(model.y) if "[" not in key)
+    assert {"model", "posterior", "predictive", "evidence"} <= model.example.formulas.keys()
+    assert [model.label for model in data_sets(name)] == [name, f"{name} (prior)"]
+    for model in data_sets(name):
+        assert model.source
+        assert model.exact.predictive(model.y)  # the data leave one observation to predict

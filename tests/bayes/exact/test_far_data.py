@@ -56,8 +56,8 @@ def test_marginals_of_coefficients():
     a, b = 2 + 3 / 2, 1 + 4 / 3
     assert_allclose(beta.cdf([1e16]), t.cdf(-2 / 3 / np.sqrt(b / a / 3), 2 * a), rtol=EXACT)
     assert_allclose(elements("beta", beta)["beta[0]"].ppf(0.5), 1e16)
-    one = NormalInverseGamma(prior_mean=0.0, prior_count=FLAT**-2, shape=2.0, scale=1.0)
-    assert_allclose(beta.cdf([1e16]), one.marginals(FAR)["mu"].cdf(1e16), rtol=EXACT)
+    model = NormalInverseGamma(prior_mean=0.0, prior_count=FLAT**-2, shape=2.0, scale=1.0)
+    assert_allclose(beta.cdf([1e16]), model.marginals(FAR)["mu"].cdf(1e16), rtol=EXACT)
 
 
 def test_a_sequence_keeps_what_sums_cancel():

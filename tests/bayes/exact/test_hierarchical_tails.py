@@ -9,12 +9,12 @@ from mpmath import mp, mpf
 from numpy.testing import assert_allclose, assert_array_equal
 
 from bayes.exact.hierarchical_normal import HierarchicalNormal
-from bayes.registry import model
+from bayes.registry import get_model
 from benchmarks.fifty_digits import ORACLES
 from tests.tolerances import EXACT
 
 TWO = HierarchicalNormal(noise_sds=[1.0, 1.0], prior_mean=0.0, prior_sd=1.0, spread=1.0)
-SCHOOLS = model("hierarchical_normal")
+SCHOOLS = get_model("hierarchical_normal")
 FIRST = SCHOOLS.y[:2]
 
 

@@ -179,10 +179,12 @@ def test_sequence_equals_every_prefix(model, y):
     assert np.isnan(sequence.mle_predictive.mean()[0])
     for k in sequence.n:
         for name in ["posterior", "predictive", "map_predictive", *(["mle_predictive"] if k > 0 else [])]:
-            one = getattr(model, name)(y[:k])
+            single = getattr(model, name)(y[:k])
             every = getattr(sequence, name)
-            assert_allclose(every.mean()[k], one.mean(), atol=IDENTITY * 100, rtol=0, err_msg=name)
-            assert_allclose(np.broadcast_to(every.std(), sequence.n.shape)[k], one.std(), rtol=IDENTITY, err_msg=name)
+            assert_allclose(every.mean()[k], single.mean(), atol=IDENTITY * 100, rtol=0, err_msg=name)
+            assert_allclose(
+                np.broadcast_to(every.std(), sequence.n.shape)[k], single.std(), rtol=IDENTITY, err_msg=name
+            )
 
 
 @given(models, some_data, numbers, st.floats(0.1, 10), st.booleans())

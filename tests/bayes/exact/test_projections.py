@@ -11,18 +11,18 @@ from bayes.exact.dirichlet_multinomial import DirichletMultinomial
 from bayes.exact.multivariate_normal import MultivariateNormal
 from bayes.exact.projections import directions, signs
 from bayes.faults.false_alarms import exact_chains
-from bayes.registry import NAMES, data_sets, model
+from bayes.registry import NAMES, data_sets, get_model
 from tests.tolerances import FALSE_ALARM, IDENTITY
 
-JOINT = [one for name in NAMES for one in data_sets(name) if len(one.marginals) > 1]
-every = pytest.mark.parametrize("one", JOINT, ids=lambda one: one.label)
+JOINT = [model for name in NAMES for model in data_sets(name) if len(model.marginals) > 1]
+every = pytest.mark.parametrize("model", JOINT, ids=lambda model: model.label)
 AN_ELEMENT = 0.98  # |correlation| with one parameter from which on a projection says nothing new
 
 
 @every
-def test_exact_draws_have_the_law_that_is_said(one):
-    drawn = exact_chains(one, np.random.default_rng(11), 3000)
-    for name, (function, law) in projections(one.exact, one.y).items():
+def test_exact_draws_have_the_law_that_is_said(model):
+    drawn = exact_chains(model, np.random.default_rng(11), 3000)
+    for name, (function, law) in projections(model.exact, model.y).items():
         values = function(drawn)
         assert values.shape == (4, 3000)
         assert kstest(values.ravel(), law.cdf).pvalue > FALSE_ALARM, name
@@ -31,10 +31,10 @@ def test_exact_draws_have_the_law_that_is_said(one):
 
 
 @every
-def test_there_are_no_more_than_parameters_and_none_repeats_another(one):
-    drawn = exact_chains(one, np.random.default_rng(12), 500)
-    values = {name: function(drawn).ravel() for name, (function, _) in projections(one.exact, one.y).items()}
-    assert 0 < len(values) <= len(one.marginals)
+def test_there_are_no_more_than_parameters_and_none_repeats_another(model):
+    drawn = exact_chains(model, np.random.default_rng(12), 500)
+    values = {name: function(drawn).ravel() for name, (function, _) in projections(model.exact, model.y).items()}
+    assert 0 < len(values) <= len(model.marginals)
     scalars = [column for variable in drawn.values() for column in variable.reshape(2000, -1).T]
     known = np.corrcoef([*scalars, *values.values()])
     for i, name in enumerate(values, start=len(scalars)):
@@ -73,21 +73,21 @@ def test_one_element_has_no_direction():
 
 @pytest.mark.parametrize("name", ["normal_inverse_gamma", "linear_regression"])
 def test_a_variance_below_zero_fails(name):
-    one = model(name)
-    drawn = exact_chains(one, np.random.default_rng(14), 1000)
+    model = get_model(name)
+    drawn = exact_chains(model, np.random.default_rng(14), 1000)
     drawn["sigma2"][:, ::3] *= -1
-    assert check(drawn, one.exact, one.y).verdict == "fail"
+    assert check(drawn, model.exact, model.y).verdict == "fail"
 
 
 @every
-def test_elements_may_come_one_by_one(one):
-    drawn = exact_chains(one, np.random.default_rng(17), 500)
+def test_elements_may_come_one_by_one(model):
+    drawn = exact_chains(model, np.random.default_rng(17), 500)
     apart = {
         name: drawn[base][..., int(place[:-1])] if place else drawn[base]
-        for name in one.marginals
+        for name in model.marginals
         for base, _, place in [name.partition("[")]
     }
-    assert check(apart, one.exact, one.y).checks == check(drawn, one.exact, one.y).checks
+    assert check(apart, model.exact, model.y).checks == check(drawn, model.exact, model.y).checks
 
 
 class WithoutProjections:

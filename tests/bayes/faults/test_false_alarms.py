@@ -6,24 +6,24 @@ from scipy.stats import binom, kstest
 
 from bayes.checking.convergence import effective_sizes
 from bayes.faults.false_alarms import exact_chains, families
-from bayes.registry import NAMES, model
+from bayes.registry import NAMES, get_model
 from tests.tolerances import FALSE_ALARM, MONTE_CARLO
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_draws_are_of_the_exact_posterior_in_shape_and_distribution(name):
-    one = model(name)
-    drawn = exact_chains(one, np.random.default_rng(0), 500)
+    model = get_model(name)
+    drawn = exact_chains(model, np.random.default_rng(0), 500)
     assert {values.shape[:2] for values in drawn.values()} == {(4, 500)}
-    for parameter, marginal in one.marginals.items():
+    for parameter, marginal in model.marginals.items():
         base, _, place = parameter.rstrip("]").partition("[")
         theta = drawn[base][..., int(place)] if place else drawn[base]
         assert kstest(theta.ravel(), marginal.cdf).pvalue > FALSE_ALARM
 
 
 def test_chains_that_stay_are_worth_as_many_draws_as_theory_says():
-    one = model("beta_binomial")
-    theta = exact_chains(one, np.random.default_rng(1), 5000, stay=0.5)["theta"]
+    model = get_model("beta_binomial")
+    theta = exact_chains(model, np.random.default_rng(1), 5000, stay=0.5)["theta"]
     moved = np.diff(theta, axis=1) != 0
     assert abs(moved.mean() - 0.5) < MONTE_CARLO * np.sqrt(0.25 / moved.size)
     (ess,) = effective_sizes(theta[None]).ess
@@ -32,13 +32,13 @@ def test_chains_that_stay_are_worth_as_many_draws_as_theory_says():
 
 
 def test_families_over_models_keep_their_rate_and_use_the_second_stage():
-    models = [model(name) for name in ["normal_normal", "beta_binomial", "multivariate_normal"]]
+    models = [get_model(name) for name in ["normal_normal", "beta_binomial", "multivariate_normal"]]
     runs = list(families(models, [0.2], count=100, seed=2, draws=400))
     verdicts = [family for (family,) in runs]
     most = binom(len(runs), 0.2).isf(FALSE_ALARM)
     assert sum(family.one_stage == "fail" for family in verdicts) <= most
     assert sum(family.two_stages == "fail" for family in verdicts) <= most
-    assert any(family.drawn_again for family in verdicts)
+    assert any(family.resampled for family in verdicts)
     # At a rate near 1 about six families of ten fail: they are judged, not waved through.
     (seen,) = zip(*families(models, [0.99], count=30, seed=3, draws=400), strict=True)
     assert sum(family.one_stage == "fail" for family in seen) > 5

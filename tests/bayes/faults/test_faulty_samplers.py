@@ -1,41 +1,42 @@
-"""Every sampler that is wrong on purpose is caught, by the check made for it, and made right it passes."""
+"""Every sampler that is wrong on purpose is detected, by the check made for it, and its correct variant passes."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from bayes.faults.faulty_samplers import CONTROLS, NOT_CONVERGED, SEERS, detect, langevin, random_walk
+from bayes.faults.faulty_samplers import DETECTORS, FAULTY_SAMPLERS, NOT_CONVERGED, detect, langevin, random_walk
 from tests.tolerances import MONTE_CARLO
 
 REPEATS, DRAWS = 6, 8000
 
 
-@pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.name)
-def test_the_mistake_is_caught_and_the_same_sampler_made_right_passes(control):
-    wrong = detect(control, n=DRAWS, repeats=REPEATS, seed=0)
-    assert wrong.caught == REPEATS
+@pytest.mark.parametrize("faulty", FAULTY_SAMPLERS, ids=lambda faulty: faulty.name)
+def test_the_mistake_is_detected_and_its_correct_variant_passes(faulty):
+    wrong = detect(faulty, n=DRAWS, repeats=REPEATS, seed=0)
+    assert wrong.detected == REPEATS
     assert wrong.passed == 0
-    assert wrong.seen[control.seen_by] >= REPEATS - 1
-    right = detect(control, n=DRAWS, repeats=REPEATS, seed=0, broken=False)
-    assert (right.passed, right.caught, right.failed) == (REPEATS, 0, 0)
-    assert set(right.seen) == set(SEERS)
-    assert not any(right.seen.values())
+    assert wrong.by_detector[faulty.detected_by] >= REPEATS - 1
+    right = detect(faulty, n=DRAWS, repeats=REPEATS, seed=0, injected=False)
+    assert (right.passed, right.detected, right.failed) == (REPEATS, 0, 0)
+    assert set(right.by_detector) == set(DETECTORS)
+    assert not any(right.by_detector.values())
 
 
-def test_a_control_without_a_mistake_is_not_caught():
-    wide = CONTROLS[0]
+def test_a_correct_variant_is_not_detected():
+    wide = FAULTY_SAMPLERS[0]
     harmless = replace(wide, sample=lambda rng, repeats, n, _: wide.sample(rng, repeats, n, False))
-    assert detect(harmless, n=DRAWS, repeats=REPEATS, seed=1).caught == 0
+    assert detect(harmless, n=DRAWS, repeats=REPEATS, seed=1).detected == 0
 
 
 def test_too_few_draws_for_a_verdict_are_no_catch_unless_convergence_is_the_mistake():
     langevin_steps, stuck = (
-        next(one for one in CONTROLS if one.name == name) for name in ["unadjusted Langevin", "a chain stuck"]
+        next(faulty for faulty in FAULTY_SAMPLERS if faulty.name == name)
+        for name in ["unadjusted Langevin", "a chain stuck"]
     )
     few = detect(langevin_steps, n=200, repeats=REPEATS, seed=2)
-    assert (few.caught, few.passed, few.seen[NOT_CONVERGED]) == (0, 0, REPEATS)
-    assert detect(stuck, n=200, repeats=REPEATS, seed=2).caught == REPEATS
+    assert (few.detected, few.passed, few.by_detector[NOT_CONVERGED]) == (0, 0, REPEATS)
+    assert detect(stuck, n=200, repeats=REPEATS, seed=2).detected == REPEATS
 
 
 @pytest.mark.parametrize("sampler", ["random walk", "adjusted", "unadjusted"])

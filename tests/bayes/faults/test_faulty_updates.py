@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from bayes._check import check, check_sampler
+from bayes import check, check_sampler
 from bayes.faults.false_alarms import exact_chains
 from bayes.faults.faulty_updates import MISTAKES, sampler
-from bayes.registry import NAMES, data_sets, model
+from bayes.registry import NAMES, data_sets, get_model
 
 DRAWS = 500  # a quarter of the default: what is seen in these is seen in more
 
@@ -21,9 +21,9 @@ def test_every_mistake_fails(name, mistake):
 def test_without_a_mistake_it_passes_on_both_data_sets(name):
     asked = []
 
-    def right(one, seed, n):
-        asked.append(one.label)
-        return exact_chains(one, np.random.default_rng([seed, 1]), n)
+    def right(model, seed, n):
+        asked.append(model.label)
+        return exact_chains(model, np.random.default_rng([seed, 1]), n)
 
     checks = check_sampler(right, models=[name], seed=7)
     assert checks.verdict != "fail", checks
@@ -33,16 +33,16 @@ def test_without_a_mistake_it_passes_on_both_data_sets(name):
 
 
 def test_data_that_drown_their_prior_hide_what_the_second_set_shows():
-    def verdict(one):
-        draws = sampler(MISTAKES["beta_binomial"]["prior forgotten"])(one, 0, 2000)
-        return check(draws, one.exact, one.y).verdict
+    def verdict(model):
+        draws = sampler(MISTAKES["beta_binomial"]["prior forgotten"])(model, 0, 2000)
+        return check(draws, model.exact, model.y).verdict
 
-    assert [verdict(one) for one in data_sets("beta_binomial")] == ["pass", "fail"]
+    assert [verdict(model) for model in data_sets("beta_binomial")] == ["pass", "fail"]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_hyperparameter_of_the_second_set_hides_a_mistake(name):
-    exact = model(name, "prior").exact
+    exact = get_model(name, "prior").exact
     values = [np.ravel(value) for field, value in vars(exact).items() if field not in ("design", "trials")]
     for value in values:
         assert not np.isin(value, [0, 1]).any()

@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes._check import check, check_sampler
+from bayes import check, check_sampler
 from bayes.io.draws import evidence_runs, is_smc
-from bayes.registry import model
+from bayes.registry import get_model
 
-NORMAL = model("normal_normal")
+NORMAL = get_model("normal_normal")
 MU = NORMAL.exact.posterior(NORMAL.y).rvs((4, 1000), random_state=np.random.default_rng(0))
-CLASSES = model("dirichlet_multinomial")
+CLASSES = get_model("dirichlet_multinomial")
 P = CLASSES.exact.posterior(CLASSES.y).rvs(4000, np.random.default_rng(1))["p"].reshape(4, 1000, 4)
 
 
-def verdict(draws, one=NORMAL):
-    return check(draws, one.exact, one.y).verdict
+def verdict(draws, model=NORMAL):
+    return check(draws, model.exact, model.y).verdict
 
 
 def tree(**variables):
@@ -79,8 +79,8 @@ def test_a_model_of_the_registry_will_do_and_what_is_no_model_is_said():
             check({"mu": MU}, wrong, NORMAL.y)
 
 
-def exact(one, seed, n):
-    return {"mu": one.exact.posterior(one.y).rvs((4, n), random_state=np.random.default_rng(seed))}
+def exact(model, seed, n):
+    return {"mu": model.exact.posterior(model.y).rvs((4, n), random_state=np.random.default_rng(seed))}
 
 
 def test_one_name_is_one_model():
@@ -93,7 +93,7 @@ def test_one_name_is_one_model():
 
 
 @pytest.fixture(scope="module")
-def suspicious():
+def flagged():
     """Exact draws off by the least that a second stage is asked about."""
     for shift in np.arange(0.0, 0.2, 0.004):
         asked = []
@@ -103,10 +103,10 @@ def suspicious():
             return exact(NORMAL, seed, n)
 
         draws = MU + shift * NORMAL.exact.posterior(NORMAL.y).std()
-        check({"mu": draws}, NORMAL.exact, NORMAL.y, redraw=fresh)
+        check({"mu": draws}, NORMAL.exact, NORMAL.y, resample=fresh)
         if asked:
             return draws
-    raise AssertionError("no shift is suspicious")
+    raise AssertionError("no shift is flagged")
 
 
 FRESH = {
@@ -119,21 +119,22 @@ FRESH = {
 
 
 @pytest.mark.parametrize("how", FRESH)
-def test_fresh_draws_that_are_the_first_again_are_refused(how, suspicious):
-    with pytest.raises(ValueError, match=r"^`redraw`: the fresh draws of 'mu' are not independent of the first: chain"):
-        check({"mu": suspicious}, NORMAL.exact, NORMAL.y, redraw=lambda _, n: {"mu": FRESH[how](suspicious, n)})
+def test_fresh_draws_that_are_the_first_again_are_refused(how, flagged):
+    message = r"^`resample`: the fresh draws of 'mu' are not independent of the first: chain"
+    with pytest.raises(ValueError, match=message):
+        check({"mu": flagged}, NORMAL.exact, NORMAL.y, resample=lambda _, n: {"mu": FRESH[how](flagged, n)})
 
 
-def test_fresh_draws_must_be_as_many_as_were_asked_for(suspicious):
+def test_fresh_draws_must_be_as_many_as_were_asked_for(flagged):
     with pytest.raises(
-        ValueError, match=r"^`redraw`: 4000 draws a chain were asked for .*, got 1000; return that many"
+        ValueError, match=r"^`resample`: 4000 draws a chain were asked for .*, got 1000; return that many"
     ):
-        check({"mu": suspicious}, NORMAL.exact, NORMAL.y, redraw=lambda seed, _: exact(NORMAL, seed, 1000))
+        check({"mu": flagged}, NORMAL.exact, NORMAL.y, resample=lambda seed, _: exact(NORMAL, seed, 1000))
 
 
-def test_a_sampler_that_ignores_its_seed_is_refused(suspicious):
+def test_a_sampler_that_ignores_its_seed_is_refused(flagged):
     def sample(_, __, n):
-        return {"mu": suspicious if n == 1000 else FRESH["begin with the old"](suspicious, n)}
+        return {"mu": flagged if n == 1000 else FRESH["begin with the old"](flagged, n)}
 
     with pytest.raises(ValueError, match=r"^normal_normal: the fresh draws of 'mu' are not independent"):
         check_sampler(sample, models="normal_normal", draws=1000)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bayes.io import stan
-from bayes.registry import NAMES, model
+from bayes.registry import NAMES, get_model
 
 httpstan = pytest.importorskip("httpstan", reason="its wheels, with Stan's compiler, are for x86-64 Linux")
 STANC = Path(httpstan.__file__).with_name("stanc")
@@ -28,20 +28,20 @@ def stanc(tmp_path, code):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_compiler_takes_the_code_and_finds_its_data(tmp_path, name):
-    one = model(name)
+    model = get_model(name)
     code, said = stanc(tmp_path, stan.code(name))
     assert (code, said) == (0, "")
     info = subprocess.run([STANC, "--info", tmp_path / "model.stan"], capture_output=True, text=True, check=True)
     declared = json.loads(info.stdout)
-    data = json.loads(json.dumps(stan.data(one.exact, one.y)))
+    data = json.loads(json.dumps(stan.data(model.exact, model.y)))
     assert declared["inputs"].keys() <= data.keys()
     for variable, kind in declared["inputs"].items():
         assert np.ndim(data[variable]) == kind["dimensions"], variable
         if kind["type"] == "int":
             assert np.asarray(data[variable]).dtype.kind == "i", variable
     drawn = declared["parameters"].keys() | declared["transformed parameters"].keys()
-    assert {parameter.partition("[")[0] for parameter in one.exact.marginals(one.y)} <= drawn
-    np.testing.assert_array_equal(data["y"], one.y)
+    assert {parameter.partition("[")[0] for parameter in model.exact.marginals(model.y)} <= drawn
+    np.testing.assert_array_equal(data["y"], model.y)
 
 
 def test_the_compiler_sees_a_slip(tmp_path):

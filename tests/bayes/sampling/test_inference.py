@@ -124,10 +124,10 @@ def test_same_seed_same_draws_twice_and_in_a_fresh_process(draws, fresh):
 
 
 def test_another_seed_gives_other_draws(model):
-    one, other = (inference.nuts(model, seed=s, draws=20, chains=1, tune=30, engine="pymc") for s in [1, 2])
+    first, second = (inference.nuts(model, seed=s, draws=20, chains=1, tune=30, engine="pymc") for s in [1, 2])
     for group in ["posterior", "posterior_predictive", "prior"]:
-        for name in one[group].data_vars:
-            assert (one[group][name].values != other[group][name].values).any()
+        for name in first[group].data_vars:
+            assert (first[group][name].values != second[group][name].values).any()
 
 
 def test_the_jax_engines_leave_the_process_as_it_was():
@@ -244,9 +244,9 @@ def test_smc_saves_and_loads(model, runs, tmp_path):
 
 
 def test_smc_same_seed_same_evidence(model):
-    first, again, other = (inference.smc(model, seed=s, runs=2, draws=200) for s in [1, 1, 2])
-    assert_array_equal(first["sample_stats"]["log_evidence"], again["sample_stats"]["log_evidence"])
-    assert (first["sample_stats"]["log_evidence"].values != other["sample_stats"]["log_evidence"].values).all()
+    first, resample, second = (inference.smc(model, seed=s, runs=2, draws=200) for s in [1, 1, 2])
+    assert_array_equal(first["sample_stats"]["log_evidence"], resample["sample_stats"]["log_evidence"])
+    assert (first["sample_stats"]["log_evidence"].values != second["sample_stats"]["log_evidence"].values).all()
 
 
 @pytest.mark.parametrize(

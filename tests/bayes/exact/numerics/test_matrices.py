@@ -87,9 +87,11 @@ def test_what_is_not_positive_definite_is_refused(make, covariance):
 def test_the_narrowest_of_two_columns_of_float64_is_right(make):
     """1 - 2^-53 beside 1: the smallest determinant but 0, and what rounds to a singular matrix is not one."""
     exact = make([[1.0, 1 - 2.0**-53], [1 - 2.0**-53, 1.0]])
-    one = isinstance(exact, LinearRegression)
-    problem = Problem(exact, np.array([1.0] if one else [[1.0, 2.0]]), np.array([3.0] if one else [[3.0, 4.0]]))
-    error, quantity = worst_error(problem, "linear_regression" if one else "multivariate_normal")
+    regression = isinstance(exact, LinearRegression)
+    problem = Problem(
+        exact, np.array([1.0] if regression else [[1.0, 2.0]]), np.array([3.0] if regression else [[3.0, 4.0]])
+    )
+    error, quantity = worst_error(problem, "linear_regression" if regression else "multivariate_normal")
     assert error < EXACT, quantity
     make([[0.1, 0.3], [0.3, 0.9]])
 
@@ -98,10 +100,12 @@ def test_the_narrowest_of_two_columns_of_float64_is_right(make):
 def test_variances_are_right_up_to_their_bounds_and_refused_beyond(make):
     for bound, beyond in [(1e-75, 0.99e-75), (1e75, 1.01e75)]:
         exact = make(np.array([[1.0, 0.5], [0.5, 1.0]]) * bound)
-        one = isinstance(exact, LinearRegression)
-        problem = Problem(exact, np.array([1.0] if one else [[1.0, 2.0]]), np.array([3.0] if one else [[3.0, 4.0]]))
+        regression = isinstance(exact, LinearRegression)
+        problem = Problem(
+            exact, np.array([1.0] if regression else [[1.0, 2.0]]), np.array([3.0] if regression else [[3.0, 4.0]])
+        )
         with mp.workdps(400):
-            error, quantity = worst_error(problem, "linear_regression" if one else "multivariate_normal")
+            error, quantity = worst_error(problem, "linear_regression" if regression else "multivariate_normal")
         assert error < EXACT, quantity
         with pytest.raises(ValueError, match=r"1e-75|1e\+75"):
             make(np.eye(2) * beyond)

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from bayes.exact.beta_binomial import BetaBinomial
 from bayes.exact.dirichlet_multinomial import DirichletMultinomial
-from bayes.exact.numerics import accurate_distributions as laws
+from bayes.exact.numerics import distributions
 from tests.tolerances import EXACT
 
 PRIORS = [(1, 1), (0.3, 0.4), (1e-3, 2), (5, 1e5), (1e6, 1e6), (1e9, 3e9), (3, 1e9), (50, 0.2), (1e-9, 1e-9)]
@@ -17,7 +17,7 @@ PRIORS = [(1, 1), (0.3, 0.4), (1e-3, 2), (5, 1e5), (1e6, 1e6), (1e9, 3e9), (3, 1
 @pytest.mark.parametrize(("a", "b"), PRIORS)
 @pytest.mark.parametrize("n", [1, 2, 2047, 2048, 5000, 2**18])
 def test_sums_are_those_of_a_table(n, a, b):
-    law = laws.beta_binomial(n, a, b)
+    law = distributions.beta_binomial(n, a, b)
     with mp.workdps(40):  # neighbours by their ratio: what float64 adds up one by one is 1e-12 off
         p = mpmath.beta(mpf(a), n + mpf(b)) / mpmath.beta(mpf(a), mpf(b)) if n <= 5000 else None
         if p is None:
@@ -48,8 +48,8 @@ def test_uniform_counts(n):
 @pytest.mark.parametrize(("a", "b"), PRIORS)
 @pytest.mark.parametrize("n", [2**30, 2**40, 2**53])
 def test_both_halves_make_one(n, a, b):
-    law = laws.beta_binomial(n, a, b)
-    summed = laws.beta_binomial._summed(n, a, b)
+    law = distributions.beta_binomial(n, a, b)
+    summed = distributions.beta_binomial._summed(n, a, b)
     assert_allclose(summed._low.total + summed._high.total, 1, rtol=EXACT)
     q = np.array([0.01, 0.3, 0.45, 0.77, 0.99])
     k = law.ppf(q)
@@ -69,5 +69,5 @@ def test_the_first_counts_of_many_trials():
 
 def test_where_a_pmf_has_fewer_digits_so_have_its_sums():
     """`log_dirichlet_multinomials` costs sqrt(n) 1e-16: with 2^53 trials and as strong a prior the sum is 1e-9 off."""
-    summed = laws.beta_binomial._summed(2**53, 1e16, 1e16)
+    summed = distributions.beta_binomial._summed(2**53, 1e16, 1e16)
     assert 1e-12 < abs(summed._low.total + summed._high.total - 1) < 1e-8

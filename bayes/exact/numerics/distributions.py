@@ -6,7 +6,7 @@ A log density is right to 1e-12 relative to max(1, |answer|), but for what the l
 does there: sqrt(a) 1e-16, which is 1e-12 at a = 1e8.
 
 CDFs and quantiles are scipy's, but for the tails of Student's t beyond 1e100, which are powers. Measured against 50
-digits (`benchmarks/exactness.py`, `tests/bayes/exact/numerics/test_accurate_distributions.py`), in probability: those
+digits (`benchmarks/exactness.py`, `tests/bayes/exact/numerics/test_distributions.py`), in probability: those
 of the gamma, the inverse gamma and Student's t are right to 2e-14 for parameters from 1e-8 to 1e15; those of the beta,
 and with it of the gamma-Poisson's predictive, to 1e-12 for parameters from 1e-8 to 1e9, and no better than 3e-5 at
 1e12. Quantiles are as right as the place they are given as: sqrt(a) 1e-17, and of the beta 1.5 % off at 1e15. Below a =

@@ -12,7 +12,7 @@ from bayes.exact.dirichlet_multinomial import DirichletMultinomial
 from bayes.exact.gamma_exponential import GammaExponential
 from bayes.exact.gamma_poisson import GammaPoisson
 from bayes.exact.normal_variance import NormalVariance
-from bayes.exact.numerics import accurate_distributions as laws
+from bayes.exact.numerics import distributions
 from tests.tolerances import EXACT, PROBABILITY
 
 
@@ -48,11 +48,11 @@ def test_the_tails_of_students_t(df):
     x = np.array([1e-3, 1.0, 1e50, 0.99e100, 1.01e100, 1e152, 1e155, 1e160, 1e300])
     with mp.workdps(50):
         wanted = [float(t_tail(v, df)) for v in x]
-        assert_allclose(laws.student_t(df).sf(x), wanted, atol=PROBABILITY, rtol=0)
-        assert_allclose(laws.student_t(df).cdf(-x), wanted, atol=PROBABILITY, rtol=0)
+        assert_allclose(distributions.student_t(df).sf(x), wanted, atol=PROBABILITY, rtol=0)
+        assert_allclose(distributions.student_t(df).cdf(-x), wanted, atol=PROBABILITY, rtol=0)
         for tail in (0.499, 0.45, 0.4, 0.3, 0.1, 0.01, 1e-3, 1e-20):
-            x = laws.student_t(df).isf(tail)
-            assert laws.student_t(df).ppf(tail) == -x
+            x = distributions.student_t(df).isf(tail)
+            assert distributions.student_t(df).ppf(tail) == -x
             largest = float(t_tail(np.finfo(float).max, df))
             assert abs(t_tail(x, df) - tail) < PROBABILITY if tail > largest else np.isinf(x)
 
@@ -67,13 +67,13 @@ def test_scipys_quantiles_of_students_t_end_before_1e153():
 
 
 def test_quantiles_of_students_t_at_the_ends():
-    assert_array_equal(laws.student_t(0.002).ppf([0, 0.5, 1, np.nan]), [-np.inf, 0, np.inf, np.nan])
-    assert_array_equal(laws.student_t(3.0).cdf([-np.inf, 0, np.inf, np.nan]), [0, 0.5, 1, np.nan])
-    assert_array_equal(laws.student_t(3.0).sf([-np.inf, 0, np.inf, np.nan]), [1, 0.5, 0, np.nan])
+    assert_array_equal(distributions.student_t(0.002).ppf([0, 0.5, 1, np.nan]), [-np.inf, 0, np.inf, np.nan])
+    assert_array_equal(distributions.student_t(3.0).cdf([-np.inf, 0, np.inf, np.nan]), [0, 0.5, 1, np.nan])
+    assert_array_equal(distributions.student_t(3.0).sf([-np.inf, 0, np.inf, np.nan]), [1, 0.5, 0, np.nan])
 
 
 def test_quantiles_of_a_wide_inverse_gamma_may_be_beyond_float64():
-    law = laws.inverse_gamma(0.001)
+    law = distributions.inverse_gamma(0.001)
     assert_array_equal(law.ppf([0.9, 0.99]), [np.inf, np.inf])
     assert_array_equal(law.isf([0.1, 0.01]), [np.inf, np.inf])
     assert_allclose(law.cdf(law.ppf([1e-3, 0.1, 0.4])), [1e-3, 0.1, 0.4], atol=PROBABILITY, rtol=0)
@@ -88,8 +88,8 @@ def test_densities_next_to_0_are_numbers(a, x):
     with mp.workdps(400):
         A, X = mpf(a), mpf(x)
         wanted = {
-            laws.gamma: (A - 1) * mpmath.log(X) - X - mpmath.loggamma(A),
-            laws.inverse_gamma: -(A + 1) * mpmath.log(X) - 1 / X - mpmath.loggamma(A),
+            distributions.gamma: (A - 1) * mpmath.log(X) - X - mpmath.loggamma(A),
+            distributions.inverse_gamma: -(A + 1) * mpmath.log(X) - 1 / X - mpmath.loggamma(A),
         }
         for law, value in wanted.items():
             given = law(a).logpdf(x)
@@ -97,7 +97,7 @@ def test_densities_next_to_0_are_numbers(a, x):
         log_beta = mpmath.loggamma(A + 3) - mpmath.loggamma(A) - mpmath.loggamma(3)
         value = (A - 1) * mpmath.log(X) + 2 * mpmath.log(1 - X) + log_beta
         tolerance = EXACT if x > 1e-308 else 1e-4  # 3 x has few digits there
-        assert abs(laws.beta(a, 3.0).logpdf(x) - value) <= tolerance * max(1, abs(value))
+        assert abs(distributions.beta(a, 3.0).logpdf(x) - value) <= tolerance * max(1, abs(value))
 
 
 def test_the_posterior_of_a_variance_next_to_0():
@@ -139,7 +139,7 @@ def assert_moments(law, mean, var):
 @pytest.mark.parametrize("name", one_size(mpf(3)))
 def test_moments_of_laws_of_one_size(name, a):
     with mp.workdps(200):
-        assert_moments(getattr(laws, name)(a), *one_size(mpf(a))[name])
+        assert_moments(getattr(distributions, name)(a), *one_size(mpf(a))[name])
 
 
 @pytest.mark.parametrize("a", SIZES)
@@ -148,9 +148,9 @@ def test_moments_of_laws_of_two_sizes(a, b):
     with mp.workdps(200):
         for n in (1, 10, 2**53):
             wanted = two_sizes(mpf(a), mpf(b), n)
-            assert_moments(laws.beta_binomial(n, a, b), *wanted["beta_binomial"])
-        assert_moments(laws.beta(a, b), *wanted["beta"])
-        assert_moments(laws.gamma_poisson(a, b), *wanted["gamma_poisson"])
+            assert_moments(distributions.beta_binomial(n, a, b), *wanted["beta_binomial"])
+        assert_moments(distributions.beta(a, b), *wanted["beta"])
+        assert_moments(distributions.gamma_poisson(a, b), *wanted["gamma_poisson"])
 
 
 def test_moments_of_predictives_that_were_lost():

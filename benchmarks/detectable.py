@@ -1,9 +1,9 @@
-"""How often a check sees its smallest visible error, in either direction: ``python -m benchmarks.visible``.
+"""How often a check sees its minimum detectable effect, in either direction: ``python -m benchmarks.detectable``.
 
-The smallest visible error is (z_{1 - level/2} + z_0.9) null errors, which a normal statistic of known error sees with
-probability 0.9. Shares far from 1/2, and evidence whose error is estimated from few runs, are not quite that. Here each
-statistic is simulated with that very error, from n independent draws or R log-normal runs whose spread is known to the
-simulation alone, and the share of p-values at or below the first Holm step is counted. Binomial errors are 0.01.
+The minimum detectable effect is (z_{1 - level/2} + z_0.9) null errors, which a normal statistic of known error sees
+with probability 0.9. Shares far from 1/2, and evidence whose error is estimated from few runs, are not quite that. Here
+each statistic is simulated with that very error, from n independent draws or R log-normal runs whose spread is known to
+the simulation alone, and the share of p-values at or below the first Holm step is counted. Binomial errors are 0.01.
 """
 
 from collections.abc import Callable
@@ -24,8 +24,8 @@ def power(p_value: Callable[[], float]) -> float:
     return float(np.mean([p_value() <= LEVEL for _ in range(REPEATS)]))
 
 
-def visible(n: int, combined: int = 1) -> float:
-    """Return the smallest visible error in null errors, for ``n`` effective draws."""
+def detectable_effect(n: int, combined: int = 1) -> float:
+    """Return the minimum detectable effect in null errors, for ``n`` effective draws."""
     return t.isf(LEVEL / combined / 2, nulls.ess_degrees_of_freedom(n)) + norm.ppf(POWER)
 
 
@@ -34,7 +34,7 @@ def of_draws(rng: np.random.Generator, n: int, sign: int) -> dict[str, float]:
 
     Of the uniformity check one share is wrong and the other p-values are 1, the least that they add.
     """
-    z = sign * visible(n)
+    z = sign * detectable_effect(n)
     scale = 1 + z / np.sqrt(2 * n)
     found = {
         "location": power(lambda: nulls.widen(nulls.location_p_value(rng.normal(z, 1) / np.sqrt(n), n), n).item()),
@@ -42,7 +42,7 @@ def of_draws(rng: np.random.Generator, n: int, sign: int) -> dict[str, float]:
     }
     others = np.ones(len(SHARES))
     for q in (0.05, 0.5, 0.95):
-        share = q + sign * visible(n, len(others) + 1) * np.sqrt(q * (1 - q) / n)
+        share = q + sign * detectable_effect(n, len(others) + 1) * np.sqrt(q * (1 - q) / n)
         if 0 < share < 1:
 
             def seen(share: float = share, q: float = q) -> float:

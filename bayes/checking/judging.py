@@ -1,0 +1,50 @@
+"""A family of checks judged at one false-alarm rate.
+
+With probability at least 1 - alpha no check of a right sampler fails, whatever the dependence between them (Holm 1979,
+"A simple sequentially rejective multiple test procedure"). ``bayes.checking.two_stages`` asks for more draws besides.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import isnan
+from numbers import Real
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayes.checking.results import ALPHA, Check, Checks
+from closedform.multiple_testing import holm
+from closedform.verdict import Verdict
+
+
+def judge(checks: Sequence[Check], *, alpha: float = ALPHA, notes: Sequence[str] = ()) -> Checks:
+    """Judge a family of checks at one false-alarm rate.
+
+    A check with a reason against a pass is inconclusive unless it fails, and keeps its place in the family: the
+    size m of the family must not depend on the draws.
+
+    Raises
+    ------
+    ValueError
+        If the family is empty or ``alpha`` is not a probability between 0 and 1.
+    """
+    if not isinstance(alpha, Real) or not 0 < alpha < 1:
+        raise ValueError(f"`alpha` must lie between 0 and 1, got {alpha!r}; it is the family's false-alarm rate.")
+    if not checks:
+        raise ValueError("`checks` is empty: there is nothing to judge; give draws of a known marginal, or runs.")
+    rejected = holm(p_values(checks), alpha)
+    level = alpha / len(checks)
+    judged = tuple(with_verdict(c, bool(reject), level) for c, reject in zip(checks, rejected, strict=True))
+    return Checks(checks=judged, alpha=alpha, notes=tuple(notes))
+
+
+def p_values(checks: Sequence[Check]) -> NDArray[np.float64]:
+    """Return the p-values as a family sees them: 1 where there is none."""
+    return np.array([1.0 if isnan(check.p_value) else check.p_value for check in checks])
+
+
+def with_verdict(check: Check, rejected: bool, level: float, stage: int = 1) -> Check:
+    """Return the check with its verdict, judged at ``level``; nothing passes without a p-value."""
+    reason = check.reason or ("its p-value is not a number" if isnan(check.p_value) else "")
+    verdict: Verdict = "fail" if rejected else "inconclusive" if reason else "pass"
+    return replace(check, verdict=verdict, reason=reason, level=level, stage=stage)

@@ -1,0 +1,10 @@
+from .beta_binomial import BetaBinomial as BetaBinomial
+from .dirichlet_multinomial import DirichletMultinomial as DirichletMultinomial
+from .gamma_exponential import GammaExponential as GammaExponential
+from .gamma_poisson import GammaPoisson as GammaPoisson
+from .hierarchical_normal import HierarchicalNormal as HierarchicalNormal
+from .linear_regression import LinearRegression as LinearRegression
+from .multivariate_normal import MultivariateNormal as MultivariateNormal
+from .normal_inverse_gamma import NormalInverseGamma as NormalInverseGamma
+from .normal_normal import NormalNormal as NormalNormal
+from .normal_variance import NormalVariance as NormalVariance

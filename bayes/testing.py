@@ -1,0 +1,44 @@
+"""The checks as assertions, for the tests of a sampler: a failure shows the table."""
+
+from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from bayes._check import ExactModel, check, check_sampler
+from bayes.checking.results import Checks
+from bayes.io.draws import Draws
+from bayes.registry import Model
+
+
+def assert_draws_agree(draws: Draws | None, model: ExactModel | Model, y: ArrayLike, **options: Any) -> Checks:
+    """Assert that draws agree with a model's exact posterior; return the checks.
+
+    Parameters are those of ``bayes.check``, and so are the errors of draws that cannot be judged. AssertionError, with
+    the table, if the verdict is ``"fail"`` or ``"inconclusive"``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayes import models
+    >>> model = models["normal_normal"]
+    >>> draws = {"mu": np.random.default_rng(0).normal(2.0866197, 0.0704225**0.5, size=(4, 1000))}
+    >>> assert_draws_agree(draws, model, model.y).verdict
+    'pass'
+    """
+    return _passed(check(draws, model, y, **options))
+
+
+def assert_sampler_correct(sample: Callable[[Model, int, int], Draws], **options: Any) -> Checks:
+    """Assert that a sampler is right on the models of the registry; return the checks.
+
+    Parameters are those of ``bayes.check_sampler``. AssertionError, with the table, if the verdict is ``"fail"`` or
+    ``"inconclusive"``.
+    """
+    return _passed(check_sampler(sample, **options))
+
+
+def _passed(checks: Checks) -> Checks:
+    if checks.verdict != "pass":
+        raise AssertionError(f"the draws do not pass\n{checks}")
+    return checks

@@ -1,0 +1,27 @@
+"""Other people's errors in one line, to go into a message of ours."""
+
+
+def one_line(error: BaseException, most: int = 600) -> str:
+    """Return the message of ``error`` in one line of ``most`` characters, or its type if it has no message.
+
+    Examples
+    --------
+    >>> one_line(ValueError("first\\n   second"))
+    'first second'
+    >>> one_line(TimeoutError())
+    'TimeoutError'
+    """
+    return " ".join(str(error).split())[:most] or type(error).__name__
+
+
+def of_file(error: OSError) -> str:
+    """Return the message of an error about a file, with the file and without the number.
+
+    Examples
+    --------
+    >>> of_file(FileNotFoundError(2, "No such file or directory", "draws.nc"))
+    'draws.nc: No such file or directory'
+    """
+    if error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return error.strerror or str(error)
