@@ -1,4 +1,4 @@
-"""What ``torch.autograd.gradcheck`` says of the gradients that the page ``gradients`` holds to JAX's check and to ours.
+"""Verdicts of ``torch.autograd.gradcheck`` on the gradients that the page ``gradients`` checks with JAX and with us.
 
     PYTHON benchmarks/torch_gradcheck.py    PYTHON has PyTorch
 
@@ -14,7 +14,7 @@ import torch  # pyright: ignore[reportMissingImports]
 W = [1.0, 2.0]
 
 
-def at_17(x: torch.Tensor) -> torch.Tensor:
+def wrong_at_17(x: torch.Tensor) -> torch.Tensor:
     """Return the gradient of sum x^2 with one entry 1 % too large."""
     gradient = 2 * x
     gradient[17] *= 1.01
@@ -23,7 +23,7 @@ def at_17(x: torch.Tensor) -> torch.Tensor:
 
 MISTAKES: dict[str, tuple[Callable[..., Any], list[float], Callable[..., Any]]] = {
     "0.1 % too large": (lambda x: (x**3).sum(), W, lambda x: 3.003 * x**2),
-    "one entry in 1000, 1 % too large": (lambda x: (x**2).sum(), [1.0] * 1000, at_17),
+    "one entry in 1000, 1 % too large": (lambda x: (x**2).sum(), [1.0] * 1000, wrong_at_17),
     "a small parameter's, twice too large": (
         lambda x: x[0] ** 2 + 1e-5 * x[1] ** 2,
         W,
@@ -40,10 +40,10 @@ MISTAKES: dict[str, tuple[Callable[..., Any], list[float], Callable[..., Any]]] 
 }
 
 
-def gradcheck(f: Callable[..., Any], at: list[float], by_hand: Callable[..., Any]) -> str:
-    """Return the verdict on ``by_hand`` as the backward rule of ``f``."""
+def gradcheck(f: Callable[..., Any], at: list[float], grad_fn: Callable[..., Any]) -> str:
+    """Return the verdict on ``grad_fn`` as the backward rule of ``f``."""
 
-    class Ruled(torch.autograd.Function):
+    class WithRule(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
             ctx.save_for_backward(x)
@@ -51,10 +51,10 @@ def gradcheck(f: Callable[..., Any], at: list[float], by_hand: Callable[..., Any
 
         @staticmethod
         def backward(ctx: Any, *dy: torch.Tensor) -> torch.Tensor:
-            return dy[0] * by_hand(*ctx.saved_tensors)
+            return dy[0] * grad_fn(*ctx.saved_tensors)
 
     x = torch.tensor(at, dtype=torch.float64, requires_grad=True)
-    return "pass" if torch.autograd.gradcheck(Ruled.apply, (x,), raise_exception=False) else "fail"
+    return "pass" if torch.autograd.gradcheck(WithRule.apply, (x,), raise_exception=False) else "fail"
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Networks in Flax NNX and their training; their gradients by hand, and the witnesses that both are held to."""
+"""Networks in Flax NNX and their training; their gradients by hand, and the checks of both."""

@@ -32,14 +32,14 @@ FALSE_ALARM = 1e-6
 """A test that counts random events fails by chance with this probability at most; its seed is fixed besides."""
 
 GRADIENT = {"reverse": 1e-13, "forward": 1e-13, "complex step": 1e-13, "richardson": 1e-10, "central": 1e-8}
-"""Witness -> relative error of a block of a gradient in float64, ||a - b|| / max(||a||, ||b||), against one by hand.
+"""Method -> relative error of a leaf of a gradient in float64, ||a - b|| / max(||a||, ||b||), against one by hand.
 
-The largest seen in 240 blocks of 60 sigmoid networks of up to 11 points, 5 inputs and 7 hidden units with standard
+The largest of 240 leaves of 60 sigmoid networks of up to 11 points, 5 inputs and 7 hidden units with standard
 normal parameters was 3.1e-15 (reverse), 3.7e-15 (forward), 6.7e-15 (complex step), 1.9e-11 (Richardson) and 4.9e-9
 (central). The first three are rounding, a few eps times what cancels in the sum over the points. Richardson's is eps
-|f| / h at the h its own account prefers, about 1e-2, and central's eps |f| / h at 8e-6 with as much truncation. Where
-a difference crosses a kink or drowns in rounding it knows, and is judged by its own account
-(`nets.gradcheck.estimates`)."""
+|f| / h at the h with the smallest error estimate, about 1e-2, and central's eps |f| / h at 8e-6 with as much
+truncation. Where a difference crosses a kink or is below rounding, its error estimate is larger, and is the limit
+instead (`nets.gradcheck.verdicts`)."""
 
 FLOAT32_SUM = 3e-6
 """A float32 sum of up to 2,500 products in two orders, relative to the largest of its array: five times the largest

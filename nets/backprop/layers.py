@@ -1,7 +1,7 @@
 r"""The rules of back-propagation for the layers of a classifier, derived by hand; no automatic differentiation here.
 
-Every layer y = layer(x, ...) comes with a function that takes dL/dy, written ``dy``, back to dL/dx and to the
-gradients of its parameters: a vector-Jacobian product (VJP). `nets.backprop.networks` composes them. Parameters have
+Every layer y = layer(x, ...) comes with its vector-Jacobian product (VJP): a function that maps dL/dy, written ``dy``,
+to dL/dx and to the gradients of its parameters. `nets.backprop.networks` composes them. Parameters have
 the names and layouts of Flax: a linear kernel is (inputs, outputs), a convolution's (3, 3, C, D), images are NHWC.
 
 Linear layer, y_nk = sum_m x_nm W_mk + b_k
@@ -24,10 +24,10 @@ Convolution, "valid": no padding, so that (I, J) pixels become (I - 2, J - 2)
 
     y_nijd = b_d + sum_{p,q,c} K_pqcd x_{n,i+p,j+q,c}           p, q in 0 .. 2
 
-For each of the 9 offsets (p, q) this is a linear layer on the image shifted by them, and so is its way back::
+For each of the 9 offsets (p, q) this is a linear layer on the image shifted by them, and so is its VJP::
 
     dL/dK_pqcd = sum_{n,i,j} x_{n,i+p,j+q,c} dL/dy_nijd         x^T dy of the shifted image
-    dL/dx_{n,i+p,j+q,c} gains sum_d dL/dy_nijd K_pqcd           dy K_pq^T, put back where it came from
+    dL/dx_{n,i+p,j+q,c} gains sum_d dL/dy_nijd K_pqcd           dy K_pq^T, added at the shifted places
     dL/db_d    = sum_{n,i,j} dL/dy_nijd                         one bias serves all points and places
 
 Softmax cross-entropy, L = -(1/N) sum_n log p_{n,label_n} with p_nk = exp(y_nk) / sum_j exp(y_nj)
@@ -51,7 +51,7 @@ from nets.backprop import validate
 
 
 class LayerGradient(NamedTuple):
-    """The gradients of a layer with parameters: of its input, kernel and bias, each shaped like what it belongs to."""
+    """The gradients of a layer with parameters: of its input, kernel and bias, with their shapes."""
 
     x: jnp.ndarray
     kernel: jnp.ndarray
@@ -87,7 +87,7 @@ def conv(x: Any, kernel: Any, bias: Any) -> jnp.ndarray:
     ValueError if shapes do not fit.
     """
     x, kernel, bias = validate.arrays(x=(x, "NIJC"), kernel=(kernel, "33CD"), bias=(bias, "D"))
-    rows, columns = _places(x)
+    rows, columns = _output_size(x)
     y = sum(x[:, p : p + rows, q : q + columns] @ kernel[p, q] for p in range(3) for q in range(3))
     return y + jnp.broadcast_to(bias, (len(x), rows, columns, len(bias)))
 
@@ -95,7 +95,7 @@ def conv(x: Any, kernel: Any, bias: Any) -> jnp.ndarray:
 def conv_vjp(x: Any, kernel: Any, dy: Any) -> LayerGradient:
     """Return the gradients of `conv` from ``dy``, dL/dy of shape (N, I - 2, J - 2, D)."""
     x, kernel = validate.arrays(x=(x, "NIJC"), kernel=(kernel, "33CD"))
-    rows, columns = _places(x)
+    rows, columns = _output_size(x)
     (dy,) = validate.arrays({"N": len(x), "I": rows, "J": columns, "D": kernel.shape[3]}, dy=(dy, "NIJD"))
     dx, dkernel = jnp.zeros_like(x), jnp.zeros_like(kernel)
     for p in range(3):
@@ -109,7 +109,7 @@ def conv_vjp(x: Any, kernel: Any, dy: Any) -> LayerGradient:
 def softmax_cross_entropy(logits: Any, labels: Any) -> jnp.ndarray:
     """Return the mean of -log p_label in nats: ``logits`` (N, K), integer ``labels`` (N,) in 0 .. K - 1.
 
-    Finite for any finite logits: the largest is taken out of the sum of exponentials before they can overflow.
+    Finite for any finite logits: the largest is subtracted before the exponentials can overflow.
     """
     logits, labels = _logits_and_labels(logits, labels)
     largest = jnp.max(logits, axis=1, keepdims=True)
@@ -127,8 +127,8 @@ def softmax_cross_entropy_gradient(logits: Any, labels: Any) -> jnp.ndarray:
     return (p - onehot) / N
 
 
-def _places(x: jnp.ndarray) -> tuple[int, int]:
-    """Return how many places a 3x3 window has in the images ``x``, down and across."""
+def _output_size(x: jnp.ndarray) -> tuple[int, int]:
+    """Return the height and width of the output of a 3x3 convolution of the images ``x``."""
     _, rows, columns, _ = x.shape
     if rows < 3 or columns < 3:
         raise ValueError(

@@ -1,7 +1,7 @@
 """The full gradients of the classifiers, composed by hand from the rules of their layers; no autodiff here.
 
-Forward, every layer keeps its input; backward, from the loss to the pixels, each rule of `nets.backprop.layers` turns
-the gradient at its output into that at its input and lays aside that of its parameters. Parameter trees are those of
+Forward, every layer stores its input. Backward, from the loss to the pixels, each rule of `nets.backprop.layers` maps
+the gradient at its output to the gradient at its input, and stores that of its parameters. Parameter trees are those of
 the Flax modules `nets.models.mlp.MLP` and `nets.models.conv_net.ConvNet` as pure dictionaries, so that the two compare
 leaf by leaf::
 
@@ -27,8 +27,8 @@ from nets.backprop.layers import (
 )
 
 Params = Mapping[Any, Any]
-Kept = list[tuple[jnp.ndarray, jnp.ndarray]]
-"""What a stack of layers keeps for its way back: of each layer its input and its output before ReLU."""
+Residuals = list[tuple[jnp.ndarray, jnp.ndarray]]
+"""What a stack of layers stores for the backward pass: the input of each layer and its output before ReLU."""
 
 
 def mlp_gradient(params: Params, x: Any, labels: Any) -> Params:
@@ -40,7 +40,7 @@ def mlp_gradient(params: Params, x: Any, labels: Any) -> Params:
         ``{"hidden": {0: {"kernel", "bias"}, 1: ...}, "logits": {"kernel", "bias"}}``, kernels (inputs, outputs) as
         with ``nnx.Linear``; those of a training run are transposed (`nets.models.linear_layers`).
     x
-        Inputs of shape (N, M) or (N, ...); everything behind N is flattened.
+        Inputs of shape (N, M) or (N, ...); all axes after N are flattened.
     labels
         Integers of shape (N,).
 
@@ -57,12 +57,12 @@ def mlp_gradients(params: Params, x: Any, labels: Any) -> tuple[Params, jnp.ndar
     """Return dL/dparams as `mlp_gradient` does, and dL/dx in the shape of ``x``."""
     _names(params, {"hidden", "logits"})
     x = validate.as_array("x", x)
-    top = params["logits"]
-    z, kept = stack(linear, params["hidden"], jnp.reshape(x, (len(x), -1)))  # (N, width)
-    logits = linear(z, top["kernel"], top["bias"])  # (N, K)
+    last = params["logits"]
+    z, residuals = stack(linear, params["hidden"], jnp.reshape(x, (len(x), -1)))  # (N, width)
+    logits = linear(z, last["kernel"], last["bias"])  # (N, K)
     dlogits = softmax_cross_entropy_gradient(logits, labels)  # (N, K)
-    dz, kernel, bias = linear_vjp(z, top["kernel"], dlogits)
-    dx, hidden = stack_vjp(linear_vjp, params["hidden"], kept, dz)
+    dz, kernel, bias = linear_vjp(z, last["kernel"], dlogits)
+    dx, hidden = stack_vjp(linear_vjp, params["hidden"], residuals, dz)
     return {"hidden": hidden, "logits": {"kernel": kernel, "bias": bias}}, jnp.reshape(dx, x.shape)
 
 
@@ -73,29 +73,29 @@ def conv_net_gradient(params: Params, images: Any, labels: Any) -> Params:
     channels), ``labels`` integers (N,). ValueError as in `mlp_gradient`.
     """
     _names(params, {"conv", "head"})
-    z, kept = stack(conv, params["conv"], images)  # (N, height, width, channels), 2 pixels less a layer
+    z, residuals = stack(conv, params["conv"], images)  # (N, height, width, channels), 2 pixels less a layer
     head, dz = mlp_gradients(params["head"], z, labels)
-    _, gradient = stack_vjp(conv_vjp, params["conv"], kept, dz)
+    _, gradient = stack_vjp(conv_vjp, params["conv"], residuals, dz)
     return {"conv": gradient, "head": head}
 
 
-def stack(layer: Callable[..., jnp.ndarray], params: Params, x: Any) -> tuple[jnp.ndarray, Kept]:
-    """Return what ``x`` becomes by one ``layer`` and ReLU for each of ``params``, and what the way back needs."""
-    kept = []
+def stack(layer: Callable[..., jnp.ndarray], params: Params, x: Any) -> tuple[jnp.ndarray, Residuals]:
+    """Return ``x`` after one ``layer`` and ReLU for each of ``params``, and the residuals for the backward pass."""
+    residuals = []
     for i in range(len(params)):
         a = layer(x, params[i]["kernel"], params[i]["bias"])
-        kept.append((x, a))
+        residuals.append((x, a))
         x = relu(a)
-    return x, kept
+    return x, residuals
 
 
 def stack_vjp(
-    layer_vjp: Callable[..., LayerGradient], params: Params, kept: Kept, dy: jnp.ndarray
+    layer_vjp: Callable[..., LayerGradient], params: Params, residuals: Residuals, dy: jnp.ndarray
 ) -> tuple[jnp.ndarray, Params]:
-    """Return the gradient at the input of a `stack` and those of its ``params`` from ``dy``, that at its output."""
+    """Return the gradients of the input and the ``params`` of a `stack` from ``dy``, the gradient of its output."""
     gradient = {}
     for i in reversed(range(len(params))):
-        x, a = kept[i]
+        x, a = residuals[i]
         da = relu_vjp(a, dy)
         dy, kernel, bias = layer_vjp(x, params[i]["kernel"], da)
         gradient[i] = {"kernel": kernel, "bias": bias}
@@ -104,5 +104,5 @@ def stack_vjp(
 
 def _names(params: Any, names: set[str]) -> None:
     if not isinstance(params, Mapping) or set(params) != names:
-        got = list(params) if isinstance(params, Mapping) else type(params).__name__
-        raise ValueError(f"`params` must be a mapping with the keys {sorted(names)} and no other, got {got}.")
+        keys = list(params) if isinstance(params, Mapping) else type(params).__name__
+        raise ValueError(f"`params` must be a mapping with the keys {sorted(names)} and no other, got {keys}.")

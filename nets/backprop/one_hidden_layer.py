@@ -27,8 +27,8 @@ cross-entropy has no vanishing gradient where it is confidently wrong::
              = -y (1 - yhat) + (1 - y) yhat                     each fraction loses its denominator
              = yhat - y                                         y yhat cancels
 
-The second line is the one computed: for a label at either end it is a single term, and keeps every digit where yhat
-is so close to y that their difference has none. Then, with the indices h = 1 .. H and m = 1 .. M::
+The code computes the second line. For a label of 0 or 1 it is a single term, and keeps every digit where yhat is so
+close to y that their difference has none. Then, with the indices h = 1 .. H and m = 1 .. M::
 
     dL/db2       = dL/da2                                       da2/db2 = 1
     dL/dW2^h     = dL/da2 z1^h                                  da2/dW2^h = z1^h
@@ -42,17 +42,17 @@ over them.
 
 The loss from the logit
 -----------------------
-yhat rounds to 1 from a2 = 37 on in float64 and is 0 below -709, where XLA has no subnormal numbers, and a logarithm is
-then lost. It is not needed::
+yhat rounds to 1 from a2 = 37 on in float64 and is 0 below -709, where XLA has no subnormal numbers. Then a
+logarithm is infinite. The loss does not need it::
 
     log yhat       = log sigmoid(a2)  = -log(1 + exp(-a2))
     log (1 - yhat) = log sigmoid(-a2) = -log(1 + exp(a2))
     L = y log(1 + exp(-a2)) + (1 - y) log(1 + exp(a2))
-      = log(1 + exp((1 - 2 y) a2))                              for y = 0 and y = 1, one term is left
+      = log(1 + exp((1 - 2 y) a2))                              for y = 0 and y = 1, one term remains
 
 and ``logaddexp(0, .)`` evaluates the last line to full precision, unless the result is below the smallest normal
-number, and then 0. `textbook_loss` is the definition as it stands: it is holomorphic, which ``logaddexp`` is not, so it
-is the one for the complex step.
+number, and then 0. `textbook_loss` is the definition itself. It is holomorphic, and ``logaddexp`` is not, so the
+complex step uses it.
 
 Second order
 ------------
@@ -86,7 +86,7 @@ SHAPES = {"W1": "HM", "b1": "H", "W2": "1H", "b2": "1"}
 
 
 class Activations(NamedTuple):
-    """What the network computes on its way, for one point; a batch has N in front of every shape."""
+    """The activations of the network for one point; for a batch every shape begins with N."""
 
     a1: jnp.ndarray
     """(H,)"""
@@ -99,10 +99,10 @@ class Activations(NamedTuple):
 
 
 def sigmoid(a: Any) -> jnp.ndarray:
-    """Return 1 / (1 + exp(-a)), relative to itself right to the last digits wherever it is a normal number.
+    """Return 1 / (1 + exp(-a)), with a relative error of a few units in the last place if it is a normal number.
 
     For a < 0 it is written exp(a) / (1 + exp(a)), so that nothing overflows. Its derivative by `jax.grad` keeps its
-    digits too; that of `jax.nn.sigmoid` is computed as z (1 - z), and at a = 30 is right to three of them.
+    digits too. That of `jax.nn.sigmoid` is computed as z (1 - z), and at a = 30 has three correct digits.
 
     Examples
     --------
@@ -140,7 +140,8 @@ def forward(params: Params, x: Any) -> Activations:
 def loss(params: Params, x: Any, y: Any) -> jnp.ndarray:
     """Return the binary cross-entropy in nats, of one point (``y`` a number) or the mean over a batch (``y`` (N,)).
 
-    From the logit, as derived above: finite and right for any logit. Labels must be 0 or 1; ValueError as in `forward`.
+    From the logit, as derived above: finite and accurate for any logit. Labels must be 0 or 1. ValueError as in
+    `forward`.
 
     Examples
     --------
@@ -156,7 +157,7 @@ def loss(params: Params, x: Any, y: Any) -> jnp.ndarray:
 
 
 def textbook_loss(params: Params, x: Any, y: Any) -> jnp.ndarray:
-    """Return the same loss exactly as it is defined: holomorphic in ``params``, useless where yhat rounds to 0 or 1.
+    """Return the same loss as it is defined: holomorphic in ``params``, infinite or nan where yhat rounds to 0 or 1.
 
     ``params`` may be complex, for the complex step, and are not validated.
     """
@@ -238,7 +239,7 @@ def hessian_vector_product(params: Params, v: Params, x: Any, y: Any) -> dict[st
 
 
 def shapes(params: Params, x: Any) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every input, parameter and intermediate, read from the arrays the network really makes.
+    """Return the shape of every input, parameter and intermediate, read from the arrays of the network.
 
     Examples
     --------
@@ -262,7 +263,7 @@ def _checked(params: Params, x: Any, shape: str = "") -> list[jnp.ndarray]:
 
 
 def _labels(y: Any, like: jnp.ndarray) -> jnp.ndarray:
-    """Return labels as an array shaped like the output they stand beside: (1,), or (N, 1) from (N,)."""
+    """Return labels as an array of the shape of the output: (1,), or (N, 1) from (N,)."""
     shape, sizes = ("", {}) if like.ndim == 1 else ("N", {"N": like.shape[0]})
     return jnp.reshape(validate.binary_labels(y, shape, sizes, like.real.dtype), like.shape)
 

@@ -1,8 +1,8 @@
-"""Is a gradient right? One derived by hand, or `jax.grad`, held to witnesses that share no derivation with it.
+"""Is a gradient right? One derived by hand, or `jax.grad`, checked against methods that share no derivation with it.
 
-`compare_gradients` asks every witness about every block of parameters. `taylor_test` costs a few evaluations a block,
-however many parameters it has; `adjoint_test` is for the rule of a single layer, whose output is no number. All three
-compute in float64, whatever the precision of the process, and leave that as it was.
+`check_gradient` compares every leaf of the gradient with every method. `taylor_test` costs a few evaluations per leaf,
+however many parameters it has. `adjoint_test` is for the vector-Jacobian product of one layer, whose output is an
+array. All three compute in float64, whatever the precision of the process, and do not change that precision.
 
 References
 ----------
@@ -20,63 +20,67 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from nets.gradcheck import reference_derivatives as ways
-from nets.gradcheck._leaves import Blocks, describe, finite
-from nets.gradcheck._one_sided_slopes import ASIDE, FURTHER, slopes_beside
-from nets.gradcheck._reduced_programs import Reduced
-from nets.gradcheck.estimates import Function, ask, hand_on, one_by_one, own_rounding
+from nets.gradcheck import derivatives
+from nets.gradcheck._leaves import Leaves, describe, finite
+from nets.gradcheck._one_sided_slopes import FAR, NEAR, nearby_slopes
+from nets.gradcheck._reduced_programs import ReducedProgram
+from nets.gradcheck.estimates import Function, eager_map, estimate_derivatives, gradient_rounding, ravel_gradient
 from nets.gradcheck.results import JAX_GRAD, GradientCheck, GradientChecks, TaylorChecks, verdict_on
-from nets.gradcheck.taylor_remainders import CLOSE, STEPS, at_kink, kinked, taylor_check
+from nets.gradcheck.taylor_remainders import NOISE_STEPS, STEPS, check_at_kink, has_kink, taylor_check
 from nets.gradcheck.verdicts import LOWER_PRECISION, TOLERANCE, norm_of
 
 
-def compare_gradients(
+def check_gradient(
     f: Function,
     params: Any,
     *,
-    by_hand: Callable[[Any], Any] | None = None,
-    holomorphic: Function | None = None,
-    witnesses: Sequence[str] | None = None,
-    entries: int = 1000,
+    grad_fn: Callable[[Any], Any] | None = None,
+    complex_f: Function | None = None,
+    methods: Sequence[str] | None = None,
+    max_entries: int = 1000,
     seed: int = 0,
     has_aux: bool = False,
 ) -> GradientChecks:
-    """Hold a gradient derived by hand, or without one `jax.grad`'s, to every witness, block by block, in float64.
+    """Check ``grad_fn``, or without it `jax.grad`, against every other method, leaf by leaf, in float64.
 
     Parameters
     ----------
     f
         Scalar function of ``params``, written with JAX. Arrays it closes over may have any precision.
     params
-        Tree of floating-point arrays of any precision: the point at which the gradients are taken. Flax: ``module,
+        Pytree of floating-point arrays of any precision: the point at which the gradients are taken. Flax: ``module,
         params, rest = nnx.split(model, nnx.Param, ...)``, and ``nnx.merge(module, params, rest, copy=True)`` in ``f``.
-    by_hand
-        Your gradient: ``by_hand(params)`` returns a tree like ``params``. It is called with float64 arrays.
-    holomorphic
-        The same function, written with nothing but operations that are differentiable in the complex plane (no ``abs``,
-        ``max``, ``where``, ``logaddexp``, ``conj``): ``f`` itself if it is. Without it there is no complex step.
-    witnesses
-        Which to ask (default: all that there are: a ``jax.custom_vjp`` has no forward mode, a ``jax.lax.while_loop`` no
-        reverse mode, and what has neither needs ``by_hand``).
-    entries
-        Reverse mode and ``by_hand`` are compared whole. The others cost 5 to 28 evaluations of ``f`` an entry, so that
-        of a block with more entries than this so many are compared: half where the gradient is largest, half drawn.
+    grad_fn
+        Your gradient: ``grad_fn(params)`` returns a tree like ``params``. It is called with float64 arrays.
+    complex_f
+        The same function in a form that accepts complex parameters, for the complex step: it may use holomorphic
+        operations only (no ``abs``, ``max``, ``where``, ``logaddexp``, ``conj``). If ``f`` is such a function, pass
+        ``f`` itself. Without it there is no complex step.
+    methods
+        Names of the methods to use. Default: all that exist. A ``jax.custom_vjp`` has no forward mode and a
+        ``jax.lax.while_loop`` no reverse mode; without reverse mode, ``grad_fn`` is required.
+    max_entries
+        Reverse mode is compared at every entry. The other methods cost 5 to 28 evaluations of ``f`` per entry, so a
+        leaf with more entries than this is compared at a sample of this size: half of it where the gradient is
+        largest, half drawn at random.
     seed
-        Of that draw.
+        Seed of that sample.
     has_aux
-        ``f`` returns a pair, the number and something else, as for ``jax.grad``; ``by_hand`` the gradient alone.
+        As for ``jax.grad``: ``f`` returns a pair, the number and auxiliary data; ``grad_fn`` returns only the gradient.
 
     Returns
     -------
     GradientChecks
-        One check a block and witness, and one verdict. Entries at which f has a kink are left out and counted: there is
-        no derivative. Beside the kink there is, and a check named ``one-sided`` holds the gradient to the slopes there.
+        One check for each leaf and method, and one verdict. Entries at which f has a kink are left out and counted:
+        there is no derivative. Near the kink there is one; a check named ``one-sided`` compares the gradient with the
+        slopes there.
 
     Raises
     ------
     ValueError
-        If ``params`` are not finite floats, ``f`` is no finite real scalar or loses float64 (what does not depend on
-        ``params``, or does not reach the value, may), or ``by_hand`` has another structure, shapes or precision.
+        If ``params`` are not finite floats, if ``f`` does not return a finite real number or does not compute it in
+        float64 (values that do not depend on ``params``, or do not affect the result, may have any precision), or if
+        ``grad_fn`` returns another structure, other shapes or another precision.
 
     Examples
     --------
@@ -86,30 +90,30 @@ def compare_gradients(
     >>> def wrong(params):
     ...     return {"w": 2 * jnp.sin(params["w"])}
     >>> params = {"w": jnp.arange(1.0, 4.0)}
-    >>> print(compare_gradients(f, params).verdict)
+    >>> print(check_gradient(f, params).verdict)
     pass
-    >>> print(compare_gradients(f, params, by_hand=wrong, holomorphic=f).verdict)
+    >>> print(check_gradient(f, params, grad_fn=wrong, complex_f=f).verdict)
     fail
     """
-    testimony = ask(
-        f, params, holomorphic=holomorphic, witnesses=witnesses, entries=entries, seed=seed, has_aux=has_aux
+    estimates = estimate_derivatives(
+        f, params, complex_f=complex_f, methods=methods, max_entries=max_entries, seed=seed, has_aux=has_aux
     )
-    return testimony.about_reverse() if by_hand is None else testimony.about("by_hand", by_hand)
+    return estimates.check_jax_grad() if grad_fn is None else estimates.check("grad_fn", grad_fn)
 
 
 def taylor_test(
-    f: Function, params: Any, *, by_hand: Callable[[Any], Any] | None = None, seed: int = 0, has_aux: bool = False
+    f: Function, params: Any, *, grad_fn: Callable[[Any], Any] | None = None, seed: int = 0, has_aux: bool = False
 ) -> TaylorChecks:
-    """Hold a gradient, ``by_hand`` or else `jax.grad`'s, to Taylor's theorem, along one direction in each block.
+    """Check a gradient, ``grad_fn`` or else `jax.grad`, by Taylor's theorem, along one direction in each leaf.
 
     With g the gradient and v a direction, as h -> 0::
 
         |f(theta + h v) - f(theta)|                 falls like h        (slope 1 on logarithmic axes)
         |f(theta + h v) - f(theta) - h <g, v>|      falls like h^2      (slope 2) if g is right, like h if it is wrong
 
-    v is partly along g, so that an error in its size shows, and partly random, so that any other does. Where the slopes
-    of f to either side do not meet there is a kink and no gradient: the block is inconclusive, unless the gradient a
-    little to either side is not the slope there. Arguments and errors as in `compare_gradients`.
+    v is partly along g, to show an error in the norm of g, and partly random, to show any other error. Where the
+    slopes of f on either side differ, there is a kink and no gradient. The leaf is then inconclusive, unless the
+    gradient near the point is not the slope there: then it fails. Arguments and errors as in `check_gradient`.
 
     Examples
     --------
@@ -122,42 +126,43 @@ def taylor_test(
     """
     rng = _rng(seed)
     with jax.enable_x64(True):
-        blocks = Blocks.of(params)
-        at = blocks.function("f", f, has_aux=has_aux)
-        if by_hand is None:
-            subject, gradient_at, lower = JAX_GRAD, jax.jit(jax.grad(at)), False
+        leaves = Leaves.of(params)
+        theta = leaves.theta
+        flat_f = leaves.function("f", f, has_aux=has_aux)
+        if grad_fn is None:
+            name, flat_gradient, lower_precision = JAX_GRAD, jax.jit(jax.grad(flat_f)), False
         else:
-            subject, (gradient_at, lower) = "by_hand", hand_on(blocks, by_hand, at)
-        values = ways.Values(at, blocks.theta)
-        value = finite("f", values([0], 0.0, 0, 0.0)[0])
-        gradient = np.asarray(gradient_at(blocks.theta))
-        here = max(64 * ways.EPS * abs(value), 4 * ways.rounding(values, blocks.theta))
-        # theta + h v is rounded too, and moves f by its slope there.
-        here += 4 * ways.EPS * norm_of(np.nan_to_num(gradient) * np.asarray(blocks.theta))
-        both = jnp.asarray(np.concatenate([STEPS, CLOSE, -STEPS, -CLOSE]))
-        along = jax.jit(lambda v: jax.lax.map(lambda h: at(blocks.theta + h * v), both))
+            name, (flat_gradient, lower_precision) = "grad_fn", ravel_gradient(leaves, grad_fn, flat_f)
+        f_values = derivatives.Values(flat_f, theta)
+        value = finite("f", f_values([0], 0.0, 0, 0.0)[0])
+        gradient = np.asarray(flat_gradient(theta))
+        rounding = max(64 * derivatives.EPS * abs(value), 4 * derivatives.rounding(f_values, theta))
+        # theta + h v is rounded too, and that changes f by its slope there.
+        rounding += 4 * derivatives.EPS * norm_of(np.nan_to_num(gradient) * np.asarray(theta))
+        steps = jnp.asarray(np.concatenate([STEPS, NOISE_STEPS, -STEPS, -NOISE_STEPS]))
+        values_along = jax.jit(lambda v: jax.lax.map(lambda h: flat_f(theta + h * v), steps))
         checks = []
-        for block, where in blocks.slices.items():
+        for leaf, where in leaves.slices.items():
             v = _direction(rng, gradient, where)
             slope = float(np.sum(v * gradient, where=v != 0))  # <g, v>
-            moved = np.asarray(along(v)).reshape(2, -1)
-            ahead, behind = moved[:, : len(STEPS)]
-            # At a point where f is 0, as at weights that are, it is rounded less than elsewhere.
-            noise = here + 4 * ways.rounding_of(moved[:, len(STEPS) :]) * STEPS / STEPS[0]
-            lost = LOWER_PRECISION if lower or at.rounds_in_lower_precision else 0.0
-            slack = lost * float(np.sum(np.abs(v * gradient), where=v != 0))
-            check = taylor_check(block, STEPS, value, ahead, slope, noise, slack)
-            if np.isfinite(slope) and kinked(STEPS, value, ahead, behind, noise):
-                beside, further = (slopes_beside(gradient_at, blocks.theta, v, d) for d in (ASIDE, FURTHER))
-                check = at_kink(check, value, ahead, behind, beside, further, noise, number=by_hand is not None)
+            values = np.asarray(values_along(v)).reshape(2, -1)
+            right, left = values[:, : len(STEPS)]
+            # At a point where f is 0, as at zero weights, the rounding is smaller than elsewhere.
+            noise = rounding + 4 * derivatives.rounding_of(values[:, len(STEPS) :]) * STEPS / STEPS[0]
+            tolerance = LOWER_PRECISION if lower_precision or flat_f.rounds_in_lower_precision else 0.0
+            slack = tolerance * float(np.sum(np.abs(v * gradient), where=v != 0))
+            check = taylor_check(leaf, STEPS, value, right, slope, noise, slack)
+            if np.isfinite(slope) and has_kink(STEPS, value, right, left, noise):
+                near, far = (nearby_slopes(flat_gradient, theta, v, d) for d in (NEAR, FAR))
+                check = check_at_kink(check, value, right, left, near, far, noise, may_be_constant=grad_fn is not None)
             checks.append(check)
-    return TaylorChecks(subject, tuple(checks))
+    return TaylorChecks(name, tuple(checks))
 
 
-def slope_along(f: Function, v: Any) -> Function:
+def directional_derivative(f: Function, v: Any) -> Function:
     """Return the function <gradient of f, v>, whose own gradient is the Hessian of ``f`` times ``v``.
 
-    It makes `compare_gradients` a test of a Hessian-vector product.
+    With it, `check_gradient` checks a Hessian-vector product.
 
     Examples
     --------
@@ -165,87 +170,87 @@ def slope_along(f: Function, v: Any) -> Function:
     >>> def f(x):
     ...     return jnp.sum(x**3)
     >>> x, v = jnp.array([1.0, 2.0]), jnp.array([3.0, -1.0])
-    >>> compare_gradients(slope_along(f, v), x, by_hand=lambda x: 6 * x * v).verdict
+    >>> check_gradient(directional_derivative(f, v), x, grad_fn=lambda x: 6 * x * v).verdict
     'pass'
     """
 
-    def slope(params: Any) -> jax.Array:
-        direction = jax.tree.map(lambda a, b: jnp.asarray(a, b.dtype), v, params)  # complex, for the complex step
-        return jax.jvp(f, (params,), (direction,))[1]
+    def derivative(params: Any) -> jax.Array:
+        tangent = jax.tree.map(lambda a, b: jnp.asarray(a, b.dtype), v, params)  # complex, for the complex step
+        return jax.jvp(f, (params,), (tangent,))[1]
 
-    return slope
+    return derivative
 
 
 def adjoint_test(
-    function: Callable[[Any], Any], inputs: Any, *, by_hand: Callable[[Any, Any], Any], seed: int = 0
+    f: Callable[[Any], Any], inputs: Any, *, vjp_fn: Callable[[Any, Any], Any], seed: int = 0
 ) -> GradientChecks:
-    """Hold the vector-Jacobian product of a function with any output to its Jacobian-vector product, block by block.
+    """Check the vector-Jacobian product of ``f``, of any output, against its Jacobian-vector product, leaf by leaf.
 
-    With J the Jacobian of ``function`` at ``inputs``, u like its output and v like one block of its input, both
-    random, ``<u, J v> = <J^T u, v>``: J v is from `jax.jvp`, J^T u is ``by_hand(inputs, u)``, a tree like ``inputs``.
-    The output may be a tree of arrays, and u is then one like it. The relative error is the difference over the larger
-    of ||u|| ||J v|| and ||J^T u|| ||v||. ValueError as in `compare_gradients`.
+    With J the Jacobian of ``f`` at ``inputs``, u like its output and v like one leaf of its input, both random,
+    ``<u, J v> = <J^T u, v>``: J v is from `jax.jvp`, J^T u is ``vjp_fn(inputs, u)``, a tree like ``inputs``. If the
+    output is a tree of arrays, u is a tree like it. The relative error is the difference divided by the larger of
+    ||u|| ||J v|| and ||J^T u|| ||v||. ValueError as in `check_gradient`.
 
     Examples
     --------
     >>> import jax.numpy as jnp
     >>> from nets.backprop.layers import linear, linear_vjp
     >>> inputs = {"x": jnp.ones((5, 3)), "kernel": jnp.ones((3, 2)), "bias": jnp.ones(2)}
-    >>> def by_hand(inputs, dy):
+    >>> def vjp_fn(inputs, dy):
     ...     return linear_vjp(inputs["x"], inputs["kernel"], dy)._asdict()
-    >>> adjoint_test(lambda inputs: linear(**inputs), inputs, by_hand=by_hand).verdict
+    >>> adjoint_test(lambda inputs: linear(**inputs), inputs, vjp_fn=vjp_fn).verdict
     'pass'
     """
     rng = _rng(seed)
     with jax.enable_x64(True):
-        blocks = Blocks.of(inputs, "inputs")
-        reduced = Reduced.of(lambda vector: function(blocks.tree(vector)), blocks.theta)
-        outputs, treedef = jax.tree.flatten(reduced.shapes)
+        leaves = Leaves.of(inputs, "inputs")
+        program = ReducedProgram.of(lambda vector: f(leaves.tree(vector)), leaves.theta)
+        outputs, treedef = jax.tree.flatten(program.shapes)
         for output in outputs:
             if output.dtype != jnp.float64:
                 raise ValueError(
-                    f"`function` must return floats, and float64 for float64 inputs, got {describe(output)}; leave "
-                    "dtypes to JAX, and what is not differentiated out."
+                    f"`f` must return floats, and float64 for float64 inputs, got {describe(output)}; leave dtypes to "
+                    "JAX, and leave out outputs that are not differentiated."
                 )
-        if reduced.has_custom_vjp:
-            raise ValueError("`function` must have no `jax.custom_vjp` in it, got one; there is no J v through it.")
+        if program.has_custom_vjp:
+            raise ValueError("`f` must have no `jax.custom_vjp` in it, got one; there is no J v through it.")
         ends = np.cumsum([output.size for output in outputs])
         u = rng.standard_normal(ends[-1])
 
-        def pull(both: jax.Array) -> NDArray[np.float64]:  # J^T u, from theta and u in one vector
-            theta, one = np.split(np.asarray(both), [len(blocks.theta)])
-            split = zip(np.split(one, ends[:-1]), outputs, strict=True)
-            parts = [jnp.asarray(part.reshape(output.shape)) for part, output in split]
-            return blocks.vector("by_hand", by_hand(blocks.tree(theta), jax.tree.unflatten(treedef, parts)))
+        def pull(theta_and_u: jax.Array) -> NDArray[np.float64]:  # J^T u
+            theta, cotangent = np.split(np.asarray(theta_and_u), [len(leaves.theta)])
+            parts = zip(np.split(cotangent, ends[:-1]), outputs, strict=True)
+            arrays = [jnp.asarray(part.reshape(output.shape)) for part, output in parts]
+            return leaves.vector("vjp_fn", vjp_fn(leaves.tree(theta), jax.tree.unflatten(treedef, arrays)))
 
-        def flat(theta: jax.Array) -> jax.Array:
-            return jnp.concatenate([jnp.ravel(output) for output in jax.tree.leaves(reduced(theta))])
+        def flat_f(theta: jax.Array) -> jax.Array:
+            return jnp.concatenate([jnp.ravel(output) for output in jax.tree.leaves(program(theta))])
 
-        def push(both: jax.Array) -> jax.Array:  # J v
-            theta, v = jnp.split(both, 2)
-            return jax.jvp(flat, (theta,), (v,))[1]
+        def push(theta_and_v: jax.Array) -> jax.Array:  # J v
+            theta, v = jnp.split(theta_and_v, 2)
+            return jax.jvp(flat_f, (theta,), (v,))[1]
 
-        here = jnp.concatenate([blocks.theta, u])
-        stated = ways.measured(pull, here, one_by_one)
-        pulled, rounding = np.asarray(stated.value), own_rounding(pull, here, stated, blocks.slices)
-        measured_push = jax.jit(partial(ways.measured, push))
+        point = jnp.concatenate([leaves.theta, u])
+        partials = derivatives.value_and_rounding(pull, point, eager_map)
+        pulled, rounding = np.asarray(partials.value), gradient_rounding(pull, point, partials, leaves.slices)
+        push_and_rounding = jax.jit(partial(derivatives.value_and_rounding, push))
         pushes = []
-        for where in blocks.slices.values():
+        for where in leaves.slices.values():
             v = np.zeros_like(pulled)
             v[where] = rng.standard_normal(where.stop - where.start)
-            pushed = measured_push(jnp.concatenate([blocks.theta, v]))
+            pushed = push_and_rounding(jnp.concatenate([leaves.theta, v]))
             pushes.append((v[where], np.asarray(pushed.value), np.asarray(pushed.uncertainty)))
     checks = []
-    for (block, where), (v, Jv, Jv_rounding) in zip(blocks.slices.items(), pushes, strict=True):
+    for (leaf, where), (v, Jv, Jv_rounding) in zip(leaves.slices.items(), pushes, strict=True):
         norm = max(norm_of(u) * norm_of(Jv), norm_of(pulled[where]) * norm_of(v)) or 1.0
         relative_error = float(abs(np.sum(u / norm * Jv) - np.sum(pulled[where] / norm * v)))
-        doubt = norm_of(u) * norm_of(Jv_rounding) + norm_of(rounding[where]) * norm_of(v)
-        limit = max(TOLERANCE["forward"], doubt / norm)
+        uncertainty = norm_of(u) * norm_of(Jv_rounding) + norm_of(rounding[where]) * norm_of(v)
+        limit = max(TOLERANCE["forward"], uncertainty / norm)
         checks.append(
             GradientCheck(
-                block=block,
-                shape=blocks.shapes[block],
-                witness="adjoint",
+                leaf=leaf,
+                shape=leaves.shapes[leaf],
+                method="adjoint",
                 entries=where.stop - where.start,
                 norm=float(norm),
                 relative_error=relative_error,
@@ -253,18 +258,18 @@ def adjoint_test(
                 verdict=verdict_on(relative_error, limit),
             )
         )
-    return GradientChecks("by_hand", tuple(checks))
+    return GradientChecks("vjp_fn", tuple(checks))
 
 
 def _rng(seed: int) -> np.random.Generator:
-    """Return random numbers that are not those of a caller who draws data with the same seed: u must not be x."""
+    """Return a generator that differs from that of a caller who draws data with the same seed: u must not be x."""
     if seed < 0:
         raise ValueError(f"`seed` must be 0 or more, got {seed}.")
     return np.random.default_rng([seed, 0xAD])
 
 
 def _direction(rng: np.random.Generator, gradient: NDArray[np.float64], where: slice) -> NDArray[np.float64]:
-    """Return a direction in one block, more along the gradient than random, so that the two never cancel."""
+    """Return a direction in one leaf, more along the gradient than random, so that the two never cancel."""
     along, other = gradient[where], rng.standard_normal(where.stop - where.start)
     along = np.where(np.isfinite(along), along, 0)
     v = np.zeros_like(gradient)

@@ -1,8 +1,7 @@
-"""How the error of a difference depends on its step: truncation falls with the step, rounding grows as it falls.
+"""The error of a finite difference by its step: truncation falls with the step, and rounding grows as it falls.
 
-With order p the error is about C h^p + R / h: a line of slope p and one of slope -1 on logarithmic axes, and it is
-smallest where they balance, at h = (R / (p C))^(1 / (p + 1)). The complex step subtracts nothing, so it has no second
-line.
+The error of order p is about C h^p + R / h: a line of slope p and one of slope -1 on logarithmic axes. It is smallest
+where both balance, at h = (R / (p C))^(1 / (p + 1)). The complex step subtracts nothing and has no second line.
 
 References
 ----------
@@ -17,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from nets.gradcheck import reference_derivatives as ways
-from nets.gradcheck._leaves import Blocks, finite
+from nets.gradcheck import derivatives
+from nets.gradcheck._leaves import Leaves, finite
 from nets.gradcheck.estimates import Function
 
 STEPS = np.ldexp(1.0, -np.arange(1, 51))
@@ -26,10 +25,10 @@ STEPS = np.ldexp(1.0, -np.arange(1, 51))
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepSizes:
-    """The error of one way to a gradient at each step, relative to the norm of the gradient."""
+class ErrorByStep:
+    """The error of one method at each step, relative to the norm of the gradient."""
 
-    name: str
+    method: str
     errors: NDArray[np.float64]
     """||a - b|| / ||b|| with b by `jax.grad`, one for each of `STEPS`."""
     order: int
@@ -41,61 +40,62 @@ class StepSizes:
 
     @property
     def slope(self) -> float:
-        """p as it was seen: between two neighbouring steps where truncation is alone, the median; nan without any."""
-        alone = self.truncation * STEPS**self.order > 30 * np.maximum(self.rounding / STEPS, ways.EPS)
-        small = STEPS <= 2.0**-3  # beyond the first terms of the series otherwise
-        pairs = np.flatnonzero((alone & small)[:-1] & (alone & small)[1:])
+        """p as measured: the median over pairs of neighbouring steps where truncation dominates; nan if none do."""
+        dominates = self.truncation * STEPS**self.order > 30 * np.maximum(self.rounding / STEPS, derivatives.EPS)
+        small = STEPS <= 2.0**-3  # larger steps need more terms of the series
+        pairs = np.flatnonzero((dominates & small)[:-1] & (dominates & small)[1:])
         return float(np.median(np.log2(self.errors[pairs] / self.errors[pairs + 1]))) if len(pairs) else np.nan
 
     @property
     def optimum(self) -> float:
-        """The step at which the theory's two lines give the smallest sum; nan without rounding."""
+        """The step at which the two lines of the theory have the smallest sum; nan without rounding."""
         if not self.rounding:
             return np.nan
         return (self.rounding / (self.order * self.truncation)) ** (1 / (self.order + 1))
 
     @property
     def best(self) -> float:
-        """The step with the smallest error seen."""
+        """The step with the smallest measured error."""
         return float(STEPS[np.argmin(self.errors)])
 
 
-def step_sizes(f: Function, params: Any, *, holomorphic: Function) -> list[StepSizes]:
+def errors_by_step(f: Function, params: Any, *, complex_f: Function) -> list[ErrorByStep]:
     """Return the errors of one-sided and central differences, Richardson's and the complex step at each of `STEPS`.
 
-    ``f`` and ``holomorphic`` as in `nets.gradcheck.checks.compare_gradients`; ValueError as there.
+    ``f`` and ``complex_f`` as in `nets.gradcheck.checks.check_gradient`; ValueError as there.
     """
     with jax.enable_x64(True):
-        blocks = Blocks.of(params)
-        at = blocks.function("f", f)
-        complex_at = blocks.function("holomorphic", holomorphic, dtype=jnp.complex128)
-        value = finite("f", jax.jit(at)(blocks.theta))
-        everywhere = np.arange(len(blocks.theta))
-        exact = np.asarray(jax.jit(jax.grad(at))(blocks.theta))
-        size = np.linalg.norm(exact)
-        rounding = float(ways.EPS * abs(value) * np.linalg.norm(1 / np.asarray(ways.scale(blocks.theta))) / size)
-        error = ways.EPS * abs(value)
-        made = []
-        near = ways.Values(at, blocks.theta)  # compiled once for all steps
-        at_complex = jax.jit(lambda step: ways.complex_step(complex_at, blocks.theta, everywhere, step).value)
-        for name, order, way in [
-            ("one-sided", 1, lambda h: ways.one_sided(near, blocks.theta, everywhere, error, h).value),
-            ("central", 2, lambda h: ways.central(near, blocks.theta, everywhere, error, h).value),
-            ("Richardson", 6, lambda h: ways.richardson(near, blocks.theta, everywhere, error, h, tries=1).value),
-            ("complex step", 2, at_complex),
+        leaves = Leaves.of(params)
+        theta = leaves.theta
+        flat_f = leaves.function("f", f)
+        flat_complex_f = leaves.function("complex_f", complex_f, dtype=jnp.complex128)
+        value = finite("f", jax.jit(flat_f)(theta))
+        index = np.arange(len(theta))
+        gradient = np.asarray(jax.jit(jax.grad(flat_f))(theta))
+        norm = np.linalg.norm(gradient)
+        rounding = float(derivatives.EPS * abs(value) * np.linalg.norm(1 / np.asarray(derivatives.scale(theta))) / norm)
+        error = derivatives.EPS * abs(value)
+        results = []
+        f_values = derivatives.Values(flat_f, theta)  # compiled once for all steps
+        complex_step = jax.jit(lambda h: derivatives.complex_step(flat_complex_f, theta, index, h).value)
+        for method, order, estimate in [
+            ("one-sided", 1, lambda h: derivatives.one_sided(f_values, theta, index, error, h).value),
+            ("central", 2, lambda h: derivatives.central(f_values, theta, index, error, h).value),
+            ("Richardson", 6, lambda h: derivatives.richardson(f_values, theta, index, error, h, tries=1).value),
+            ("complex step", 2, complex_step),
         ]:
-            values = np.array([way(step) for step in STEPS])
-            errors = np.linalg.norm(values - exact, axis=1) / size
-            made.append(
-                StepSizes(
-                    name=name,
+            estimates = np.array([estimate(step) for step in STEPS])
+            errors = np.linalg.norm(estimates - gradient, axis=1) / norm
+            results.append(
+                ErrorByStep(
+                    method=method,
                     errors=errors,
                     order=order,
                     truncation=_constant(errors, order),
-                    rounding=0.0 if name == "complex step" else rounding,
+                    rounding=0.0 if method == "complex step" else rounding,
                 )
             )
-    return made
+    return results
 
 
 def _constant(errors: NDArray[np.float64], order: int) -> float:

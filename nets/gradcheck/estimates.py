@@ -1,4 +1,4 @@
-"""What each method of `nets.gradcheck.reference_derivatives` says of a gradient, and a gradient held to it."""
+"""The derivatives of f at a point by every method of `nets.gradcheck.derivatives`, for the checks of gradients."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -10,192 +10,215 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from nets.gradcheck import reference_derivatives as ways
-from nets.gradcheck._leaves import Blocks, finite
-from nets.gradcheck._reduced_programs import Reduced
+from nets.gradcheck import derivatives
+from nets.gradcheck._leaves import Leaves, finite
+from nets.gradcheck._reduced_programs import ReducedProgram
 from nets.gradcheck.results import JAX_GRAD, GradientChecks
-from nets.gradcheck.verdicts import DIFFERENCES, TOLERANCE, Answer, Evidence, Subject, checks_of, norm_of
+from nets.gradcheck.verdicts import (
+    DIFFERENCE_METHODS,
+    TOLERANCE,
+    Estimate,
+    GradientUnderTest,
+    ReferenceDerivatives,
+    check_leaves,
+    norm_of,
+)
 
 Function = Callable[[Any], jax.Array]
 
-ROUNDING_KNOWN = 1e-10
-"""Rounding of a gradient that is less, relative to its block, needs no second look."""
+SMALL_ROUNDING = 1e-10
+"""Smaller rounding of a gradient, relative to its leaf, is not measured a second time."""
 NO_RULE = (NotImplementedError, ValueError, TypeError)
 """What JAX raises where an operation has no derivative in one mode."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Testimony:
-    """What the witnesses say of f at one point, so that several gradients may be held to it."""
+class Estimates:
+    """The derivatives of f at one point by all methods; several gradients may be checked against them."""
 
-    evidence: Evidence
-    no_reverse: str
-    """Why there is no ``jax.grad``, '' if there is one."""
+    reference: ReferenceDerivatives
+    reverse_error: str
+    """Why ``jax.grad`` of f does not exist, '' if it does."""
 
-    def about(self, subject: str, gradient: Callable[[Any], Any]) -> GradientChecks:
-        """Return the checks of the tree ``gradient(params)``; errors as in `compare_gradients`."""
-        blocks = self.evidence.blocks
+    def check(self, name: str, grad_fn: Callable[[Any], Any]) -> GradientChecks:
+        """Return the checks of the tree ``grad_fn(params)``; errors as in `check_gradient`."""
         with jax.enable_x64(True):
-            return _about(self.evidence, subject, *hand_on(blocks, gradient, self.evidence.f, subject))
+            gradient, lower_precision = ravel_gradient(self.reference.leaves, grad_fn, self.reference.f, name)
+            return _check(self.reference, name, gradient, lower_precision)
 
-    def about_reverse(self) -> GradientChecks:
-        """Return the checks of ``jax.grad`` itself; ValueError if there is none."""
-        reverse = self.evidence.reverse
+    def check_jax_grad(self) -> GradientChecks:
+        """Return the checks of ``jax.grad`` itself; ValueError if it does not exist."""
+        reverse = self.reference.reverse
         if reverse is None:
             raise ValueError(
-                f"`by_hand` must be given where `jax.grad` of `f` does not exist, got None: {self.no_reverse}"
+                f"`grad_fn` must be given where `jax.grad` of `f` does not exist, got None: {self.reverse_error}"
             )
-        others = [answer for answer in self.evidence.answers if answer.witness != "reverse"]
+        others = [estimate for estimate in self.reference.estimates if estimate.method != "reverse"]
         with jax.enable_x64(True):
-            return _about(replace(self.evidence, answers=others), JAX_GRAD, reverse, lower=False)
+            return _check(replace(self.reference, estimates=others), JAX_GRAD, reverse, lower_precision=False)
 
 
-def _about(evidence: Evidence, name: str, gradient: Callable[[jax.Array], Any], lower: bool) -> GradientChecks:
-    if not evidence.answers:
+def _check(
+    reference: ReferenceDerivatives, name: str, gradient: Callable[[jax.Array], Any], lower_precision: bool
+) -> GradientChecks:
+    if not reference.estimates:
         raise ValueError(
-            f"`witnesses` must name one that {name} can be held to, got none; the complex step needs "
-            "`holomorphic`, and reverse mode is no witness to itself."
+            f"`methods` must name one that can check {name}, got none; the complex step needs `complex_f`, and reverse "
+            "mode cannot check itself."
         )
-    theta, slices = evidence.blocks.theta, evidence.blocks.slices
-    stated = ways.measured(gradient, theta, one_by_one)
-    rounding = own_rounding(gradient, theta, stated, slices)
-    return checks_of(evidence, Subject(name, gradient, np.asarray(stated.value), rounding, lower))
+    theta, slices = reference.leaves.theta, reference.leaves.slices
+    partials = derivatives.value_and_rounding(gradient, theta, eager_map)
+    rounding = gradient_rounding(gradient, theta, partials, slices)
+    tested = GradientUnderTest(name, gradient, np.asarray(partials.value), rounding, lower_precision)
+    return check_leaves(reference, tested)
 
 
-def own_rounding(
-    gradient: Callable[[jax.Array], Any], theta: jax.Array, stated: ways.Partials, slices: dict[str, slice]
+def gradient_rounding(
+    gradient: Callable[[jax.Array], Any], theta: jax.Array, partials: derivatives.Partials, slices: dict[str, slice]
 ) -> NDArray[np.float64]:
-    """Return the rounding in ``gradient``, (P,), which as ``stated`` may be a jump of its own at the point."""
-    value, rounding = np.asarray(stated.value), np.nan_to_num(np.asarray(stated.uncertainty), posinf=0.0)
-    unsure = [
+    """Return the rounding in ``gradient``, (P,). That of ``partials`` may be a jump of the gradient at the point."""
+    value, rounding = np.asarray(partials.value), np.nan_to_num(np.asarray(partials.uncertainty), posinf=0.0)
+    large = [
         where
         for where in slices.values()
-        if norm_of(rounding[where]) > ROUNDING_KNOWN * norm_of(np.nan_to_num(value[where]))
+        if norm_of(rounding[where]) > SMALL_ROUNDING * norm_of(np.nan_to_num(value[where]))
     ]
-    if unsure:
-        beside = np.asarray(ways.rounding_beside(gradient, theta, one_by_one))
-        for where in unsure:
-            rounding[where] = np.fmin(rounding[where], beside[where])
+    if large:
+        nearby = np.asarray(derivatives.nearby_rounding(gradient, theta, eager_map))
+        for where in large:
+            rounding[where] = np.fmin(rounding[where], nearby[where])
     return rounding
 
 
-def ask(
+def estimate_derivatives(
     f: Function,
     params: Any,
     *,
-    holomorphic: Function | None = None,
-    witnesses: Sequence[str] | None = None,
-    entries: int = 1000,
+    complex_f: Function | None = None,
+    methods: Sequence[str] | None = None,
+    max_entries: int = 1000,
     seed: int = 0,
     has_aux: bool = False,
-) -> Testimony:
-    """Return what each of ``witnesses`` says of ``f``; arguments and errors as in `compare_gradients`."""
-    unknown = [name for name in witnesses or () if name not in TOLERANCE]
-    if unknown or (witnesses is not None and not witnesses):
-        raise ValueError(f"`witnesses` must be some of {list(TOLERANCE)}, got {unknown or witnesses}.")
-    if entries < 1:
-        raise ValueError(f"`entries` must be 1 or more, got {entries}.")
+) -> Estimates:
+    """Return the derivatives of ``f`` by each of ``methods``; arguments and errors as in `check_gradient`."""
+    unknown = [name for name in methods or () if name not in TOLERANCE]
+    if unknown or (methods is not None and not methods):
+        raise ValueError(f"`methods` must be some of {list(TOLERANCE)}, got {unknown or methods}.")
+    if max_entries < 1:
+        raise ValueError(f"`max_entries` must be 1 or more, got {max_entries}.")
     if seed < 0:
         raise ValueError(f"`seed` must be 0 or more, got {seed}.")
     rng = np.random.default_rng(seed)
-    names = list(TOLERANCE) if witnesses is None else list(witnesses)
+    names = list(TOLERANCE) if methods is None else list(methods)
     with jax.enable_x64(True):
-        blocks = Blocks.of(params)
-        theta = blocks.theta
-        at = blocks.function("f", f, has_aux=has_aux)
+        leaves = Leaves.of(params)
+        theta = leaves.theta
+        flat_f = leaves.function("f", f, has_aux=has_aux)
         missing: dict[str, str] = {}
-        both = jax.jit(jax.value_and_grad(at))
+        value_and_grad = jax.jit(jax.value_and_grad(flat_f))
         try:
-            value, gradient = both(theta)
+            value, gradient = value_and_grad(theta)
         except NO_RULE as error:
             missing["reverse"] = str(error).splitlines()[0]
-            value, gradient = jax.jit(at)(theta), jnp.zeros_like(theta)
+            value, gradient = jax.jit(flat_f)(theta), jnp.zeros_like(theta)
         value, gradient = finite("f", value), np.asarray(gradient)
-        if at.has_custom_vjp:
+        if flat_f.has_custom_vjp:
             missing["forward"] = "`f` has a `jax.custom_vjp`, through which there is no forward mode."
         elif "forward" in names:
             try:
-                jax.eval_shape(lambda theta: jax.jvp(at, (theta,), (theta,)), theta)
+                jax.eval_shape(lambda theta: jax.jvp(flat_f, (theta,), (theta,)), theta)
             except NO_RULE as error:
                 missing["forward"] = str(error).splitlines()[0]
-        for name in witnesses or ():
+        for name in methods or ():
             if name in missing:
-                raise ValueError(f"`witnesses` must leave out {name!r}, got {names}: {missing[name]}")
-        some = np.concatenate([_draw(rng, np.abs(gradient), where, entries) for where in blocks.slices.values()])
-        said: dict[str, ways.Partials] = {}
+                raise ValueError(f"`methods` must leave out {name!r}, got {names}: {missing[name]}")
+        sample = np.concatenate(
+            [_sample(rng, np.abs(gradient), where, max_entries) for where in leaves.slices.values()]
+        )
+        partials: dict[str, derivatives.Partials] = {}
         if "forward" in names and "forward" not in missing:
-            said["forward"] = jax.jit(partial(ways.forward, at))(theta, some)
-        values = ways.Values(at, theta)
-        rounding = ways.rounding(values, theta)
-        asked = [name for name in names if name in DIFFERENCES]
-        said |= zip(asked, ways.differences(values, asked, theta, some, rounding), strict=True)
+            partials["forward"] = jax.jit(partial(derivatives.forward, flat_f))(theta, sample)
+        f_values = derivatives.Values(flat_f, theta)
+        rounding = derivatives.rounding(f_values, theta)
+        differences = [name for name in names if name in DIFFERENCE_METHODS]
+        partials |= zip(
+            differences, derivatives.differences(f_values, differences, theta, sample, rounding), strict=True
+        )
         if "reverse" in names and "reverse" not in missing:
-            said["reverse"] = ways.measured(lambda point: both(point)[1], theta, one_by_one)
-        if "complex step" in names and holomorphic is not None:
-            at_complex = blocks.function("holomorphic", holomorphic, has_aux=has_aux, dtype=jnp.complex128)
-            same, said["complex step"] = jax.jit(partial(ways.value_and_complex_step, at_complex))(theta, some)
-            same = finite("holomorphic", same)
-            if not abs(same - value) <= 1e-9 * abs(value) + 1e-12:  # either way of writing it may lose digits
+            partials["reverse"] = derivatives.value_and_rounding(
+                lambda point: value_and_grad(point)[1], theta, eager_map
+            )
+        if "complex step" in names and complex_f is not None:
+            flat_complex_f = leaves.function("complex_f", complex_f, has_aux=has_aux, dtype=jnp.complex128)
+            complex_value, partials["complex step"] = jax.jit(
+                partial(derivatives.value_and_complex_step, flat_complex_f)
+            )(theta, sample)
+            complex_value = finite("complex_f", complex_value)
+            if not abs(complex_value - value) <= 1e-9 * abs(value) + 1e-12:  # either form may lose digits
                 raise ValueError(
-                    f"`holomorphic` must be the same function as `f`, got {same} where `f` is {value}; they may differ "
-                    "in how they are written only."
+                    f"`complex_f` must be the same function as `f`, got {complex_value} where `f` is {value}; only the "
+                    "form in which they are written may differ."
                 )
-        answers = [
-            Answer(
-                name, np.arange(len(theta)) if name == "reverse" else some, ways.Partials(*map(np.asarray, said[name]))
+        estimates = [
+            Estimate(
+                name,
+                np.arange(len(theta)) if name == "reverse" else sample,
+                derivatives.Partials(*map(np.asarray, partials[name])),
             )
             for name in sorted(names, key=lambda name: name == "complex step")
-            if name in said
+            if name in partials
         ]
-        evidence = Evidence(
-            blocks=blocks,
-            f=at,
-            values=values,
+        reference = ReferenceDerivatives(
+            leaves=leaves,
+            f=flat_f,
+            values=f_values,
             rounding=rounding,
-            reverse=None if "reverse" in missing else lambda point: both(point)[1],
+            reverse=None if "reverse" in missing else lambda point: value_and_grad(point)[1],
             gradient=gradient,
-            size=np.asarray(ways.scale(theta)),
-            asked=some,
-            answers=answers,
+            scale=np.asarray(derivatives.scale(theta)),
+            sample=sample,
+            estimates=estimates,
         )
-        return Testimony(evidence=evidence, no_reverse=missing.get("reverse", ""))
+        return Estimates(reference=reference, reverse_error=missing.get("reverse", ""))
 
 
-def one_by_one(gradient: Callable[[jax.Array], Any], points: jax.Array) -> jax.Array:
-    """Return ``gradient`` at each of ``points``, called from Python: what a person wrote may be no JAX function."""
+def eager_map(gradient: Callable[[jax.Array], Any], points: jax.Array) -> jax.Array:
+    """Return ``gradient`` at each of ``points``, called from Python: it may not be a JAX function."""
     return jnp.asarray(np.stack([gradient(jnp.asarray(point)) for point in np.asarray(points)]))
 
 
-def hand_on(
-    blocks: Blocks, by_hand: Callable[[Any], Any], f: Reduced, name: str = "by_hand"
+def ravel_gradient(
+    leaves: Leaves, grad_fn: Callable[[Any], Any], f: ReducedProgram, name: str = "grad_fn"
 ) -> tuple[Callable[[jax.Array], NDArray[np.float64]], bool]:
-    """Return ``by_hand`` as a function of the vector, and whether something in it is rounded to float32.
+    """Return ``grad_fn`` as a function of the vector, and whether something in it is rounded to float32.
 
-    What it takes of closed-over arrays is then computed as in ``f``, operation by operation and not by XLA.
+    If so, what it computes from closed-over arrays is computed as in ``f``: operation by operation and not by XLA.
     """
 
     def of_vector(theta: jax.Array) -> Any:
-        return by_hand(blocks.tree(theta))
+        return grad_fn(leaves.tree(theta))
 
-    called, lower = of_vector, f.computed_in_lower_precision
+    called, lower_precision = of_vector, f.computed_in_lower_precision
     try:
-        reduced = Reduced.of(of_vector, blocks.theta)
-    except Exception:  # what a person wrote may be no JAX function, and what is wrong with it shows when called
-        reduced = None
-    if reduced is not None:
-        lower = reduced.computed_in_lower_precision or reduced.rounds_in_lower_precision
-        called = reduced if lower else of_vector
-    return lambda theta: blocks.vector(name, called(theta)), lower
+        program = ReducedProgram.of(of_vector, leaves.theta)
+    except Exception:  # `grad_fn` may not be a JAX function, and an error in it is raised when it is called
+        program = None
+    if program is not None:
+        lower_precision = program.computed_in_lower_precision or program.rounds_in_lower_precision
+        called = program if lower_precision else of_vector
+    return lambda theta: leaves.vector(name, called(theta)), lower_precision
 
 
-def _draw(rng: np.random.Generator, guess: NDArray[np.float64], where: slice, entries: int) -> NDArray[np.int64]:
-    """Return the indices in ``where``, or if there are more than ``entries`` as many of them, in order.
+def _sample(
+    rng: np.random.Generator, magnitude: NDArray[np.float64], where: slice, max_entries: int
+) -> NDArray[np.int64]:
+    """Return the indices in ``where``, or if there are more than ``max_entries``, a sample of that size, in order.
 
-    Half are those with the largest gradient: of an embedding, few entries have any.
+    Half of the sample are the entries with the largest gradient: in an embedding, few entries have any.
     """
     index = np.arange(where.start, where.stop)
-    if len(index) <= entries:
+    if len(index) <= max_entries:
         return index
-    by_size = index[np.argsort(-np.nan_to_num(guess[where]), kind="stable")]
-    largest, others = np.split(by_size, [(entries + 1) // 2])
-    return np.sort(np.concatenate([largest, rng.choice(others, entries // 2, replace=False)]))
+    by_magnitude = index[np.argsort(-np.nan_to_num(magnitude[where]), kind="stable")]
+    largest, others = np.split(by_magnitude, [(max_entries + 1) // 2])
+    return np.sort(np.concatenate([largest, rng.choice(others, max_entries // 2, replace=False)]))

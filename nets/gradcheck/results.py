@@ -1,4 +1,4 @@
-"""What is said of a gradient: one check a block of parameters and witness, with a verdict, and all of them together."""
+"""Results: one check, with a verdict, for each leaf of the parameters and each method, and all checks of a gradient."""
 
 import math
 from dataclasses import dataclass
@@ -9,109 +9,111 @@ from numpy.typing import NDArray
 
 from closedform.verdict import Verdict, worst
 
-VISIBLE = 1e-3
-"""A witness that could not have seen an error of 0.1 % in a block says nothing about it."""
-
+DETECTABLE_ERROR = 1e-3
+"""A check passes only if it would have detected this relative error of the leaf."""
 
 JAX_GRAD = "jax.grad"
 """The name of the gradient that is JAX's own."""
-SAME = {(JAX_GRAD, "forward")}
-"""Subject and witness that are one derivation: JAX transposes its forward rules into the reverse ones."""
+SAME_RULES = {(JAX_GRAD, "forward")}
+"""Gradient and method that use the same rules: JAX transposes its forward rules into the reverse ones."""
 ONE_SIDED = "one-sided"
-"""Name of the check of entries at a kink."""
+"""Method of the check of entries at a kink."""
 
 
 def verdict_on(error: float, limit: float) -> Verdict:
-    """Return ``fail`` for an error above its limit, else ``pass``, if the limit is one that says something."""
+    """Return ``fail`` for an error above its limit, else ``pass`` if the limit is below `DETECTABLE_ERROR`."""
     if not error <= limit:
         return "fail"
-    return "pass" if limit <= VISIBLE else "inconclusive"
+    return "pass" if limit <= DETECTABLE_ERROR else "inconclusive"
 
 
-class Worst(NamedTuple):
-    """The entry of a block at which two gradients differ most."""
+class WorstEntry(NamedTuple):
+    """The entry of a leaf at which a gradient and an estimate of it differ most."""
 
-    place: tuple[int, ...]
-    subject: float
-    witness: float
+    position: tuple[int, ...]
+    gradient: float
+    estimate: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class GradientCheck:
-    """One block of parameters, asked of one witness."""
+    """One leaf of a gradient, compared with its estimate by one method."""
 
-    block: str
-    """Path of the block in the parameter tree, as in ``head.logits.kernel``."""
+    leaf: str
+    """Path of the leaf in the parameter tree, as in ``head.logits.kernel``."""
     shape: tuple[int, ...]
-    witness: str
+    method: str
     entries: int
-    """How many of its entries were compared; in a large block, half of them where the gradient is largest."""
-    kinked: int = 0
-    """How many were not, because f has a kink there and no derivative."""
-    doubtful: int = 0
-    """How many were not, because the witness is in too much doubt of them, which would hide errors in the others."""
+    """Number of entries compared; in a large leaf, half of them where the gradient is largest."""
+    at_kink: int = 0
+    """Number of entries left out because f has a kink there and no derivative."""
+    uncertain: int = 0
+    """Number of entries left out because their error estimate is large, which would hide errors in the others."""
     norm: float
-    """Larger of the Euclidean norms of the two gradients, over these entries."""
+    """Larger of the Euclidean norms of gradient and estimate, over the entries compared."""
     relative_error: float
     """||a - b|| / max(||a||, ||b||), and 0 if both are zero: below their own rounding and that of f."""
     limit: float
-    """Largest relative error that still passes: the witness's tolerance, or where it is larger its own error and the
-    rounding measured in the gradient held to it."""
+    """Largest relative error that passes: the tolerance of the method, or if it is larger the error estimate of the
+    method plus the rounding measured in the gradient."""
     verdict: Verdict
-    """``inconclusive`` if the limit is above 0.1 %, the witness has no number, or it saw none of a block's gradient:
-    near a kink, out of the domain, or where rounding in f drowns the gradient."""
+    """``inconclusive`` if the limit is above 0.1 %, if the method has no number, or if all entries drawn are zero in a
+    leaf that is not: near a kink, out of the domain, or where the gradient is below the rounding of f."""
     reason: str = ""
-    """Why it is inconclusive: what most of the limit is."""
-    worst: Worst | None = None
-    """The entry compared that differs most."""
+    """Why the check is inconclusive: the largest part of the limit."""
+    worst: WorstEntry | None = None
+    """The entry that differs most, of those compared."""
 
 
 @dataclass(frozen=True)
 class GradientChecks:
     """All checks of one gradient; ``print`` it to see the table."""
 
-    subject: str
-    """Whose gradient was held to the witnesses."""
+    gradient_name: str
+    """Which gradient was checked: ``jax.grad`` or the name of the argument, such as ``grad_fn``."""
     checks: tuple[GradientCheck, ...]
-    unjudged: tuple[str, ...] = ()
-    """Blocks with an entry that is in doubt for every witness that could judge it."""
+    uncertain_leaves: tuple[str, ...] = ()
+    """Leaves with an entry that is uncertain for every method that could check it."""
 
     @property
     def verdict(self) -> Verdict:
-        """``fail`` if a check fails, ``pass`` if beside that each block has a check that passes, else ``inconclusive``.
+        """``fail`` if a check fails, ``pass`` if none does and one passes for each leaf, else ``inconclusive``.
 
-        Forward mode alone does not do for ``jax.grad``: JAX transposes its forward rules into the reverse ones, so that
-        a wrong rule is wrong in both. Nor may an entry be in doubt for all others. The one-sided check of entries at a
-        kink can stand in the way, and pass nothing.
+        Forward mode alone does not pass ``jax.grad``: JAX transposes its forward rules into the reverse ones, so that
+        a wrong rule is wrong in both. No leaf passes with an entry that is uncertain for all other methods. The
+        one-sided check of entries at a kink can prevent a pass, but it passes no leaf.
         """
         if any(check.verdict == "fail" for check in self.checks):
             return "fail"
-        seen = {
-            check.block
+        passing = {
+            check.leaf
             for check in self.checks
-            if check.verdict == "pass" and check.witness != ONE_SIDED and (self.subject, check.witness) not in SAME
+            if check.verdict == "pass"
+            and check.method != ONE_SIDED
+            and (self.gradient_name, check.method) not in SAME_RULES
         }
-        unclear = any(check.witness == ONE_SIDED and check.verdict == "inconclusive" for check in self.checks)
-        everything = seen == {check.block for check in self.checks} and not unclear and not self.unjudged
-        return "pass" if everything else "inconclusive"
+        unclear = any(check.method == ONE_SIDED and check.verdict == "inconclusive" for check in self.checks)
+        all_pass = passing == {check.leaf for check in self.checks} and not unclear and not self.uncertain_leaves
+        return "pass" if all_pass else "inconclusive"
 
     def __str__(self) -> str:
-        width = max(len(check.block) for check in self.checks)
-        lines = [f"{self.subject}: {self.verdict}"]
+        width = max(len(check.leaf) for check in self.checks)
+        lines = [f"{self.gradient_name}: {self.verdict}"]
         for check in self.checks:
             notes = "; ".join(self._notes(check))
             lines.append(
-                f"  {check.block:{width}}  {check.witness:12}  relative error {check.relative_error:8.1e}"
+                f"  {check.leaf:{width}}  {check.method:12}  relative error {check.relative_error:8.1e}"
                 f"  limit {check.limit:8.1e}  {check.verdict}" + (f" ({notes})" if notes else "")
             )
-        if self.unjudged and self.verdict == "inconclusive":
+        if self.uncertain_leaves and self.verdict == "inconclusive":
             lines.append(
-                f"  Some entries of {', '.join(self.unjudged)} are in doubt for every witness that could judge them."
+                f"  Some entries of {', '.join(self.uncertain_leaves)} are uncertain for every method that could check "
+                "them."
             )
-        if self.contradicted:
+        if self.conflicting_leaves:
             lines.append(
-                f"  The witnesses contradict each other at {', '.join(self.contradicted)}: one of them may be wrong, "
-                "such as reverse mode through a custom rule."
+                f"  The methods contradict each other at {', '.join(self.conflicting_leaves)}: one of them may be "
+                "wrong, such as reverse mode through a custom rule."
             )
         return "\n".join(lines)
 
@@ -119,29 +121,29 @@ class GradientChecks:
         notes = []
         if check.entries < (size := math.prod(check.shape)):
             notes.append(f"{check.entries} of {size} entries")
-        if check.kinked:
-            notes.append(f"{check.kinked} at a kink")
-        if check.doubtful:
-            notes.append(f"{check.doubtful} in doubt")
+        if check.at_kink:
+            notes.append(f"{check.at_kink} at a kink")
+        if check.uncertain:
+            notes.append(f"{check.uncertain} uncertain")
         if check.reason:
             notes.append(check.reason)
         if check.verdict == "fail" and check.worst is not None and size > 1:
-            index, subject, witness = check.worst
-            notes.append(f"worst at {list(index)}: {subject:.6g}, and {witness:.6g} by {check.witness}")
+            position, gradient, estimate = check.worst
+            notes.append(f"worst at {list(position)}: {gradient:.6g}, and {estimate:.6g} by {check.method}")
         return notes
 
     @property
-    def contradicted(self) -> list[str]:
-        """The blocks that one witness passes and another fails."""
-        said = {(check.block, check.verdict) for check in self.checks}
-        return [block for block, verdict in sorted(said) if verdict == "pass" and (block, "fail") in said]
+    def conflicting_leaves(self) -> list[str]:
+        """The leaves that one method passes and another fails."""
+        verdicts = {(check.leaf, check.verdict) for check in self.checks}
+        return [leaf for leaf, verdict in sorted(verdicts) if verdict == "pass" and (leaf, "fail") in verdicts]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaylorCheck:
-    """One block of parameters, moved along one direction."""
+    """The Taylor test of one leaf of the parameters, along one direction."""
 
-    block: str
+    leaf: str
     steps: NDArray[np.float64]
     """(K,), falling."""
     zeroth: NDArray[np.float64]
@@ -149,34 +151,35 @@ class TaylorCheck:
     first: NDArray[np.float64]
     """|f(theta + h v) - f(theta) - h <g, v>|, (K,)."""
     slopes: tuple[float, float]
-    """Of both on logarithmic axes, over the four smallest steps above rounding; nan if there are not three, as where f
-    is linear along v."""
+    """Slopes of both remainders on logarithmic axes, over the four smallest steps above rounding; nan if fewer than
+    three steps are above it, as where f is linear along v."""
     limit: float
-    """The largest relative error of <g, v> that these numbers leave room for."""
+    """The largest relative error of <g, v> that the remainders allow."""
     verdict: Verdict
     """``fail`` if the second slope is nearer 1 than 2, down to where rounding begins; else ``inconclusive`` if the
-    limit is above 0.1 %, as where a kink or the edge of the domain is near, or a kink is at the point itself."""
+    limit is above 0.1 %, as near a kink or the edge of the domain, or if f has a kink at the point itself."""
     reason: str = ""
-    """Why it is inconclusive."""
+    """Why the check is inconclusive."""
 
 
 @dataclass(frozen=True)
 class TaylorChecks:
-    """The Taylor test of every block; ``print`` it to see the table."""
+    """The Taylor test of every leaf; ``print`` it to see the table."""
 
-    subject: str
+    gradient_name: str
+    """As in `GradientChecks`."""
     checks: tuple[TaylorCheck, ...]
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of the blocks."""
+        """The worst verdict of the leaves."""
         return worst([check.verdict for check in self.checks])
 
     def __str__(self) -> str:
-        width = max(len(check.block) for check in self.checks)
-        lines = [f"{self.subject}: {self.verdict}"]
+        width = max(len(check.leaf) for check in self.checks)
+        lines = [f"{self.gradient_name}: {self.verdict}"]
         for check in self.checks:
-            one, two = check.slopes
-            why = f" ({check.reason})" if check.reason else ""
-            lines.append(f"  {check.block:{width}}  slopes {one:.2f} and {two:.2f}  {check.verdict}{why}")
+            zeroth, first = check.slopes
+            note = f" ({check.reason})" if check.reason else ""
+            lines.append(f"  {check.leaf:{width}}  slopes {zeroth:.2f} and {first:.2f}  {check.verdict}{note}")
         return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The Taylor test of one block, from the values of f along one direction."""
+"""The Taylor test of one leaf, from the values of f along one direction."""
 
 from dataclasses import replace
 
@@ -6,41 +6,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedform.verdict import Verdict
-from nets.gradcheck import reference_derivatives as ways
-from nets.gradcheck._one_sided_slopes import AGREE
-from nets.gradcheck.results import VISIBLE, TaylorCheck
+from nets.gradcheck import derivatives
+from nets.gradcheck._one_sided_slopes import SLOPE_TOLERANCE
+from nets.gradcheck.results import DETECTABLE_ERROR, TaylorCheck
 
 STEPS = np.ldexp(1.0, -np.arange(4, 31))
-CLOSE = STEPS[0] * (1 + ways.NOISE_STEP * np.arange(1, 11))
-"""Steps next to the largest, over which f has no fourth difference but its rounding."""
+NOISE_STEPS = STEPS[0] * (1 + derivatives.NOISE_STEP * np.arange(1, 11))
+"""Steps next to the largest, over which the fourth difference of f is its rounding."""
 
 
 def taylor_check(
-    block: str,
+    leaf: str,
     steps: NDArray[np.float64],
     value: float,
-    moved: NDArray[np.float64],
+    values: NDArray[np.float64],
     slope: float,
     noise: NDArray[np.float64],
     slack: float = 0.0,
 ) -> TaylorCheck:
-    """Return the check of ``slope``, <g, v>, from f at the point, ``value``, and at each step along v, ``moved``.
+    """Return the check of ``slope``, <g, v>, from f at the point, ``value``, and at each step along v, ``values``.
 
-    ``noise`` is the rounding of f at each step, below which a remainder says nothing but that it is small. Remainders
-    that do not fall with the step are rounding too, more of it than was measured: a wrong slope leaves some that fall
-    like h.
-    ``slack`` is how far the slope may be off because something in it is in float32.
+    ``noise`` is the rounding of f at each step: a smaller remainder is only known to be small. Remainders that do not
+    fall with the step are rounding too, more than was measured; a wrong slope leaves remainders that fall like h.
+    ``slack`` is the possible error of the slope where part of it is computed in float32.
     """
-    zeroth, first = np.abs(moved - value), np.abs(moved - value - steps * slope)
+    zeroth, first = np.abs(values - value), np.abs(values - value - steps * slope)
     first = np.where(first < steps * slack, 0.0, first)
     finite = np.isfinite(first)
     floor = noise
     while True:
-        seen = np.flatnonzero(finite & (first > floor))
+        above = np.flatnonzero(finite & (first > floor))
         slopes = (np.nan, np.nan)
-        if len(seen) < 3:
+        if len(above) < 3:
             break
-        last = seen[-4:]
+        last = above[-4:]
         slopes = _slope(steps[last], zeroth[last]), _slope(steps[last], first[last])
         if not slopes[1] < 0.5:
             break
@@ -48,74 +47,77 @@ def taylor_check(
     # Every step bounds the error of the slope by its remainder; the least bound counts.
     bounds = np.maximum(first, floor)[finite] / steps[finite] + slack
     limit = float(np.min(bounds, initial=np.inf) / abs(slope)) if slope and np.isfinite(slope) else np.nan
-    falls_like_h = slopes[1] < 1.5 and _goes_on(steps, first, floor, seen) and not slopes[0] < 0.9
-    if not np.isfinite(slope) or (falls_like_h and not _still_steeper(first, seen)):
+    falls_like_h = slopes[1] < 1.5 and _falls_into_noise(steps, first, floor, above) and not slopes[0] < 0.9
+    if not np.isfinite(slope) or (falls_like_h and not _steepens(first, above)):
         verdict: Verdict = "fail"
-    elif limit <= VISIBLE or (slope == 0 and (slopes[1] > 1.5 or (zeroth <= noise).all())):
+    elif limit <= DETECTABLE_ERROR or (slope == 0 and (slopes[1] > 1.5 or (zeroth <= noise).all())):
         verdict = "pass"
     else:
         verdict = "inconclusive"
-    return TaylorCheck(
-        block=block, steps=steps, zeroth=zeroth, first=first, slopes=slopes, limit=limit, verdict=verdict
-    )
+    return TaylorCheck(leaf=leaf, steps=steps, zeroth=zeroth, first=first, slopes=slopes, limit=limit, verdict=verdict)
 
 
-def kinked(
+def has_kink(
     steps: NDArray[np.float64],
     value: float,
-    ahead: NDArray[np.float64],
-    behind: NDArray[np.float64],
+    values_right: NDArray[np.float64],
+    values_left: NDArray[np.float64],
     noise: NDArray[np.float64],
 ) -> bool:
-    """Say whether f, ``ahead`` of the point and ``behind``, has a kink there.
+    """Say whether f has a kink at the point, from its values to the right and to the left.
 
-    f(+h) - 2 f + f(-h) falls like h^2 where it has none, and like h times the jump of the slope where it has.
+    f(+h) - 2 f + f(-h) falls like h^2 if there is none, and like h times the jump of the slope if there is one.
     """
-    bend = np.abs(ahead - 2 * value + behind)
-    seen = np.flatnonzero(np.isfinite(bend) & (bend > 2 * noise))
+    second = np.abs(values_right - 2 * value + values_left)
+    above = np.flatnonzero(np.isfinite(second) & (second > 2 * noise))
     return (
-        len(seen) >= 3 and _slope(steps[seen[-4:]], bend[seen[-4:]]) < 1.25 and _goes_on(steps, bend, 2 * noise, seen)
+        len(above) >= 3
+        and _slope(steps[above[-4:]], second[above[-4:]]) < 1.25
+        and _falls_into_noise(steps, second, 2 * noise, above)
     )
 
 
-def at_kink(
+def check_at_kink(
     check: TaylorCheck,
     value: float,
-    ahead: NDArray[np.float64],
-    behind: NDArray[np.float64],
-    beside: NDArray[np.float64],
-    further: NDArray[np.float64],
+    values_right: NDArray[np.float64],
+    values_left: NDArray[np.float64],
+    near_slopes: NDArray[np.float64],
+    far_slopes: NDArray[np.float64],
     noise: NDArray[np.float64],
     *,
-    number: bool,
+    may_be_constant: bool,
 ) -> TaylorCheck:
-    """Return the check of a block in which f has a kink: what it is worth is a gradient next to it, not the one there.
+    """Return the check of a leaf in which f has a kink: the gradient near the kink is checked, not the one at it.
 
-    ``beside`` are the slopes along v by the gradient a little ahead and behind, which is computed for the point alone
-    if it may be a ``number``. How they differ from those ``further`` away is what a corner that is rounded off does.
+    ``near_slopes`` are <g, v> a little to the right and to the left. A gradient that ``may_be_constant`` is perhaps
+    computed for the point alone. The difference from ``far_slopes`` is what a smoothed corner adds.
     """
     sides = [
-        taylor_check(check.block, check.steps, value, moved, slope, noise, 2 * float(turn))
-        for moved, slope, turn in zip((ahead, behind), beside * [1, -1], np.abs(beside - further), strict=True)
+        taylor_check(check.leaf, check.steps, value, values, slope, noise, 2 * float(change))
+        for values, slope, change in zip(
+            (values_right, values_left), near_slopes * [1, -1], np.abs(near_slopes - far_slopes), strict=True
+        )
     ]
-    constant = number and abs(beside[0] - beside[1]) <= AGREE * np.max(np.abs(beside))
-    if not constant and any(side.verdict == "fail" for side in sides):
-        return replace(check, verdict="fail", reason="a kink at the point, and wrong beside it")
+    tolerance = SLOPE_TOLERANCE * np.max(np.abs(near_slopes))
+    is_constant = may_be_constant and abs(near_slopes[0] - near_slopes[1]) <= tolerance
+    if not is_constant and any(side.verdict == "fail" for side in sides):
+        return replace(check, verdict="fail", reason="a kink at the point, and wrong near it")
     return replace(check, verdict="inconclusive", reason="a kink at the point")
 
 
-def _goes_on(
-    steps: NDArray[np.float64], first: NDArray[np.float64], noise: NDArray[np.float64], seen: NDArray[np.int64]
+def _falls_into_noise(
+    steps: NDArray[np.float64], remainders: NDArray[np.float64], noise: NDArray[np.float64], above: NDArray[np.int64]
 ) -> bool:
-    """Say whether remainders fall steadily until rounding hides them: past a kink or a far-off region they drop."""
-    last = seen[-1]
-    return last + 1 == len(steps) or bool(first[last] * steps[last + 1] / steps[last] < 8 * noise[last])
+    """Say whether remainders fall steadily until rounding hides them: at a kink or a distant region they drop."""
+    last = above[-1]
+    return last + 1 == len(steps) or bool(remainders[last] * steps[last + 1] / steps[last] < 8 * noise[last])
 
 
-def _still_steeper(first: NDArray[np.float64], seen: NDArray[np.int64]) -> bool:
-    """Say whether remainders begin to fall like h^2 at the smallest step, as next to a kink that all others pass."""
-    last = seen[-1]
-    return last + 1 == len(first) and bool(first[last - 1] > 2**1.25 * first[last])
+def _steepens(remainders: NDArray[np.float64], above: NDArray[np.int64]) -> bool:
+    """Say whether remainders begin to fall like h^2 at the smallest step, as near a kink that all other steps cross."""
+    last = above[-1]
+    return last + 1 == len(remainders) and bool(remainders[last - 1] > 2**1.25 * remainders[last])
 
 
 def _slope(steps: NDArray[np.float64], remainders: NDArray[np.float64]) -> float:

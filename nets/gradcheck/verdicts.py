@@ -1,4 +1,4 @@
-"""A gradient held to what the witnesses said: which entries are compared, and what follows."""
+"""A gradient compared with the reference derivatives: which entries are compared, and which verdict follows."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,361 +11,384 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedform.verdict import Verdict
-from nets.gradcheck import reference_derivatives as ways
-from nets.gradcheck._leaves import Blocks
+from nets.gradcheck import derivatives
+from nets.gradcheck._leaves import Leaves
 from nets.gradcheck._one_sided_slopes import (
-    AGREE,
-    FURTHER,
-    Sides,
-    along,
-    gradients_beside,
+    FAR,
+    SLOPE_TOLERANCE,
+    OneSidedSlopes,
+    inner_products,
+    nearby_gradients,
+    nearby_slopes,
     one_sided_slopes,
-    slopes_beside,
 )
-from nets.gradcheck._reduced_programs import Reduced
-from nets.gradcheck.results import JAX_GRAD, ONE_SIDED, SAME, VISIBLE, GradientCheck, GradientChecks, Worst
+from nets.gradcheck._reduced_programs import ReducedProgram
+from nets.gradcheck.results import (
+    DETECTABLE_ERROR,
+    JAX_GRAD,
+    ONE_SIDED,
+    SAME_RULES,
+    GradientCheck,
+    GradientChecks,
+    WorstEntry,
+)
 
 Floats = NDArray[np.float64]
 
 TOLERANCE = {"reverse": 1e-13, "forward": 1e-13, "complex step": 1e-13, "richardson": 1e-10, "central": 1e-8}
-"""Relative error of a block that a witness is trusted to, in float64: tests/tolerances.py has what was measured."""
+"""Method -> relative error of a leaf that it is accurate to, in float64: tests/tolerances.py has the measurements."""
 LOWER_PRECISION = 2.0**-20
-"""The same where f, besides what can be computed beforehand, or a gradient by hand is in float32: 8 units in its last
-place."""
-BLIND = 0.5
-"""A witness in doubt of more than this share of a gradient condemns none: its steps may all lead past a pole."""
-CHANCE = 1e5
-"""A doubt is not smaller by chance than what it should be by more than this."""
-EXACT = ("reverse", "forward", "complex step")
-"""Witnesses that subtract nothing: one that is off by more than rounding is wrong, not blind."""
-DIFFERENCES = ("richardson", "central")
+"""The tolerance where part of f (besides what can be computed beforehand) or of the gradient is in float32: 8 units in
+its last place."""
+MAX_UNCERTAINTY = 0.5
+"""An estimate with a larger relative uncertainty fails no gradient: all its steps may cross a pole."""
+CHANCE_FACTOR = 1e5
+"""By chance an error estimate is too small by this factor at most."""
+EXACT_METHODS = ("reverse", "forward", "complex step")
+"""Methods that subtract nothing: an error above rounding is a mistake."""
+DIFFERENCE_METHODS = ("richardson", "central")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """The gradient at some entries, (Q,), as one witness has it."""
+class Estimate:
+    """The gradient at some entries, (Q,), by one method."""
 
-    witness: str
+    method: str
     index: NDArray[np.int64]
-    said: ways.Partials
+    partials: derivatives.Partials
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A gradient that is held to the witnesses."""
+class GradientUnderTest:
+    """A gradient that is compared with the reference derivatives."""
 
     name: str
     gradient: Callable[[jax.Array], Any]
-    """Of the vector of parameters."""
+    """The gradient as a function of the vector of parameters."""
     value: Floats
     """(P,)."""
     rounding: Floats
     """(P,)."""
-    lower: bool
+    lower_precision: bool
     """Whether something in it is rounded to float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """All answers about f at one point, and what they say together."""
+class ReferenceDerivatives:
+    """The derivatives of f at one point by all methods, and the kinks of f there."""
 
-    blocks: Blocks
-    f: Reduced
-    values: ways.Values
+    leaves: Leaves
+    f: ReducedProgram
+    values: derivatives.Values
     """f near the point."""
     rounding: float
-    """Of f there, as in `nets.gradcheck.reference_derivatives.rounding`."""
+    """Rounding of f there, as in `nets.gradcheck.derivatives.rounding`."""
     reverse: Callable[[jax.Array], Any] | None
-    """``jax.grad`` of f, compiled; None where there is none."""
+    """``jax.grad`` of f, compiled; None if it does not exist."""
     gradient: Floats
-    """By it, (P,); zeros where there is none."""
-    size: Floats
+    """The gradient by ``jax.grad``, (P,); zeros if it does not exist."""
+    scale: Floats
     """Scale of each parameter, (P,)."""
-    asked: NDArray[np.int64]
-    """The parameters that all witnesses were asked about."""
-    answers: Sequence[Answer]
+    sample: NDArray[np.int64]
+    """The parameters at which every method was evaluated."""
+    estimates: Sequence[Estimate]
 
     @cached_property
-    def spread(self) -> Floats:
-        """How far reverse and forward mode differ at each parameter, (P,); 0 where either was not asked."""
-        spread = np.zeros(len(self.size))
-        for answer in self.answers:
-            if answer.witness == "forward" and self.reverse is not None:
-                spread[answer.index] = np.abs(
-                    np.nan_to_num(answer.said.value) - np.nan_to_num(self.gradient)[answer.index]
+    def mode_difference(self) -> Floats:
+        """Difference of reverse and forward mode at each parameter, (P,); 0 where one of them was not evaluated."""
+        difference = np.zeros(len(self.scale))
+        for estimate in self.estimates:
+            if estimate.method == "forward" and self.reverse is not None:
+                difference[estimate.index] = np.abs(
+                    np.nan_to_num(estimate.partials.value) - np.nan_to_num(self.gradient)[estimate.index]
                 )
-        return spread
+        return difference
 
     @cached_property
-    def bends(self) -> bool:
+    def has_kink(self) -> bool:
         """Whether f has a kink at the point along a random direction: along an axis or not."""
-        return ways.bends(self.values, self.blocks.theta, self.rounding)
+        return derivatives.has_kink(self.values, self.leaves.theta, self.rounding)
 
     @cached_property
-    def seen(self) -> NDArray[np.bool_]:
-        """Where a difference was taken, (P,)."""
-        return self._of_differences(lambda said: np.ones(len(said.value), bool), False)
+    def has_difference(self) -> NDArray[np.bool_]:
+        """Where a finite difference was taken, (P,)."""
+        return self._from_differences(lambda partials: np.ones(len(partials.value), bool), False)
 
     @cached_property
-    def kinked(self) -> NDArray[np.bool_]:
+    def at_kink(self) -> NDArray[np.bool_]:
         """Where f has a kink at the point itself, along the axis of the parameter, (P,)."""
-        return self._of_differences(lambda said: np.asarray(said.jump) != 0, False)
+        return self._from_differences(lambda partials: np.asarray(partials.jump) != 0, False)
 
     @cached_property
-    def ends(self) -> tuple[Floats, Floats]:
+    def slope_range(self) -> tuple[Floats, Floats]:
         """The smaller and the larger one-sided slope of each parameter, (P,) both."""
-        left = self._of_differences(lambda said: said.value - said.jump / 2, np.nan)
-        right = self._of_differences(lambda said: said.value + said.jump / 2, np.nan)
+        left = self._from_differences(lambda partials: partials.value - partials.jump / 2, np.nan)
+        right = self._from_differences(lambda partials: partials.value + partials.jump / 2, np.nan)
         return np.fmin(left, right), np.fmax(left, right)
 
-    def direction(self, block: str, which: NDArray[np.bool_]) -> Floats:
-        """Return a random direction along those entries of ``block`` that a difference was taken at."""
-        where, v = self.blocks.slices[block], np.zeros(len(self.size))
+    def direction(self, leaf: str, mask: NDArray[np.bool_]) -> Floats:
+        """Return a random direction along those entries of ``leaf`` in ``mask`` that have a finite difference."""
+        where, v = self.leaves.slices[leaf], np.zeros(len(self.scale))
         rng = np.random.default_rng([where.start, 0x51DE])
         v[where] = rng.uniform(0.5, 1.5, where.stop - where.start) * rng.choice([-1, 1], where.stop - where.start)
-        return np.where(which & self.seen, v * self.size, 0.0)
+        return np.where(mask & self.has_difference, v * self.scale, 0.0)
 
-    def sides(self, v: Floats) -> Sides:
+    def one_sided_slopes(self, v: Floats) -> OneSidedSlopes:
         """Return the one-sided slopes of f along ``v``."""
-        if (key := v.tobytes()) not in self._sides:
-            moved = 4 * ways.EPS * norm_of(np.nan_to_num(self.gradient) * np.asarray(self.blocks.theta))  # theta + h v
-            slopes, doubts = self._slopes_along(jnp.asarray(v), self.rounding + moved)
-            self._sides[key] = Sides(np.asarray(slopes), np.asarray(doubts))
-        return self._sides[key]
+        if (key := v.tobytes()) not in self._one_sided_slopes:
+            # theta + h v is rounded too.
+            rounding = 4 * derivatives.EPS * norm_of(np.nan_to_num(self.gradient) * np.asarray(self.leaves.theta))
+            slopes, uncertainties = self._slopes_along(jnp.asarray(v), self.rounding + rounding)
+            self._one_sided_slopes[key] = OneSidedSlopes(np.asarray(slopes), np.asarray(uncertainties))
+        return self._one_sided_slopes[key]
 
     @cached_property
-    def _sides(self) -> dict[bytes, Sides]:
+    def _one_sided_slopes(self) -> dict[bytes, OneSidedSlopes]:
         return {}
 
     @cached_property
     def _slopes_along(self) -> Callable[..., Any]:
-        return jax.jit(lambda v, error: one_sided_slopes(self.f, self.blocks.theta, v, error))
+        return jax.jit(lambda v, error: one_sided_slopes(self.f, self.leaves.theta, v, error))
 
-    def _of_differences(self, part: Callable[[ways.Partials], Any], otherwise: Any) -> NDArray[Any]:
-        made = np.full(len(self.size), otherwise)
-        for answer in self.answers:
-            if answer.witness in DIFFERENCES:
-                made[answer.index] = part(answer.said)
-        return made
+    def _from_differences(self, part: Callable[[derivatives.Partials], Any], default: Any) -> NDArray[Any]:
+        result = np.full(len(self.scale), default)
+        for estimate in self.estimates:
+            if estimate.method in DIFFERENCE_METHODS:
+                result[estimate.index] = part(estimate.partials)
+        return result
 
 
-def checks_of(evidence: Evidence, subject: Subject) -> GradientChecks:
-    """Return the checks of ``subject``, a block and witness each."""
-    made: list[GradientCheck] = []
-    unjudged: list[str] = []
-    for block in evidence.blocks.slices:
-        judged = np.zeros(len(evidence.size), bool)
+def check_leaves(reference: ReferenceDerivatives, tested: GradientUnderTest) -> GradientChecks:
+    """Return the checks of the gradient ``tested``, one for each leaf and method."""
+    all_checks: list[GradientCheck] = []
+    uncertain_leaves: list[str] = []
+    for leaf, where in reference.leaves.slices.items():
+        passing = np.zeros(len(reference.scale), bool)
         checks = []
-        for answer in evidence.answers:
-            check, kept = _check(evidence, block, answer, subject)
+        for estimate in reference.estimates:
+            check, index = _check(reference, leaf, estimate, tested)
             checks.append(check)
-            if check.verdict == "pass" and (subject.name, check.witness) not in SAME:
-                judged[kept] = True
+            if check.verdict == "pass" and (tested.name, check.method) not in SAME_RULES:
+                passing[index] = True
         if any(check.verdict == "fail" for check in checks):
-            checks = _excused(evidence, block, subject, checks)
+            checks = _excuse_kink(reference, leaf, tested, checks)
             if not any(check.verdict == "fail" for check in checks):
-                judged[:] = False  # what contradicts a witness is not passed by another
-        made += checks
-        where = evidence.blocks.slices[block]
-        if evidence.kinked[where].any():
-            made.append(_one_sided(evidence, block, subject))
-        asked = np.isin(np.arange(where.start, where.stop), evidence.asked)
-        if (asked & ~judged[where] & ~evidence.kinked[where]).any():
-            unjudged.append(block)
-    return GradientChecks(subject.name, tuple(made), tuple(unjudged))
+                passing[:] = False  # a gradient that contradicts one method is not passed by another
+        all_checks += checks
+        if reference.at_kink[where].any():
+            all_checks.append(_check_one_sided(reference, leaf, tested))
+        in_sample = np.isin(np.arange(where.start, where.stop), reference.sample)
+        if (in_sample & ~passing[where] & ~reference.at_kink[where]).any():
+            uncertain_leaves.append(leaf)
+    return GradientChecks(tested.name, tuple(all_checks), tuple(uncertain_leaves))
 
 
-def _excused(evidence: Evidence, block: str, subject: Subject, checks: list[GradientCheck]) -> list[GradientCheck]:
-    """Return ``checks``, without a fail where f has a kink that no axis shows, as a median has at a tie.
+def _excuse_kink(
+    reference: ReferenceDerivatives, leaf: str, tested: GradientUnderTest, checks: list[GradientCheck]
+) -> list[GradientCheck]:
+    """Return ``checks`` with inconclusive for fail if f has a kink along no axis, as a median has at a tie.
 
-    The gradient must be right on either side of it; what it is at the kink is a convention.
+    The gradient must be right on either side of the kink; its value at the kink is a convention.
     """
-    v = evidence.direction(block, ~evidence.kinked)
-    if not v.any() or not evidence.bends or not np.isfinite(subject.value[evidence.blocks.slices[block]]).all():
+    v = reference.direction(leaf, ~reference.at_kink)
+    if not v.any() or not reference.has_kink or not np.isfinite(tested.value[reference.leaves.slices[leaf]]).all():
         return checks
-    sides = evidence.sides(v)
-    if not sides.kinked:
+    one_sided = reference.one_sided_slopes(v)
+    if not one_sided.has_kink:
         return checks
-    beside = slopes_beside(subject.gradient, evidence.blocks.theta, v)
-    if not sides.error(beside) <= sides.limit(beside):
+    slopes = nearby_slopes(tested.gradient, reference.leaves.theta, v)
+    if not one_sided.error(slopes) <= one_sided.limit(slopes):
         return checks
-    why = "f has a kink here that no axis shows, and the gradient is right beside it"
+    reason = "f has a kink here along no axis, and the gradient is right near it"
     return [
-        replace(check, verdict="inconclusive", reason=why) if check.verdict == "fail" else check for check in checks
+        replace(check, verdict="inconclusive", reason=reason) if check.verdict == "fail" else check for check in checks
     ]
 
 
-def _check(evidence: Evidence, block: str, answer: Answer, subject: Subject) -> tuple[GradientCheck, NDArray[np.int64]]:
-    """Return the check, and which parameters were compared."""
-    where, shape = evidence.blocks.slices[block], evidence.blocks.shapes[block]
-    here = (where.start <= answer.index) & (answer.index < where.stop)
-    index, said = answer.index[here], ways.Partials(*(part[here] for part in answer.said))
-    a, b, doubt = subject.value[index], said.value, said.uncertainty + subject.rounding[index]
-    kinked, known = evidence.kinked[index], np.isfinite(b) & np.isfinite(doubt)
-    make = partial(GradientCheck, block=block, shape=shape, witness=answer.witness, kinked=int(kinked.sum()))
+def _check(
+    reference: ReferenceDerivatives, leaf: str, estimate: Estimate, tested: GradientUnderTest
+) -> tuple[GradientCheck, NDArray[np.int64]]:
+    """Return the check, and the indices of the parameters compared."""
+    where, shape = reference.leaves.slices[leaf], reference.leaves.shapes[leaf]
+    in_leaf = (where.start <= estimate.index) & (estimate.index < where.stop)
+    index, partials = estimate.index[in_leaf], derivatives.Partials(*(part[in_leaf] for part in estimate.partials))
+    a, b, uncertainty = tested.value[index], partials.value, partials.uncertainty + tested.rounding[index]
+    at_kink, finite = reference.at_kink[index], np.isfinite(b) & np.isfinite(uncertainty)
+    make = partial(GradientCheck, leaf=leaf, shape=shape, method=estimate.method, at_kink=int(at_kink.sum()))
 
-    def worst(i: int) -> Worst:
-        place = np.unravel_index(int(index[i]) - where.start, shape)
-        return Worst(tuple(int(axis) for axis in place), float(a[i]), float(b[i]))
+    def worst(i: int) -> WorstEntry:
+        position = np.unravel_index(int(index[i]) - where.start, shape)
+        return WorstEntry(tuple(int(axis) for axis in position), float(a[i]), float(b[i]))
 
     if not np.isfinite(a).all():
         check = make(
             entries=len(index),
             norm=float("nan"),
             relative_error=float("nan"),
-            limit=_tolerance(evidence, subject, answer.witness),
+            limit=_tolerance(reference, tested, estimate.method),
             verdict="fail",
             worst=worst(int(np.flatnonzero(~np.isfinite(a))[0])),
         )
         return check, index
     if not len(index):
-        limit = _tolerance(evidence, subject, answer.witness)
+        limit = _tolerance(reference, tested, estimate.method)
         return make(entries=0, norm=0.0, relative_error=0.0, limit=limit, verdict="pass"), index
-    judged = np.flatnonzero(known & ~kinked)
-    doubtful = int((~known & ~kinked).sum())
-    if not len(judged):
+    candidates = np.flatnonzero(finite & ~at_kink)
+    uncertain = int((~finite & ~at_kink).sum())
+    if not len(candidates):
         check = make(
             entries=0,
-            doubtful=doubtful,
+            uncertain=uncertain,
             norm=norm_of(a),
             relative_error=float("nan"),
             limit=float("inf"),
             verdict="inconclusive",
-            reason="a kink at the point" if kinked.any() else "it has no number here",
+            reason="a kink at the point" if at_kink.any() else "the method has no number here",
         )
-        return check, judged
-    tolerance = _tolerance(evidence, subject, answer.witness)
-    kept, error, limit, verdict = _judge(evidence, answer.witness, tolerance, index, judged, a, b, doubt, said)
-    unseen = norm_of(a) == norm_of(b) == 0 < norm_of(subject.value[where])
-    if unseen:
+        return check, candidates
+    tolerance = _tolerance(reference, tested, estimate.method)
+    subset, error, limit, verdict = _compare(
+        reference, estimate.method, tolerance, index, candidates, a, b, uncertainty, partials
+    )
+    zero_sample = norm_of(a) == norm_of(b) == 0 < norm_of(tested.value[where])
+    if zero_sample:
         verdict = "inconclusive"
-    reason = "all entries drawn are 0" if unseen else _why(answer.witness, subject, index[judged], said, judged)
+    reason = _reason(estimate.method, tested, index[candidates], partials, candidates)
     check = make(
-        entries=len(kept),
-        doubtful=doubtful + len(judged) - len(kept),
-        norm=max(norm_of(a[kept]), norm_of(b[kept])),
+        entries=len(subset),
+        uncertain=uncertain + len(candidates) - len(subset),
+        norm=max(norm_of(a[subset]), norm_of(b[subset])),
         relative_error=error,
         limit=limit,
         verdict=verdict,
-        reason=reason if verdict == "inconclusive" else "",
-        worst=worst(int(kept[np.argmax(np.abs(a - b)[kept])])),
+        reason="" if verdict != "inconclusive" else "all entries drawn are 0" if zero_sample else reason,
+        worst=worst(int(subset[np.argmax(np.abs(a - b)[subset])])),
     )
-    return check, index[kept]
+    return check, index[subset]
 
 
-def _judge(
-    evidence: Evidence,
-    witness: str,
+def _compare(
+    reference: ReferenceDerivatives,
+    method: str,
     tolerance: float,
     index: NDArray[np.int64],
-    judged: NDArray[np.int64],
+    candidates: NDArray[np.int64],
     a: Floats,
     b: Floats,
-    doubt: Floats,
-    said: ways.Partials,
+    uncertainty: Floats,
+    partials: derivatives.Partials,
 ) -> tuple[NDArray[np.int64], float, float, Verdict]:
-    """Return which of the entries ``judged`` are compared, all but the doubtful, with error, limit and verdict."""
-    a, b, doubt = a[judged], b[judged], doubt[judged]
+    """Return which of the ``candidates`` are compared, all but the uncertain, with error, limit and verdict."""
+    a, b, uncertainty = a[candidates], b[candidates], uncertainty[candidates]
     norm = max(norm_of(a), norm_of(b))
-    unmoved = evidence.rounding * norm_of(1 / evidence.size[index[judged]])  # a gradient that moves f by its rounding
-    if witness in EXACT:
-        own = norm_of(doubt) + 4 * norm_of(evidence.spread[index[judged]])
-        zero = norm <= own and norm <= ways.ZERO * unmoved
+    # A gradient of this size changes f by its rounding.
+    rounding = reference.rounding * norm_of(1 / reference.scale[index[candidates]])
+    if method in EXACT_METHODS:
+        error = norm_of(uncertainty) + 4 * norm_of(reference.mode_difference[index[candidates]])
+        zero = norm <= error and norm <= derivatives.ZERO * rounding
     else:
-        floor = norm_of(said.floor[judged])
-        zero = norm <= ways.ZERO * floor and norm_of(said.uncertainty[judged]) <= ways.ZERO * floor
-    if zero:  # and so is either gradient
-        return judged, 0.0, tolerance, "pass"
+        floor = derivatives.ZERO * norm_of(partials.floor[candidates])
+        zero = norm <= floor and norm_of(partials.uncertainty[candidates]) <= floor
+    if zero:  # gradient and estimate both
+        return candidates, 0.0, tolerance, "pass"
     if norm == 0:
-        return judged, 0.0, float("inf"), "inconclusive"
-    if witness in EXACT and norm <= unmoved:
-        return judged, norm_of(a - b) / norm, float("inf"), "inconclusive"  # what cancels in f leaves such a rest
-    a, b, doubt = a / norm, b / norm, doubt / norm  # whose squares neither overflow nor vanish
-    if witness in EXACT and (error := norm_of(a - b)) <= tolerance:
-        return judged, error, tolerance, "pass"
-    # The surest entry, the two surest, ...: each of these sets is compared, and the largest that says something counts.
-    # One doubtful entry hides no other, and a doubt that is small by chance is no reason to fail.
-    order = np.argsort(doubt, kind="stable")
+        return candidates, 0.0, float("inf"), "inconclusive"
+    if method in EXACT_METHODS and norm <= rounding:  # such a remainder is left when terms of f cancel
+        return candidates, norm_of(a - b) / norm, float("inf"), "inconclusive"
+    a, b, uncertainty = a / norm, b / norm, uncertainty / norm  # whose squares neither overflow nor vanish
+    if method in EXACT_METHODS and (error := norm_of(a - b)) <= tolerance:
+        return candidates, error, tolerance, "pass"
+    # The most certain entry, the two most certain, ...: each of these sets is compared, and the largest that decides
+    # counts. So an uncertain entry hides no other, and an error estimate that is small by chance causes no failure.
+    order = np.argsort(uncertainty, kind="stable")
     errors, norms = _norms((a - b)[order]), np.maximum(_norms(a[order]), _norms(b[order]))
-    usual = np.minimum(np.quantile(doubt, 0.5, method="lower"), CHANCE * doubt)
-    bounds = np.maximum(tolerance, _norms(np.maximum(doubt, usual)[order]))
-    fails = np.flatnonzero((errors > bounds) & (bounds <= BLIND * norms))
-    passes = np.flatnonzero(bounds <= VISIBLE * norms)
+    typical = np.minimum(np.quantile(uncertainty, 0.5, method="lower"), CHANCE_FACTOR * uncertainty)
+    bounds = np.maximum(tolerance, _norms(np.maximum(uncertainty, typical)[order]))
+    fails = np.flatnonzero((errors > bounds) & (bounds <= MAX_UNCERTAINTY * norms))
+    passes = np.flatnonzero(bounds <= DETECTABLE_ERROR * norms)
     verdict: Verdict = "fail" if len(fails) else "pass" if len(passes) else "inconclusive"
     last = fails[-1] if len(fails) else passes[-1] if len(passes) else len(a) - 1
-    least = norms[last] or 1.0
-    return judged[np.sort(order[: last + 1])], float(errors[last] / least), float(bounds[last] / least), verdict
+    scale = norms[last] or 1.0
+    return candidates[np.sort(order[: last + 1])], float(errors[last] / scale), float(bounds[last] / scale), verdict
 
 
-def _one_sided(evidence: Evidence, block: str, subject: Subject) -> GradientCheck:
-    """Return the check of the entries at a kink: it may fail them, but no block passes by it."""
-    v = evidence.direction(block, evidence.kinked)
+def _check_one_sided(reference: ReferenceDerivatives, leaf: str, tested: GradientUnderTest) -> GradientCheck:
+    """Return the check of the entries at a kink: it may fail the leaf, but it passes none."""
+    v = reference.direction(leaf, reference.at_kink)
     index = np.flatnonzero(v)
-    theta, sides = evidence.blocks.theta, evidence.sides(v)
-    near = gradients_beside(subject.gradient, theta, v)
-    beside, further = along(near, v), slopes_beside(subject.gradient, theta, v, FURTHER)
-    error, limit = sides.error(beside), sides.limit(beside)
-    # A corner that is rounded off, as in sqrt(x^2 + 1e-16), looks like a kink from afar; its slope is still changing.
-    settled = bool(4 * np.max(np.abs(beside - further)) <= np.max(np.abs(beside - sides.slopes)))
-    a, (low, high) = subject.value[index], (end[index] for end in evidence.ends)
-    size = AGREE * (np.abs(low) + np.abs(high))
-    outside = (a < low - size) | (a > high + size)
-    as_reverse = np.full(len(index), True)
-    if evidence.reverse is not None:
-        as_reverse = np.abs(a - evidence.gradient[index]) <= size
-    # The same a little to either side: by_hand is a number, computed for the point alone. `jax.grad` is none.
-    constant = subject.name != JAX_GRAD and bool(
-        abs(beside[0] - beside[1]) <= AGREE * max(abs(beside[0] - sides.slopes).max(), norm_of(beside))
+    theta, one_sided = reference.leaves.theta, reference.one_sided_slopes(v)
+    gradients = nearby_gradients(tested.gradient, theta, v)
+    near, far = inner_products(gradients, v), nearby_slopes(tested.gradient, theta, v, FAR)
+    error, limit = one_sided.error(near), one_sided.limit(near)
+    # A smoothed corner, as in sqrt(x^2 + 1e-16), looks like a kink from a distance; its slope still changes.
+    is_settled = bool(4 * np.max(np.abs(near - far)) <= np.max(np.abs(near - one_sided.slopes)))
+    a, (low, high) = tested.value[index], (bound[index] for bound in reference.slope_range)
+    tolerance = SLOPE_TOLERANCE * (np.abs(low) + np.abs(high))
+    outside = (a < low - tolerance) | (a > high + tolerance)
+    matches_reverse = np.full(len(index), True)
+    if reference.reverse is not None:
+        matches_reverse = np.abs(a - reference.gradient[index]) <= tolerance
+    # The same on either side: `grad_fn` returns a number computed for the point alone. `jax.grad` never does.
+    is_constant = tested.name != JAX_GRAD and bool(
+        abs(near[0] - near[1]) <= SLOPE_TOLERANCE * max(abs(near[0] - one_sided.slopes).max(), norm_of(near))
     )
-    as_right = False
-    if constant and evidence.reverse is not None and as_reverse.all():
-        by_reverse = slopes_beside(evidence.reverse, theta, v)
-        as_right = sides.error(by_reverse) <= sides.limit(by_reverse)
-    # Entry by entry, since the slope along v sees no entry that is small beside the others.
-    doubt = 4 * evidence.rounding / (ways.SMALL_STEPS[0] * evidence.size[index])
-    least, most = low - AGREE * np.abs(low) - doubt, high + AGREE * np.abs(high) + doubt
-    within = (near[:, index] >= least) & (near[:, index] <= most)
-    # Entries that are tied, as in a maximum, may move together without a kink, and then their slopes add up.
-    together = np.where(v != 0, evidence.size, 0.0)
-    level, slope = evidence.sides(together), float(np.sum(a * evidence.size[index]))
-    tied = level.kinked or level.error(np.array([slope, slope])) <= level.limit(np.array([slope, slope]))
+    reverse_is_right = False
+    if is_constant and reference.reverse is not None and matches_reverse.all():
+        reverse_slopes = nearby_slopes(reference.reverse, theta, v)
+        reverse_is_right = one_sided.error(reverse_slopes) <= one_sided.limit(reverse_slopes)
+    # Entry by entry, since an entry that is small beside the others does not change the slope along v.
+    uncertainty = 4 * reference.rounding / (derivatives.SMALL_STEPS[0] * reference.scale[index])
+    lower = low - SLOPE_TOLERANCE * np.abs(low) - uncertainty
+    upper = high + SLOPE_TOLERANCE * np.abs(high) + uncertainty
+    within = (gradients[:, index] >= lower) & (gradients[:, index] <= upper)
+    # Tied entries, as in a maximum, may move together without a kink, and then their slopes add up.
+    diagonal = reference.one_sided_slopes(np.where(v != 0, reference.scale, 0.0))
+    total = np.full(2, float(np.sum(a * reference.scale[index])))
+    ties_agree = diagonal.has_kink or diagonal.error(total) <= diagonal.limit(total)
     verdict: Verdict = "inconclusive"
-    if not np.isfinite(a).all() or (error > limit and settled and not constant) or (outside & ~as_reverse).any():
+    if (
+        not np.isfinite(a).all()
+        or (error > limit and is_settled and not is_constant)
+        or (outside & ~matches_reverse).any()
+    ):
         verdict = "fail"
-    elif ((error <= limit and within.all()) or as_right) and tied and not outside.any():
+    elif ((error <= limit and within.all()) or reverse_is_right) and ties_agree and not outside.any():
         verdict = "pass"
     return GradientCheck(
-        block=block,
-        shape=evidence.blocks.shapes[block],
-        witness=ONE_SIDED,
+        leaf=leaf,
+        shape=reference.leaves.shapes[leaf],
+        method=ONE_SIDED,
         entries=len(index),
-        kinked=0,
-        norm=float(np.max(np.abs([*sides.slopes, *beside]))),
+        at_kink=0,
+        norm=float(np.max(np.abs([*one_sided.slopes, *near]))),
         relative_error=error,
         limit=limit,
         verdict=verdict,
-        reason="which slope of a kink is meant is a convention" if verdict == "inconclusive" else "",
+        reason="which slope counts at a kink is a convention" if verdict == "inconclusive" else "",
     )
 
 
-def _why(
-    witness: str, subject: Subject, index: NDArray[np.int64], said: ways.Partials, judged: NDArray[np.int64]
+def _reason(
+    method: str,
+    tested: GradientUnderTest,
+    index: NDArray[np.int64],
+    partials: derivatives.Partials,
+    candidates: NDArray[np.int64],
 ) -> str:
-    """Return what most of the doubt is."""
-    rounding = said.rounding[judged]
+    """Return the largest part of the uncertainty, in words."""
+    is_difference, rounding = method in DIFFERENCE_METHODS, partials.rounding[candidates]
+    truncation = norm_of(partials.uncertainty[candidates] - rounding)
     parts = {
-        f"rounding in {subject.name}": norm_of(subject.rounding[index]),
-        "rounding in f" if witness in DIFFERENCES else f"rounding in {witness}": norm_of(rounding),
-        "f turns or has a kink within the step" if witness in DIFFERENCES else f"{witness} jumps at the point": norm_of(
-            said.uncertainty[judged] - rounding
-        ),
+        f"rounding in {tested.name}": norm_of(tested.rounding[index]),
+        "rounding in f" if is_difference else f"rounding in {method}": norm_of(rounding),
+        "f has a kink or oscillates within the step" if is_difference else f"{method} jumps at the point": truncation,
     }
     return max(parts, key=lambda part: parts[part])
 
 
-def _tolerance(evidence: Evidence, subject: Subject, witness: str) -> float:
-    lower = subject.lower or evidence.f.rounds_in_lower_precision
-    return max(TOLERANCE[witness], LOWER_PRECISION if lower else 0.0)
+def _tolerance(reference: ReferenceDerivatives, tested: GradientUnderTest, method: str) -> float:
+    lower_precision = tested.lower_precision or reference.f.rounds_in_lower_precision
+    return max(TOLERANCE[method], LOWER_PRECISION if lower_precision else 0.0)
 
 
 def norm_of(vector: Floats) -> float:

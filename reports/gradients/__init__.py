@@ -1,4 +1,4 @@
-"""The gradients page: back-propagation derived by hand, held to witnesses, and where the gradient lives in JAX."""
+"""The gradients page: back-propagation derived by hand and checked by every method, and where gradients live in JAX."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 __all__ = ["NAME", "Options", "build", "packages", "read", "steps"]
 
 NAME = "gradients"
-TITLE = "Gradients by hand, and jax.grad held to them"
+TITLE = "Gradients by hand, checked against jax.grad"
 CLAIM = (
-    "A derivation and a program that differentiates can both be wrong; they are wrong in different ways. Where both "
-    "agree with each other and with differences that know neither, to the last digits that arithmetic has, trust them."
+    "A derivation and a program that differentiates can both be wrong, but in different ways. Trust them where they "
+    "agree with each other, and with finite differences that use neither, to the last digits of the arithmetic."
 )
 
 
@@ -29,12 +29,12 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
     derivation.add_network(page, problem)
     derivation.add_shapes(page, problem)
     derivation.add_saturation(page)
-    progress("the sigmoid network before every witness")
-    verdicts: list[Verdict] = [checks.add_witnesses(page, problem)]
+    progress("the sigmoid network by every method")
+    verdicts: list[Verdict] = [checks.add_methods(page, problem)]
     verdicts.append(checks.add_mistakes(page, problem))
     progress("JAX's own check on mistakes")
     verdicts.append(peers.add_peers(page))
-    progress("errors of differences over their steps")
+    progress("errors of differences by step")
     step_sizes.add_step_sizes(page, problem)
     progress("the classifiers, composed by hand and by Flax")
     verdicts.append(checks.add_classifiers(page, options.seed))

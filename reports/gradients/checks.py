@@ -1,4 +1,4 @@
-"""The sections that hold gradients by hand to the witnesses: the sigmoid network, the classifiers, the Hessian."""
+"""The sections that check gradients by hand with every method: the sigmoid network, the classifiers, the Hessian."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,10 +7,10 @@ import numpy as np
 from flax import nnx
 
 from closedform.verdict import Verdict, worst
-from nets.backprop import one_hidden_layer as backprop
+from nets.backprop import one_hidden_layer
 from nets.backprop.networks import conv_net_gradient, mlp_gradient
-from nets.gradcheck.checks import compare_gradients, slope_along, taylor_test
-from nets.gradcheck.estimates import ask
+from nets.gradcheck.checks import check_gradient, directional_derivative, taylor_test
+from nets.gradcheck.estimates import estimate_derivatives
 from nets.gradcheck.results import GradientChecks
 from nets.gradcheck.verdicts import TOLERANCE
 from nets.models.conv_net import ConvNet
@@ -19,7 +19,7 @@ from nets.models.mlp import MLP
 from reports.gradients.problem import Problem
 from reports.shared.page import Page
 
-TITLES = {
+METHOD_TITLES = {
     "reverse": "jax.grad",
     "forward": "jax.jvp",
     "complex step": "complex step",
@@ -28,54 +28,53 @@ TITLES = {
 }
 
 
-def add_witnesses(page: Page, problem: Problem) -> Verdict:
-    """Add the gradient of the sigmoid network before every witness, and its Taylor test; return the worst verdict."""
-    page.section("The witnesses")
+def add_methods(page: Page, problem: Problem) -> Verdict:
+    """Add the gradient of the sigmoid network by every method, and its Taylor test; return the worst verdict."""
+    page.section("The methods")
     page.text(
-        "<code>jax.grad</code> applies the same chain rule, so it might share a misunderstanding with the derivation; "
-        "it does not share its slips of the pen. Differences know no calculus at all: they ask the loss itself. In "
-        "float64 the witnesses are reverse mode (<code>jax.grad</code>), forward mode (<code>jax.jvp</code>, one "
+        "<code>jax.grad</code> applies the same chain rule, so it could share a misunderstanding with the derivation, "
+        "but not a slip of the pen. Finite differences use no derivative at all: they evaluate the loss only. The "
+        "methods, all in float64, are reverse mode (<code>jax.grad</code>), forward mode (<code>jax.jvp</code>, one "
         "parameter at a time), the complex step $\\mathrm{Im}\\, L(\\theta + i h e) / h$, which subtracts nothing and "
-        "is right to rounding, central differences $(L(\\theta + h e) - L(\\theta - h e)) / 2h$, and Richardson's "
+        "is accurate to rounding, central differences $(L(\\theta + h e) - L(\\theta - h e)) / 2h$, and Richardson's "
         "extrapolation of them to $h = 0$."
     )
-    checks = compare_gradients(
-        problem.loss, problem.params, by_hand=problem.gradient, holomorphic=problem.textbook_loss
-    )
+    checks = check_gradient(problem.loss, problem.params, grad_fn=problem.gradient, complex_f=problem.textbook_loss)
     _table(
-        page, "witnesses", checks, "The gradient by hand against each witness: $\\|a - b\\| / \\max(\\|a\\|, \\|b\\|)$."
+        page, "methods", checks, "The gradient by hand against each method: $\\|a - b\\| / \\max(\\|a\\|, \\|b\\|)$."
     )
     page.text(
-        "A check passes below the tolerance of its witness ({exact:.0e} for the first three, {richardson:.0e} for "
-        "Richardson, {central:.0e} for central differences), or below what the witness says of its own error, if that "
-        "is larger. A witness that could not have seen an error of 0.1&nbsp;% is inconclusive.",
+        "A check passes below the tolerance of its method ({exact:.0e} for the first three, {richardson:.0e} for "
+        "Richardson, {central:.0e} for central differences), or below the error estimate of the method if that is "
+        "larger. A check that could not detect an error of 0.1&nbsp;% is inconclusive.",
         exact=TOLERANCE["reverse"],
         richardson=TOLERANCE["richardson"],
         central=TOLERANCE["central"],
     )
-    taylor = taylor_test(problem.loss, problem.params, by_hand=problem.gradient)
+    taylor = taylor_test(problem.loss, problem.params, grad_fn=problem.gradient)
     page.text(
-        "<strong>Taylor test.</strong> Along a direction $v$ in one block, $|L(\\theta + hv) - L(\\theta)|$ falls like "
+        "<strong>Taylor test.</strong> Along a direction $v$ in one leaf of the parameters, "
+        "$|L(\\theta + hv) - L(\\theta)|$ falls like "
         "$h$, and $|L(\\theta + hv) - L(\\theta) - h \\langle g, v \\rangle|$ like $h^2$ if $g$ is the gradient, but "
-        "only like $h$ if it is not. It costs a few evaluations, however many parameters the block has."
+        "only like $h$ if it is not. It costs a few evaluations, however many parameters the leaf has."
     )
     page.table(
         "taylor",
         "Slopes on logarithmic axes; 1 and 2 are right.",
         {
-            "block": [check.block for check in taylor.checks],
+            "leaf": [check.leaf for check in taylor.checks],
             "without gradient": [check.slopes[0] for check in taylor.checks],
             "with gradient": [check.slopes[1] for check in taylor.checks],
             "verdict": [check.verdict for check in taylor.checks],
         },
-        {"block": "code", "without gradient": ".3f", "with gradient": ".3f"},
+        {"leaf": "code", "without gradient": ".3f", "with gradient": ".3f"},
     )
-    largest = max(check.relative_error for check in checks.checks if check.witness in ("reverse", "complex step"))
+    largest = max(check.relative_error for check in checks.checks if check.method in ("reverse", "complex step"))
     page.conclusion(
-        "Verdict of the witnesses: <strong>{witnesses_verdict}</strong>; of the Taylor test: "
+        "Verdict of the methods: <strong>{methods_verdict}</strong>; of the Taylor test: "
         "<strong>{taylor_verdict}</strong>. The derivation differs from <code>jax.grad</code> and the complex step by "
-        "at most {largest_exact:.1e} of a block's norm; rounding alone is {eps:.1e}.",
-        witnesses_verdict=checks.verdict,
+        "at most {largest_exact:.1e} of the norm of a leaf; rounding alone is {eps:.1e}.",
+        methods_verdict=checks.verdict,
         taylor_verdict=taylor.verdict,
         largest_exact=largest,
         eps=float(np.finfo(float).eps),
@@ -84,39 +83,39 @@ def add_witnesses(page: Page, problem: Problem) -> Verdict:
 
 
 def add_mistakes(page: Page, problem: Problem) -> Verdict:
-    """Add what the witnesses say of gradients with a mistake in them; return ``fail`` unless each fails."""
+    """Add the checks of gradients with a mistake in them; return ``fail`` unless each fails."""
     page.section("What a mistake looks like")
     page.text(
-        "A check that cannot fail says nothing. The same gradient with a mistake in it, before the same witnesses; the "
-        "tests of closedform break every term of every derivation in this way, in the source that is shipped."
+        "A check that cannot fail proves nothing. Here the same methods check the same gradient with a mistake in it. "
+        "The tests of closedform mutate every term of every derivation in this way, in the source of the package."
     )
-    N, z1 = len(problem.y), backprop.forward(problem.params, problem.x).z1
+    N, z1 = len(problem.y), one_hidden_layer.forward(problem.params, problem.x).z1
     slope = np.mean(z1 * (1 - z1))  # of the hidden units, as an average
 
-    def but(name: str, change: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        return lambda params: (right := problem.gradient(params)) | {name: change(right[name])}
+    def changed(name: str, change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda params: (gradient := problem.gradient(params)) | {name: change(gradient[name])}
 
     mistakes = {
-        "sign of dL/db2": but("b2", lambda block: -block),
-        "slope z(1 - z) forgotten in dL/db1 (on average)": but("b1", lambda block: block / slope),
-        "0.1 % in dL/dW1": but("W1", lambda block: 1.001 * block),
+        "sign of dL/db2": changed("b2", lambda leaf: -leaf),
+        "slope z(1 - z) forgotten in dL/db1 (on average)": changed("b1", lambda leaf: leaf / slope),
+        "0.1 % in dL/dW1": changed("W1", lambda leaf: 1.001 * leaf),
     }
     if N > 1:
-        mistakes["1/N forgotten"] = lambda params: {k: N * block for k, block in problem.gradient(params).items()}
+        mistakes["1/N forgotten"] = lambda params: {name: N * leaf for name, leaf in problem.gradient(params).items()}
     if len(problem.params["b1"]) > 1:
-        mistakes["hidden units of dL/dW2 in another order"] = but("W2", lambda block: block[:, ::-1])
-    testimony = ask(problem.loss, problem.params, holomorphic=problem.textbook_loss)
-    rows = [testimony.about("by_hand", mistaken) for mistaken in mistakes.values()]
+        mistakes["hidden units of dL/dW2 in another order"] = changed("W2", lambda leaf: leaf[:, ::-1])
+    estimates = estimate_derivatives(problem.loss, problem.params, complex_f=problem.textbook_loss)
+    rows = [estimates.check("grad_fn", grad_fn) for grad_fn in mistakes.values()]
     page.table(
         "mistakes",
-        "Largest relative error of a block, as each witness sees it.",
+        "Largest relative error of a leaf, by each method.",
         {"mistake": list(mistakes)}
         | {
-            title: [max(c.relative_error for c in row.checks if c.witness == witness) for row in rows]
-            for witness, title in TITLES.items()
+            title: [max(c.relative_error for c in row.checks if c.method == method) for row in rows]
+            for method, title in METHOD_TITLES.items()
         }
         | {"verdict": [row.verdict for row in rows]},
-        dict.fromkeys(TITLES.values(), ".1e"),
+        dict.fromkeys(METHOD_TITLES.values(), ".1e"),
     )
     return "pass" if {row.verdict for row in rows} == {"fail"} else "fail"
 
@@ -142,14 +141,14 @@ def add_classifiers(page: Page, seed: int) -> Verdict:
         r"\qquad \bar y_{nk} = \frac{p_{nk} - [k = \mathrm{label}_n]}{N}"
     )
     page.text(
-        "Forward, each layer keeps its input; backward, the rules are chained. The parameters are those of the Flax "
-        "modules, and so is the loss the witnesses are asked about; only the gradient by hand is ours. ReLU is not "
+        "Forward, each layer stores its input; backward, the rules are chained. The parameters are those of the Flax "
+        "modules, and so is the loss that the methods differentiate; only the gradient by hand is ours. ReLU is not "
         "holomorphic, so there is no complex step."
     )
     rng = np.random.default_rng(seed)
     verdicts = []
     rngs = nnx.Rngs(seed)
-    for name, image_shape, model, by_hand in [
+    for name, image_shape, model, grad_fn in [
         ("MLP", (4, 4, 1), MLP((4, 4, 1), 3, hidden=(8, 6), rngs=rngs), mlp_gradient),
         (
             "ConvNet",
@@ -160,17 +159,17 @@ def add_classifiers(page: Page, seed: int) -> Verdict:
     ]:
         loss, params = as_function(model)
         images, labels = rng.standard_normal((10, *image_shape)), rng.integers(0, 3, 10)
-        checks = compare_gradients(
+        checks = check_gradient(
             lambda params, loss=loss, images=images, labels=labels: loss(params, images, labels),
             params,
-            by_hand=lambda params, by_hand=by_hand, images=images, labels=labels: by_hand(params, images, labels),
+            grad_fn=lambda params, grad_fn=grad_fn, images=images, labels=labels: grad_fn(params, images, labels),
         )
-        _table(page, name.lower(), checks, f"{name}: the gradient by hand against each witness of the Flax module.")
+        _table(page, name.lower(), checks, f"{name}: the gradient by hand against each method on the Flax module.")
         verdicts.append(checks.verdict)
     verdict = worst(verdicts)
     page.conclusion(
-        "Verdict: <strong>{classifiers_verdict}</strong>. Where a step of a difference crosses the kink of a ReLU its "
-        "own account of its error grows, and it says inconclusive rather than fail.",
+        "Verdict: <strong>{classifiers_verdict}</strong>. Where a step of a difference crosses the kink of a ReLU, its "
+        "error estimate grows, and the check is inconclusive rather than a fail.",
         classifiers_verdict=verdict,
     )
     return verdict
@@ -182,17 +181,18 @@ def add_second_order(page: Page, problem: Problem) -> Verdict:
     page.text(
         "Differentiating every line of the derivation along a direction $v$ of the parameters, "
         "$R\\{\\cdot\\} = \\partial / \\partial r$ at $\\theta + r v$, gives the Hessian times $v$ for the price of "
-        "two gradients. By the product rule each factor has its turn; the slope of the slope is $1 - 2 z_1$:"
+        "two gradients. By the product rule each factor is differentiated in turn; the slope of the "
+        "slope is $1 - 2 z_1$:"
     )
     page.formula(
         r"R\{\delta_1\} = \left( R\{\delta_2\} W_2 + \delta_2 V_2 \right) \odot z_1 \odot (1 - z_1)"
         r" + (\delta_2 W_2) \odot (1 - 2 z_1) \odot R\{z_1\}"
     )
-    checks = compare_gradients(
-        slope_along(problem.loss, problem.v),
+    checks = check_gradient(
+        directional_derivative(problem.loss, problem.v),
         problem.params,
-        by_hand=lambda params: backprop.hessian_vector_product(params, problem.v, problem.x, problem.y),
-        holomorphic=slope_along(problem.textbook_loss, problem.v),
+        grad_fn=lambda params: one_hidden_layer.hessian_vector_product(params, problem.v, problem.x, problem.y),
+        complex_f=directional_derivative(problem.textbook_loss, problem.v),
     )
     _table(
         page,
@@ -205,23 +205,23 @@ def add_second_order(page: Page, problem: Problem) -> Verdict:
 
 
 def _table(page: Page, name: str, checks: GradientChecks, caption: str) -> None:
-    """Add the relative errors, a row a block and a column a witness, and the verdicts."""
-    blocks = list(dict.fromkeys(check.block for check in checks.checks))
-    by = {(check.block, check.witness): check for check in checks.checks}
-    asked = [witness for witness in TITLES if (blocks[0], witness) in by]
+    """Add the relative errors, a row for each leaf and a column for each method, and the verdicts."""
+    leaves = list(dict.fromkeys(check.leaf for check in checks.checks))
+    table = {(check.leaf, check.method): check for check in checks.checks}
+    methods = [method for method in METHOD_TITLES if (leaves[0], method) in table]
     page.table(
         name,
         caption,
-        {"block": blocks}
-        | {"norm": [by[block, asked[0]].norm for block in blocks]}
-        | {TITLES[witness]: [by[block, witness].relative_error for block in blocks] for witness in asked}
-        | {"verdict": [_said([by[block, witness].verdict for witness in asked]) for block in blocks]},
-        {"block": "code", "norm": ".3g"} | {TITLES[witness]: ".1e" for witness in asked},
+        {"leaf": leaves}
+        | {"norm": [table[leaf, methods[0]].norm for leaf in leaves]}
+        | {METHOD_TITLES[method]: [table[leaf, method].relative_error for leaf in leaves] for method in methods}
+        | {"verdict": [_leaf_verdict([table[leaf, method].verdict for method in methods]) for leaf in leaves]},
+        {"leaf": "code", "norm": ".3g"} | {METHOD_TITLES[method]: ".1e" for method in methods},
     )
 
 
-def _said(verdicts: Sequence[Verdict]) -> str:
-    """Return the verdict on one block, with how many witnesses could not say."""
-    blind = verdicts.count("inconclusive")
-    word = "fail" if "fail" in verdicts else "pass" if "pass" in verdicts else "inconclusive"
-    return f"{word} ({blind} inconclusive)" if blind and word != "inconclusive" else word
+def _leaf_verdict(verdicts: Sequence[Verdict]) -> str:
+    """Return the verdict on one leaf, with the number of inconclusive methods."""
+    inconclusive = verdicts.count("inconclusive")
+    verdict = "fail" if "fail" in verdicts else "pass" if "pass" in verdicts else "inconclusive"
+    return f"{verdict} ({inconclusive} inconclusive)" if inconclusive and verdict != "inconclusive" else verdict

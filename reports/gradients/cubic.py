@@ -1,7 +1,7 @@
-"""The smallest network, a cubic fitted to the sine: three weights and a bias, enough to see where a gradient lives.
+"""The smallest network, a cubic fitted to the sine: three weights and a bias, enough to show where a gradient lives.
 
-The features x, x^2, x^3 go into one linear layer, trained on the squared error with RMSprop as anyone coming from
-PyTorch would write it. The four numbers have a closed form, the least-squares solution, to hold the training to.
+The features x, x^2, x^3 go into one linear layer, trained on the squared error with RMSprop as a user of PyTorch
+would write it. The four numbers have a closed form, the least-squares solution, and the training is compared with it.
 """
 
 from dataclasses import dataclass
@@ -35,16 +35,16 @@ def train_step(model: nnx.Linear, optimizer: nnx.Optimizer, x: jax.Array, y: jax
 
 @dataclass(frozen=True)
 class CubicFit:
-    """A training run and what it should have found."""
+    """A training run and the exact solution."""
 
     losses: NDArray[np.float64]
     """Sum of squares before each step, (steps,)."""
     trained: NDArray[np.float64]
     """Bias and the weights of x, x^2, x^3, (4,)."""
     least_squares: NDArray[np.float64]
-    """The same in closed form, (4,)."""
+    """The same coefficients in closed form, (4,)."""
     loss: float
-    """Sum of squares of the trained cubic, in float64 as the next."""
+    """Sum of squares of the trained cubic, in float64 like `least_loss`."""
     least_loss: float
     """Sum of squares of the least-squares cubic."""
 

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from nets.backprop import one_hidden_layer as backprop
+from nets.backprop import one_hidden_layer
 from reports.gradients.problem import Problem
 from reports.shared.page import Page
 
@@ -64,29 +64,32 @@ def add_network(page: Page, problem: Problem) -> None:
 
 def add_shapes(page: Page, problem: Problem) -> None:
     """Add the shape of every array, for one point and for the batch, read from the arrays."""
-    one, many = backprop.shapes(problem.params, problem.x[0]), backprop.shapes(problem.params, problem.x)
+    point_shapes = one_hidden_layer.shapes(problem.params, problem.x[0])
+    batch_shapes = one_hidden_layer.shapes(problem.params, problem.x)
     batch = f"{len(problem.x)} points"
     page.section("Shapes, for one point and for many")
     page.text(
         "Most mistakes in a gradient are mistakes of shape, and the dangerous ones are those that broadcast. These are "
-        "the shapes of the arrays the network made for this page:"
+        "the shapes of the arrays computed for this page:"
     )
     page.table(
         "shapes",
         "Shape of every input, parameter and intermediate.",
         {
-            "array": list(one),
-            "one point": [_shape(one[name]) for name in one],
-            batch: [_shape(many[name]) for name in one],
-            "has an axis for the points": ["yes" if one[name] != many[name] else "no" for name in one],
+            "array": list(point_shapes),
+            "one point": [_shape(point_shapes[name]) for name in point_shapes],
+            batch: [_shape(batch_shapes[name]) for name in point_shapes],
+            "has an axis for the points": [
+                "yes" if point_shapes[name] != batch_shapes[name] else "no" for name in point_shapes
+            ],
         },
         {"array": "code", "one point": "code", batch: "code"},
     )
-    shared = [name for name in one if one[name] == many[name]]
+    shared = [name for name in point_shapes if point_shapes[name] == batch_shapes[name]]
     page.conclusion(
         "{shared} are shared by all points: their shapes do not change with $N$, and so their gradients have to be "
-        "summed over it. Labels are a vector $(N,)$; one of shape $(N, 1)$ is refused, because with a vector beside it "
-        "the two would broadcast to $N \\times N$ without a word.",
+        "summed over it. Labels are a vector $(N,)$; one of shape $(N, 1)$ raises ValueError, because with a vector "
+        "it would broadcast silently to $N \\times N$.",
         shared=", ".join(shared),
     )
 
@@ -100,16 +103,16 @@ def add_saturation(page: Page) -> None:
 
 def _saturation(page: Page) -> None:
     page.text(
-        "In float32 the output $\\hat y$ is exactly 1 from a logit of {whole} on, and the logarithm of $1 - \\hat y$ "
-        "is lost. The loss does not need it: with $\\log \\sigma(a) = -\\log(1 + e^{-a})$ it is a function of the "
-        "logit alone,",
-        whole=next(logit for logit in range(100) if float(backprop.sigmoid(np.float32(logit))) == 1),
+        "In float32 the output $\\hat y$ is exactly 1 from a logit of {saturation_logit} on, and the logarithm of "
+        "$1 - \\hat y$ is lost. The loss does not need it: with $\\log \\sigma(a) = -\\log(1 + e^{-a})$ it is a "
+        "function of the logit alone,",
+        saturation_logit=next(logit for logit in range(100) if float(one_hidden_layer.sigmoid(np.float32(logit))) == 1),
     )
     page.formula(r"L = y \log(1 + e^{-a_2}) + (1 - y) \log(1 + e^{a_2}) = \log(1 + e^{(1 - 2y) a_2})")
     page.text(
         "and <code>logaddexp</code> evaluates that for any logit. In the gradient, $\\hat y - y$ written as a "
         "difference has no digits left where $\\hat y$ is close to $y$; as $-y\\, \\sigma(-a_2) + (1 - y)\\, "
-        "\\sigma(a_2)$, one line earlier in the derivation, it keeps them all as long as it is a normal number."
+        "\\sigma(a_2)$, one line earlier in the derivation, it keeps them all if it is a normal number."
     )
     logits = np.array([-500.0, -90.0, -20.0, 20.0, 90.0, 500.0])
     rows = [(logit, y) for y in (0, 1) for logit in logits]
@@ -117,13 +120,15 @@ def _saturation(page: Page) -> None:
     for logit, y in rows:
         params = {"W1": np.zeros((1, 1)), "b1": np.zeros(1), "W2": np.zeros((1, 1)), "b2": np.array([logit])}
         x = np.zeros(1)
-        losses.append(float(backprop.loss(params, x, y)))
-        textbook.append(f"{float(backprop.textbook_loss(params, x, y)) + 0.0:.4g}")  # + 0.0: no minus before a zero
-        difference.append(float(backprop.forward(params, x).yhat[0] - y))
-        slopes.append(float(backprop.point_gradient(params, x, y)["b2"][0]))
+        losses.append(float(one_hidden_layer.loss(params, x, y)))
+        textbook.append(
+            f"{float(one_hidden_layer.textbook_loss(params, x, y)) + 0.0:.4g}"
+        )  # + 0.0: no minus before a zero
+        difference.append(float(one_hidden_layer.forward(params, x).yhat[0] - y))
+        slopes.append(float(one_hidden_layer.point_gradient(params, x, y)["b2"][0]))
     page.table(
         "saturation",
-        "One point in float32, where what is below the smallest normal number, 1.2e-38, is 0.",
+        "One point in float32; values below the smallest normal number, 1.2e-38, are 0.",
         {
             "logit $a_2$": [logit for logit, _ in rows],
             "label $y$": [y for _, y in rows],

@@ -1,4 +1,4 @@
-"""The section for people who come from PyTorch: where the gradient lives in JAX, Flax and Optax, with a cubic fit."""
+"""The section for users of PyTorch: where the gradient lives in JAX, Flax and Optax, with a cubic fit."""
 
 import inspect
 
@@ -10,7 +10,7 @@ from reports.gradients import cubic
 from reports.shared.page import Page
 
 RATE = 1e-3
-SAME_THING = [
+EQUIVALENTS = [
     ("loss.backward()", "grads = jax.grad(loss)(params)", "of a function, not of a value"),
     ("p.grad of each parameter", "grads, a tree shaped like params", "returned, stored nowhere"),
     ("optimizer.zero_grad()", "nothing", "nothing accumulates"),
@@ -28,17 +28,17 @@ def add_library(page: Page, steps: int, seed: int) -> None:
     page.section("Where the gradient lives")
     page.text(
         "In PyTorch a gradient lives on the parameter it belongs to: <code>loss.backward()</code> adds it to "
-        "<code>p.grad</code>, the optimiser finds it there, and somebody has to set it back to zero. In JAX it lives "
-        "nowhere. <code>jax.grad</code> makes a function into another that returns the gradient, as a tree with the "
-        "names and shapes of the parameters, and what becomes of it is up to the caller."
+        "<code>p.grad</code>, the optimiser reads it there, and the training loop must set it back to zero. In JAX it "
+        "is stored nowhere. <code>jax.grad</code> turns a function into one that returns the gradient, as a tree with "
+        "the names and shapes of the parameters. The caller decides how to use it."
     )
     page.table(
-        "same_thing",
-        "The same thing, said in both.",
+        "pytorch_and_jax",
+        "The same operation in both.",
         {
-            "PyTorch": [row[0] for row in SAME_THING],
-            "JAX, Flax NNX, Optax": [row[1] for row in SAME_THING],
-            "note": [row[2] for row in SAME_THING],
+            "PyTorch": [row[0] for row in EQUIVALENTS],
+            "JAX, Flax NNX, Optax": [row[1] for row in EQUIVALENTS],
+            "note": [row[2] for row in EQUIVALENTS],
         },
         {"PyTorch": "code", "JAX, Flax NNX, Optax": "code"},
     )
@@ -47,7 +47,7 @@ def add_library(page: Page, steps: int, seed: int) -> None:
     page.text(
         "<strong>An example.</strong> The sine at {cubic_points} points in $[-\\pi, \\pi]$, by one linear layer on the "
         "features $x, x^2, x^3$: three weights and a bias, the sum of squares as the loss, RMSprop with PyTorch's "
-        "settings and a step of {rate:g}. The whole training step, as it stands in "
+        "settings and a step of {rate:g}. The training step, from "
         "<code>reports/gradients/cubic.py</code>:",
         cubic_points=len(y),
         rate=RATE,
@@ -60,7 +60,7 @@ def add_library(page: Page, steps: int, seed: int) -> None:
     page.formula(r"\hat w = (X^\top X)^{-1} X^\top y")
     page.figure(
         _figure(np.asarray(x)[:, 0], np.asarray(y)[:, 0], cubic.design(x), result),
-        "Left: the sine and both cubics, which the eye cannot tell apart if the training came to its end. Right: how "
+        "Left: the sine and both cubics, which look the same if the training converged. Right: how "
         "far the sum of squares is above the least possible, step by step.",
         "The sine with the trained and the least-squares cubic over it, and the excess loss falling over the steps.",
     )
@@ -79,11 +79,11 @@ def add_library(page: Page, steps: int, seed: int) -> None:
         "After {cubic_steps} steps the sum of squares is {cubic_loss:.4f}, and {cubic_least:.4f} is the least "
         "possible: {cubic_excess:.2%} more. "
         + (
-            "RMSprop divides each gradient by its recent size, so with a constant step it does not come to rest: it "
-            "keeps moving each coefficient to and fro by about the step, {rate:g}."
+            "RMSprop divides each gradient by its recent size, so with a constant step it does not converge: "
+            "each coefficient oscillates by about the step, {rate:g}."
             if result.loss < 1.1 * result.least_loss
             else "RMSprop moves each coefficient by about the step, {rate:g}, whatever the size of the gradient, and "
-            "has not arrived yet."
+            "has not converged yet."
         ),
         cubic_steps=steps,
         cubic_loss=result.loss,

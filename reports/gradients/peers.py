@@ -1,4 +1,4 @@
-"""The section that sets JAX's own gradient check beside ours, on mistakes of one kind each."""
+"""The section that compares JAX's own gradient check with ours, on mistakes of one kind each."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 from jax.test_util import check_grads
 
 from closedform.verdict import Verdict
-from nets.gradcheck.checks import compare_gradients
+from nets.gradcheck.checks import check_gradient
 from reports.shared.page import Page
 
 W = np.array([1.0, 2.0])
@@ -38,54 +38,54 @@ MISTAKES: dict[str, tuple[Callable[[Any], jax.Array], Any, Callable[[Any], Any]]
         lambda x: 1.1 * (x > 0),
     ),
 }
-AT_A_KINK = (MISTAKES["a ReLU's of slope 1.1, at its kink"][0], np.array([0.0]), lambda x: 1.0 * (x > 0))
-"""The right gradient there."""
+AT_KINK = (MISTAKES["a ReLU's of slope 1.1, at its kink"][0], np.array([0.0]), lambda x: 1.0 * (x > 0))
+"""The right gradient at that kink."""
 
 
 def add_peers(page: Page) -> Verdict:
-    """Add what `jax.test_util.check_grads` says of mistakes, and what we say; ``fail`` if we pass one."""
+    """Add the verdicts of `jax.test_util.check_grads` and ours on wrong gradients; ``fail`` if we pass one."""
     page.section("Beside JAX's own check")
     page.text(
         "<code>jax.test_util.check_grads</code> compares one directional derivative with a central difference, under "
         "one tolerance for all functions: 0.2 % in float32, which is JAX's default, and 10<sup>-5</sup> in float64, "
-        "absolute and relative. What is small beside the other parameters, or wrong where a difference cannot see, is "
-        "let through. <code>compare_gradients</code> judges each block by its own size, asks methods that subtract "
-        "nothing, and says what its witnesses could not see."
+        "absolute and relative. It passes an error that is small beside the other parameters, or that a finite "
+        "difference cannot detect. <code>check_gradient</code> compares each leaf relative to its own norm, uses "
+        "methods that subtract nothing, and reports what its methods could not detect."
     )
     rows = {name: _verdicts(*mistake) for name, mistake in MISTAKES.items()}
-    right = _verdicts(*AT_A_KINK)
-    columns = ["check_grads, float32", "check_grads, float64", "compare_gradients"]
+    correct = _verdicts(*AT_KINK)
+    columns = ["check_grads, float32", "check_grads, float64", "check_gradient"]
     page.table(
         "peers",
-        "A gradient with a mistake, as the rule of a <code>jax.custom_vjp</code>: pass means that it was not seen. The "
-        "last is right.",
+        "A gradient with a mistake, as the rule of a <code>jax.custom_vjp</code>: pass means that the mistake was not "
+        "detected. The last gradient is right.",
         {"the gradient is": [*rows, "right: a ReLU's, at its kink"]}
-        | {name: [*(row[i] for row in rows.values()), right[i]] for i, name in enumerate(columns)},
+        | {name: [*(row[i] for row in rows.values()), correct[i]] for i, name in enumerate(columns)},
         {},
     )
     ours = [row[2] for row in rows.values()]
     page.conclusion(
-        "Of {peer_mistakes} mistakes <code>check_grads</code> passes {peer_float32} in float32 and {peer_float64} in "
-        "float64; "
-        "<code>compare_gradients</code> passes {ours_passed} and fails {ours_failed}.",
-        peer_mistakes=len(rows),
-        peer_float32=sum(row[0] == "pass" for row in rows.values()),
-        peer_float64=sum(row[1] == "pass" for row in rows.values()),
-        ours_passed=ours.count("pass"),
-        ours_failed=ours.count("fail"),
+        "Of {mistakes_compared} mistakes <code>check_grads</code> passes {check_grads_float32_passes} in float32 and "
+        "{check_grads_float64_passes} in float64; "
+        "<code>check_gradient</code> passes {check_gradient_passes} and fails {check_gradient_fails}.",
+        mistakes_compared=len(rows),
+        check_grads_float32_passes=sum(row[0] == "pass" for row in rows.values()),
+        check_grads_float64_passes=sum(row[1] == "pass" for row in rows.values()),
+        check_gradient_passes=ours.count("pass"),
+        check_gradient_fails=ours.count("fail"),
     )
-    return "fail" if "pass" in ours or right[2] == "fail" else "pass"
+    return "fail" if "pass" in ours or correct[2] == "fail" else "pass"
 
 
 def _verdicts(
-    f: Callable[[Any], jax.Array], at: Any, by_hand: Callable[[Any], Any]
+    f: Callable[[Any], jax.Array], at: Any, grad_fn: Callable[[Any], Any]
 ) -> tuple[Verdict, Verdict, Verdict]:
-    ruled = jax.custom_vjp(f)
-    ruled.defvjp(lambda x: (f(x), x), lambda x, dy: ((dy * by_hand(x)).astype(x.dtype),))
-    single = _check_grads(ruled, jnp.asarray(at, jnp.float32))
+    with_rule = jax.custom_vjp(f)
+    with_rule.defvjp(lambda x: (f(x), x), lambda x, dy: ((dy * grad_fn(x)).astype(x.dtype),))
+    single = _check_grads(with_rule, jnp.asarray(at, jnp.float32))
     with jax.enable_x64(True):
-        double = _check_grads(ruled, jnp.asarray(at, jnp.float64))
-    return single, double, compare_gradients(f, at, by_hand=by_hand).verdict
+        double = _check_grads(with_rule, jnp.asarray(at, jnp.float64))
+    return single, double, check_gradient(f, at, grad_fn=grad_fn).verdict
 
 
 def _check_grads(f: Callable[[Any], jax.Array], at: jax.Array) -> Verdict:

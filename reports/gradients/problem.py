@@ -1,4 +1,4 @@
-"""What the page is about: the options, and from them the network and its data."""
+"""The options of the page, and from them the network and its data."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from reports.shared.options import Common
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Common):
-    """Gradients by hand held to jax.grad, forward mode, differences and the complex step; where they live in JAX."""
+    """Gradients by hand checked against jax.grad, forward mode, differences, complex step; where they live in JAX."""
 
     points: int = 20
     """N, points in the batch."""
@@ -37,22 +37,22 @@ class Problem:
     """A direction in the space of the parameters."""
 
     def loss(self, params: Any) -> Any:
-        """Return the loss of the batch, as it is trained."""
-        from nets.backprop import one_hidden_layer as backprop
+        """Return the loss of the batch, as in training."""
+        from nets.backprop import one_hidden_layer
 
-        return backprop.loss(params, self.x, self.y)
+        return one_hidden_layer.loss(params, self.x, self.y)
 
     def textbook_loss(self, params: Any) -> Any:
-        """Return it as it is defined, for complex parameters too."""
-        from nets.backprop import one_hidden_layer as backprop
+        """Return the loss as it is defined, also for complex parameters."""
+        from nets.backprop import one_hidden_layer
 
-        return backprop.textbook_loss(params, self.x, self.y)
+        return one_hidden_layer.textbook_loss(params, self.x, self.y)
 
     def gradient(self, params: Any) -> Any:
-        """Return its gradient by hand."""
-        from nets.backprop import one_hidden_layer as backprop
+        """Return the gradient of the loss by hand."""
+        from nets.backprop import one_hidden_layer
 
-        return backprop.gradient(params, self.x, self.y)
+        return one_hidden_layer.gradient(params, self.x, self.y)
 
 
 def read(options: Options) -> Problem:
@@ -66,7 +66,7 @@ def read(options: Options) -> Problem:
     rng = np.random.default_rng(options.seed)
     N, M, H = options.points, options.inputs, options.hidden
 
-    def at_random() -> dict[str, NDArray[np.float64]]:
+    def random_params() -> dict[str, NDArray[np.float64]]:
         return {
             "W1": rng.standard_normal((H, M)) / M**0.5,
             "b1": rng.standard_normal(H),
@@ -74,4 +74,4 @@ def read(options: Options) -> Problem:
             "b2": rng.standard_normal(1),
         }
 
-    return Problem(params=at_random(), x=rng.standard_normal((N, M)), y=rng.integers(0, 2, N), v=at_random())
+    return Problem(params=random_params(), x=rng.standard_normal((N, M)), y=rng.integers(0, 2, N), v=random_params())

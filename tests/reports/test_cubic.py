@@ -1,10 +1,10 @@
-"""The cubic fit: its closed form, its gradient, and the training that comes near."""
+"""The cubic fit: its closed form, its gradient, and how near the training comes."""
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nets.gradcheck.checks import compare_gradients
+from nets.gradcheck.checks import check_gradient
 from reports.gradients import cubic
 from tests import tolerances
 
@@ -28,12 +28,12 @@ def test_the_closed_form_is_where_the_gradient_is_zero_and_what_the_loss_says(fi
     def loss(w):
         return jnp.sum((X @ w - y[:, 0]) ** 2)
 
-    def by_hand(w):
+    def grad_fn(w):
         return 2 * X.T @ (X @ w - y[:, 0])
 
-    assert compare_gradients(loss, fit.trained, by_hand=by_hand, holomorphic=loss).verdict == "pass"
+    assert check_gradient(loss, fit.trained, grad_fn=grad_fn, complex_f=loss).verdict == "pass"
     scale = np.linalg.norm(2 * X.T @ y[:, 0])
-    assert np.linalg.norm(by_hand(fit.least_squares)) < tolerances.IDENTITY * scale
+    assert np.linalg.norm(grad_fn(fit.least_squares)) < tolerances.IDENTITY * scale
     # the loss is a square around its minimum
     excess = np.sum((X @ (fit.trained - fit.least_squares)) ** 2)
     np.testing.assert_allclose(fit.loss - fit.least_loss, excess, rtol=1e-8)

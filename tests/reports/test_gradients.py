@@ -1,4 +1,4 @@
-"""The gradients page: what it shows is what the arrays and the witnesses say, for any size, and it can fail."""
+"""The gradients page: it shows the shapes and verdicts as computed, for any size, and it can fail."""
 
 import inspect
 import json
@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from nets.backprop import one_hidden_layer as backprop
+from nets.backprop import one_hidden_layer
 from reports import gradients
 from reports.gradients import cubic
 from reports.shared.page import drawing
@@ -15,10 +15,10 @@ from reports.shared.page import drawing
 
 def page_of(**options):
     options = gradients.Options(quick=True, **options)
-    told = []
+    messages = []
     with drawing():
-        page = gradients.build(gradients.read(options), options, told.append)
-    assert len(told) == gradients.steps(options)
+        page = gradients.build(gradients.read(options), options, messages.append)
+    assert len(messages) == gradients.steps(options)
     return page
 
 
@@ -30,12 +30,12 @@ def page():
 def test_every_check_of_the_page_passes(page):
     numbers = json.loads(page.json())["numbers"]
     assert page.verdict == "pass"
-    for name in ["witnesses_verdict", "taylor_verdict", "classifiers_verdict", "second_order_verdict"]:
+    for name in ["methods_verdict", "taylor_verdict", "classifiers_verdict", "second_order_verdict"]:
         assert numbers[name] == "pass"
     assert numbers["largest_exact"] < 1e-13
     assert set(numbers["mistakes"]["verdict"]) == {"fail"}
     assert len(numbers["mistakes"]["mistake"]) == 5
-    assert set(numbers["witnesses"]["verdict"]) == {"pass"}
+    assert set(numbers["methods"]["verdict"]) == {"pass"}
 
 
 def test_the_shapes_are_read_from_the_arrays():
@@ -43,7 +43,7 @@ def test_the_shapes_are_read_from_the_arrays():
     shapes = page.numbers["shapes"]
     problem = gradients.read(gradients.Options(points=7, inputs=2, hidden=5))
     assert shapes["array"] == ["x", "W1", "b1", "a1", "z1", "W2", "b2", "a2", "yhat"]
-    assert shapes["7 points"] == [str(shape) for shape in backprop.shapes(problem.params, problem.x).values()]
+    assert shapes["7 points"] == [str(shape) for shape in one_hidden_layer.shapes(problem.params, problem.x).values()]
     assert shapes["one point"] == ["(2,)", "(5, 2)", "(5,)", "(5,)", "(5,)", "(1, 5)", "(1,)", "(1,)", "(1,)"]
     assert page.numbers["shared"] == "W1, b1, W2, b2"
 
@@ -74,15 +74,15 @@ def test_the_page_shows_formulas_code_and_pictures(page):
 
 
 def test_a_wrong_derivation_fails_the_page(monkeypatch):
-    right = backprop.gradient
+    correct = one_hidden_layer.gradient
 
     def wrong(params, x, y):
-        return right(params, x, y) | {"b1": 1.001 * right(params, x, y)["b1"]}
+        return correct(params, x, y) | {"b1": 1.001 * correct(params, x, y)["b1"]}
 
-    monkeypatch.setattr(backprop, "gradient", wrong)
+    monkeypatch.setattr(one_hidden_layer, "gradient", wrong)
     page = page_of()
     assert page.verdict == "fail"
-    assert page.numbers["witnesses_verdict"] == "fail"
+    assert page.numbers["methods_verdict"] == "fail"
     assert page.numbers["second_order_verdict"] == "pass"
 
 

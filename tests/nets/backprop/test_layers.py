@@ -1,4 +1,4 @@
-"""The rules of the layers and their composition, against Flax, optax, the adjoint test and every witness."""
+"""The rules of the layers and their composition, against Flax, optax, the adjoint test and every method."""
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nets.backprop import layers
 from nets.backprop.networks import conv_net_gradient, mlp_gradient
-from nets.gradcheck.checks import adjoint_test, compare_gradients, taylor_test
+from nets.gradcheck.checks import adjoint_test, check_gradient, taylor_test
 from tests import tolerances
 from tests.nets.gradcheck.networks import conv_net, mlp
 
@@ -30,7 +30,7 @@ def test_the_rule_of_a_linear_layer_is_the_adjoint_of_its_tangent(N, M, K, seed)
     checks = adjoint_test(
         lambda inputs: layers.linear(**inputs),
         {"x": x, "kernel": kernel, "bias": bias},
-        by_hand=lambda inputs, dy: layers.linear_vjp(inputs["x"], inputs["kernel"], dy)._asdict(),
+        vjp_fn=lambda inputs, dy: layers.linear_vjp(inputs["x"], inputs["kernel"], dy)._asdict(),
         seed=seed,
     )
     assert checks.verdict == "pass", checks
@@ -43,7 +43,7 @@ def test_the_rule_of_a_convolution_is_the_adjoint_of_its_tangent(N, rows, column
     checks = adjoint_test(
         lambda inputs: layers.conv(**inputs),
         {"x": x, "kernel": kernel, "bias": bias},
-        by_hand=lambda inputs, dy: layers.conv_vjp(inputs["x"], inputs["kernel"], dy)._asdict(),
+        vjp_fn=lambda inputs, dy: layers.conv_vjp(inputs["x"], inputs["kernel"], dy)._asdict(),
         seed=seed,
     )
     assert checks.verdict == "pass", checks
@@ -51,7 +51,7 @@ def test_the_rule_of_a_convolution_is_the_adjoint_of_its_tangent(N, rows, column
 
 def test_the_rule_of_relu_is_the_adjoint_of_its_tangent_and_agrees_with_flax_at_the_kink():
     (x,) = normal((3, 4))
-    checks = adjoint_test(layers.relu, x, by_hand=layers.relu_vjp)
+    checks = adjoint_test(layers.relu, x, vjp_fn=layers.relu_vjp)
     assert checks.verdict == "pass", checks
     at = jnp.array([-1.0, 0.0, 2.0])
     np.testing.assert_array_equal(layers.relu_vjp(at, jnp.ones(3)), jax.vmap(jax.grad(nnx.relu))(at))
@@ -69,7 +69,7 @@ def test_a_convolution_is_that_of_flax(shape):
 
 @settings(max_examples=5)
 @given(sizes, st.integers(2, 5), st.integers(0, 10**6))
-def test_every_witness_confirms_the_gradient_of_softmax_cross_entropy(N, K, seed):
+def test_every_method_passes_the_gradient_of_softmax_cross_entropy(N, K, seed):
     (logits,) = normal((N, K), seed=seed)
     labels = np.random.default_rng(seed).integers(0, K, N)
 
@@ -77,11 +77,11 @@ def test_every_witness_confirms_the_gradient_of_softmax_cross_entropy(N, K, seed
         p = jnp.exp(logits) / jnp.sum(jnp.exp(logits), axis=1, keepdims=True)
         return -jnp.mean(jnp.log(p[jnp.arange(N), labels]))
 
-    checks = compare_gradients(
+    checks = check_gradient(
         lambda logits: layers.softmax_cross_entropy(logits, labels),
         logits,
-        by_hand=lambda logits: layers.softmax_cross_entropy_gradient(logits, labels),
-        holomorphic=textbook,
+        grad_fn=lambda logits: layers.softmax_cross_entropy_gradient(logits, labels),
+        complex_f=textbook,
     )
     assert checks.verdict == "pass", checks
 
@@ -110,19 +110,19 @@ def test_softmax_cross_entropy_is_that_of_optax_and_stays_finite(size):
     ],
     ids=["M-H-H-K", "one hidden", "three hidden", "conv", "one place", "two convs"],
 )
-def test_every_witness_confirms_the_gradient_of_a_flax_module(network):
-    checks = compare_gradients(network.loss, network.params, by_hand=network.gradient)
+def test_every_method_passes_the_gradient_of_a_flax_module(network):
+    checks = check_gradient(network.loss, network.params, grad_fn=network.gradient)
     assert checks.verdict == "pass", checks
-    exactly = [check for check in checks.checks if check.witness in ("reverse", "forward")]
-    assert len(exactly) == 2 * len(jax.tree.leaves(network.params))
-    assert all(check.verdict == "pass" for check in exactly)
-    assert taylor_test(network.loss, network.params, by_hand=network.gradient).verdict == "pass"
+    exact = [check for check in checks.checks if check.method in ("reverse", "forward")]
+    assert len(exact) == 2 * len(jax.tree.leaves(network.params))
+    assert all(check.verdict == "pass" for check in exact)
+    assert taylor_test(network.loss, network.params, grad_fn=network.gradient).verdict == "pass"
 
 
 @pytest.mark.parametrize("network", [mlp, conv_net])
 def test_the_networks_of_cifar_10_have_their_gradient_from_flax(network):
     full = network((32, 32, 3), hidden=(1000, 1000), classes=10, points=2)
-    checks = compare_gradients(full.loss, full.params, by_hand=full.gradient, witnesses=["reverse"])
+    checks = check_gradient(full.loss, full.params, grad_fn=full.gradient, methods=["reverse"])
     assert checks.verdict == "pass", checks
     assert sum(check.entries for check in checks.checks) > 4_000_000
 

@@ -1,7 +1,7 @@
-"""Mistakes made one at a time in the shipped source of a derivation: what a slip of the pen would have left there.
+"""Mutants of the source of a derivation: copies of its module with one mistake each.
 
-Each operator below is one kind of slip. A mutant is the module with one of them made in one place of one function, so
-that whatever is added to the derivation is broken, and guarded, too.
+Each mutation operator below makes one kind of mistake. A mutant has one mistake in one place of one function. New lines
+of a derivation are mutated, and so tested, too.
 """
 
 import ast
@@ -12,17 +12,17 @@ from typing import Any, NamedTuple
 
 
 class Mutant(NamedTuple):
-    kind: str
+    operator: str
     place: str
     """Function, line and change."""
     change: str
-    """What stood there, and what stands there instead."""
+    """The original code and its replacement."""
     namespace: dict[str, Any]
-    """Of the mutated module."""
+    """The names of the mutated module."""
 
 
-def _is(node, operator):
-    return isinstance(node, ast.BinOp) and isinstance(node.op, operator)
+def _is(node, op):
+    return isinstance(node, ast.BinOp) and isinstance(node.op, op)
 
 
 def _first_factor(node):
@@ -93,7 +93,7 @@ def forgotten_layer(node):
         yield node.args[-1]
 
 
-KINDS: list[Callable[[ast.AST], Iterator[ast.AST]]] = [
+OPERATORS: list[Callable[[ast.AST], Iterator[ast.AST]]] = [
     missing_factor,
     forgotten_slope,
     sign,
@@ -107,21 +107,21 @@ KINDS: list[Callable[[ast.AST], Iterator[ast.AST]]] = [
 
 
 def mutants(module: Any, function: str) -> Iterator[Mutant]:
-    """Yield every mutant of ``function`` of ``module``, and one with a 0.1 % error in each block it returns."""
+    """Yield every mutant of ``function`` of ``module``, and one with a 0.1 % error in each leaf it returns."""
     tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
     target = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function)
     for statement in target.body[1:]:  # behind the docstring
         for node in ast.walk(statement):
-            for kind in KINDS:
-                for replacement in kind(node):
-                    yield _mutant(tree, function, node, replacement, kind.__name__.replace("_", " "))
-            for block in _returned(node):
-                off = ast.BinOp(copy.deepcopy(block), ast.Mult(), ast.Constant(1.001))
-                yield _mutant(tree, function, block, off, "0.1 % error")
+            for operator in OPERATORS:
+                for replacement in operator(node):
+                    yield _mutant(tree, function, node, replacement, operator.__name__.replace("_", " "))
+            for leaf in _returned(node):
+                scaled = ast.BinOp(copy.deepcopy(leaf), ast.Mult(), ast.Constant(1.001))
+                yield _mutant(tree, function, leaf, scaled, "0.1 % error")
 
 
 def _returned(node):
-    """The blocks of a returned gradient: values of a dictionary, arguments of a LayerGradient, or the one array."""
+    """The leaves of a returned gradient: values of a dictionary, arguments of a LayerGradient, or the one array."""
     if isinstance(node, ast.Return):
         value = node.value
         if isinstance(value, ast.Dict):
@@ -132,14 +132,14 @@ def _returned(node):
             yield value
 
 
-def _mutant(tree, function, node, replacement, kind):
+def _mutant(tree, function, node, replacement, operator):
     node.mutated = True  # deepcopy keeps it
     changed = _Replace(replacement).visit(copy.deepcopy(tree))
     del node.mutated
     namespace: dict[str, Any] = {"__name__": "mutant"}
     exec(compile(ast.fix_missing_locations(changed), "<mutant>", "exec"), namespace)
     change = f"{ast.unparse(node)} -> {ast.unparse(replacement)}"
-    return Mutant(kind, f"{function}, line {node.lineno}: {change}", change, namespace)
+    return Mutant(operator, f"{function}, line {node.lineno}: {change}", change, namespace)
 
 
 class _Replace(ast.NodeTransformer):

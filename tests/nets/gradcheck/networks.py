@@ -1,4 +1,4 @@
-"""Networks at random points for the tests: parameters, data, the loss as each witness needs it."""
+"""Networks at random points for the tests: parameters, data, and the loss in the form each method needs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from nets.backprop import one_hidden_layer as backprop
+from nets.backprop import one_hidden_layer
 from nets.backprop.networks import conv_net_gradient, mlp_gradient
 from nets.models.conv_net import ConvNet
 from nets.models.losses import as_function
@@ -38,13 +38,13 @@ class SigmoidNet:
         return x, {"mixed": y, "zeros": 0 * y, "ones": 0 * y + 1}[self.labels]
 
     def loss(self, params):
-        return backprop.loss(params, *self.data)
+        return one_hidden_layer.loss(params, *self.data)
 
     def textbook_loss(self, params):
-        return backprop.textbook_loss(params, *self.data)
+        return one_hidden_layer.textbook_loss(params, *self.data)
 
     def gradient(self, params):
-        return backprop.gradient(params, *self.data)
+        return one_hidden_layer.gradient(params, *self.data)
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,14 @@ class Classifier:
     params: Any
     images: Any
     labels: Any
-    by_hand: Any
+    grad_fn: Any
 
     def loss(self, params):
         with jax.numpy_rank_promotion("allow"):
             return self.function(params, self.images, self.labels)
 
     def gradient(self, params):
-        return self.by_hand(params, self.images, self.labels)
+        return self.grad_fn(params, self.images, self.labels)
 
 
 def mlp(image_shape=(4, 3, 1), hidden=(5, 6), classes=3, points=7, seed=0):
@@ -75,10 +75,10 @@ def conv_net(image_shape=(6, 7, 2), channels=(4,), hidden=(5, 6), classes=3, poi
     return _classifier(model, image_shape, classes, points, seed, conv_net_gradient)
 
 
-def _classifier(model, image_shape, classes, points, seed, by_hand):
+def _classifier(model, image_shape, classes, points, seed, grad_fn):
     function, params = as_function(model)
     rng = np.random.default_rng(seed)
     params = jax.tree.map(lambda a: a + 0.1 * rng.standard_normal(a.shape), params)  # biases too
     return Classifier(
-        function, params, rng.standard_normal((points, *image_shape)), rng.integers(0, classes, points), by_hand
+        function, params, rng.standard_normal((points, *image_shape)), rng.integers(0, classes, points), grad_fn
     )

@@ -1,18 +1,18 @@
-"""Gradients where f turns faster than a step, has a corner that is rounded off, or a kink beside what is wrong."""
+"""Gradients where f oscillates within a step, has a smoothed corner, or has a kink near a wrong entry."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from nets.gradcheck.checks import compare_gradients, taylor_test
+from nets.gradcheck.checks import check_gradient, taylor_test
 
 
-def ruled(f, rule):
+def with_rule(f, rule):
     """Return ``f`` with the backward rule ``rule(x, dy)``."""
-    with_rule = jax.custom_vjp(f)
-    with_rule.defvjp(lambda x: (f(x), x), lambda x, dy: (rule(x, dy),))
-    return lambda x: jnp.sum(with_rule(x))
+    elementwise = jax.custom_vjp(f)
+    elementwise.defvjp(lambda x: (f(x), x), lambda x, dy: (rule(x, dy),))
+    return lambda x: jnp.sum(elementwise(x))
 
 
 def fast(x):
@@ -24,13 +24,13 @@ WRONG = {
         lambda x: jnp.sum(jnp.abs(jax.lax.stop_gradient(x[:2]))) + jnp.sum(x[2:] ** 2),
         [0.0, 0.0, 1.0],
     ),
-    "a ReLU's, always 1": (ruled(jax.nn.relu, lambda _, dy: dy), [0.0, 1.0]),
-    "of abs, always 1": (ruled(jnp.abs, lambda _, dy: dy), [0.0, 1.0]),
-    "of abs, always 0": (ruled(jnp.abs, lambda _, dy: 0 * dy), [0.0, 0.0, 1.0, 2.0]),
-    "of clip, always 1": (ruled(lambda x: jnp.clip(x, -1, 1), lambda _, dy: dy), [1.0, 0.3]),
-    "of a hinge, always -1": (ruled(lambda x: jnp.maximum(0, 1 - x), lambda _, dy: -dy), [1.0, 0.3]),
+    "a ReLU's, always 1": (with_rule(jax.nn.relu, lambda _, dy: dy), [0.0, 1.0]),
+    "of abs, always 1": (with_rule(jnp.abs, lambda _, dy: dy), [0.0, 1.0]),
+    "of abs, always 0": (with_rule(jnp.abs, lambda _, dy: 0 * dy), [0.0, 0.0, 1.0, 2.0]),
+    "of clip, always 1": (with_rule(lambda x: jnp.clip(x, -1, 1), lambda _, dy: dy), [1.0, 0.3]),
+    "of a hinge, always -1": (with_rule(lambda x: jnp.maximum(0, 1 - x), lambda _, dy: -dy), [1.0, 0.3]),
     "0 of a fast sine, by stop_gradient": (lambda x: jnp.sum(fast(jax.lax.stop_gradient(x))), [1.0, 0.3]),
-    "0 of a fast sine, by a rule": (ruled(fast, lambda _, dy: 0 * dy), [1e-7, 2e-7]),
+    "0 of a fast sine, by a rule": (with_rule(fast, lambda _, dy: 0 * dy), [1e-7, 2e-7]),
 }
 RIGHT = {
     **{
@@ -39,7 +39,7 @@ RIGHT = {
     },
     "a safe norm": (lambda x: jnp.sqrt(jnp.sum(x**2) + 1e-16), [0.0, 0.0, 0.0]),
     "a safe norm and a plane": (lambda x: jnp.sqrt(jnp.sum(x**2) + 1e-16) + jnp.sum(x), [0.0, 0.0]),
-    "a corner aside": (lambda x: jnp.sum(jnp.sqrt(x**2 + 1e-18)), [1e-9]),
+    "a corner nearby": (lambda x: jnp.sum(jnp.sqrt(x**2 + 1e-18)), [1e-9]),
     "a norm near 0": (jnp.linalg.norm, [1e-9, 2e-9]),
     "a fast sine near 0": (lambda x: jnp.sum(fast(x)), [1e-7, 2e-7]),
     "a fast sine": (lambda x: jnp.sum(fast(x)), [1.0, 0.3]),
@@ -50,19 +50,19 @@ RIGHT = {
 }
 
 
-@pytest.mark.parametrize("what", WRONG)
-def test_wrong_ones_fail(what):
-    f, at = WRONG[what]
-    assert compare_gradients(f, np.array(at)).verdict == "fail"
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_gradients_fail(name):
+    f, at = WRONG[name]
+    assert check_gradient(f, np.array(at)).verdict == "fail"
     assert taylor_test(f, np.array(at)).verdict == "fail"
 
 
-@pytest.mark.parametrize("what", RIGHT)
-def test_right_ones_do_not_fail(what):
-    f, at = RIGHT[what]
-    checks = compare_gradients(f, np.array(at))
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_gradients_do_not_fail(name):
+    f, at = RIGHT[name]
+    checks = check_gradient(f, np.array(at))
     assert checks.verdict != "fail", checks
-    assert compare_gradients(f, np.array(at), by_hand=jax.grad(f)).verdict != "fail"
+    assert check_gradient(f, np.array(at), grad_fn=jax.grad(f)).verdict != "fail"
     assert taylor_test(f, np.array(at)).verdict != "fail"
 
 
@@ -83,18 +83,18 @@ def many(x):
 
 
 @pytest.mark.parametrize(("f", "size"), [(pairs, 9), (many, 13)])
-def test_a_kink_excuses_no_entry_that_reverse_mode_repeats(f, size):
-    assert compare_gradients(f, np.zeros(size), by_hand=jax.grad(f)).verdict != "pass"
-    assert compare_gradients(lambda x: jnp.sum(sine(x)), np.zeros(2), by_hand=lambda x: 0 * x).verdict == "fail"
+def test_a_kink_excuses_no_wrong_entry_that_equals_reverse_mode(f, size):
+    assert check_gradient(f, np.zeros(size), grad_fn=jax.grad(f)).verdict != "pass"
+    assert check_gradient(lambda x: jnp.sum(sine(x)), np.zeros(2), grad_fn=lambda x: 0 * x).verdict == "fail"
 
 
-def test_a_small_entry_does_not_pass_behind_a_larger_one_at_a_kink():
+def test_a_small_wrong_entry_at_a_kink_does_not_pass_beside_a_larger_one():
     def f(x):
         return jnp.abs(x[0]) + 1e-6 * jnp.abs(x[1]) + x[2] ** 2
 
-    def by_hand(x):
+    def grad_fn(x):
         return jnp.array([jnp.sign(x[0]), 5e-6 * jnp.sign(x[1]), 2 * x[2]])
 
-    assert compare_gradients(f, np.array([0.0, 0.0, 1.0]), by_hand=by_hand).verdict != "pass"
-    leaky = ruled(lambda x: jax.nn.leaky_relu(x, 1e-6), lambda x, dy: dy * (x > 0))
-    assert compare_gradients(leaky, np.array([0.0, 1.0])).verdict != "pass"
+    assert check_gradient(f, np.array([0.0, 0.0, 1.0]), grad_fn=grad_fn).verdict != "pass"
+    leaky = with_rule(lambda x: jax.nn.leaky_relu(x, 1e-6), lambda x, dy: dy * (x > 0))
+    assert check_gradient(leaky, np.array([0.0, 1.0])).verdict != "pass"

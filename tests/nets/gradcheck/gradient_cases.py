@@ -1,6 +1,6 @@
-"""Wrong and right gradients at kinks, zeros, special values and below rounding: a name, f, the point, and by hand.
+"""Wrong and right gradients at kinks, zeros, special values and below rounding: a name, f, the point, and grad_fn.
 
-Without one by hand the gradient is `jax.grad`'s, wrong by a rule or right. Points are lists, for float32 and float64.
+Without grad_fn the gradient is `jax.grad`'s, wrong by a custom rule or right. Points are lists, for float32 and float64.
 """
 # ruff: noqa: E501, ARG005 - a line each
 
@@ -11,16 +11,16 @@ import numpy as np
 
 def with_vjp(f, slope):
     """Return ``f``, elementwise or of a vector, with ``slope(x, dy)`` as its rule."""
-    made = jax.custom_vjp(f)
-    made.defvjp(lambda x: (f(x), x), lambda x, dy: (slope(x, dy),))
-    return made
+    rule = jax.custom_vjp(f)
+    rule.defvjp(lambda x: (f(x), x), lambda x, dy: (slope(x, dy),))
+    return rule
 
 
 def with_jvp(f, slope):
     """Return ``f``, elementwise, with the derivative ``slope(x)`` in forward and reverse mode."""
-    made = jax.custom_jvp(f)
-    made.defjvp(lambda primals, tangents: (f(*primals), slope(*primals) * tangents[0]))
-    return made
+    rule = jax.custom_jvp(f)
+    rule.defjvp(lambda primals, tangents: (f(*primals), slope(*primals) * tangents[0]))
+    return rule
 
 
 def total(elementwise):
@@ -120,7 +120,7 @@ WRONG = [
     ("nan of the norm at 0", jnp.linalg.norm, [0.0, 0.0], None),
     ("0 for sqrt at 0", lambda x: jnp.sum(jnp.sqrt(x)), [0.0, 1.0], lambda x: jnp.where(x > 0, 0.5 / jnp.sqrt(x), 0.0)),
     ("nan of a branch not taken", lambda x: jnp.sum(jnp.where(x > 0, jnp.sqrt(x), x)), [0.0, 2.0], None),
-    # A zero that is none, and one that should be.
+    # Zero where it should not be, and not zero where it should be.
     ("rule of tanh far out returns 0", lambda x: 900.0 + NEAR_ZERO(x[0]), [12.0], None),
     ("rule of exp far out returns 0", total(with_vjp(lambda x: 1 + jnp.exp(x), lambda x, dy: 0 * dy)), [-18.0], None),
     ("rule returns 0 for 1e-6", total(with_vjp(lambda x: 5 + 1e-6 * x, lambda x, dy: 0 * dy)), [1.0, 2.0], None),

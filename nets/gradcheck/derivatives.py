@@ -1,0 +1,403 @@
+r"""Methods for the gradient of a scalar function f of a vector theta that share no derivation.
+
+All work on float64 vectors; `nets.gradcheck.estimates` applies them to parameter trees. Each takes ``f`` from a vector
+to a number, the point ``theta`` (P,), and ``index`` (Q,), the coordinates of the partial derivatives to compute.
+
+========================  =============================================  ===========================================
+method                    formula, h the step                            error
+========================  =============================================  ===========================================
+reverse mode              ``jax.grad``                                   rounding
+forward mode              one ``jax.jvp`` a coordinate                   rounding
+complex step              Im f(theta + i h e) / h                        rounding, if f is holomorphic: h = 1e-30
+one-sided difference      (f(theta + h e) - f(theta)) / h                h f'' / 2 + eps \|f\| / h
+central difference        (f(theta + h e) - f(theta - h e)) / (2 h)      h^2 f''' / 6 + eps \|f\| / h
+Richardson                central at h, h/2, h/4, extrapolated to 0      O(h^6) + eps \|f\| / h
+========================  =============================================  ===========================================
+
+The finite differences estimate their own error. It has four parts: the change by the last halving of the step
+(truncation), the rounding in f divided by the step, the difference of the two one-sided slopes as h -> 0, which is zero
+unless a kink lies within the step, and the distance from differences with steps a million times smaller, which is small
+unless f oscillates within the step. Where the one-sided slopes differ at every step, the kink is at the point itself
+and no derivative exists there. Where f is constant within its rounding up to the largest step, the derivative is zero.
+The rounding in f is not assumed to be that of its last operation: it is measured, and so is the rounding in reverse
+mode, forward mode and complex step.
+
+References
+----------
+Squire, W., Trapp, G. (1998). Using complex variables to estimate derivatives of real functions. SIAM Review 40,
+110-112.
+Nocedal, J., Wright, S. J. (2006). Numerical Optimization, 2nd ed. Springer. Section 8.1 (differences and their steps).
+Ridders, C. J. F. (1982). Accurate computation of F'(x) and F'(x) F''(x). Advances in Engineering Software 4, 75-76.
+More, J. J., Wild, S. M. (2011). Estimating computational noise. SIAM J. Sci. Comput. 33, 1292-1314.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+Scalar = Callable[[jax.Array], jax.Array]
+Floats = NDArray[np.float64]
+
+EPS = 2.0**-52
+CENTRAL_STEP = 859 * 2.0**-27
+"""Near eps^(1/3), where truncation and rounding of a central difference balance. Steps have few binary digits, so that
+theta + h keeps every digit of h, but are no powers of two: those could be multiples of a period of f."""
+RICHARDSON_STEP = 859 * 2.0**-16
+"""The largest step tried, 0.013."""
+SMALL_STEPS = (859 * 2.0**-34, 859 * 2.0**-41, 859 * 2.0**-48)
+"""Steps that are too small to be accurate: they show whether f oscillates within a larger one."""
+LARGE_STEPS = (859 * 2.0**-8, 859 * 2.0**-9, 859 * 2.0**-10)
+"""From 3.4 times the scale of a parameter: a gradient that is zero over them changes f by no more than its rounding."""
+ZERO = 8
+"""A gradient below ZERO times the rounding of f / scale, and below its own rounding, is zero: it does not change f."""
+SHARED = len(LARGE_STEPS) + len(SMALL_STEPS)
+"""Number of the steps that all differences share; they come after the steps of each difference."""
+COMPLEX_STEP = 1e-30
+"""Nothing is subtracted, so the step may be so small that h^2 is below rounding."""
+GRADIENT_NOISE_STEP = 16_790_213 * 2.0**-50
+"""Near 2^-26: large enough to round differently, and small enough that its square is below rounding. It has as many
+digits as theta + h can hold: at points of few digits f may be exact, and its rounding would not show."""
+NOISE_STEP = 67_192_751 * 2.0**-48
+"""Near 2^-22: large enough even where 1e8 is added, and small enough that its fourth power is below rounding."""
+SMALLER_NOISE_STEPS = (262_139 * 2.0**-50, 257 * 2.0**-48)
+"""Near 2^-32 and 2^-40, for functions that oscillate within the step."""
+BATCH_ENTRIES = 2**24
+"""Largest number of entries of theta in memory, over all copies of it that are evaluated together."""
+
+
+class Partials(NamedTuple):
+    """Partial derivatives at some coordinates and their error estimates, all (Q,)."""
+
+    value: Any
+    uncertainty: Any
+    rounding: Any
+    """The part of the uncertainty that is rounding: in f for differences, in the method itself for the others."""
+    jump: Any
+    """Right minus left one-sided slope at a kink of f at the point itself, 0 where there is none."""
+    floor: Any
+    """Rounding of f over the scale: a smaller gradient does not change f."""
+
+
+class Slopes(NamedTuple):
+    """Differences of f along some coordinates for some steps: all finite differences are computed from them."""
+
+    first: Floats
+    """(f(+h) - f(-h)) / 2h, (steps, Q)."""
+    second: Floats
+    """(f(+h) - 2 f + f(-h)) / h: right minus left one-sided slope, (steps, Q)."""
+    h: Floats
+    """Step times the scale of the coordinate, (steps, Q)."""
+    value: float
+
+    def rows(self, *which: slice) -> "Slopes":
+        """Return the slopes of some steps."""
+        first, second, h = (np.concatenate([part[rows] for rows in which]) for part in self[:3])
+        return Slopes(first, second, h, self.value)
+
+
+def reverse(f: Scalar, theta: jax.Array, index: jax.Array) -> Partials:
+    """Return ``jax.grad``."""
+    return value_and_rounding(lambda point: jax.grad(f)(point)[index], theta)
+
+
+def forward(f: Scalar, theta: jax.Array, index: Any) -> Partials:
+    """Return the derivative along each coordinate by ``jax.jvp``."""
+    return value_and_rounding(
+        partial(_along_each, lambda point, j: jax.jvp(f, (point,), (_unit(point, j),))[1], index), theta, _call
+    )
+
+
+def complex_step(f: Scalar, theta: jax.Array, index: Any, step: jax.Array | float = COMPLEX_STEP) -> Partials:
+    """Return Im f(theta + i h e) / h, accurate to rounding if ``f`` is holomorphic, and wrong if it is not."""
+
+    def along(point: jax.Array, j: jax.Array) -> jax.Array:
+        return jnp.imag(f(point + 1j * step * _unit(point, j))) / step
+
+    partials = value_and_rounding(partial(_along_each, along, index), theta, _call)
+    smallest = jnp.finfo(float).tiny / step  # smaller imaginary parts are 0
+    return partials._replace(uncertainty=partials.uncertainty + smallest)
+
+
+def value_and_rounding(
+    gradient: Callable[[jax.Array], Any], theta: jax.Array, map_fn: Callable[..., jax.Array] = jax.lax.map
+) -> Partials:
+    """Return ``gradient(theta)`` with its rounding, from second differences over steps too small for its slope.
+
+    g(theta + d) - 2 g(theta) + g(theta - d) is rounding and a term of order d^2; near a kink it is the jump.
+    ``map_fn(gradient, points)`` calls the gradient at the points: as one program if it is a JAX function.
+    """
+    return _with_rounding(map_fn(gradient, _stencil(theta)))
+
+
+@jax.jit  # one program, also where the gradient is called from Python
+def _stencil(theta: jax.Array) -> jax.Array:
+    return jnp.stack([theta, *_mirrored_points(theta, GRADIENT_NOISE_STEP, 2)])
+
+
+@jax.jit
+def _with_rounding(values: jax.Array) -> Partials:
+    value, *pairs = values
+    means = [(up + down) / 2 for up, down in zip(pairs[::2], pairs[1::2], strict=True)]
+    uncertainty = 8 * jnp.maximum(*(jnp.abs(mean - value) for mean in means))
+    zero = jnp.zeros_like(value)
+    return Partials(value, uncertainty, jnp.minimum(uncertainty, 8 * jnp.abs(means[0] - means[1])), zero, zero)
+
+
+def nearby_rounding(
+    gradient: Callable[[jax.Array], Any], theta: jax.Array, map_fn: Callable[..., jax.Array] = jax.lax.map
+) -> jax.Array:
+    """Return the rounding in ``gradient`` from its values near ``theta``, without the value at ``theta``.
+
+    A gradient that is wrong at one special point jumps there, and the jump is no rounding. If the rounding is larger
+    near the point than a thousand times farther away, a formula loses digits there that a special case replaces.
+    """
+    estimates = []
+    for step in (GRADIENT_NOISE_STEP, 1024 * GRADIENT_NOISE_STEP):
+        pairs = map_fn(gradient, jnp.stack(_mirrored_points(theta, step, 3)))
+        means = jnp.stack([(up + down) / 2 for up, down in zip(pairs[::2], pairs[1::2], strict=True)])
+        estimates.append(8 * (jnp.max(means, axis=0) - jnp.min(means, axis=0)))
+    return jnp.fmin(*estimates)
+
+
+def _mirrored_points(theta: jax.Array, step: float, pairs: int) -> list[jax.Array]:
+    """Return points near ``theta``, each followed by its mirror image."""
+    return [theta + side * step * scale(theta) * signs for signs in _signs(theta, pairs) for side in (1, -1)]
+
+
+def rounding(f: "Scalar | Values", theta: jax.Array) -> float:
+    """Return the rounding in ``f`` near ``theta``: a unit in its last place, or four sds of it if that is larger.
+
+    The sd is measured, from fourth differences over small steps (More & Wild): ``f`` may be a small difference of large
+    numbers. The ``error`` of a difference is this over its step.
+    """
+    # To one side of theta: f may have a kink at theta, and no window over it is smooth.
+    directions, steps = np.arange(4), np.array([NOISE_STEP, *SMALLER_NOISE_STEPS])
+    k, multiple, step = np.meshgrid(directions, np.arange(10), steps, indexing="ij")
+    values = _values(f, theta)(k.ravel(), (multiple * step).ravel(), 0, 0.0).reshape(multiple.shape)
+    noise = rounding_of(values[:, 1:, 0])
+    for window in np.moveaxis(values[:, 1:, 1:], 2, 0):
+        if np.mean(np.diff(window) == 0) < 0.1:  # f changes by more than its last digit, unlike 1e8 + x
+            noise = min(noise, rounding_of(window))  # what falls with the step is not rounding: f oscillates
+    return max(EPS * abs(float(values[0, 0, 0])), noise)
+
+
+def rounding_of(values: Floats) -> float:
+    """Return four sds of the rounding in ``values``, of a smooth function at ten or so neighbouring points a row."""
+    with np.errstate(invalid="ignore"):
+        fourth = np.abs(np.diff(values, n=4, axis=1))  # of variance 70 sigma^2
+    fourth = fourth[np.isfinite(fourth)]  # none out of the domain
+    return 4 * float(np.median(fourth)) / (0.6745 * 70**0.5) if len(fourth) else 0.0  # the median ignores a kink
+
+
+def has_kink(f: "Scalar | Values", theta: jax.Array, error: float) -> bool:
+    """Say whether ``f`` has a kink at ``theta`` along one of two random directions of all parameters."""
+    f_values, (far, near) = _values(f, theta), (SMALL_STEPS[0], SMALL_STEPS[0] / 8)
+    values = f_values(np.tile(np.arange(4), 3), np.repeat([0.0, far, near], 4), 0, 0.0).reshape(3, 2, 2)
+    with np.errstate(invalid="ignore"):
+        second = np.abs(values[1:].sum(axis=1) - 2 * values[0, 0, 0]) / np.array([[far], [near]])
+    return bool(((second[1] > 32 * error / near) & (second[1] > second[0] / 2)).any())
+
+
+class Values:
+    """f at many points near theta, compiled once: theta + a d_k + h e_j, times the scale, with d_k random signs."""
+
+    def __init__(self, f: Scalar, theta: jax.Array) -> None:
+        self.scale = np.asarray(scale(theta))
+        signs = jnp.concatenate([_signs(theta, 2), -_signs(theta, 2)])
+
+        def value(k: jax.Array, a: jax.Array, j: jax.Array, h: jax.Array) -> jax.Array:
+            return f(theta + scale(theta) * (a * signs[k] + h * _unit(theta, j)))
+
+        self._batch_size = max(1, min(128, BATCH_ENTRIES // len(theta)))
+        self._batch_values = jax.jit(jax.vmap(value))
+
+    def __call__(self, k: Any, a: Any, j: Any, h: Any) -> Floats:
+        """Return f for each of the arrays of numbers, which are broadcast; in batches, so that memory is bounded."""
+        arrays = np.broadcast_arrays(np.asarray(k), np.asarray(a, float), np.asarray(j), np.asarray(h, float))
+        count = len(arrays[0])
+        batches = np.arange(count + -count % self._batch_size).reshape(-1, self._batch_size) % count
+        return np.concatenate([self._batch_values(*(array[batch] for array in arrays)) for batch in batches])[:count]
+
+
+def _values(f: "Scalar | Values", theta: jax.Array) -> Values:
+    return f if isinstance(f, Values) else Values(f, theta)
+
+
+def one_sided(f: "Scalar | Values", theta: jax.Array, index: NDArray[np.int64], error: float, step: float) -> Partials:
+    """Return forward differences: too inaccurate for a check, but the best known."""
+    slopes = _slopes(f, theta, index, np.array([step]))
+    first, second, rounding = slopes.first[0], slopes.second[0], error / slopes.h[0]
+    # (f(+h) - f) / h is the central difference and half of (f(+h) - 2 f + f(-h)) / h, which is its truncation error.
+    zero = np.zeros_like(rounding)
+    return Partials(first + second / 2, np.abs(second) + rounding, rounding, zero, zero)
+
+
+def central(
+    f: "Scalar | Values", theta: jax.Array, index: NDArray[np.int64], error: float, step: float = CENTRAL_STEP
+) -> Partials:
+    """Return central differences; the step is multiplied by the magnitude of a coordinate larger than 1."""
+    steps = np.array([step, step / 2, *LARGE_STEPS, *SMALL_STEPS])
+    return _central(_slopes(f, theta, index, steps), error, raw=step != CENTRAL_STEP)
+
+
+def richardson(
+    f: "Scalar | Values",
+    theta: jax.Array,
+    index: NDArray[np.int64],
+    error: float,
+    step: float = RICHARDSON_STEP,
+    tries: int = 9,
+) -> Partials:
+    """Return central differences at h, h/2 and h/4 extrapolated to step 0, for the h with the smallest error estimate.
+
+    h is ``step`` and its halves, ``tries`` in all, for each coordinate separately: a coordinate with a kink nearby
+    needs small steps, and for the others large steps have less rounding.
+    """
+    steps = [np.asarray(step) / 2.0 ** np.arange(tries + 2), np.array([*LARGE_STEPS, *SMALL_STEPS])]
+    return _richardson(_slopes(f, theta, index, np.concatenate(steps)), error, raw=step != RICHARDSON_STEP)
+
+
+def differences(
+    f: "Scalar | Values", names: Sequence[str], theta: jax.Array, index: NDArray[np.int64], error: float
+) -> list[Partials]:
+    """Return `richardson` and `central`, in the order of ``names``; together they share steps."""
+    if "richardson" not in names or "central" not in names:
+        return [{"richardson": richardson, "central": central}[name](f, theta, index, error) for name in names]
+    richardson_steps, central_steps = RICHARDSON_STEP / 2.0 ** np.arange(11), np.array([CENTRAL_STEP, CENTRAL_STEP / 2])
+    slopes = _slopes(f, theta, index, np.concatenate([richardson_steps, central_steps, LARGE_STEPS, SMALL_STEPS]))
+    shared = slice(13, None)
+    partials = {
+        "richardson": _richardson(slopes.rows(slice(0, 11), shared), error),
+        "central": _central(slopes.rows(slice(11, 13), shared), error),
+    }
+    return [partials[name] for name in names]
+
+
+def value_and_complex_step(f: Scalar, theta: jax.Array, index: Any) -> tuple[jax.Array, Partials]:
+    """Return ``f`` and its `complex_step`."""
+    return jnp.real(f(theta.astype(complex))), complex_step(f, theta, index)
+
+
+@np.errstate(all="ignore")
+def _central(slopes: Slopes, error: float, raw: bool = False) -> Partials:
+    first, second, rounding = slopes.first, slopes.second, error / slopes.h[0]
+    # The one-sided slopes differ by S(h) = h f'' + O(h^3): 2 S(h/2) - S(h) is O(h^3), but a jump in the slope stays.
+    kink = np.abs(2 * second[1] - second[0])
+    truncation = 8 / 3 * np.abs(first[0] - first[1])  # twice the estimate from the h^2 term
+    oscillation = _oscillation(first[0], first[-3:], error / slopes.h[-1])
+    uncertainty = np.maximum(truncation + kink + rounding, oscillation)
+    return _partials(first[0], uncertainty, rounding, slopes, error, raw)
+
+
+@np.errstate(all="ignore")
+def _richardson(slopes: Slopes, error: float, raw: bool = False) -> Partials:
+    tries = len(slopes.h) - SHARED
+    first, second, rounding = slopes.first[:tries], slopes.second[:tries], error / slopes.h[2:tries]
+    value, uncertainty = _extrapolated(first, second)
+    oscillation = np.array([_oscillation(row, slopes.first[-3:], error / slopes.h[-1]) for row in value])
+    uncertainty = np.maximum(uncertainty + rounding, oscillation)
+    best = np.argmin(np.where(np.isnan(uncertainty), np.inf, uncertainty), axis=0)[None, :]
+    value, uncertainty, rounding = (
+        np.take_along_axis(array, best, axis=0)[0] for array in (value, uncertainty, rounding)
+    )
+    return _partials(value, uncertainty, rounding, slopes, error, raw)
+
+
+def _extrapolated(first: Floats, second: Floats) -> tuple[Floats, Floats]:
+    """Return differences at h, h/2 and h/4 extrapolated to step 0, and their error estimate without rounding."""
+    no_h2 = (4 * first[1:] - first[:-1]) / 3  # no h^2 left
+    no_h4 = (16 * no_h2[1:] - no_h2[:-1]) / 15  # no h^4 left
+    # S(h) as in `_central`; this combination has neither h nor h^3 left, and a jump at the point itself stays in full.
+    kink = np.abs(second[2:] - 0.625 * second[1:-1] + 0.0625 * second[:-2]) / 0.4375
+    return no_h4, np.abs(no_h4 - no_h2[1:]) + kink
+
+
+def _partials(
+    value: Floats, uncertainty: Floats, rounding: Floats, slopes: Slopes, error: float, raw: bool
+) -> Partials:
+    """Return a difference, corrected by ``slopes`` at the large and the small steps unless it is ``raw``."""
+    if raw:  # the step is the caller's
+        zero = np.zeros_like(value)
+        return Partials(value, uncertainty, rounding, zero, zero)
+    first, second, h = slopes.first, slopes.second, slopes.h
+    large, small = slice(len(h) - SHARED, len(h) - 3), len(h) - 3
+    # If f oscillates or has a kink within every step of the method, a small step may have a smaller uncertainty.
+    small_uncertainty = np.abs(first[small] - first[small + 1]) + np.abs(second[small + 1]) + error / h[small]
+    small_uncertainty = np.maximum(small_uncertainty, _oscillation(first[small], first[-3:], error / h[-1]))
+    better = ~(small_uncertainty >= uncertainty) & np.isfinite(small_uncertainty)
+    value, uncertainty = np.where(better, first[small], value), np.where(better, small_uncertainty, uncertainty)
+    rounding = np.where(better, error / h[small], rounding)
+    # A kink at the point: the one-sided slopes differ by as much at a step of 1e-5 as at one of 5e-8.
+    jump, large_step_jump = second[small], second[large.start - 1]
+    at_kink = (np.abs(jump) > 32 * error / h[small]) & (np.abs(large_step_jump - jump) < np.abs(jump) / 4)
+    floor = error / (h[large.start] / LARGE_STEPS[0])
+    # Zero: the rounding of small steps is too large to show it.
+    large_value, large_uncertainty = (array[0] for array in _extrapolated(first[large], second[large]))
+    large_uncertainty = large_uncertainty + error / h[large.stop - 1]
+    zero = (
+        (large_uncertainty <= ZERO * floor)
+        & (np.abs(large_value - value) <= uncertainty + large_uncertainty)
+        & (np.abs(large_value) <= ZERO * floor)
+    )
+    return Partials(
+        value=np.where(zero, large_value, np.where(at_kink, first[small], value)),
+        uncertainty=np.where(zero, large_uncertainty, uncertainty),
+        rounding=np.where(zero, large_uncertainty, rounding),
+        jump=np.where(at_kink, jump, 0.0),
+        floor=floor,
+    )
+
+
+def _slopes(f: "Scalar | Values", theta: jax.Array, index: NDArray[np.int64], steps: NDArray[np.float64]) -> Slopes:
+    f_values = _values(f, theta)
+    coordinates = np.tile(index, 2 * len(steps))
+    offsets = np.repeat(np.concatenate([steps, -steps]), len(index))
+    value, *values = f_values(0, 0.0, np.append(0, coordinates), np.append(0.0, offsets))
+    right, left = np.reshape(values, (2, len(steps), len(index)))
+    h = steps[:, None] * f_values.scale[index][None, :]
+    with np.errstate(all="ignore"):
+        return Slopes((right - left) / (2 * h), (right - 2 * value + left) / h, h, value)
+
+
+def _oscillation(value: Floats, small: Floats, rounding: Floats) -> Floats:
+    """Return the distance of ``value`` (Q,) from differences with small steps (3, Q), beyond their own differences.
+
+    If the two smallest differ by more than ``rounding``, which is assumed larger than measured, f oscillates within all
+    steps except perhaps the smallest. No difference then has a smaller error than this difference.
+    """
+    distance = np.abs(value[None, :] - small[:-1]) - 4 * np.abs(small[:-1] - small[1:])
+    smallest = np.maximum(np.abs(value - small[-1]), np.abs(small[-2] - small[-1])) - 64 * rounding
+    return np.maximum(np.max(distance, axis=0), smallest)
+
+
+def scale(theta: jax.Array) -> jax.Array:
+    """Return max(1, |theta|), each down to a power of two, so that theta + h keeps every digit of h."""
+    return jnp.ldexp(1.0, jnp.frexp(jnp.maximum(1, jnp.abs(theta)))[1] - 1)
+
+
+def _unit(theta: jax.Array, j: jax.Array) -> jax.Array:
+    return jnp.zeros_like(theta).at[j].set(1)
+
+
+def _signs(theta: jax.Array, count: int) -> jax.Array:
+    """Return vectors of signs, (count, P), the same for every method."""
+    return jax.random.rademacher(jax.random.key(0), (count, len(theta)), theta.dtype)
+
+
+def _along_each(g: Callable[[jax.Array, jax.Array], jax.Array], index: Any, points: jax.Array) -> jax.Array:
+    """Return ``g(point, j)`` for each of ``points`` and coordinates, in batches so that memory stays bounded."""
+    count = len(points) * len(index)
+    batch = max(1, min(128, BATCH_ENTRIES // points.shape[1]))
+    cases = jnp.arange(count + -count % batch) % count  # filled up: a remainder would be compiled separately
+    i, j = jnp.divmod(cases, len(index))
+    values = jax.lax.map(lambda case: g(points[case[0]], jnp.asarray(index)[case[1]]), (i, j), batch_size=batch)
+    return jnp.reshape(values[:count], (len(points), len(index)))
+
+
+def _call(gradients: Callable[[jax.Array], jax.Array], points: jax.Array) -> jax.Array:
+    return gradients(points)
