@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from nets.training.config import Augmentation
+from nets.data import Augmentation
 
 type Share = Callable[[jax.Array], jax.Array]
 """What takes one device's share out of an array with an entry an image of the batch."""

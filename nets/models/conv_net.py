@@ -6,10 +6,10 @@ from itertools import pairwise
 import jax
 from flax import nnx
 
+from nets.models import Initialization
 from nets.models.convolutions import valid_convolution
 from nets.models.initialization import initializers
 from nets.models.mlp import MLP
-from nets.training.config import Initialization
 
 
 class ConvNet(nnx.Module):

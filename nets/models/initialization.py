@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from nets.training.config import Initialization
+from nets.models import Initialization
 
 
 def initializers(initialization: Initialization, fan_in: int) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from itertools import pairwise
 import jax
 from flax import nnx
 
+from nets.models import Initialization
 from nets.models.initialization import initializers
-from nets.training.config import Initialization
 
 
 class MLP(nnx.Module):

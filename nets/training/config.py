@@ -6,11 +6,12 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
-type Initialization = Literal["lecun-normal", "fan-in-uniform"]
+from nets.data import Augmentation
+from nets.models import Initialization
+
 type Model = Literal["mlp", "conv"]
 type Optimizer = Literal["sgd", "adam", "adamw", "muon"]
 type Schedule = Literal["constant", "cosine", "one-cycle"]
-type Augmentation = Literal["none", "flip", "flip+crop"]
 MAY_BE_MIRRORED = ("cifar10", "cifar100", "fashion_mnist")
 """Data sets whose images keep their class in a mirror."""
 
