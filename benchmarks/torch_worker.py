@@ -106,9 +106,9 @@ class Trainer:
         images, labels = self.test
         correct = 0
         with self.torch.no_grad():
-            for first in range(0, len(images), 500):
-                batch = images[first : first + 500].permute(0, 3, 1, 2).float() / 127.5 - 1
-                correct += int((self.network(batch).argmax(dim=1) == labels[first : first + 500]).sum())
+            for start in range(0, len(images), 500):
+                batch = images[start : start + 500].permute(0, 3, 1, 2).float() / 127.5 - 1
+                correct += int((self.network(batch).argmax(dim=1) == labels[start : start + 500]).sum())
         return correct / len(images)
 
 

@@ -1,4 +1,4 @@
-"""Train classifiers on images, on whatever device JAX finds.
+"""Train and evaluate image classifiers, on the device that JAX finds.
 
 `python -m nets train` trains a convolutional network on CIFAR-10; `python -m nets train --dataset digits` trains one on
 8x8 digits, in seconds and without a download. `python -m nets prepare NAME` downloads and prepares a data set of

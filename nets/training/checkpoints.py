@@ -213,5 +213,5 @@ def _reason(error: BaseException) -> str:
         cause = cause.__cause__ or cause.__context__
     if isinstance(cause, OSError):
         return str(cause.strerror)
-    first = " ".join(str(error).split()).partition(". See full TensorStore details")[0]
-    return first[:200] or type(error).__name__
+    message = " ".join(str(error).split()).partition(". See full TensorStore details")[0]
+    return message[:200] or type(error).__name__

@@ -150,7 +150,7 @@ def _check_type(name: str, value: Any, annotation: Any) -> None:
         rule, valid = f"one of {', '.join(choices)}", value in choices
     elif get_origin(annotation) is tuple:
         rule, valid = (
-            "a tuple of whole numbers",
+            "a tuple of integers",
             isinstance(value, tuple) and all(type(element) is int for element in value),
         )
     elif annotation is float:

@@ -136,7 +136,7 @@ def fit(
                 state, metrics = restore_run(folder, checkpoints, state, steps)
             on_start(
                 f"{_describe_networks(config)} with {parameters:,} parameters on {describe_devices(mesh)}: "
-                + f"{config.dataset}, "
+                f"{config.dataset}, "
                 + ", ".join(f"{len(split):,} {name}" for name, split in splits.items())
                 + f" images; run folder {folder}"
             )

@@ -162,9 +162,9 @@ def chunk_function(
             images = jax.lax.pcast(images, MEMBERS_AXIS, to="varying")
 
         def body(_: jax.Array, state: TrainState) -> TrainState:
-            first = state.step % steps * config.batch_size
-            batch = local_shard(jax.lax.dynamic_slice_in_dim(order, first, config.batch_size))
-            key = jax.random.fold_in(augment_key, first)
+            start = state.step % steps * config.batch_size
+            batch = local_shard(jax.lax.dynamic_slice_in_dim(order, start, config.batch_size))
+            key = jax.random.fold_in(augment_key, start)
             augmented = augment(key, scale_images(images[batch]), config.resolved_augmentation, local_shard, num_shards)
             return train_step(state, augmented, labels[batch])
 

@@ -53,14 +53,14 @@ def test_a_calibrated_classifier_is_rejected_at_the_nominal_level():
 @pytest.mark.parametrize(("temperature", "verdict"), [(1.5, "overconfident"), (0.6, "underconfident")])
 def test_a_wrong_temperature_is_detected_and_corrected(temperature, verdict):
     logits, labels = sample(4, temperature=temperature)
-    before = evaluate_calibration(log_softmax(logits, axis=1), labels)
-    assert before.equal_width.verdict == before.equal_mass.verdict == verdict
+    uncorrected = evaluate_calibration(log_softmax(logits, axis=1), labels)
+    assert uncorrected.equal_width.verdict == uncorrected.equal_mass.verdict == verdict
     fitted = fit_temperature(*sample(5, count=20000, temperature=temperature))
     assert fitted.value == pytest.approx(temperature, rel=0.05)
     assert fitted.images == 20000
-    after = evaluate_calibration(log_softmax(logits / fitted.value, axis=1), labels)
-    assert after.nll < before.nll
-    assert after.equal_width.ece < before.equal_width.ece / 2
+    corrected = evaluate_calibration(log_softmax(logits / fitted.value, axis=1), labels)
+    assert corrected.nll < uncorrected.nll
+    assert corrected.equal_width.ece < uncorrected.equal_width.ece / 2
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e8, 1e-8])

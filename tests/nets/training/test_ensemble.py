@@ -39,12 +39,12 @@ def test_the_predictive_is_the_mean_of_the_members():
 
 @pytest.mark.parametrize("member", range(3))
 def test_a_member_equals_a_network_trained_alone_with_its_seed(ensemble, tmp_path, member):
-    alone = fit(replace(ENSEMBLE, members=1, seed=5 + member, run_dir=tmp_path / "alone"))
+    single = fit(replace(ENSEMBLE, members=1, seed=5 + member, run_dir=tmp_path / "single"))
     logits = ensemble.predictions["test_member_logits"]
     assert logits.shape == (3, 360, 10)
-    np.testing.assert_allclose(logits[member], alone.predictions["test_logits"], atol=1e-3)  # summed in another order
+    np.testing.assert_allclose(logits[member], single.predictions["test_logits"], atol=1e-3)  # summed in another order
     assert np.abs(logits[member] - logits[member - 1]).max() > 0.5
-    assert "test_member_logits" not in alone.predictions
+    assert "test_member_logits" not in single.predictions
 
 
 def test_the_predictions_of_an_ensemble_are_its_predictive(ensemble):

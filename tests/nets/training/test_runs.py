@@ -83,6 +83,12 @@ def test_parameter_shapes_have_the_names_of_the_parameters(run):
     }
 
 
+def test_the_names_of_arrays_in_checkpoints_are_those_of_earlier_versions(run):
+    metadata = json.loads((run.folder / "checkpoints/step_160/state/_METADATA").read_text())
+    names = {path.split("'")[1] for path in metadata["tree_metadata"]}
+    assert names == {"params", "optimizer", "key", "step", "loss", "correct", "lost"}
+
+
 def modification_times(folder):
     return {str(file): file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()}
 
