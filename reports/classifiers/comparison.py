@@ -27,8 +27,8 @@ def add_comparison(page: Page, runs: list[ReportRun], test: Split | str, quick: 
     rejected = holm([result.p_value for result in results], 1 - CONFIDENCE)
     page.text(
         "McNemar's exact test compares two runs on the same test images. It uses the images that only one of them "
-        "classifies correctly; if the accuracies are equal, either run is as likely to be the correct one. The test is "
-        "about these trained networks, not about other networks of the same recipes."
+        "classifies correctly: if the accuracies are equal, each run is correct on such an image with probability 1/2. "
+        "The test is about these trained networks, not about other networks of the same recipes."
     )
     page.table(
         "pairs",
@@ -164,11 +164,11 @@ def _add_translations(
         "difference of {drop_difference:+.1f} ± {drop_difference_error:.1f} (two standard errors over images): "
     )
     if not significant:
-        sentence += "the two accuracies do not differ significantly, so there is no difference to explain."
+        sentence += "their test accuracies do not differ significantly, so there is no difference to explain."
     elif better.run.config.model == worse.run.config.model:
         sentence += "both networks have the same architecture, so their recipes make the difference."
     elif abs(difference.mean()) < two_errors:
-        sentence += "this is not significant, so it may not explain why {pair_better} is better."
+        sentence += "this is not significant, so it is open whether it explains why {pair_better} is better."
     elif difference.mean() < 0:
         sentence += "robustness to translations does not explain why {pair_better} is better."
     elif better.run.config.model == "conv":
