@@ -1,7 +1,8 @@
-"""An ensemble's step, vmapped over its members, against as many steps of one network: `python -m benchmarks.ensembles`.
+"""A step of an ensemble, vmapped over its members, against steps of single networks: `python -m benchmarks.ensembles`.
 
-Prints a line a network: milliseconds a step of one, of the ensemble, and the ensemble's over that of its members one
-after another (below 1, side by side is faster). Compilation is not timed; the median of five repeats is shown.
+Prints one line per network: milliseconds per step of one network and of the ensemble, and the ratio of the ensemble
+to its members in sequence (below 1, the ensemble is faster). Compilation is not timed; times are medians of five
+repeats.
 """
 
 import time
@@ -13,11 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from nets.distributed import mesh as devices
+from nets.distributed.mesh import describe_devices
 from nets.training.config import TrainConfig
-from nets.training.ensemble import initial_states
+from nets.training.ensemble import init_ensemble_state
 from nets.training.optimizers import optimizer
-from nets.training.step import build, chunk_function
+from nets.training.step import build_network, chunk_function
 
 MEMBERS, REPEATS = 5, 5
 DIGITS = TrainConfig(dataset="digits", hidden=(64,), batch_size=32)
@@ -31,14 +32,14 @@ CASES = [
 
 
 def milliseconds(config: TrainConfig, shape: tuple[int, int, int], steps: int) -> float:
-    """Return how long a step takes, the median of repeats of ``steps`` steps."""
+    """Return the milliseconds of a step, the median over repeats of ``steps`` steps."""
     rng = np.random.default_rng(0)
     total = config.batch_size * steps * (REPEATS + 1)
     images = jnp.asarray(rng.integers(0, 256, (total, *shape), np.uint8))
     labels = jnp.asarray(rng.integers(0, 10, total), jnp.int32)
-    update = optimizer(config, steps * (REPEATS + 1))
-    chunk = chunk_function(nnx.graphdef(build(config, shape, 10)), update, config, steps * (REPEATS + 1))
-    state = jax.block_until_ready(chunk(initial_states(config, shape, 10, update), images, labels, steps))
+    transform = optimizer(config, steps * (REPEATS + 1))
+    chunk = chunk_function(nnx.graphdef(build_network(config, shape, 10)), transform, config, steps * (REPEATS + 1))
+    state = jax.block_until_ready(chunk(init_ensemble_state(config, shape, 10, transform), images, labels, steps))
     times = []
     for repeat in range(REPEATS):
         started = time.perf_counter()
@@ -48,8 +49,8 @@ def milliseconds(config: TrainConfig, shape: tuple[int, int, int], steps: int) -
 
 
 if __name__ == "__main__":
-    print(f"{MEMBERS} members on {devices.description()}")
+    print(f"{MEMBERS} members on {describe_devices()}")
     for name, config, shape, steps in CASES:
-        one = milliseconds(config, shape, steps)
-        together = milliseconds(replace(config, members=MEMBERS), shape, steps)
-        print(f"{name}: {one:.2f} ms, {together:.2f} ms, ratio {together / (MEMBERS * one):.2f}")
+        single = milliseconds(config, shape, steps)
+        ensemble = milliseconds(replace(config, members=MEMBERS), shape, steps)
+        print(f"{name}: {single:.2f} ms, {ensemble:.2f} ms, ratio {ensemble / (MEMBERS * single):.2f}")

@@ -1,4 +1,4 @@
-"""This project's side of `benchmarks.train_vs_torch`: commands as lines of JSON, answered by a line each.
+"""The JAX worker of `benchmarks.train_vs_torch`: it reads commands as lines of JSON and answers each with a line.
 
 Steps are those of `nets.training.fitting`: the compiled chunk of `nets.training.step`, with its shuffling and its sums.
 """
@@ -20,21 +20,21 @@ from flax import nnx
 
 from nets.data.datasets import load
 from nets.training.config import PRESETS
-from nets.training.ensemble import initial_states
+from nets.training.ensemble import init_ensemble_state
 from nets.training.optimizers import optimizer
-from nets.training.step import build, chunk_function, logits_function
+from nets.training.step import build_network, chunk_function, logits_function
 
 
 def synthetic(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return images (N, 32, 32, 3) of ten classes, bytes: a pattern of the class in noise; and their labels."""
+    """Return images (N, 32, 32, 3) uint8 of ten classes, a class pattern plus noise, and their labels."""
     rng = np.random.default_rng(seed)
     patterns = np.random.default_rng(0).integers(0, 128, (10, 32, 32, 3), np.uint8)
     labels = rng.integers(0, 10, count, np.int32)
     return patterns[labels] + rng.integers(0, 128, (count, 32, 32, 3), np.uint8), labels
 
 
-class Side:
-    """A network in training; its data, order and parameters are written to ``case["arrays"]`` for the other side."""
+class Trainer:
+    """A network in training. Its data, order and initial parameters are written to ``case["arrays"]`` for PyTorch."""
 
     def __init__(self, case: dict[str, Any]) -> None:
         if case["data_dir"]:
@@ -53,12 +53,12 @@ class Side:
             momentum=case["momentum"],
             final_relu=False,
         )
-        self.batch, self.steps_an_epoch = case["batch"], len(images) // case["batch"]
+        self.batch, self.steps_per_epoch = case["batch"], len(images) // case["batch"]
         shape = images.shape[1:]
-        update = optimizer(self.config, 1)
-        module = nnx.graphdef(build(self.config, shape, 10))
-        self.state = initial_states(self.config, shape, 10, update)
-        self.chunk = chunk_function(module, update, self.config, self.steps_an_epoch)
+        transform = optimizer(self.config, 1)
+        module = nnx.graphdef(build_network(self.config, shape, 10))
+        self.state = init_ensemble_state(self.config, shape, 10, transform)
+        self.chunk = chunk_function(module, transform, self.config, self.steps_per_epoch)
         self.logits = logits_function(module)
         self.images, self.labels, self.test = jnp.asarray(images), jnp.asarray(labels), (test_images, test_labels)
         order = self.first_order(len(images))
@@ -71,31 +71,31 @@ class Side:
         shuffle, _ = jax.random.split(jax.random.fold_in(jax.random.wrap_key_data(self.state.key), 0))
         return np.asarray(jax.random.permutation(shuffle, count))
 
-    def losses(self, count: int) -> list[float]:
-        """Take steps one by one and return their losses."""
-        seen, losses = float(self.state.loss), []
+    def step_losses(self, count: int) -> list[float]:
+        """Run steps one at a time and return their losses."""
+        total, losses = float(self.state.epoch_loss), []
         for _ in range(count):
-            self.steps(1)
-            losses.append(float(self.state.loss) - seen)
-            seen += losses[-1]
+            self.run_steps(1)
+            losses.append(float(self.state.epoch_loss) - total)
+            total += losses[-1]
         return losses
 
-    def steps(self, count: int) -> None:
-        """Take steps in chunks that end with an epoch at the latest, as in training."""
+    def run_steps(self, count: int) -> None:
+        """Run steps in chunks within an epoch, as in training."""
         step, end = int(self.state.step), int(self.state.step) + count
         while step < end:
-            stop = min(end, (step // self.steps_an_epoch + 1) * self.steps_an_epoch)
+            stop = min(end, (step // self.steps_per_epoch + 1) * self.steps_per_epoch)
             self.state, step = self.chunk(self.state, self.images, self.labels, stop), stop
         jax.block_until_ready(self.state)
 
     def accuracy(self) -> float:
-        """Return the share of the test images that are right."""
+        """Return the accuracy on the test images."""
         images, labels = self.test
         return float(np.mean(self.logits(self.state.params, images).argmax(axis=1) == labels))
 
 
 def parameters(params: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters under flat names, kernels with the inputs before the outputs."""
+    """Return the parameters under flat names, with kernels as (inputs, outputs)."""
     head = params.get("head", params)
     linear = {**head["hidden"], len(head["hidden"]): head["logits"]}
     convs = params.get("conv", {})
@@ -107,7 +107,7 @@ def parameters(params: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def peak(precision: str, size: int) -> float:
+def peak_flops(precision: str, size: int) -> float:
     """Return the FLOP/s of a product of square matrices."""
     a = jax.random.normal(jax.random.key(0), (size, size), jnp.dtype(precision))
     times_three = jax.jit(lambda a: jnp.stack([(a + i) @ a for i in range(3)]))
@@ -121,7 +121,7 @@ def peak(precision: str, size: int) -> float:
 
 
 def threads() -> int:
-    """Return how many threads XLA computes with on a CPU, by the names they have in Linux, else the cores."""
+    """Return the number of XLA's compute threads on a CPU, by their names on Linux, else the number of cores."""
     names = [file.read_text().strip() for file in Path("/proc/self/task").glob("*/comm")]
     return sum(name.startswith("tf_XLAEigen") for name in names) or os.cpu_count() or 1
 
@@ -129,33 +129,33 @@ def threads() -> int:
 def main() -> None:
     """Answer commands until there are no more."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print is no answer
-    side: Any = None
+    os.dup2(2, 1)  # the output of libraries is not an answer
+    trainer: Any = None
     for line in sys.stdin:
         command = json.loads(line)
         answer: dict[str, Any] = {}
-        if command["do"] == "about":
+        if command["command"] == "environment":
             packages = ["jax", "jaxlib", "flax", "optax", "numpy"]
-            peak("float32", 512)  # wakes every thread
+            peak_flops("float32", 512)  # starts every thread
             device = jax.devices()[0]
             answer = {
                 "device": device.device_kind if jax.default_backend() != "cpu" else "cpu",
                 "threads": threads(),
                 "versions": {"python": sys.version.split()[0]} | {name: version(name) for name in packages},
             }
-        elif command["do"] == "start":
-            side = Side(command)
-            answer = {"batch": side.digest, "steps_an_epoch": side.steps_an_epoch}
-        elif command["do"] == "losses":
-            answer = {"losses": side.losses(command["steps"])}
-        elif command["do"] == "time":
+        elif command["command"] == "start":
+            trainer = Trainer(command)
+            answer = {"batch": trainer.digest, "steps_per_epoch": trainer.steps_per_epoch}
+        elif command["command"] == "losses":
+            answer = {"losses": trainer.step_losses(command["steps"])}
+        elif command["command"] == "time":
             started = time.perf_counter()
-            side.steps(command["steps"])
+            trainer.run_steps(command["steps"])
             answer = {"seconds": time.perf_counter() - started}
-        elif command["do"] == "accuracy":
-            answer = {"accuracy": side.accuracy()}
-        elif command["do"] == "peak":
-            answer = {"flops": peak(command["precision"], command["size"])}
+        elif command["command"] == "accuracy":
+            answer = {"accuracy": trainer.accuracy()}
+        elif command["command"] == "peak":
+            answer = {"flops": peak_flops(command["precision"], command["size"])}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

@@ -1,8 +1,8 @@
-"""The PyTorch side of `benchmarks.train_vs_torch`, for a Python that has PyTorch and NumPy and nothing of this project.
+"""The PyTorch worker of `benchmarks.train_vs_torch`, for a Python with PyTorch and NumPy, without this project.
 
-Commands come as lines of JSON on standard input, and each is answered by a line. The loop is the usual one: bytes stay
-on the device, a batch is indexed, scaled, and goes through module, loss, ``backward`` and SGD; a loss is looked at only
-when asked for.
+It reads commands as lines of JSON from standard input and answers each with a line. The training loop is the usual one:
+images stay on the device as bytes, a batch is indexed and scaled, then module, loss, ``backward`` and SGD. Losses are
+transferred to the host only for the command that returns them.
 """
 
 import hashlib
@@ -16,10 +16,10 @@ import numpy as np
 
 
 def torch_layout(params, image_shape):
-    """Return the parameters in the order and layout of PyTorch's modules, given {"conv": [(k, b)], "linear": [...]}.
+    """Return the parameters {"conv": [(k, b)], "linear": [...]} in the order and layout of PyTorch's modules.
 
     Kernels (P, Q, C, D) become (D, C, P, Q) and (in, out) become (out, in). Flax flattens height, width, channels, and
-    PyTorch channels, height, width: the rows of the first linear kernel are taken in that order.
+    PyTorch channels, height, width: the rows of the first linear kernel are permuted accordingly.
     """
     height, width, channels = image_shape
     leaves = []
@@ -34,7 +34,7 @@ def torch_layout(params, image_shape):
 
 
 def load(path):
-    """Return the arrays of a case as the other side wrote them: images, labels, order, test set, parameters."""
+    """Return the arrays of a case from the JAX worker: images, labels, order, test set, parameters."""
     with np.load(path) as arrays:
         content = dict(arrays)
     params = {
@@ -44,14 +44,14 @@ def load(path):
     return content, params
 
 
-class Side:
+class Trainer:
     """A network in training."""
 
     def __init__(self, torch, case):
         self.torch, self.case = torch, case
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         content, params = load(case["arrays"])
-        self.batch, self.at = case["batch"], 0
+        self.batch, self.position = case["batch"], 0
         self.shape = content["images"].shape[1:]
         self.digest = hashlib.sha256(content["images"][content["order"][: self.batch]].tobytes()).hexdigest()
         self.images, self.labels, self.order = (
@@ -81,67 +81,67 @@ class Side:
     def loss(self, images, labels):
         return self.criterion(self.network(images.float() / 127.5 - 1), labels)
 
-    def steps(self, count):
-        """Take steps; return their losses, on the device."""
+    def run_steps(self, count):
+        """Run steps and return their losses, on the device."""
         losses = []
         for _ in range(count):
-            if self.at + self.batch > len(self.order):
-                self.order, self.at = self.torch.randperm(len(self.order), device=self.device), 0
-            chosen = self.order[self.at : self.at + self.batch]
-            self.at += self.batch
+            if self.position + self.batch > len(self.order):
+                self.order, self.position = self.torch.randperm(len(self.order), device=self.device), 0
+            indices = self.order[self.position : self.position + self.batch]
+            self.position += self.batch
             self.optimizer.zero_grad(set_to_none=True)
             bfloat16 = self.case["precision"] == "bfloat16"
             with self.torch.autocast(self.device.type, dtype=self.torch.bfloat16, enabled=bfloat16):
-                loss = self.forward(self.images[chosen], self.labels[chosen])
+                loss = self.forward(self.images[indices], self.labels[indices])
             loss.backward()
             self.optimizer.step()
             losses.append(loss.detach())
         return losses
 
-    def wait(self):
+    def synchronize(self):
         if self.device.type == "cuda":
             self.torch.cuda.synchronize()
 
     def accuracy(self):
         images, labels = self.test
-        right = 0
+        correct = 0
         with self.torch.no_grad():
-            for first in range(0, len(images), 500):
-                batch = images[first : first + 500].permute(0, 3, 1, 2).float() / 127.5 - 1
-                right += int((self.network(batch).argmax(dim=1) == labels[first : first + 500]).sum())
-        return right / len(images)
+            for start in range(0, len(images), 500):
+                batch = images[start : start + 500].permute(0, 3, 1, 2).float() / 127.5 - 1
+                correct += int((self.network(batch).argmax(dim=1) == labels[start : start + 500]).sum())
+        return correct / len(images)
 
 
 def main():
     """Answer commands until there are no more."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # the output of libraries is not an answer
     import torch  # pyright: ignore[reportMissingImports]
 
     if torch.cuda.is_available():
-        torch.set_float32_matmul_precision("high")  # factors of float32 in TF32, as JAX has them on a GPU
-    side: Any = None
+        torch.set_float32_matmul_precision("high")  # TF32 factors for float32, as in JAX on a GPU
+    trainer: Any = None
     for line in sys.stdin:
         command = json.loads(line)
         answer = {}
-        if command["do"] == "about":
+        if command["command"] == "environment":
             answer = {
                 "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
                 "threads": torch.get_num_threads(),
                 "versions": {"python": sys.version.split()[0], "torch": torch.__version__, "numpy": np.__version__},
             }
-        elif command["do"] == "start":
-            side = Side(torch, command)
-            answer = {"batch": side.digest}
-        elif command["do"] == "losses":
-            answer = {"losses": [float(loss) for loss in side.steps(command["steps"])]}
-        elif command["do"] == "time":
+        elif command["command"] == "start":
+            trainer = Trainer(torch, command)
+            answer = {"batch": trainer.digest}
+        elif command["command"] == "losses":
+            answer = {"losses": [float(loss) for loss in trainer.run_steps(command["steps"])]}
+        elif command["command"] == "time":
             started = time.perf_counter()
-            side.steps(command["steps"])
-            side.wait()
+            trainer.run_steps(command["steps"])
+            trainer.synchronize()
             answer = {"seconds": time.perf_counter() - started}
-        elif command["do"] == "accuracy":
-            answer = {"accuracy": side.accuracy()}
+        elif command["command"] == "accuracy":
+            answer = {"accuracy": trainer.accuracy()}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

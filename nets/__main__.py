@@ -1,10 +1,10 @@
-"""Train classifiers on images, on whatever device JAX finds.
+"""Train and evaluate image classifiers, on the device that JAX finds.
 
-`python -m nets train` trains a convolutional network on CIFAR-10; `python -m nets train --dataset digits` one on 8x8
-digits, in seconds and without a download. `python -m nets prepare NAME` downloads and prepares a data set of
-TensorFlow Datasets. `python -m nets runs` lists what was trained, and `python -m nets evaluate RUN` says what it got
-right and wrong. Exit code: 0 if all is well, 1 if the loss is not finite, 2 for bad usage or a disk that fails, 130
-after Ctrl-C.
+`python -m nets train` trains a convolutional network on CIFAR-10; `python -m nets train --dataset digits` trains one on
+8x8 digits, in seconds and without a download. `python -m nets prepare NAME` downloads and prepares a data set of
+TensorFlow Datasets. `python -m nets runs` lists the runs, and `python -m nets evaluate RUN` prints accuracy,
+calibration and confusions of a run. Exit code: 0 for success, 1 if the loss is not finite, 2 for invalid usage or a
+file system error, 130 after Ctrl-C.
 """
 
 import json
@@ -24,37 +24,37 @@ from rich.text import Text
 
 from closedform import command_line
 from closedform.reasons import of_file
-from nets._terminal import interrupt, progress_bar
-from nets.data import preparation as prepare
+from nets._terminal import handle_interrupts, progress_bar
 from nets.data.datasets import data_directory
+from nets.data.preparation import prepare, prepare_in_subprocess, require_preparable
 from nets.data.tfds_folder import NotPreparedError
 from nets.training.config import PRESETS, TrainConfig
 
-COMPILED_BYTES = 2**28
-"""Most bytes of compiled programs that are kept; the one that was not used for longest goes first."""
+COMPILATION_CACHE_BYTES = 2**28
+"""Largest size of the compilation cache; the least recently used program is removed first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Train(TrainConfig):
-    """Train a classifier and keep the run in a folder: configuration, metrics, checkpoints, predictions.
+    """Train a classifier and write the run to a folder: configuration, metrics, checkpoints, predictions.
 
-    Decoded images and compiled programs are kept for the next start, in CLOSEDFORM_CACHE or the user's cache folder.
+    Decoded images and compiled programs are cached in CLOSEDFORM_CACHE or the user's cache folder.
     """
 
     preset: str = "default"
-    """Options to start from: `default`, or `reference`, which reproduces published results; others override it."""
+    """Default values of the other options: `default`, or `reference`, which reproduces published results."""
     resume: bool = False
-    """Continue the run in the run folder from its last whole checkpoint; give the options it was started with. On a CPU
-    the result is the same to the bit; on a GPU with XLA_FLAGS=--xla_gpu_deterministic_ops=true in both commands; on
-    another number of devices within rounding."""
+    """Continue the run in the run folder from its last intact checkpoint, with the same options. On a CPU the result is
+    identical to the bit; on a GPU it is with XLA_FLAGS=--xla_gpu_deterministic_ops=true in both commands; on another
+    number of devices it is the same within rounding."""
     coordinator: str | None = None
-    """HOST:PORT where process 0 is to listen, if several processes train together, usually one a host. They are found
-    without this option where SLURM, Open MPI or a TPU pod started them. Each needs the same options and data, and the
-    run folder must be on a file system that all see."""
+    """HOST:PORT on which process 0 listens, for training in several processes, usually one a host. Not needed under
+    SLURM, under Open MPI and on a TPU pod. Each process needs the same options and data, and the run folder must be on
+    a shared file system."""
     num_processes: int | None = None
-    """How many processes there are, with `--coordinator`."""
+    """Number of processes, with `--coordinator`."""
     process_id: int | None = None
-    """Which of them this is, 0 to NUM_PROCESSES - 1; process 0 writes the run folder, and says how it goes."""
+    """Index of this process, 0 to NUM_PROCESSES - 1; process 0 writes the run folder and reports progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class Prepare:
     """Download a data set of TensorFlow Datasets and prepare it, as array_record files; needs TensorFlow."""
 
     name: Annotated[str, tyro.conf.Positional]
-    """Data set by its name there, such as cifar10, mnist or fashion_mnist."""
+    """Name of the data set in TensorFlow Datasets, such as cifar10, mnist or fashion_mnist."""
     data_dir: Path | None = None
     """Folder of TensorFlow Datasets (default: TFDS_DATA_DIR, else ~/tensorflow_datasets)."""
 
@@ -77,21 +77,21 @@ class Runs:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
-    """Say what a run got right and wrong, on train and test images, with 95 % intervals; compare it with another."""
+    """Evaluate a run on train and test images, with 95 % intervals, and compare it with another run."""
 
     run: Annotated[Path, tyro.conf.Positional]
-    """Folder of the run, as `train` printed it."""
+    """Folder of the run, as printed by `train`."""
     against: Path | None = None
-    """Folder of another run, to be compared on the same test images by McNemar's exact test."""
+    """Folder of another run, for McNemar's exact test on the same test images."""
     json: bool = False
-    """Print everything as JSON instead."""
+    """Print all results as JSON."""
 
 
 def main(arguments: list[str]) -> int:
     """Run the command line and return the exit code."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    logging.getLogger("absl").setLevel(logging.CRITICAL)  # TensorFlow Datasets and Orbax chat there
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # what Orbax leaves behind when it fails
+    logging.getLogger("absl").setLevel(logging.CRITICAL)  # TensorFlow Datasets and Orbax log there
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # tasks that Orbax abandons when it fails
     try:
         preset = _preset(arguments)
         options = tyro.cli(
@@ -104,7 +104,7 @@ def main(arguments: list[str]) -> int:
             args=arguments,
         )
         if isinstance(options, Runs):
-            return _runs(options, console)
+            return _list_runs(options, console)
         if isinstance(options, Evaluate):
             return _evaluate(options)
         return _train(options, console) if isinstance(options, Train) else _prepare(options, console)
@@ -125,11 +125,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _preset(arguments: list[str]) -> Train:
-    """Return the options of the preset named on the command line, before the others are read."""
+    """Return the options of the preset on the command line, before the other options are parsed."""
     name = "default"
-    for word, following in zip_longest(arguments, arguments[1:], fillvalue=""):
-        if word == "--preset" or word.startswith("--preset="):
-            name = word.partition("=")[2] or following
+    for argument, next_argument in zip_longest(arguments, arguments[1:], fillvalue=""):
+        if argument == "--preset" or argument.startswith("--preset="):
+            name = argument.partition("=")[2] or next_argument
     if name not in PRESETS:
         raise ValueError(f"`--preset` must be one of {', '.join(PRESETS)}, got {name!r}.")
     return Train(**asdict(PRESETS[name]), preset=name)
@@ -137,54 +137,54 @@ def _preset(arguments: list[str]) -> Train:
 
 def _train(options: Train, console: Console) -> int:
     config = TrainConfig(**{field.name: getattr(options, field.name) for field in fields(TrainConfig)})
-    with interrupt() as (listen, interrupted):  # also while JAX is loaded, which takes seconds
-        from nets.distributed import processes as hosts
+    with handle_interrupts() as (defer_interrupts, interrupted):  # also while JAX is imported, which takes seconds
+        from nets.distributed.processes import initialize_processes, is_first_process, report_collective_errors
         from nets.training.fitting import fit
 
-        keep_compiled()
-        hosts.join(options.coordinator, options.num_processes, options.process_id)
-        if not hosts.is_first():
+        enable_compilation_cache()
+        initialize_processes(options.coordinator, options.num_processes, options.process_id)
+        if not is_first_process():
             console = Console(quiet=True)
-        with hosts.failing_in_one_line(), progress_bar(console) as progress:
+        with report_collective_errors(), progress_bar(console) as progress:
 
             def start(sentence: str) -> None:
                 console.print(sentence, markup=False)
-                listen()
+                defer_interrupts()
 
             arguments = {
                 "resume": options.resume,
                 "progress": progress,
-                "on_epoch": lambda line: console.print(_line(line, config.epochs), markup=False),
+                "on_epoch": lambda metrics: console.print(_describe_epoch(metrics, config.epochs), markup=False),
                 "on_start": start,
                 "stop": interrupted,
             }
             try:
                 run = fit(config, **arguments)
-            except NotPreparedError as missing:
+            except NotPreparedError as error:
                 data_dir = data_directory(config.data_dir)
-                prepare.check(config.dataset, data_dir)
-                console.print(f"{missing}; preparing it in an environment with TensorFlow", markup=False)
-                code = prepare.prepare_elsewhere(config.dataset, data_dir)
+                require_preparable(config.dataset, data_dir)
+                console.print(f"{error}; preparing it in an environment with TensorFlow", markup=False)
+                code = prepare_in_subprocess(config.dataset, data_dir)
                 if code:
                     return code
                 run = fit(config, **arguments)
-        if hosts.is_first():
+        if is_first_process():
             print(run.folder)
     return 0
 
 
-def keep_compiled() -> None:
-    """Let JAX keep what it compiles in the cache folder, for the next start, if it can be written.
+def enable_compilation_cache() -> None:
+    """Enable JAX's persistent compilation cache in the cache folder, if that can be written.
 
-    What takes a tenth of a second to compile is worth its file. The code is for the very processor it was compiled on,
-    and a home folder may be that of many machines: each kind of processor has a folder of its own.
+    Programs that take a tenth of a second to compile are cached. Compiled code is specific to a CPU, and machines may
+    share a home folder, so each kind of CPU has its own folder.
     """
     import jax
 
     from nets.data.image_cache import cache_directory
-    from nets.distributed import mesh as devices
+    from nets.distributed.mesh import cpu_fingerprint
 
-    folder = cache_directory() / "compiled" / devices.processor()
+    folder = cache_directory() / "compiled" / cpu_fingerprint()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -194,25 +194,27 @@ def keep_compiled() -> None:
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    jax.config.update("jax_compilation_cache_max_size", COMPILED_BYTES)
+    jax.config.update("jax_compilation_cache_max_size", COMPILATION_CACHE_BYTES)
 
 
 def _prepare(options: Prepare, console: Console) -> int:
     data_dir = data_directory(options.data_dir)
     try:
-        folder = prepare.prepare(options.name, data_dir)
-    except ModuleNotFoundError:  # after `check`
-        console.print("TensorFlow is not in this environment; preparing in one that has it", markup=False)
-        return prepare.prepare_elsewhere(options.name, data_dir)
+        folder = prepare(options.name, data_dir)
+    except ModuleNotFoundError:  # raised after `require_preparable`
+        console.print(
+            "TensorFlow is not in this environment; preparing in an environment with TensorFlow", markup=False
+        )
+        return prepare_in_subprocess(options.name, data_dir)
     print(folder)
     return 0
 
 
-def _runs(options: Runs, console: Console) -> int:
+def _list_runs(options: Runs, console: Console) -> int:
     from nets.training.runs import RUN_FILES, load_run
 
     if not options.folder.is_dir():
-        raise ValueError(f"`folder` must be one that holds runs, got {options.folder}; `train` makes {Runs.folder}.")
+        raise ValueError(f"`folder` must be a folder of runs, got {options.folder}; `train` writes to {Runs.folder}.")
     table = Table("run", "model", "data set", "epochs", "validation", "test", "finished", box=SIMPLE)
     for folder in sorted({file.parent for name in RUN_FILES for file in options.folder.glob(f"*/{name}")}):
         try:
@@ -229,37 +231,37 @@ def _runs(options: Runs, console: Console) -> int:
         model = run.config.model if run.config.members == 1 else f"{run.config.members} x {run.config.model}"
         table.add_row(Text(folder.name), model, run.config.dataset, epochs, *scores, finished)
     if not table.row_count:
-        console.print(f"no runs in {options.folder}; `train` makes them in {Runs.folder}", markup=False)
+        console.print(f"no runs in {options.folder}; `train` writes them to {Runs.folder}", markup=False)
         return 0
-    _wide().print(table)
+    _wide_console().print(table)
     return 0
 
 
 def _evaluate(options: Evaluate) -> int:
-    from nets.evaluation import tables as summary
+    from nets.evaluation.tables import evaluation_record, evaluation_tables
     from nets.training.runs import load_run
 
     run = load_run(options.run)
     against = load_run(options.against) if options.against else None
     if options.json:
-        print(json.dumps(summary.numbers(run, against), indent=1))
+        print(json.dumps(evaluation_record(run, against), indent=1))
         return 0
-    console = _wide()
-    for part in summary.parts(run, against):
-        console.print(part)
+    console = _wide_console()
+    for table in evaluation_tables(run, against):
+        console.print(table)
     return 0
 
 
-def _wide() -> Console:
-    """Return the standard output, wide enough for any table where it is not a terminal."""
+def _wide_console() -> Console:
+    """Return a console on standard output, wide enough for any table unless it is a terminal."""
     console = Console(soft_wrap=True, highlight=False)
     if not console.is_terminal:
         console.width = 200
     return console
 
 
-def _line(metrics: dict[str, float], epochs: int) -> str:
-    """Return an epoch's metrics as a line."""
+def _describe_epoch(metrics: dict[str, float], epochs: int) -> str:
+    """Return the metrics of an epoch in one line."""
     scores = [
         f"{split} {metrics[f'{split}_loss']:.3f} {100 * metrics[f'{split}_accuracy']:.1f} %"
         for split in ["train", "validation", "test"]

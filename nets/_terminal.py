@@ -1,4 +1,4 @@
-"""What a person at a terminal sees of training, and how it is stopped."""
+"""Progress bar and interrupts of training at a terminal."""
 
 import os
 import signal
@@ -20,63 +20,64 @@ class Speed(ProgressColumn):
 
 
 @contextmanager
-def interrupt() -> Iterator[tuple[Callable[[], None], Callable[[], bool]]]:
-    """Yield what begins to listen for Ctrl-C, and what says whether it was pressed; a second one interrupts at once.
+def handle_interrupts() -> Iterator[tuple[Callable[[], None], Callable[[], bool]]]:
+    """Handle Ctrl-C and SIGTERM; yield a function that defers the first, and one that returns whether there was one.
 
-    A launcher passes on what the terminal has sent already, so one within a second of the first is the same. SIGTERM,
-    which a scheduler sends before it takes a machine away, counts as Ctrl-C. Before anybody listens there is nothing to
-    save, and the first interrupts at once.
+    Until the first function is called there is nothing to save, and an interrupt raises KeyboardInterrupt at once.
+    After that the first interrupt is only recorded, and a second one raises KeyboardInterrupt. An interrupt within a
+    second of the first is not counted: a launcher forwards the signal that the terminal has already sent. A scheduler
+    sends SIGTERM before it ends a job.
     """
-    pressed: list[float] = []
-    listening: list[bool] = []
+    signal_times: list[float] = []
+    deferred: list[bool] = []
 
-    def press(*_: Any) -> None:
-        pressed.append(time.monotonic())
-        if not listening:
-            # In a callback of a library that is being loaded Python ignores this; whoever listens later still knows.
+    def receive(*_: Any) -> None:
+        signal_times.append(time.monotonic())
+        if not deferred:
+            # Python ignores this exception in a callback during an import; the signal is recorded all the same.
             raise KeyboardInterrupt
-        if len(pressed) == 1:
-            os.write(2, b"\nstopping: what is being computed is finished and saved; Ctrl-C again stops at once\n")
-        elif pressed[-1] - pressed[0] > 1:
-            raise KeyboardInterrupt("stopped at once; --resume goes on from the last checkpoint, if there is one")
+        if len(signal_times) == 1:
+            os.write(2, b"\nstopping: the current steps are finished and saved; Ctrl-C again stops at once\n")
+        elif signal_times[-1] - signal_times[0] > 1:
+            raise KeyboardInterrupt("stopped at once; --resume continues from the last checkpoint, if there is one")
 
-    def catch() -> None:
-        for number in before:
-            signal.signal(number, press)
+    def install() -> None:
+        for number in previous_handlers:
+            signal.signal(number, receive)
 
-    def listen() -> None:
-        listening.append(True)
-        catch()  # again: where several processes train together JAX has taken SIGTERM for itself
+    def defer() -> None:
+        deferred.append(True)
+        install()  # again: with several processes JAX has installed a handler of SIGTERM
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous_handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        catch()
-        yield listen, lambda: bool(pressed)
+        install()
+        yield defer, lambda: bool(signal_times)
     finally:
-        for number, handler in before.items():
+        for number, handler in previous_handlers.items():
             signal.signal(number, handler)
 
 
 @contextmanager
 def progress_bar(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """Yield what shows how far something is: a bar on a terminal, elsewhere a line where decoding starts."""
+    """Yield a progress callback: a bar on a terminal, elsewhere a line when decoding starts."""
     if not console.is_terminal:
-        said = set()
+        reported = set()
 
-        def say(what: str, _: int, total: int) -> None:
-            if what.startswith("decode") and what not in said:
-                said.add(what)
-                console.print(f"{what}: {total:,} images", markup=False)
+        def report(task: str, _: int, total: int) -> None:
+            if task.startswith("decode") and task not in reported:
+                reported.add(task)
+                console.print(f"{task}: {total:,} images", markup=False)
 
-        yield say
+        yield report
         return
     columns = [TextColumn("{task.description}"), BarColumn(), Speed(), TimeRemainingColumn()]
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("starting", total=None)
+        task_id = bar.add_task("starting", total=None)
 
-        def show(what: str, done: int, total: int) -> None:
-            if bar.tasks[task].total != total:
-                bar.reset(task, total=total)
-            bar.update(task, description=what, completed=done)
+        def update(task: str, completed: int, total: int) -> None:
+            if bar.tasks[task_id].total != total:
+                bar.reset(task_id, total=total)
+            bar.update(task_id, description=task, completed=completed)
 
-        yield show
+        yield update

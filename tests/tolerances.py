@@ -58,4 +58,4 @@ held as well, and with it the MLP took 1.09 and the conv net 1.24."""
 
 SHARED_OUT = 1e-5
 """Losses, parameters and logits of a network after some steps on several devices against one, in float32, where the
-gradients are added up in another order. The largest difference seen in `tests.nets.distributed.on_devices` was 1e-6."""
+gradients are added up in another order. The largest difference in `tests.nets.distributed.mesh_worker` was 1e-6."""

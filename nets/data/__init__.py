@@ -1,1 +1,15 @@
-"""Data sets, read and prepared."""
+"""Image data sets: prepared, decoded, cached and augmented.
+
+In reading order:
+
+- ``datasets``: a data set by its name, as arrays of bytes, and the split into training and validation images.
+- ``tfds_folder``: the folder of a prepared TensorFlow Datasets data set, read without TensorFlow.
+- ``_tfrecord``: the records of TFRecord files, with their checksums.
+- ``image_cache``: decoded images on disk, memory-mapped.
+- ``preparation``: download and preparation by TensorFlow Datasets.
+- ``augmentation``: random flips and crops, on the device.
+"""
+
+from typing import Literal
+
+type Augmentation = Literal["none", "flip", "flip+crop"]

@@ -1,40 +1,45 @@
-"""Images changed in ways that leave their class as it is, on the device."""
+"""Random flips and crops of images, on the device."""
 
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 
-from nets.training.config import Augmentation
+from nets.data import Augmentation
 
-type Share = Callable[[jax.Array], jax.Array]
-"""What takes one device's share out of an array with an entry an image of the batch."""
+type LocalShard = Callable[[jax.Array], jax.Array]
+"""Returns this device's shard of an array with one entry per image of the batch."""
 
 
 def augment(
-    key: jax.Array, images: jax.Array, augmentation: Augmentation, share: Share = lambda whole: whole, shares: int = 1
+    key: jax.Array,
+    images: jax.Array,
+    augmentation: Augmentation,
+    local_shard: LocalShard = lambda array: array,
+    num_shards: int = 1,
 ) -> jax.Array:
-    """Return ``images`` (N, height, width, channels), each changed at random by ``augmentation``.
+    """Return ``images`` (N, height, width, channels), each augmented at random.
 
-    ``flip`` mirrors every other image left to right; ``flip+crop`` moves it besides, by up to an eighth of the height
-    and of the width each way, with 0 where nothing was. Where the images are one of ``shares`` equal shares of a batch,
-    ``share`` takes theirs out of what is drawn for the whole: a batch is changed in the same way however it is shared.
+    ``flip`` mirrors an image left to right with probability 1/2. ``flip+crop`` also translates it by up to an eighth of
+    the height and of the width in each direction, and pads with 0. If the images are one of ``num_shards`` equal shards
+    of a batch, random numbers are drawn for the full batch and ``local_shard`` selects those of this device. The
+    augmentation of a batch therefore does not depend on the number of devices.
     """
     if augmentation == "none":
         return images
     flip_key, crop_key = jax.random.split(key)
-    flipped = share(jax.random.bernoulli(flip_key, shape=(shares * len(images), 1, 1, 1)))
+    flipped = local_shard(jax.random.bernoulli(flip_key, shape=(num_shards * len(images), 1, 1, 1)))
     images = jnp.where(flipped, images[:, :, ::-1], images)
-    return images if augmentation == "flip" else _move(crop_key, images, share, shares)
+    return images if augmentation == "flip" else _translate(crop_key, images, local_shard, num_shards)
 
 
-def _move(key: jax.Array, images: jax.Array, share: Share, shares: int) -> jax.Array:
+def _translate(key: jax.Array, images: jax.Array, local_shard: LocalShard, num_shards: int) -> jax.Array:
     N, height, width, _ = images.shape
     down_key, right_key = jax.random.split(key)
-    most_down, most_right = height // 8, width // 8
-    down = share(jax.random.randint(down_key, (shares * N,), -most_down, most_down + 1))
-    right = share(jax.random.randint(right_key, (shares * N,), -most_right, most_right + 1))
-    # A shift is a product with a matrix of zeros and ones, faster on every device than a gather an image.
-    rows = jnp.stack([jnp.eye(height, k=k) for k in range(-most_down, most_down + 1)])[down + most_down]  # (N, H, H)
-    columns = jnp.stack([jnp.eye(width, k=k) for k in range(-most_right, most_right + 1)])[right + most_right]
+    max_down, max_right = height // 8, width // 8
+    down = local_shard(jax.random.randint(down_key, (num_shards * N,), -max_down, max_down + 1))
+    right = local_shard(jax.random.randint(right_key, (num_shards * N,), -max_right, max_right + 1))
+    # A translation is a product with a matrix of zeros and ones: faster on every device than one gather per image.
+    rows = jnp.stack([jnp.eye(height, k=k) for k in range(-max_down, max_down + 1)])[down + max_down]  # (N, H, H)
+    columns = jnp.stack([jnp.eye(width, k=k) for k in range(-max_right, max_right + 1)])[right + max_right]
     return jnp.einsum("nij,njkc,nlk->nilc", rows, images, columns, precision="highest")

@@ -1,8 +1,8 @@
-"""Decoded images on disk: memory-mapped, keyed by their source, checksummed, and written all or nothing.
+"""Decoded images on disk: memory-mapped, keyed by their source, checksummed, and written atomically.
 
-Decoding CIFAR-10 takes some ten seconds and mapping what was decoded a fraction of one. An entry is a folder with one
-.npy file an array and ``entry.json``. It is made under another name and renamed when it is complete, so that neither a
-process that dies nor a second one at the same time can leave half of one.
+Decoding CIFAR-10 takes some ten seconds, and mapping the decoded images a fraction of a second. An entry is a folder
+with one .npy file per array and ``entry.json``. It is written under a temporary name and renamed when it is complete.
+A process that dies, or two processes at once, therefore never leave an incomplete entry.
 """
 
 import hashlib
@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from platformdirs import user_cache_path
 
-SCHEMA = 1
-"""Raised when the meaning of an entry changes, so that old entries are made again."""
+SCHEMA_VERSION = 1
+"""Incremented when the format of an entry changes, so that old entries are written again."""
 
-DAY = 86400.0
-"""Seconds after which nobody is still writing an entry."""
+STALE_SECONDS = 86400.0
+"""Age after which an unfinished entry has no living writer."""
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +38,8 @@ def open_or_write(
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return the arrays of the data set in the folder ``source``, memory-mapped, and its class names.
 
-    Where there is no entry yet, or it is damaged, ``decode(source, folder, progress)`` fills a folder with .npy files
-    and returns the class names. OSError if it cannot be written.
+    If there is no entry yet, or it is damaged, ``decode(source, folder, progress)`` writes .npy files into a folder and
+    returns the class names. OSError if the entry cannot be written.
     """
     entry = cache_directory() / f"{name.replace('/', '-').replace(':', '-')}-{_key(source)}"
     damage = _damage(entry)
@@ -53,25 +53,25 @@ def open_or_write(
     except OSError as error:
         raise OSError(
             error.errno,
-            f"the decoded images of {name} cannot be kept in {entry.parent} ({error.strerror or error}); set the "
+            f"the decoded images of {name} cannot be cached in {entry.parent} ({error.strerror or error}); set the "
             "environment variable CLOSEDFORM_CACHE to a folder with room for them",
         ) from error
     return _open(entry)
 
 
 def _key(source: Path) -> str:
-    """Return a key that changes with any file of the source: names, sizes and times of change, not contents."""
+    """Return a key from the names, sizes and modification times of the source files, not from their contents."""
     files = sorted((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in source.iterdir())
-    return hashlib.sha256(json.dumps([SCHEMA, str(source.resolve()), files]).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([SCHEMA_VERSION, str(source.resolve()), files]).encode()).hexdigest()[:16]
 
 
 def _write(
     entry: Path, source: Path, decode: Callable[..., list[str]], progress: Callable[[str, int, int], None]
 ) -> None:
     entry.parent.mkdir(parents=True, exist_ok=True)
-    for left in entry.parent.glob("unfinished-*"):  # by a process that was killed
-        if time.time() - left.stat().st_mtime > DAY:
-            shutil.rmtree(left, ignore_errors=True)
+    for leftover in entry.parent.glob("unfinished-*"):  # by a process that was killed
+        if time.time() - leftover.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(leftover, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="unfinished-", dir=entry.parent) as temporary:
         folder = Path(temporary) / "entry"
         folder.mkdir()
@@ -82,18 +82,18 @@ def _write(
         try:
             folder.rename(entry)
         except OSError:
-            if _damage(entry) is not None:  # else another process was first, with the same arrays
+            if _damage(entry) is not None:  # else another process wrote the same entry first
                 raise
 
 
 def _damage(entry: Path) -> str | None:
-    """Return what is wrong with an entry, or None."""
+    """Return a description of the damage of an entry, or None if it is intact."""
     try:
         checksums = _content(entry)["sha256"]
-        wrong = [name for name, checksum in checksums.items() if _checksum(entry / name) != checksum]
+        damaged = [name for name, checksum in checksums.items() if _checksum(entry / name) != checksum]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return f"{type(error).__name__}: {error}"
-    return f"the checksum of {wrong[0]} differs" if wrong else None
+    return f"the checksum of {damaged[0]} differs" if damaged else None
 
 
 def _open(entry: Path) -> tuple[dict[str, np.ndarray], list[str]]:

@@ -1,7 +1,7 @@
-"""Preparing a data set of TensorFlow Datasets: its archive downloaded, checked, and written as array_record files.
+"""Download and preparation of a data set by TensorFlow Datasets, as array_record files.
 
-Reading needs no TensorFlow, writing does; it lives in an environment of its own, the extra ``prepare``, so that
-training never loads it.
+Preparation needs TensorFlow; reading does not. TensorFlow is installed in a separate environment, the extra
+``prepare``, so that training never imports it.
 """
 
 import contextlib
@@ -16,34 +16,36 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from closedform.reasons import one_line
-from nets.data.tfds_folder import NotPreparedError, find, image_and_label
+from nets.data.tfds_folder import NotPreparedError, find_dataset, image_and_label
 
-PATIENCE = 5.0
-"""Seconds to wait for the server of an archive to answer; TensorFlow Datasets would try again for minutes."""
+CONNECT_TIMEOUT = 5.0
+"""Seconds to wait for the server of an archive; TensorFlow Datasets would retry for minutes."""
 ROOT = Path(__file__).parents[2]
 
 
-def check(name: str, data_dir: Path) -> None:
-    """Raise ValueError, within seconds, unless ``name`` can be prepared: it exists, and its archives can be had.
+def require_preparable(name: str, data_dir: Path) -> None:
+    """Raise ValueError, within seconds, unless ``name`` exists and its archives can be downloaded.
 
-    An archive that lies in TensorFlow Datasets' folder for manual downloads, under its own name, needs no network.
+    An archive in the folder for manual downloads of TensorFlow Datasets, under its own name, needs no network.
     """
     import tensorflow_datasets as tfds
 
     if name == "digits":
-        raise ValueError("`dataset` 'digits' comes with closedform; there is nothing to prepare.")
-    known = tfds.list_builders(with_community_datasets=False)
-    plain = name.split("/")[0].split(":")[0]
-    if plain not in known:
-        near = difflib.get_close_matches(plain, ["digits", *known], 3)
-        hint = f"did you mean {' or '.join(near)}?" if near else "the catalog is at tensorflow.org/datasets/catalog."
+        raise ValueError("`dataset` 'digits' is included in closedform and needs no preparation.")
+    names = tfds.list_builders(with_community_datasets=False)
+    base = name.split("/")[0].split(":")[0]
+    if base not in names:
+        matches = difflib.get_close_matches(base, ["digits", *names], 3)
+        hint = (
+            f"did you mean {' or '.join(matches)}?" if matches else "the catalog is at tensorflow.org/datasets/catalog."
+        )
         raise ValueError(f"`dataset` {name!r} is not one of TensorFlow Datasets; {hint}")
     manual = _manual(data_dir)
     try:
         builder = tfds.builder(name, data_dir=data_dir)
         image_and_label(tfds, builder.info)
         archives = builder.url_infos
-    except Exception as error:  # a data set whose code needs more than is here
+    except Exception as error:  # a data set whose code needs packages that are not installed
         raise ValueError(f"`dataset` {name!r} cannot be prepared: {one_line(error)}") from error
     missing = {
         url: archive
@@ -53,28 +55,28 @@ def check(name: str, data_dir: Path) -> None:
     hosts = {f"{urlsplit(url).scheme}://{urlsplit(url).netloc}" for url in missing}
     with ThreadPoolExecutor() as pool:
         unreachable = [host for host, problem in zip(hosts, pool.map(_unreachable, hosts), strict=True) if problem]
-    lost = [
+    unavailable = [
         f"{url} ({archive.size}) as {manual / archive.filename}"
         for url, archive in missing.items()
         if url.startswith(tuple(unreachable)) and archive.filename
     ]
-    if lost:
+    if unavailable:
         raise ValueError(
             f"`dataset` {name!r} cannot be downloaded: {', '.join(unreachable)} does not answer. Try again with a "
-            f"network, or put there by hand: {'; '.join(lost)}; then prepare it again."
+            f"network, or download by hand: {'; '.join(unavailable)}; then prepare it again."
         )
 
 
 def prepare(name: str, data_dir: Path) -> Path:
-    """Prepare ``name`` in ``data_dir``, unless it is there already, and return its folder.
+    """Prepare ``name`` in ``data_dir``, unless it is prepared already, and return its folder.
 
-    ValueError if that cannot be done, and then nothing is left; ModuleNotFoundError without TensorFlow.
+    ValueError if that fails, and then no files remain; ModuleNotFoundError without TensorFlow.
     """
     import tensorflow_datasets as tfds
 
     with contextlib.suppress(NotPreparedError):
-        return find(name, data_dir)
-    check(name, data_dir)
+        return find_dataset(name, data_dir)
+    require_preparable(name, data_dir)
     if importlib.util.find_spec("tensorflow") is None:
         raise ModuleNotFoundError("TensorFlow is not in this environment")
     builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
@@ -83,7 +85,7 @@ def prepare(name: str, data_dir: Path) -> Path:
         builder.download_and_prepare(download_config=options)
     except OSError:
         raise
-    except Exception as error:  # a wrong checksum, a server that fails, an archive cut short
+    except Exception as error:  # a wrong checksum, a server error, a truncated archive
         raise ValueError(f"`dataset` {name!r} could not be prepared: {one_line(error)}") from error
     finally:
         for folder in [data_dir / name.split("/")[0].split(":")[0], data_dir / "downloads" / "extracted"]:
@@ -92,24 +94,24 @@ def prepare(name: str, data_dir: Path) -> Path:
     return Path(builder.data_dir)
 
 
-def command(name: str, data_dir: Path) -> list[str]:
+def prepare_command(name: str, data_dir: Path) -> list[str]:
     """Return the command that prepares ``name`` in the environment that has TensorFlow; ValueError if there is none."""
-    words = ["python", "-m", "nets", "prepare", name, "--data-dir", str(data_dir.resolve())]
+    arguments = ["python", "-m", "nets", "prepare", name, "--data-dir", str(data_dir.resolve())]
     if importlib.util.find_spec("tensorflow") is not None:
-        return [sys.executable, *words[1:]]
+        return [sys.executable, *arguments[1:]]
     if "PIXI_PROJECT_MANIFEST" in os.environ and (pixi := os.environ.get("PIXI_EXE") or shutil.which("pixi")):
-        return [pixi, "run", "--manifest-path", os.environ["PIXI_PROJECT_MANIFEST"], "-e", "prepare", *words]
+        return [pixi, "run", "--manifest-path", os.environ["PIXI_PROJECT_MANIFEST"], "-e", "prepare", *arguments]
     if (ROOT / "pyproject.toml").exists() and (uv := os.environ.get("UV") or shutil.which("uv")):
-        return [uv, "run", "--project", str(ROOT), "--isolated", "--no-dev", "--extra", "prepare", *words]
+        return [uv, "run", "--project", str(ROOT), "--isolated", "--no-dev", "--extra", "prepare", *arguments]
     raise ValueError(
-        f"preparing {name!r} needs TensorFlow, and neither pixi nor uv is at hand to make an environment with it; "
+        f"preparing {name!r} needs TensorFlow, and neither pixi nor uv is installed to create an environment with it; "
         "`pip install closedform[prepare]` in one, and run `python -m nets prepare` there."
     )
 
 
-def prepare_elsewhere(name: str, data_dir: Path) -> int:
-    """Run `command`, after `check` has passed, and return its exit code."""
-    return subprocess.run(command(name, data_dir), check=False).returncode
+def prepare_in_subprocess(name: str, data_dir: Path) -> int:
+    """Run `prepare_command`, after `require_preparable` has passed, and return its exit code."""
+    return subprocess.run(prepare_command(name, data_dir), check=False).returncode
 
 
 def _manual(data_dir: Path) -> Path:
@@ -120,7 +122,7 @@ def _unreachable(host: str) -> bool:
     import requests
 
     try:
-        requests.head(host, timeout=PATIENCE, allow_redirects=False)
+        requests.head(host, timeout=CONNECT_TIMEOUT, allow_redirects=False)
     except requests.RequestException:
         return True
     return False

@@ -1,4 +1,4 @@
-"""A data set as TensorFlow Datasets prepared it, read from its array_record or TFRecord files without TensorFlow."""
+"""The folder of a prepared TensorFlow Datasets data set, read without TensorFlow (array_record or TFRecord files)."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -10,56 +10,56 @@ import numpy as np
 from PIL import Image
 
 from closedform.reasons import one_line
-from nets.data import _tfrecord as tfrecord
+from nets.data._tfrecord import read_records
 
-BLOCK = 1000
+BLOCK_SIZE = 1000
 """Images read at a time."""
-MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-"""Channels of a feature -> what its images are decoded to, whatever they are in their files."""
+PILLOW_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+"""Pillow mode that images are converted to, by the number of channels of their feature."""
 
 
 class NotPreparedError(ValueError):
-    """The data set is not in the data folder; `nets.data.preparation` makes it."""
+    """The data set is not in the data folder; `nets.data.preparation` prepares it."""
 
 
-def find(name: str, data_dir: Path) -> Path:
+def find_dataset(name: str, data_dir: Path) -> Path:
     """Return the folder of the newest version of ``name`` in ``data_dir``; raise NotPreparedError if there is none.
 
-    A version may be asked for as TensorFlow Datasets writes it, ``cifar10:3.0.2``.
+    ``name`` may end with a version as in TensorFlow Datasets: ``cifar10:3.0.2``.
     """
     if data_dir.exists() and not data_dir.is_dir():
         raise ValueError(f"`data_dir` must be a folder, got the file {data_dir}.")
-    plain, _, version = name.partition(":")
+    base, _, version = name.partition(":")
     try:
-        versions = [file.parent for file in (data_dir / plain).glob(f"{version or '[0-9]*'}/dataset_info.json")]
-        there = [file.parent.name for file in (data_dir / plain).glob("[0-9]*/dataset_info.json")]
-        beside = next(data_dir.glob(f"{plain.split('/')[-1]}/**/dataset_info.json"), None)
-        here = next(chain(data_dir.glob("dataset_info.json"), data_dir.glob("[0-9]*/dataset_info.json")), None)
+        versions = [file.parent for file in (data_dir / base).glob(f"{version or '[0-9]*'}/dataset_info.json")]
+        available = [file.parent.name for file in (data_dir / base).glob("[0-9]*/dataset_info.json")]
+        other = next(data_dir.glob(f"{base.split('/')[-1]}/**/dataset_info.json"), None)
+        nested = next(chain(data_dir.glob("dataset_info.json"), data_dir.glob("[0-9]*/dataset_info.json")), None)
     except OSError as error:
         raise ValueError(f"`data_dir` {data_dir} cannot be read: {error.strerror}.") from error
     if versions:
         return max(versions, key=lambda folder: [int(part) for part in folder.name.split(".") if part.isdigit()])
-    if version and there:
-        raise ValueError(f"`dataset` {name!r} is not in {data_dir}, which has {plain} {', '.join(sorted(there))}.")
-    if beside is None and here is not None:
-        root = next((folder.parent for folder in here.parents if folder.name == plain.split("/")[0]), data_dir.parent)
+    if version and available:
+        raise ValueError(f"`dataset` {name!r} is not in {data_dir}, which has {base} {', '.join(sorted(available))}.")
+    if other is None and nested is not None:
+        root = next((folder.parent for folder in nested.parents if folder.name == base.split("/")[0]), data_dir.parent)
         raise ValueError(
-            f"`data_dir` must be the folder that holds those of the data sets, got {data_dir}, one of a data set; "
+            f"`data_dir` must be the parent folder of the data sets, got {data_dir}, the folder of one data set; "
             f"perhaps {root}."
         )
     raise NotPreparedError(f"data set {name!r} is not in the data folder {data_dir}")
 
 
-def decode(folder: Path, out: Path, progress: Callable[[str, int, int], None]) -> list[str]:
+def decode_dataset(folder: Path, out: Path, progress: Callable[[str, int, int], None]) -> list[str]:
     """Write {train,test}_{images,labels}.npy of the data set in ``folder`` into ``out`` and return its class names.
 
-    Images become (N, height, width, channels) uint8, labels (N,) int32. A data set without a test split is tested on
-    its validation split, as TensorFlow Datasets calls the labelled part of a challenge.
+    Images become (N, height, width, channels) uint8, labels (N,) int32. If a data set has no test split, its
+    validation split is used: TensorFlow Datasets gives this name to the labelled part of a challenge.
 
     Raises
     ------
     ValueError
-        If it is not a data set of images of one size with a class each, or a file cannot be read.
+        If its images differ in size or have no class, or a file cannot be read.
     """
     import tensorflow_datasets as tfds  # a second to import, and not needed once the images are cached
 
@@ -69,7 +69,7 @@ def decode(folder: Path, out: Path, progress: Callable[[str, int, int], None]) -
         test = "test" if "test" in builder.info.splits else "validation"
         sources = {"train": builder.info.splits["train"], "test": builder.info.splits[test]}
         records = {split: _records(tfds, builder, published, image) for split, published in sources.items()}
-    except Exception as error:  # whatever a foreign or damaged folder makes its readers raise
+    except Exception as error:  # any error of the readers, for a foreign or damaged folder
         raise ValueError(f"the data set in {folder} cannot be used: {one_line(error)}") from error
     shape = builder.info.features[image].shape
     classes = builder.info.features[label].num_classes
@@ -78,21 +78,21 @@ def decode(folder: Path, out: Path, progress: Callable[[str, int, int], None]) -
     for split, source in sources.items():
         labels = np.zeros(source.num_examples, np.int32)
         start = 0
-        with (out / f"{split}_images.npy").open("wb") as file:  # written, not mapped: a full disk is then an OSError
+        with (out / f"{split}_images.npy").open("wb") as file:  # not memory-mapped: a full disk is an OSError
             header = {"descr": "|u1", "fortran_order": False, "shape": (len(labels), *shape)}
             np.lib.format.write_array_header_1_0(file, header)
             while start < len(labels):
-                stop = min(start + BLOCK, len(labels))
+                stop = min(start + BLOCK_SIZE, len(labels))
                 try:
                     block = next(records[split])
                     if len(block) != stop - start:
-                        raise ValueError(f"{len(block)} records, where {stop - start} should be")
-                    images = np.stack([pixels(record[image], shape) for record in block])
+                        raise ValueError(f"{len(block)} records instead of {stop - start}")
+                    images = np.stack([decode_image(record[image], shape) for record in block])
                     labels[start:stop] = [record[label] for record in block]
                 except Exception as error:
-                    what = "there are no more" if isinstance(error, StopIteration) else one_line(error)
+                    reason = "there are no more records" if isinstance(error, StopIteration) else one_line(error)
                     raise ValueError(
-                        f"the data set in {folder} cannot be read: {split} image {start} to {stop - 1}: {what}; "
+                        f"the data set in {folder} cannot be read: {split} image {start} to {stop - 1}: {reason}; "
                         "prepare it again."
                     ) from error
                 file.write(images.tobytes())
@@ -101,7 +101,7 @@ def decode(folder: Path, out: Path, progress: Callable[[str, int, int], None]) -
         if next(records[split], None):
             raise ValueError(
                 f"the data set in {folder} cannot be used: its {split} split has more than the {len(labels)} records "
-                "that its description says; prepare it again."
+                "of its dataset_info.json; prepare it again."
             )
         if len(labels) == 0 or not (labels >= 0).all() or not (labels < classes).all():
             raise ValueError(f"the data set in {folder} cannot be used: its {split} split lacks images or labels.")
@@ -110,14 +110,14 @@ def decode(folder: Path, out: Path, progress: Callable[[str, int, int], None]) -
 
 
 def image_and_label(tfds: Any, info: Any) -> tuple[str, str]:
-    """Return the names of the image and of its class in a data set, or raise ValueError."""
+    """Return the names of the image feature and the label feature of a data set, or raise ValueError."""
     features = dict(info.features)
     kinds = tfds.features.Image, tfds.features.ClassLabel
     pair = info.supervised_keys or [
         next((name for name, feature in features.items() if isinstance(feature, kind)), None) for kind in kinds
     ]
     if len(pair) != 2 or not all(isinstance(features.get(name), kind) for name, kind in zip(pair, kinds, strict=True)):
-        raise ValueError(f"it is not one of images with a class each; its features are {', '.join(features)}.")
+        raise ValueError(f"it does not consist of images with one class each; its features are {', '.join(features)}.")
     shape, dtype = features[pair[0]].shape, features[pair[0]].np_dtype
     if None in shape or dtype != np.uint8:
         raise ValueError(f"its images must be of one size and uint8, got shape {shape} and {np.dtype(dtype)}.")
@@ -125,7 +125,7 @@ def image_and_label(tfds: Any, info: Any) -> tuple[str, str]:
 
 
 def _records(tfds: Any, builder: Any, split: Any, image: str) -> Iterator[Any]:
-    """Return blocks of BLOCK records with the image as its file has it; ValueError if their format has no reader."""
+    """Return blocks of BLOCK_SIZE records with encoded images; ValueError if the file format has no reader."""
     skip = {image: tfds.decode.SkipDecoding()}
     if str(builder.info.file_format.value) == "tfrecord":
         return _from_tfrecord(builder.info.features, [Path(file) for file in split.filepaths], skip)
@@ -134,32 +134,32 @@ def _records(tfds: Any, builder: Any, split: Any, image: str) -> Iterator[Any]:
     except NotImplementedError as error:
         raise ValueError(
             f"its files are {builder.info.file_format.value}; convert them to array_record with `tfds convert_format`, "
-            "where TensorFlow is"
+            "in an environment with TensorFlow"
         ) from error
-    blocks = (range(start, min(start + BLOCK, len(source))) for start in range(0, len(source), BLOCK))
+    blocks = (range(start, min(start + BLOCK_SIZE, len(source))) for start in range(0, len(source), BLOCK_SIZE))
     return (source.__getitems__(block) for block in blocks)
 
 
 def _from_tfrecord(features: Any, files: list[Path], skip: Any) -> Iterator[Any]:
-    for block in batched(chain.from_iterable(map(tfrecord.records, files)), BLOCK, strict=False):
+    for block in batched(chain.from_iterable(map(read_records, files)), BLOCK_SIZE, strict=False):
         yield [features.deserialize_example_np(record, decoders=skip) for record in block]
 
 
-def pixels(encoded: bytes, shape: tuple[int, ...]) -> np.ndarray:
-    """Return an image of ``shape`` (height, width, channels) in bytes, as TensorFlow decodes a PNG or JPEG for that.
+def decode_image(encoded: bytes, shape: tuple[int, ...]) -> np.ndarray:
+    """Return an image of ``shape`` (height, width, channels) as uint8, decoded as TensorFlow decodes a PNG or JPEG.
 
-    A palette is looked up, gray is repeated for three channels and colours become gray for one, a transparency that is
-    not asked for is dropped, and of 16 bits the upper eight are taken. ValueError if it has another size.
+    Palettes are converted to colours, gray is repeated for three channels, colours are converted to gray for one, an
+    extra alpha channel is dropped, and 16 bits are reduced to the upper eight. ValueError if the size differs.
     """
     height, width, channels = shape
     with Image.open(io.BytesIO(encoded)) as image:
         if image.size != (width, height):
             raise ValueError(f"an image of {image.width} x {image.height}, not {width} x {height}")
         if channels == 1:
-            image.draft("L", image.size)  # of a JPEG, the luminance as it was stored
-        plain: Image.Image = image
+            image.draft("L", image.size)  # the stored luminance of a JPEG
+        converted: Image.Image = image
         if image.mode.startswith("I"):  # 16 bits of gray
-            plain = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-        if plain.mode == "P" and "transparency" in image.info and channels in (2, 4):
-            plain = plain.convert("RGBA")
-        return np.asarray(plain.convert(MODES[channels])).reshape(shape)
+            converted = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        if converted.mode == "P" and "transparency" in image.info and channels in (2, 4):
+            converted = converted.convert("RGBA")
+        return np.asarray(converted.convert(PILLOW_MODES[channels])).reshape(shape)

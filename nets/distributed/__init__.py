@@ -1,1 +1,7 @@
-"""Several devices and several processes."""
+"""Training on several devices and in several processes.
+
+In reading order:
+
+- ``mesh``: the device mesh, and arrays sharded over it.
+- ``processes``: start of the processes, collective operations on the host, and one outcome for all of them.
+"""

@@ -1,4 +1,4 @@
-"""Two classifiers on the same images: is one better, or is it chance?"""
+"""Comparison of two classifiers on the same images by McNemar's exact test."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,45 +12,45 @@ from nets.evaluation.metrics import Evaluation
 
 @dataclass(frozen=True)
 class Comparison:
-    """McNemar's exact test of two classifiers on N images that both saw.
+    """McNemar's exact test of two classifiers on the same N images.
 
-    Images that both get right, or both wrong, say nothing of which is better. Of the b + c that only one gets right,
-    b by the first, each is a fair coin if their accuracies are equal: b ~ Binomial(b + c, 1/2) (McNemar 1947; the exact
-    conditional test of Fagerland, Lydersen and Laake 2013). It is a statement on these two trained networks and on
-    images like these; another seed is another network.
+    Only discordant images, which exactly one classifier gets right, are informative. If the accuracies are equal, the
+    number b that the first gets right, of b + c in all, is Binomial(b + c, 1/2) (McNemar 1947; the exact conditional
+    test of Fagerland, Lydersen and Laake 2013). The test is about these two trained networks and images like these;
+    another seed is another network.
     """
 
     first_only: int
-    """b, images that only the first gets right."""
+    """b, the images that only the first classifies correctly."""
     second_only: int
-    """c, images that only the second does."""
+    """c, the images that only the second classifies correctly."""
     images: int
     """N"""
 
     @property
     def p_value(self) -> float:
-        """Two-sided, exact; 1 if they never differ."""
-        differ = self.first_only + self.second_only
-        return float(binomtest(self.first_only, differ).pvalue) if differ else 1.0
+        """Two-sided, exact; 1 if there are no discordant images."""
+        discordant = self.first_only + self.second_only
+        return float(binomtest(self.first_only, discordant).pvalue) if discordant else 1.0
 
     @property
     def difference(self) -> float:
-        """Accuracy of the first less that of the second, (b - c) / N."""
+        """Accuracy of the first minus accuracy of the second, (b - c) / N."""
         return (self.first_only - self.second_only) / self.images
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Of 95 % confidence, from Clopper and Pearson's of b / (b + c); without 0 where the p-value is below 5 %."""
-        differ = self.first_only + self.second_only
-        if not differ:
+        """95 % interval of the difference, from Clopper and Pearson's of b / (b + c); excludes 0 if p is below 5 %."""
+        discordant = self.first_only + self.second_only
+        if not discordant:
             return 0.0, 0.0
-        share = binomtest(self.first_only, differ).proportion_ci(CONFIDENCE, method="exact")
-        low, high = ((2 * end - 1) * differ / self.images for end in share)
+        bounds = binomtest(self.first_only, discordant).proportion_ci(CONFIDENCE, method="exact")
+        low, high = ((2 * end - 1) * discordant / self.images for end in bounds)
         return float(low), float(high)
 
     @property
     def verdict(self) -> Literal["first", "second", "undecided"]:
-        """Which is better at the 5 % level."""
+        """The better classifier at the 5 % level."""
         if self.p_value >= 1 - CONFIDENCE:
             return "undecided"
         return "first" if self.difference > 0 else "second"
@@ -64,5 +64,5 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
                 f"`second` must be an evaluation of the same images as `first`, but their {name} differ; compare runs "
                 "on the test split of one data set."
             )
-    b, c = first.right & ~second.right, second.right & ~first.right
+    b, c = first.correct & ~second.correct, second.correct & ~first.correct
     return Comparison(int(b.sum()), int(c.sum()), len(first.labels))

@@ -1,4 +1,4 @@
-"""Shares of images, with their uncertainty."""
+"""Proportions and F1 scores, with confidence intervals."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ CONFIDENCE = 0.95
 class Proportion:
     """``count`` of ``total`` independent images, as an estimate of a probability.
 
-    Undefined, with value and ends nan, if there are no images.
+    Value and interval are nan if there are no images.
     """
 
     count: int
@@ -20,12 +20,12 @@ class Proportion:
 
     @property
     def value(self) -> float:
-        """The share itself."""
+        """The proportion, count / total."""
         return self.count / self.total if self.total else np.nan
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's interval of 95 % confidence (Wilson 1927; Brown, Cai and DasGupta 2001, eq. 4)."""
+        """Wilson's 95 % confidence interval (Wilson 1927; Brown, Cai and DasGupta 2001, eq. 4)."""
         if not self.total:
             return np.nan, np.nan
         interval = binomtest(self.count, self.total).proportion_ci(CONFIDENCE, method="wilson")
@@ -36,8 +36,9 @@ class Proportion:
 class F1:
     """F1 = 2 TP / (2 TP + errors), the harmonic mean of precision and recall; ``errors`` are FP + FN.
 
-    Of the images that are in the class or are taken for it, ``TP + errors`` many, the share TP / (TP + errors) = J is
-    binomial, and F1 = 2 J / (1 + J) rises with it: its interval is Wilson's of J, transformed.
+    J = TP / (TP + errors), the Jaccard index, is a binomial proportion of the ``TP + errors`` images that have the
+    class as label or prediction. F1 = 2 J / (1 + J) increases with J, so its interval is Wilson's interval of J,
+    transformed.
     """
 
     true_positives: int
@@ -45,12 +46,12 @@ class F1:
 
     @property
     def value(self) -> float:
-        """F1 itself; nan if no image is in the class or taken for it."""
+        """The F1 score; nan if no image has the class as label or prediction."""
         return _f1(self._jaccard.value)
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The interval of 95 % confidence."""
+        """The 95 % confidence interval."""
         low, high = self._jaccard.interval
         return _f1(low), _f1(high)
 

@@ -1,4 +1,4 @@
-"""What a trained classifier gets right and wrong: accuracy, figures a class, confusions, mistakes."""
+"""Metrics of a trained classifier: accuracy, per-class metrics, confusion matrix and misclassified images."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 from sklearn.metrics import confusion_matrix, multilabel_confusion_matrix
 
-from nets.evaluation.calibration_error import Calibration, Temperature, calibration, fit_temperature
+from nets.evaluation.calibration_error import Calibration, TemperatureScaling, evaluate_calibration, fit_temperature
 from nets.evaluation.intervals import F1, Proportion
 from nets.training.runs import Run
 
@@ -17,28 +17,28 @@ type SplitName = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True)
-class Confusion:
-    """``count`` of the ``total`` images of class ``true`` were taken for ``predicted``; classes by their numbers."""
+class ConfusedPair:
+    """``count`` of the ``total`` images of class ``label`` were predicted as ``predicted``; classes by their index."""
 
-    true: int
+    label: int
     predicted: int
     count: int
     total: int
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """An image taken for another class: its place in the published split, and the probability of that class."""
+class Misclassification:
+    """A misclassified image: its index in the published split, and the probability of the predicted class."""
 
     index: int
-    true: int
+    label: int
     predicted: int
     probability: float
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A predictive on one split of the data: N images, K classes."""
+    """The predictive of a run on one split of the data: N images, K classes."""
 
     class_names: tuple[str, ...]
     logits: NDArray[np.float32]
@@ -46,7 +46,7 @@ class Evaluation:
     labels: NDArray[np.int32]
     """(N,)"""
     index: NDArray[np.int64]
-    """(N,) places in the published split."""
+    """(N,) positions in the published split."""
 
     @cached_property
     def log_predictive(self) -> NDArray[np.float64]:
@@ -55,38 +55,38 @@ class Evaluation:
 
     @cached_property
     def predicted(self) -> NDArray[np.int64]:
-        """(N,) the class of the largest probability."""
+        """(N,) the most probable class."""
         return self.logits.argmax(axis=1)
 
     @cached_property
-    def right(self) -> NDArray[np.bool_]:
-        """(N,) whether that is the label."""
+    def correct(self) -> NDArray[np.bool_]:
+        """(N,) whether the predicted class is the label."""
         return self.predicted == self.labels
 
     @property
     def accuracy(self) -> Proportion:
-        """The share of images that are right."""
-        return Proportion(int(self.right.sum()), len(self.labels))
+        """The proportion of correctly classified images."""
+        return Proportion(int(self.correct.sum()), len(self.labels))
 
     @cached_property
-    def confusion(self) -> NDArray[np.int64]:
-        """(K, K) how many images of each class (row) were taken for each (column)."""
+    def confusion_matrix(self) -> NDArray[np.int64]:
+        """(K, K) the number of images of each class (row) predicted as each class (column)."""
         return confusion_matrix(self.labels, self.predicted, labels=range(len(self.class_names)))
 
     @cached_property
-    def confusion_shares(self) -> NDArray[np.float64]:
-        """(K, K) the same as shares of each class; nan in the row of a class without images."""
-        totals = self.confusion.sum(axis=1, keepdims=True)
-        return np.where(totals > 0, self.confusion / np.maximum(totals, 1), np.nan)
+    def normalized_confusion_matrix(self) -> NDArray[np.float64]:
+        """(K, K) the confusion matrix with rows divided by their sums; nan in the row of a class without images."""
+        totals = self.confusion_matrix.sum(axis=1, keepdims=True)
+        return np.where(totals > 0, self.confusion_matrix / np.maximum(totals, 1), np.nan)
 
     @cached_property
     def precision(self) -> list[Proportion]:
-        """For each class, of the images taken for it the share that are; undefined where none was."""
+        """For each class, the proportion of correct predictions of it; undefined if it was never predicted."""
         return [Proportion(tp, tp + fp) for tp, fp, _ in self._counts]
 
     @cached_property
     def recall(self) -> list[Proportion]:
-        """For each class, of its images the share that were taken for it; undefined where it has none."""
+        """For each class, the proportion of its images predicted as it; undefined if it has no images."""
         return [Proportion(tp, tp + fn) for tp, _, fn in self._counts]
 
     @cached_property
@@ -96,40 +96,40 @@ class Evaluation:
 
     @cached_property
     def calibration(self) -> Calibration:
-        """Whether its probabilities can be believed."""
-        return calibration(self.log_predictive, self.labels)
+        """Proper scores and calibration errors of the predictive."""
+        return evaluate_calibration(self.log_predictive, self.labels)
 
-    def confusions(self, most: int) -> list[Confusion]:
-        """Return the ``most`` frequent confusions of two classes, the most frequent first."""
-        wrong = self.confusion - np.diag(np.diag(self.confusion))
-        order = np.argsort(-wrong, axis=None, kind="stable")[:most]
-        totals = self.confusion.sum(axis=1)
-        pairs = [divmod(int(place), len(self.class_names)) for place in order]
-        return [Confusion(i, j, int(wrong[i, j]), int(totals[i])) for i, j in pairs if wrong[i, j]]
+    def most_confused_pairs(self, count: int) -> list[ConfusedPair]:
+        """Return the ``count`` most frequent confusions of two classes, the most frequent first."""
+        errors = self.confusion_matrix - np.diag(np.diag(self.confusion_matrix))
+        order = np.argsort(-errors, axis=None, kind="stable")[:count]
+        totals = self.confusion_matrix.sum(axis=1)
+        pairs = [divmod(int(position), len(self.class_names)) for position in order]
+        return [ConfusedPair(i, j, int(errors[i, j]), int(totals[i])) for i, j in pairs if errors[i, j]]
 
-    def mistakes(self, most: int) -> list[Mistake]:
-        """Return the ``most`` confident mistakes, the most confident first."""
-        wrong = np.flatnonzero(~self.right)
-        sureness = self.log_predictive[wrong, self.predicted[wrong]]
-        worst = wrong[np.argsort(-sureness, kind="stable")[:most]]
+    def most_confident_errors(self, count: int) -> list[Misclassification]:
+        """Return the ``count`` misclassifications with the largest probability, the most confident first."""
+        errors = np.flatnonzero(~self.correct)
+        log_confidence = self.log_predictive[errors, self.predicted[errors]]
+        most_confident = errors[np.argsort(-log_confidence, kind="stable")[:count]]
         return [
-            Mistake(
+            Misclassification(
                 int(self.index[i]),
                 int(self.labels[i]),
                 int(self.predicted[i]),
                 float(np.exp(self.log_predictive[i, self.predicted[i]])),
             )
-            for i in worst
+            for i in most_confident
         ]
 
-    def take(self, places: NDArray[np.integer]) -> "Evaluation":
-        """Return the evaluation of the images at ``places``."""
-        return replace(self, logits=self.logits[places], labels=self.labels[places], index=self.index[places])
+    def take(self, positions: NDArray[np.integer]) -> "Evaluation":
+        """Return the evaluation of the images at ``positions``."""
+        return replace(self, logits=self.logits[positions], labels=self.labels[positions], index=self.index[positions])
 
-    def in_words(self, confusion: Confusion) -> str:
-        """Return a confusion as a sentence."""
-        true, predicted = self.class_names[confusion.true], self.class_names[confusion.predicted]
-        return f"{true} taken for {predicted}: {confusion.count} of {confusion.total}"
+    def describe_pair(self, pair: ConfusedPair) -> str:
+        """Return a pair of confused classes in words."""
+        label, predicted = self.class_names[pair.label], self.class_names[pair.predicted]
+        return f"{label} predicted as {predicted}: {pair.count} of {pair.total}"
 
     @cached_property
     def _counts(self) -> list[tuple[int, int, int]]:
@@ -140,16 +140,16 @@ class Evaluation:
 
 
 def evaluate(run: Run, split: SplitName) -> Evaluation:
-    """Return what the last parameters of a finished run say of ``split``.
+    """Return the evaluation of a finished run on ``split``, with the final parameters.
 
-    ValueError if the run is not finished, its predictions are damaged, or the split is empty (as validation data are
-    where none were held out).
+    ValueError if the run is not finished, its predictions are damaged, or the split is empty (validation data, if none
+    were held out).
     """
     return _evaluation(run, split, run.predictions[f"{split}_logits"])
 
 
 def evaluate_members(run: Run, split: SplitName) -> list[Evaluation]:
-    """Return the same of each member of an ensemble by itself; of a run of one network, a list of that one."""
+    """Return the evaluation of each member of an ensemble; for a run of one network, a list with its evaluation."""
     if run.config.members == 1:
         return [evaluate(run, split)]
     return [_evaluation(run, split, logits) for logits in run.predictions[f"{split}_member_logits"]]
@@ -158,16 +158,16 @@ def evaluate_members(run: Run, split: SplitName) -> list[Evaluation]:
 def _evaluation(run: Run, split: SplitName, logits: Any) -> Evaluation:
     labels = run.predictions[f"{split}_labels"]
     if not len(labels):
-        raise ValueError(f"`split` must hold images, but run {run.folder} has no {split} images.")
+        raise ValueError(f"`split` must contain images, but run {run.folder} has no {split} images.")
     return Evaluation(run.class_names, logits, labels, run.predictions[f"{split}_index"])
 
 
-def scaled(evaluation: Evaluation, temperature: Temperature) -> Evaluation:
-    """Return ``evaluation`` with its logits divided by a temperature; which class is the largest stays."""
+def scale_temperature(evaluation: Evaluation, temperature: TemperatureScaling) -> Evaluation:
+    """Return ``evaluation`` with its logits divided by a temperature, which does not change the predicted class."""
     return replace(evaluation, logits=evaluation.logits / np.float32(temperature.value))
 
 
-def temperature_of(run: Run) -> Temperature:
-    """Return the temperature fitted to the run's validation data; ValueError if it has none or they fix none."""
-    held = evaluate(run, "validation")
-    return fit_temperature(held.logits, held.labels)
+def fit_validation_temperature(run: Run) -> TemperatureScaling:
+    """Return the temperature fitted to the validation data; ValueError without such data or without a minimum."""
+    validation = evaluate(run, "validation")
+    return fit_temperature(validation.logits, validation.labels)

@@ -1,4 +1,4 @@
-"""How a classifier takes images that are moved: what a convolution is built for, and a perceptron is not."""
+"""Robustness of a classifier to translations of its images."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,20 +8,21 @@ from nets.training.runs import Run
 DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 
-def moved(images: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint8]:
-    """Return ``images`` (N, height, width, channels) moved by so many pixels; the border is repeated behind them."""
-    reach = max(abs(down), abs(right))
-    padded = np.pad(images, [(0, 0), (reach, reach), (reach, reach), (0, 0)], mode="edge")
+def translate(images: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint8]:
+    """Return ``images`` (N, height, width, channels) translated by ``down`` and ``right`` pixels, with edge padding."""
+    padding = max(abs(down), abs(right))
+    padded = np.pad(images, [(0, 0), (padding, padding), (padding, padding), (0, 0)], mode="edge")
     height, width = images.shape[1:3]
-    return padded[:, reach - down : reach - down + height, reach - right : reach - right + width]
+    return padded[:, padding - down : padding - down + height, padding - right : padding - right + width]
 
 
-def right_when_moved(
+def correct_fraction_when_translated(
     run: Run, images: NDArray[np.uint8], labels: NDArray[np.int32], pixels: int
 ) -> NDArray[np.float64]:
-    """Return (N,) in how many of the four directions each image is still right, as a share, moved by so many pixels."""
-    shifts = DIRECTIONS if pixels else [(0, 0)]
-    right = [
-        run.logits(moved(images, pixels * down, pixels * across)).argmax(axis=1) == labels for down, across in shifts
+    """Return (N,), for each image, the fraction of translations by ``pixels`` in four directions that are correct."""
+    directions = DIRECTIONS if pixels else [(0, 0)]
+    correct = [
+        run.logits(translate(images, pixels * down, pixels * right)).argmax(axis=1) == labels
+        for down, right in directions
     ]
-    return np.mean(right, axis=0)
+    return np.mean(correct, axis=0)

@@ -6,34 +6,34 @@ from itertools import pairwise
 import jax
 from flax import nnx
 
-from nets.models.convolutions import valid_convolution
+from nets.models import Initialization
+from nets.models.convolutions import im2col_convolution
 from nets.models.initialization import initializers
 from nets.models.mlp import MLP
-from nets.training.config import Initialization
 
 
 class ConvNet(nnx.Module):
-    """For each number of channels a 3x3 valid convolution and ReLU, then an `MLP` on what is left of the image.
+    """For each number of channels a 3x3 convolution without padding and a ReLU, then an `MLP` as the head.
 
     Parameters
     ----------
     image_shape
-        (height, width, channels) of one image; every convolution takes 2 pixels off height and width.
+        (height, width, channels) of one image; every convolution reduces height and width by 2 pixels.
     classes
         Number of classes K.
     channels
-        Channels after each convolution.
+        Output channels of each convolution.
     hidden
         Widths of the hidden layers of the perceptron.
     conv_general_dilated
-        How a convolution is computed, as in ``nnx.Conv``.
+        Implementation of the convolution, as in ``nnx.Conv``.
     final_relu, initialization, linear, rngs
         As in `MLP`.
 
     Raises
     ------
     ValueError
-        If the images are too small for so many convolutions, or are not images.
+        If the images are too small for the convolutions, or are not of three axes.
 
     Examples
     --------
@@ -52,18 +52,18 @@ class ConvNet(nnx.Module):
         hidden: Sequence[int] = (1000, 1000),
         final_relu: bool = False,
         initialization: Initialization = "lecun-normal",
-        conv_general_dilated: Callable[..., jax.Array] = valid_convolution,
+        conv_general_dilated: Callable[..., jax.Array] = im2col_convolution,
         linear: Callable[..., nnx.Module] = nnx.Linear,
         rngs: nnx.Rngs,
     ) -> None:
-        lost = 2 * len(channels)
-        if len(image_shape) != 3 or min(image_shape[:2]) <= lost:
+        trimmed = 2 * len(channels)
+        if len(image_shape) != 3 or min(image_shape[:2]) <= trimmed:
             raise ValueError(
-                f"`image_shape` must be (height, width, channels) with more than {lost} pixels either way for "
+                f"`image_shape` must be (height, width, channels) with height and width above {trimmed} for "
                 f"{len(channels)} convolutions of 3x3 without padding, got {tuple(image_shape)}."
             )
-        height, width, colours = image_shape
-        depths = [colours, *channels]
+        height, width, input_channels = image_shape
+        depths = [input_channels, *channels]
         self.conv = nnx.List(
             [
                 nnx.Conv(
@@ -79,7 +79,7 @@ class ConvNet(nnx.Module):
             ]
         )
         self.head = MLP(
-            (height - lost, width - lost, depths[-1]),
+            (height - trimmed, width - trimmed, depths[-1]),
             classes,
             hidden=hidden,
             final_relu=final_relu,

@@ -1,19 +1,19 @@
-"""The convolution of the networks, in two forms.
+"""The convolution of the networks, in two implementations.
 
-`valid_convolution` is one matrix product of patches ("im2col"; Chellapilla, Puri & Simard 2006). The gradients of a
-matrix product are matrix products, fast on every device, and every transformation of JAX works on them. A patch of one
-pixel is P Q C numbers, so that the patches are P Q times the image, and between 3 colours and 12 channels the copying
-costs more than the product. So a patch serves b pixels that lie side by side: it is P rows of b + Q - 1 pixels, and is
-multiplied by the kernel written b times into a matrix, each time a pixel further along. The patches are smaller by a
-factor of b Q / (b + Q - 1), in longer runs; the product has as many more terms as there are zeros in the matrix.
+`im2col_convolution` is one matrix product of patches ("im2col"; Chellapilla, Puri & Simard 2006). The gradients of a
+matrix product are matrix products, fast on every device, and every JAX transformation works on them. A patch of one
+output pixel has P Q C numbers, so the patches are P Q times as large as the image. From 3 to 12 channels this copy
+costs more than the product. Here a patch covers b adjacent output pixels: it has P rows of b + Q - 1 pixels. Its matrix
+holds b copies of the kernel, each shifted by one pixel. The patches are smaller by a factor of b Q / (b + Q - 1) and
+contiguous over longer runs; in return the product multiplies the zeros of the matrix too.
 
-`native_convolution` is XLA's own. Differentiated by JAX it gives convolutions with permuted dimensions, and inside a
-loop XLA's CPU backend runs those naively (jax-ml/jax#12868); here both gradients are written as ordinary convolutions.
+`xla_convolution` is XLA's own. Its derivative in JAX has convolutions with permuted dimensions, and inside a loop XLA's
+CPU backend runs those naively (jax-ml/jax#12868). Here both gradients are written as ordinary convolutions.
 
 Forward and gradients of 3 x 3 kernels in a loop, batch 128, in ms of processor time on two cores (the first layer has
 no gradient for the image):
 
-    channels   pixels    b = 1   b <= 8   native
+    channels   pixels    b = 1   b <= 8      XLA
      3 -> 12   32 x 32     9.0      5.9     11.3
      8 -> 16   32 x 32    36.3     24.5     16.1
     16 -> 32   30 x 30    63.2     54.5     29.4
@@ -30,60 +30,60 @@ from jax import lax
 
 from nets.models.linear_layers import bfloat16_product
 
-type Product = Callable[[jax.Array, jax.Array], jax.Array]
+type Matmul = Callable[[jax.Array, jax.Array], jax.Array]
 """Multiplies a matrix (n, k) by a matrix (k, m)."""
 
-MOST_PIXELS = 8
-"""Most pixels of a patch: with 1, 2, 3, 5, 6, 10, 15 and 30 pixels the first layer above took 9.0, 6.5, 6.7, 6.6, 5.9,
-7.0, 8.2 and 10.6 ms."""
-FEW_CHANNELS = 4
-"""Most channels of an image: from more the native convolution is faster on a CPU."""
-NHWC = ("NHWC", "HWIO", "NHWC")
+MAX_PATCH_PIXELS = 8
+"""Largest number of output pixels b of a patch: with 1, 2, 3, 5, 6, 10, 15 and 30 pixels the first layer above took
+9.0, 6.5, 6.7, 6.6, 5.9, 7.0, 8.2 and 10.6 ms."""
+MAX_IM2COL_CHANNELS = 4
+"""Largest number of input channels for im2col on a CPU: with more, XLA's convolution is faster."""
+DIMENSION_NUMBERS = ("NHWC", "HWIO", "NHWC")
 
 
-def valid_convolution(
+def im2col_convolution(
     x: jax.Array,
     kernel: jax.Array,
     window_strides: Sequence[int],
     padding: Any,
     *,
-    product: Product = jnp.matmul,
+    matmul: Matmul = jnp.matmul,
     **options: Any,
 ) -> jax.Array:
     """Return the valid convolution of ``x`` (N, I, J, C) with ``kernel`` (P, Q, C, D): (N, I - P + 1, J - Q + 1, D).
 
-    To be given to ``nnx.Conv`` as ``conv_general_dilated``; ``product`` multiplies two matrices. ValueError if the
+    For ``nnx.Conv(conv_general_dilated=...)``; ``matmul`` multiplies two matrices. ValueError if the
     layer has strides, padding, dilation or groups.
     """
-    _require_plain(window_strides, padding, options)
+    _require_supported(window_strides, padding, options)
     P, Q, C, D = kernel.shape
     N, rows, columns = len(x), x.shape[1] - P + 1, x.shape[2] - Q + 1
-    b = max(b for b in range(1, MOST_PIXELS + 1) if columns % b == 0)
+    b = max(b for b in range(1, MAX_PATCH_PIXELS + 1) if columns % b == 0)
     width = b + Q - 1
     starts = [x[:, :, j : j + width].reshape(N, -1, 1, width * C) for j in range(0, columns, b)]
     stripes = jnp.concatenate(starts, axis=2)  # (N, I, columns / b, width C)
     patches = jnp.concatenate([stripes[:, p : p + rows] for p in range(P)], axis=3)  # (N, rows, columns / b, P width C)
-    # matrix[p, v, c, w, d] = kernel[p, v - w, c, d]: pixel w of the patch sees the P x Q pixels that begin w along
+    # matrix[p, v, c, w, d] = kernel[p, v - w, c, d]: output pixel w reads the P x Q pixels from column w on
     band = jnp.stack([jnp.eye(width, b, k=-q, dtype=kernel.dtype) for q in range(Q)])  # (Q, width, b)
     matrix = jnp.einsum("qvw,pqcd->pvcwd", band, kernel, precision="highest").reshape(P * width * C, b * D)
-    return product(patches.reshape(-1, P * width * C), matrix).reshape(N, rows, columns, D)
+    return matmul(patches.reshape(-1, P * width * C), matrix).reshape(N, rows, columns, D)
 
 
-def native_convolution(
+def xla_convolution(
     x: jax.Array, kernel: jax.Array, window_strides: Sequence[int], padding: Any, **options: Any
 ) -> jax.Array:
-    """Return what `valid_convolution` does. Reverse mode only: ``jax.jvp`` raises TypeError."""
-    _require_plain(window_strides, padding, options)
-    return _native(x, kernel)
+    """Return what `im2col_convolution` does. Reverse mode only: ``jax.jvp`` raises TypeError."""
+    _require_supported(window_strides, padding, options)
+    return _xla(x, kernel)
 
 
 @jax.custom_vjp
-def _native(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    return lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=NHWC)
+def _xla(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    return lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=DIMENSION_NUMBERS)
 
 
 def _forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return _native(x, kernel), (x, kernel)
+    return _xla(x, kernel), (x, kernel)
 
 
 def _backward(residuals: tuple[jax.Array, jax.Array], dy: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -91,40 +91,38 @@ def _backward(residuals: tuple[jax.Array, jax.Array], dy: jax.Array) -> tuple[ja
     P, Q = kernel.shape[:2]
     # dx[n, i, j, c] = sum_pqd dy[n, i - p, j - q, d] kernel[p, q, c, d]
     flipped = kernel[::-1, ::-1].transpose(0, 1, 3, 2)  # (P, Q, D, C)
-    around = [(P - 1, P - 1), (Q - 1, Q - 1)]
-    dx = lax.conv_general_dilated(dy, flipped, (1, 1), around, dimension_numbers=NHWC)
+    padding = [(P - 1, P - 1), (Q - 1, Q - 1)]
+    dx = lax.conv_general_dilated(dy, flipped, (1, 1), padding, dimension_numbers=DIMENSION_NUMBERS)
     # dkernel[p, q, c, d] = sum_nij x[n, i + p, j + q, c] dy[n, i, j, d]: n, the batch, takes the place of the channels
-    dkernel = _native(x.transpose(3, 1, 2, 0), dy.transpose(1, 2, 0, 3))  # (C, P, Q, D)
+    dkernel = _xla(x.transpose(3, 1, 2, 0), dy.transpose(1, 2, 0, 3))  # (C, P, Q, D)
     return dx, dkernel.transpose(1, 2, 0, 3)
 
 
-_native.defvjp(_forward, _backward)
+_xla.defvjp(_forward, _backward)
 
 
-def for_training(bfloat16: bool, side_by_side: bool) -> Callable[..., jax.Array]:
-    """Return the form for training on this device, for ``nnx.Conv(conv_general_dilated=...)``.
+def training_convolution(bfloat16: bool, vmapped: bool) -> Callable[..., jax.Array]:
+    """Return the implementation for training on this device, for ``nnx.Conv(conv_general_dilated=...)``.
 
-    With ``bfloat16`` the factors are rounded to it, but on a CPU, where that gains nothing, the convolutions stay in
-    float32. Networks trained ``side_by_side`` have a kernel each, which the native convolution cannot share out.
+    With ``bfloat16`` the factors are rounded to it. On a CPU this is no faster, so convolutions stay in float32 there.
+    Networks ``vmapped`` over ensemble members have one kernel each, for which XLA's convolution has no batch axis.
     """
     if jax.default_backend() != "cpu":
-        return partial(valid_convolution, product=_bfloat16_matmul) if bfloat16 else valid_convolution
-    return valid_convolution if side_by_side else _by_channels
+        return partial(im2col_convolution, matmul=_bfloat16_matmul) if bfloat16 else im2col_convolution
+    return im2col_convolution if vmapped else _convolution_by_channels
 
 
 def _bfloat16_matmul(a: jax.Array, b: jax.Array) -> jax.Array:
     return bfloat16_product(a, b.T)
 
 
-def _by_channels(x: jax.Array, kernel: jax.Array, *layer: Any, **options: Any) -> jax.Array:
-    form = valid_convolution if kernel.shape[2] <= FEW_CHANNELS else native_convolution
-    return form(x, kernel, *layer, **options)
+def _convolution_by_channels(x: jax.Array, kernel: jax.Array, *layer: Any, **options: Any) -> jax.Array:
+    convolution = im2col_convolution if kernel.shape[2] <= MAX_IM2COL_CHANNELS else xla_convolution
+    return convolution(x, kernel, *layer, **options)
 
 
-def _require_plain(window_strides: Sequence[int], padding: Any, options: dict[str, Any]) -> None:
+def _require_supported(window_strides: Sequence[int], padding: Any, options: dict[str, Any]) -> None:
     """Raise ValueError unless a layer of Flax has neither strides, padding, dilation nor groups."""
-    spread = {*window_strides, *(options.get("lhs_dilation") or ()), *(options.get("rhs_dilation") or ())}
-    if spread != {1} or padding != "VALID" or options.get("feature_group_count", 1) != 1:
-        raise ValueError(
-            "a valid convolution here has no strides, padding, dilation or groups; use Flax's default instead."
-        )
+    factors = {*window_strides, *(options.get("lhs_dilation") or ()), *(options.get("rhs_dilation") or ())}
+    if factors != {1} or padding != "VALID" or options.get("feature_group_count", 1) != 1:
+        raise ValueError("this convolution has no strides, padding, dilation or groups; use Flax's default instead.")

@@ -1,4 +1,4 @@
-"""How the parameters of a layer begin."""
+"""Initializers of the parameters of a layer."""
 
 from typing import Any
 
@@ -6,15 +6,15 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from nets.training.config import Initialization
+from nets.models import Initialization
 
 
 def initializers(initialization: Initialization, fan_in: int) -> dict[str, Any]:
     """Return the arguments ``kernel_init`` and ``bias_init`` of a Flax layer.
 
-    ``lecun-normal``: kernels normal (cut at two sds) with variance 1 / fan_in, biases 0 (Flax's default; LeCun et al.
-    1998, "Efficient BackProp", section 4.6). ``fan-in-uniform``: kernels and biases uniform in +-1 / sqrt(fan_in)
-    (PyTorch's default). ``fan_in`` is the number of inputs of one unit. ValueError for anything else.
+    ``lecun-normal``: kernels from a normal truncated at two sds with variance 1 / fan_in, biases 0 (Flax's default;
+    LeCun et al. 1998, "Efficient BackProp", section 4.6). ``fan-in-uniform``: kernels and biases uniform in +-1 /
+    sqrt(fan_in) (PyTorch's default). ``fan_in`` is the number of inputs of one unit. ValueError for anything else.
     """
     if initialization == "lecun-normal":
         return {"kernel_init": nnx.initializers.lecun_normal(), "bias_init": nnx.initializers.zeros}

@@ -1,4 +1,4 @@
-"""Losses and scores of a classifier: pure functions of logits and labels."""
+"""Loss and accuracy of a classifier: pure functions of logits and labels."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +13,8 @@ from jax.typing import ArrayLike
 def cross_entropy(logits: jax.Array, labels: jax.Array, label_smoothing: float = 0.0) -> jax.Array:
     """Return the mean of -log p(label) in nats, p the softmax of ``logits`` (N, K), for integer ``labels`` (N,).
 
-    With ``label_smoothing`` a, the label has 1 - a of the weight and all K classes share a evenly (Szegedy et al. 2016,
-    "Rethinking the Inception architecture", section 7).
+    With ``label_smoothing`` a, the label has weight 1 - a, and a is spread uniformly over all K classes (Szegedy et
+    al. 2016, "Rethinking the Inception architecture", section 7).
     """
     loss = jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, labels))
     if label_smoothing == 0:
@@ -23,14 +23,14 @@ def cross_entropy(logits: jax.Array, labels: jax.Array, label_smoothing: float =
 
 
 def accuracy(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """Return the share of ``labels`` (N,) that have the largest of their ``logits`` (N, K)."""
+    """Return the fraction of ``labels`` (N,) that are the argmax of their ``logits`` (N, K)."""
     return jnp.mean(jnp.argmax(logits, axis=1) == labels)
 
 
-def as_function(model: nnx.Module) -> tuple[Callable[[Any, ArrayLike, ArrayLike], jax.Array], dict[str, Any]]:
+def functional_loss(model: nnx.Module) -> tuple[Callable[[Any, ArrayLike, ArrayLike], jax.Array], dict[str, Any]]:
     """Return the cross-entropy of a classifier as ``loss(params, images, labels)``, and its parameters as a dictionary.
 
-    What JAX differentiates is a function of arrays: the module is taken apart, and put together again inside.
+    JAX differentiates functions of arrays: the module is split here, and merged again inside ``loss``.
     """
     module, state, rest = nnx.split(model, nnx.Param, ...)
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 import jax
 from flax import nnx
 
+from nets.models import Initialization
 from nets.models.initialization import initializers
-from nets.training.config import Initialization
 
 
 class MLP(nnx.Module):
@@ -23,12 +23,12 @@ class MLP(nnx.Module):
     hidden
         Widths of the hidden layers.
     final_relu
-        Whether the logits pass a ReLU too. They should not: it is there to reproduce networks that have it.
+        Whether the logits pass a ReLU too: only to reproduce networks that have it.
     initialization
-        How the parameters begin (`nets.models.initialization`).
+        How the parameters are initialized (`nets.models.initialization`).
     linear
-        Makes a linear layer of inputs, outputs, initializers and ``rngs`` (`nets.models.linear_layers` has the forms
-        for training).
+        Constructor of a linear layer from inputs, outputs, initializers and ``rngs`` (`nets.models.linear_layers` has
+        those for training).
     rngs
         Random numbers for the initial parameters.
 

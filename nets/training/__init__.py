@@ -1,1 +1,13 @@
-"""A training run, from its configuration to its folder."""
+"""Training runs: configuration, training step, checkpoints and the run folder.
+
+In reading order:
+
+- ``config``: the configuration of a run, whose fields are the options of the command line, and the presets.
+- ``fitting``: ``fit``, which trains a configuration and returns its run.
+- ``step``: the train state, and the compiled function that runs a chunk of training steps.
+- ``optimizers``: the Optax optimizer and learning rate schedule of a configuration.
+- ``ensemble``: the train state and the predictive of a deep ensemble.
+- ``runs``: the run folder, written by ``fit`` and read by evaluation and reports.
+- ``checkpoints``: checkpoints by Orbax, with checksums.
+- ``run_lock``: the lock on a run folder, and the checks before a run starts or resumes.
+"""

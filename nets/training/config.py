@@ -1,4 +1,4 @@
-"""What a training run is made of: one frozen dataclass, whose fields are the command line's options."""
+"""The configuration of a training run: a frozen dataclass whose fields are the options of the command line."""
 
 import math
 from dataclasses import dataclass, fields
@@ -7,38 +7,38 @@ from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
 from closedform.validation import require
+from nets.data import Augmentation
+from nets.models import Initialization
 
-type Initialization = Literal["lecun-normal", "fan-in-uniform"]
 type Model = Literal["mlp", "conv"]
 type Optimizer = Literal["sgd", "adam", "adamw", "muon"]
 type Schedule = Literal["constant", "cosine", "one-cycle"]
-type Augmentation = Literal["none", "flip", "flip+crop"]
-MAY_BE_MIRRORED = ("cifar10", "cifar100", "fashion_mnist")
-"""Data sets whose images keep their class in a mirror."""
+FLIPPABLE_DATASETS = ("cifar10", "cifar100", "fashion_mnist")
+"""Data sets whose images keep their class when mirrored."""
 
-MUON_RATE = 0.02
-"""Default learning rate of muon: its orthogonal steps spread over all directions, and with 1e-3 it learns little."""
+MUON_LEARNING_RATE = 0.02
+"""Default learning rate of muon, whose orthogonalized steps are too small with 1e-3."""
 
 type Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """A training run, from data to optimiser. Raises ValueError for an option that cannot be."""
+    """The configuration of a training run. Raises ValueError for an invalid option."""
 
     model: Model = "conv"
-    """Network: mlp, or conv (3x3 convolutions, then the same perceptron)."""
+    """Network: mlp, or conv (3x3 convolutions, then the same MLP)."""
     dataset: str = "cifar10"
-    """Data set of TensorFlow Datasets by its name there, or `digits`, which needs no download."""
+    """Name of a data set in TensorFlow Datasets, or `digits`, which needs no download."""
     data_dir: Path | None = None
     """Folder of TensorFlow Datasets (default: TFDS_DATA_DIR, else ~/tensorflow_datasets)."""
     run_dir: Path | None = None
-    """Folder of this run (default: build/runs/DATASET-MODEL-seedSEED, with -xMEMBERS for an ensemble). It must not hold
-    another run."""
+    """Folder of this run (default: build/runs/DATASET-MODEL-seedSEED, with -xMEMBERS for an ensemble). It must not
+    contain another run."""
     epochs: int = 10
-    """How many times every training image is seen."""
+    """Passes over the training images."""
     batch_size: int = 128
-    """Images a step; the images left over at the end of an epoch, fewer than a batch, wait for another shuffle."""
+    """Images a step. An incomplete last batch of an epoch is dropped; the next epoch shuffles all images again."""
     optimizer: Optimizer = "adamw"
     """Optax's sgd (with Nesterov momentum), adam, adamw or muon (muon for linear kernels, adam for the rest)."""
     learning_rate: float | None = None
@@ -52,48 +52,49 @@ class TrainConfig:
     weight_decay: float = 0.05
     """Decoupled weight decay of kernels (muon: of linear layers), multiplied by the learning rate; adam has none."""
     label_smoothing: float = 0.0
-    """Share of each label spread evenly over all classes, 0 to 1."""
+    """Probability mass of each label that is spread uniformly over all classes: at least 0 and below 1."""
     augmentation: Augmentation | None = None
-    """none; flip: left-right, at random; flip+crop: also moved by up to an eighth of the image, gray where nothing was
-    (default: flip for cifar10, cifar100 and fashion_mnist, else none: a mirrored digit is another one or none)."""
+    """none; flip: random left-right flip; flip+crop: also a random translation by up to an eighth of the image, padded
+    with gray (default: flip for cifar10, cifar100 and fashion_mnist, else none: a mirrored digit may change its
+    class)."""
     precision: Precision = "float32"
-    """What the factors of matrix products are rounded to; sums, activations and parameters are float32 always, as are
-    convolutions on a CPU. With float32 a GPU that has TF32 (A100 and later) rounds factors to that and a TPU to
-    bfloat16, as JAX does by default; JAX_DEFAULT_MATMUL_PRECISION=highest in the environment keeps them."""
+    """Precision of the factors of matrix products. Sums, activations and parameters are always float32, as are
+    convolutions on a CPU. With float32 a GPU with TF32 (A100 and later) rounds factors to TF32 and a TPU to bfloat16,
+    as JAX does by default; the environment variable JAX_DEFAULT_MATMUL_PRECISION=highest prevents that."""
     hidden: tuple[int, ...] = (1000, 1000)
     """Widths of the hidden linear layers."""
     channels: tuple[int, ...] = (12,)
-    """Channels after each convolution of `conv`."""
+    """Output channels of each convolution of `conv`."""
     final_relu: bool = False
-    """A ReLU on the logits, to reproduce networks that have one."""
+    """Apply a ReLU to the logits, to reproduce networks that do."""
     initialization: Initialization = "lecun-normal"
-    """How parameters begin: lecun-normal, or fan-in-uniform (kernels and biases uniform in +-1/sqrt(fan_in))."""
+    """Initialization of the parameters: lecun-normal, or fan-in-uniform (kernels and biases uniform in
+    +-1/sqrt(fan_in))."""
     validation: int | None = None
-    """Training images held out to choose by, the same share of each class (default: a tenth; 0: none)."""
+    """Number of training images held out for model selection, stratified by class (default: a tenth; 0: none)."""
     eval_every: int = 1
-    """Epochs between evaluations on validation and test data; the last epoch always has one."""
+    """Epochs between evaluations on validation and test data; the last epoch is always evaluated."""
     checkpoint_every: int = 1
-    """Epochs between checkpoints; the last epoch always has one, and the best is one that was evaluated."""
+    """Epochs between checkpoints; the last epoch always has one. Only evaluated checkpoints can be the best."""
     checkpoint_minutes: float = 5.0
-    """Minutes between checkpoints in the middle of an epoch (0: one after every chunk of steps, which takes two seconds
-    at most)."""
+    """Minutes between checkpoints within an epoch (0: one after every chunk of steps, which takes two seconds at
+    most)."""
     seed: int = 0
-    """Seed of the initial parameters, the shuffling, the augmentation and the choice of validation images."""
+    """Seed of the initial parameters, the shuffling, the augmentation and the validation split."""
     members: int = 1
-    """Networks trained side by side, with the seeds SEED, SEED + 1, ...; more than one are a deep ensemble, whose
-    predictive is the mean of theirs. They share the validation images of SEED."""
+    """Networks trained in parallel, with the seeds SEED, SEED + 1, ... More than one are a deep ensemble, whose
+    predictive is the mean of its members' predictives. All use the validation split of SEED."""
 
     devices: int | None = None
-    """Devices of this process, or of each where there are several, that share the work (default: all GPUs or TPUs, 1 if
-    there is only a CPU). Each takes its share of every batch, or in an ensemble of the members, and the result is that
-    of one device within rounding."""
+    """Number of devices of each process (default: all GPUs or TPUs; 1 on a CPU). Every batch, or the members of an
+    ensemble, are sharded over them. The result is that of one device within rounding."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
             _check_type(field.name, getattr(self, field.name), field.type)
         for name in ["epochs", "batch_size", "eval_every", "checkpoint_every", "members"]:
             require(name, getattr(self, name), getattr(self, name) >= 1, "1 or more")
-        require("learning_rate", self.learning_rate, 0 < self.rate < math.inf, "positive and finite")
+        require("learning_rate", self.learning_rate, 0 < self.resolved_learning_rate < math.inf, "positive and finite")
         require("momentum", self.momentum, 0 <= self.momentum < 1, "at least 0 and below 1")
         require("weight_decay", self.weight_decay, 0 <= self.weight_decay < math.inf, "0 or more and finite")
         require("label_smoothing", self.label_smoothing, 0 <= self.label_smoothing < 1, "at least 0 and below 1")
@@ -108,18 +109,18 @@ class TrainConfig:
             require("validation", self.validation, self.validation >= 0, "0 or more")
 
     @property
-    def rate(self) -> float:
-        """The learning rate: the one asked for, or the default of the optimiser."""
+    def resolved_learning_rate(self) -> float:
+        """``learning_rate``, or if it is None the default of the optimizer."""
         if self.learning_rate is not None:
             return self.learning_rate
-        return MUON_RATE if self.optimizer == "muon" else 1e-3
+        return MUON_LEARNING_RATE if self.optimizer == "muon" else 1e-3
 
     @property
-    def changes(self) -> Augmentation:
-        """The augmentation: the one asked for, or the default for the data set."""
+    def resolved_augmentation(self) -> Augmentation:
+        """``augmentation``, or if it is None the default for the data set."""
         if self.augmentation is not None:
             return self.augmentation
-        return "flip" if self.dataset.split(":")[0] in MAY_BE_MIRRORED else "none"
+        return "flip" if self.dataset.split(":")[0] in FLIPPABLE_DATASETS else "none"
 
     @property
     def folder(self) -> Path:
@@ -129,33 +130,36 @@ class TrainConfig:
 
     @property
     def seeds(self) -> range:
-        """The seed of each member."""
+        """The seeds of the members."""
         return range(self.seed, self.seed + self.members)
 
 
 def _check_type(name: str, value: Any, annotation: Any) -> None:
-    """Raise ValueError unless a value from Python has the type that the command line would have given it."""
-    if isinstance(annotation, UnionType):  # something or None
+    """Raise ValueError unless ``value`` has the annotated type, which only the command line enforces."""
+    if isinstance(annotation, UnionType):  # Optional
         if value is None:
             return
         annotation = get_args(annotation)[0]
-    annotation = getattr(annotation, "__value__", annotation)  # what a `type` statement names
+    annotation = getattr(annotation, "__value__", annotation)  # of a `type` alias
     if get_origin(annotation) is Literal:
         choices = get_args(annotation)
-        rule, fits = f"one of {', '.join(choices)}", value in choices
+        rule, valid = f"one of {', '.join(choices)}", value in choices
     elif get_origin(annotation) is tuple:
-        rule, fits = "a tuple of whole numbers", isinstance(value, tuple) and all(type(one) is int for one in value)
+        rule, valid = (
+            "a tuple of integers",
+            isinstance(value, tuple) and all(type(element) is int for element in value),
+        )
     elif annotation is float:
-        rule, fits = "a number", isinstance(value, int | float) and not isinstance(value, bool)
+        rule, valid = "a number", isinstance(value, int | float) and not isinstance(value, bool)
     else:
-        rule, fits = f"of type {annotation.__name__}", isinstance(value, annotation)
-        fits = fits and not (annotation is int and isinstance(value, bool))
-    require(name, value, fits, rule)
+        rule, valid = f"of type {annotation.__name__}", isinstance(value, annotation)
+        valid = valid and not (annotation is int and isinstance(value, bool))
+    require(name, value, valid, rule)
 
 
 PRESETS = {
     "default": TrainConfig(),
-    # The recipe of the reference results: stochastic gradient descent as PyTorch does it, and nothing held out.
+    # The recipe of the reference results: SGD with momentum as in PyTorch, and no validation images.
     "reference": TrainConfig(
         batch_size=32,
         optimizer="sgd",
@@ -170,4 +174,4 @@ PRESETS = {
         validation=0,
     ),
 }
-"""Names of `--preset`; every other option given beside it overrides it."""
+"""Configurations of `--preset`, by name; other options override them."""

@@ -1,4 +1,4 @@
-"""The optimisers and learning rate schedules of a training run, out of Optax."""
+"""The Optax optimizer and learning rate schedule of a configuration."""
 
 import jax
 import optax
@@ -6,47 +6,50 @@ from optax import contrib
 
 from nets.training.config import TrainConfig
 
-WARM_UP = 0.2
-"""Share of the steps over which one-cycle raises the learning rate."""
+WARMUP_FRACTION = 0.2
+"""Fraction of the steps in which one-cycle increases the learning rate."""
 
 
 def schedule(config: TrainConfig, steps: int) -> optax.Schedule:
-    """Return the learning rate at each of ``steps`` steps, counted from 0."""
-    peak = config.rate
+    """Return the learning rate as a function of the step, from 0 to ``steps`` - 1."""
+    peak = config.resolved_learning_rate
     if config.schedule == "constant":
         return optax.constant_schedule(peak)
     if config.schedule == "cosine":
         return optax.cosine_decay_schedule(peak, steps)
-    warm_up = max(1, round(WARM_UP * steps))
+    warmup_steps = max(1, round(WARMUP_FRACTION * steps))
     return optax.join_schedules(
-        [optax.linear_schedule(peak / warm_up, peak, warm_up), optax.linear_schedule(peak, 0.0, steps - warm_up)],
-        [warm_up],
+        [
+            optax.linear_schedule(peak / warmup_steps, peak, warmup_steps),
+            optax.linear_schedule(peak, 0.0, steps - warmup_steps),
+        ],
+        [warmup_steps],
     )
 
 
 def optimizer(config: TrainConfig, steps: int) -> optax.GradientTransformation:
-    """Return the optimiser of ``config`` for ``steps`` steps in all.
+    """Return the optimizer of ``config`` for ``steps`` steps in total.
 
-    Weight decay is decoupled (Loshchilov & Hutter 2019, "Decoupled weight decay regularization"): of kernels only, and
-    multiplied by the learning rate of the step. Muon (Jordan 2024) orthogonalises the momentum of the linear layers'
-    kernels; its steps are scaled to the size of AdamW's (Liu et al. 2025, "Muon is scalable for LLM training",
-    equation 4), and Adam with the same learning rate takes care of everything else.
+    Weight decay is decoupled (Loshchilov & Hutter 2019, "Decoupled weight decay regularization"). It applies to kernels
+    only and is multiplied by the learning rate of the step. Muon (Jordan 2024) orthogonalizes the momentum of linear
+    kernels. Its steps are scaled to the size of AdamW's (Liu et al. 2025, "Muon is scalable for LLM training",
+    equation 4). All other parameters are trained by Adam with the same learning rate.
     """
-    rate = schedule(config, steps)
+    learning_rate = schedule(config, steps)
     decay, momentum = config.weight_decay, config.momentum
     if config.optimizer == "sgd":
         return optax.chain(
             optax.trace(momentum, nesterov=config.nesterov) if momentum else optax.identity(),
-            optax.add_decayed_weights(decay, _kernels) if decay else optax.identity(),
-            optax.scale_by_learning_rate(rate),
+            optax.add_decayed_weights(decay, _kernel_mask) if decay else optax.identity(),
+            optax.scale_by_learning_rate(learning_rate),
         )
     if config.optimizer == "adam":
-        return optax.adam(rate, b1=momentum)
+        return optax.adam(learning_rate, b1=momentum)
     if config.optimizer == "adamw":
-        return optax.adamw(rate, b1=momentum, weight_decay=decay, mask=_kernels)
-    return contrib.muon(rate, beta=momentum, weight_decay=decay, adam_b1=momentum, consistent_rms=0.2)
+        return optax.adamw(learning_rate, b1=momentum, weight_decay=decay, mask=_kernel_mask)
+    return contrib.muon(learning_rate, beta=momentum, weight_decay=decay, adam_b1=momentum, consistent_rms=0.2)
 
 
-def _kernels(params: optax.Params) -> optax.Params:
-    """Mark what decays: kernels have two axes or more, biases one."""
+def _kernel_mask(params: optax.Params) -> optax.Params:
+    """Return the mask of weight decay: true for kernels, which have two axes or more, and false for biases."""
     return jax.tree.map(lambda leaf: leaf.ndim > 1, params)

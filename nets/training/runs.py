@@ -1,14 +1,14 @@
-"""The folder of a training run: what `nets.training.fitting` writes, and evaluation and reports read.
+"""The run folder: written by `nets.training.fitting`, read by evaluation and reports.
 
-    config.json        the configuration, the data's classes and shapes, and provenance
-    metrics.jsonl      a line an epoch: losses in nats and accuracies
+    config.json        configuration, class names, image shape and provenance
+    metrics.jsonl      one line per epoch: losses in nats and accuracies
     checkpoints/       the last two states, and the best on validation data
-    predictions.npz    the last parameters' logits for every image, when training is finished
+    predictions.npz    the logits of the final parameters for every image, once training is finished
 
 `predictions.npz` holds, for SPLIT in train, validation, test: ``SPLIT_logits`` (N, K) float32, ``SPLIT_labels`` (N,)
-int32 and ``SPLIT_index`` (N,) int64, where each image stands in the data set's own train or test split; besides,
-``class_names`` (K,) and ``schema_version``. An ensemble's logits are those of its predictive, and there are
-``SPLIT_member_logits`` (members, N, K) float32 too. It loads without pickle.
+int32 and ``SPLIT_index`` (N,) int64, the position of each image in the published train or test split. It also
+holds ``class_names`` (K,) and ``schema_version``. The logits of an ensemble are those of its predictive, and
+``SPLIT_member_logits`` (members, N, K) float32 are those of its members. It loads without pickle.
 """
 
 import json
@@ -25,20 +25,20 @@ from scipy.special import softmax
 
 from closedform.files import written_whole
 from nets.data.datasets import Split
-from nets.training.checkpoints import checkpoints_in
+from nets.training.checkpoints import open_checkpoints
 from nets.training.config import TrainConfig
-from nets.training.ensemble import combine, initial_states
+from nets.training.ensemble import ensemble_logits, init_ensemble_state
 from nets.training.optimizers import optimizer
-from nets.training.step import build, logits_function
+from nets.training.step import build_network, logits_function
 
 SCHEMA_VERSION = 4
 RUN_FILES = ("config.json", "metrics.jsonl", "predictions.npz")
-"""What tells a folder from others: it is, or was, that of a run."""
+"""Files by which a folder is recognized as a run folder."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run of training, read from its folder."""
+    """A training run, read from its folder."""
 
     folder: Path
     config: TrainConfig
@@ -46,13 +46,13 @@ class Run:
     image_shape: tuple[int, int, int]
     provenance: dict[str, Any]
     metrics: list[dict[str, float]]
-    """One dictionary an epoch, as the lines of metrics.jsonl."""
+    """One dictionary per epoch: the lines of metrics.jsonl."""
     checkpoint: Literal["last", "best"] = "last"
-    """Which parameters `predict` uses: the last, as predictions.npz does, or the best on validation data."""
+    """Parameters for `predict`: of the last checkpoint, as in predictions.npz, or of the best on validation data."""
 
     @property
     def finished(self) -> bool:
-        """Whether every epoch was trained and the predictions are there."""
+        """Whether every epoch was trained and the predictions were written."""
         return (self.folder / "predictions.npz").exists() and len(self.metrics) == self.config.epochs
 
     @cached_property
@@ -65,35 +65,35 @@ class Run:
                 arrays = dict(file)
             _require_predictions(arrays, self.class_names, self.config.members)
         except Exception as error:
-            what = f"it has no {error}" if isinstance(error, KeyError) else error
-            raise ValueError(f"run {self.folder} has a damaged predictions.npz: {what}; train it again.") from error
+            reason = f"it has no {error}" if isinstance(error, KeyError) else error
+            raise ValueError(f"run {self.folder} has a damaged predictions.npz: {reason}; train it again.") from error
         return arrays
 
     @cached_property
     def params(self) -> dict[str, Any]:
         """The parameters of the checkpoint; ValueError if there is none, or it is damaged."""
         if (self.folder / "checkpoints").is_dir():
-            with checkpoints_in(self.folder / "checkpoints", read_only=True) as checkpoints:
-                step = checkpoints.best(self.metrics) if self.checkpoint == "best" else checkpoints.last()
+            with open_checkpoints(self.folder / "checkpoints", read_only=True) as checkpoints:
+                step = checkpoints.best_step(self.metrics) if self.checkpoint == "best" else checkpoints.latest_step()
                 if step is not None:
-                    update = optimizer(self.config, 1)
+                    transform = optimizer(self.config, 1)
                     like = jax.eval_shape(
-                        lambda: initial_states(self.config, self.image_shape, len(self.class_names), update)
+                        lambda: init_ensemble_state(self.config, self.image_shape, len(self.class_names), transform)
                     )
-                    return checkpoints.read(step, like).params
+                    return checkpoints.restore(step, like).params
         raise ValueError(f"run {self.folder} has no {self.checkpoint} checkpoint; the best needs validation data.")
 
     @cached_property
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The parameters of one network, layer by layer: their names, and their shapes."""
+        """Shapes of the parameters of one network, by name, layer by layer."""
         params = nnx.to_pure_dict(nnx.state(self._model, nnx.Param))
         leaves = jax.tree_util.tree_leaves_with_path(params)
         return {jax.tree_util.keystr(path, simple=True, separator="."): leaf.shape for path, leaf in leaves}
 
     def logits(self, images: Any) -> np.ndarray:
-        """Return the logits (N, K), float32, of ``images``: bytes of shape (N, height, width, channels).
+        """Return the logits (N, K), float32, of ``images``: uint8 of shape (N, height, width, channels).
 
-        An ensemble's are the logarithm of its predictive.
+        The logits of an ensemble are the logarithm of its predictive.
         """
         images = np.asarray(images)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != self.image_shape or not len(images):
@@ -101,26 +101,26 @@ class Run:
                 f"`images` must be uint8 of shape (N, {', '.join(map(str, self.image_shape))}) and N >= 1, got "
                 f"{images.dtype} of shape {images.shape}."
             )
-        return combine(self._logits_of(self.params, images))
+        return ensemble_logits(self._compute_logits(self.params, images))
 
     def predict(self, images: Any) -> np.ndarray:
         """Return the predictive distribution of each image: probabilities (N, K), whose rows sum to 1."""
         return softmax(self.logits(images), axis=1)
 
     @cached_property
-    def _logits_of(self) -> Callable[[Any, Any], np.ndarray]:
+    def _compute_logits(self) -> Callable[[Any, Any], np.ndarray]:
         return logits_function(nnx.graphdef(self._model), self.config.members)
 
     @cached_property
     def _model(self) -> nnx.Module:
-        """The network, with shapes for arrays."""
-        return nnx.eval_shape(lambda: build(self.config, self.image_shape, len(self.class_names)))
+        """The network with abstract arrays (shapes only)."""
+        return nnx.eval_shape(lambda: build_network(self.config, self.image_shape, len(self.class_names)))
 
 
 def load_run(folder: Path | str, checkpoint: Literal["last", "best"] = "last") -> Run:
     """Return the run in ``folder``; raise ValueError, in one line, if there is none or it cannot be read.
 
-    ``checkpoint`` says which parameters it predicts with: the last, or the best on validation data.
+    ``checkpoint`` selects the parameters for predictions: the last, or the best on validation data.
     """
     if checkpoint not in ("last", "best"):
         raise ValueError(f"`checkpoint` must be 'last' or 'best', got {checkpoint!r}.")
@@ -133,7 +133,7 @@ def load_run(folder: Path | str, checkpoint: Literal["last", "best"] = "last") -
         names, shape = tuple(content["class_names"]), tuple(content["image_shape"])
         return Run(folder, config, names, shape, content["provenance"], metrics, checkpoint)
     except FileNotFoundError as error:
-        raise ValueError(f"{folder} is not the folder of a run: there is no {error.filename}.") from error
+        raise ValueError(f"{folder} is not a run folder: there is no {error.filename}.") from error
     except OSError as error:
         raise ValueError(f"run {folder} cannot be read: {error.strerror}.") from error
     except KeyError as error:
@@ -158,22 +158,24 @@ def write_config(
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:
-    """Return the lines of metrics.jsonl; ValueError, naming the line, if one is not an epoch's."""
+    """Return the lines of metrics.jsonl; ValueError with the number of the first damaged line."""
     metrics: list[dict[str, float]] = []
     for number, text in enumerate((folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines(), start=1):
         try:
             line = json.loads(text)
         except ValueError:
             line = {}
-        numbers = isinstance(line, dict) and all(isinstance(value, int | float) for value in line.values())
-        if not numbers or "step" not in line or line.get("epoch") != number:
-            raise ValueError(f"line {number} of metrics.jsonl is not epoch {number}'s; remove it and all after it")
+        numeric = isinstance(line, dict) and all(isinstance(value, int | float) for value in line.values())
+        if not numeric or "step" not in line or line.get("epoch") != number:
+            raise ValueError(
+                f"line {number} of metrics.jsonl is not the metrics of epoch {number}; remove it and all later lines"
+            )
         metrics.append(line)
     return metrics
 
 
 def write_metrics(folder: Path, metrics: list[dict[str, float]]) -> None:
-    """Write metrics.jsonl, a line an epoch."""
+    """Write metrics.jsonl, one line per epoch."""
     text = "".join(json.dumps(line) + "\n" for line in metrics)
     _write(folder / "metrics.jsonl", lambda file: file.write(text.encode()))
 
@@ -185,23 +187,23 @@ def write_predictions(
     arrays = {"schema_version": np.array(SCHEMA_VERSION), "class_names": np.array(class_names)}
     for name, split in splits.items():
         arrays |= {f"{name}_labels": split.labels, f"{name}_index": split.index}
-        arrays |= {f"{name}_logits": combine(logits[name])}
+        arrays |= {f"{name}_logits": ensemble_logits(logits[name])}
         if logits[name].ndim == 3:
             arrays |= {f"{name}_member_logits": logits[name]}
     _write(folder / "predictions.npz", lambda file: np.savez(file, allow_pickle=False, **arrays))
 
 
 def _require_version(version: Any) -> None:
-    """Raise ValueError unless this is how closedform writes files now."""
+    """Raise ValueError unless this version of closedform reads the schema version."""
     if version != SCHEMA_VERSION:
         raise ValueError(
-            f"it has schema version {version}, this closedform {SCHEMA_VERSION}; train it again, or use the "
-            "closedform that wrote it"
+            f"it has schema version {version}, and this closedform reads {SCHEMA_VERSION}; train it again, or use the "
+            "version of closedform that wrote it"
         )
 
 
 def _require_predictions(arrays: dict[str, np.ndarray], class_names: tuple[str, ...], members: int) -> None:
-    """Raise ValueError unless these are predictions of a run with these classes, KeyError if one is missing."""
+    """Raise ValueError if arrays do not match the run, KeyError if one is missing."""
     _require_version(arrays["schema_version"])
     if tuple(arrays["class_names"]) != class_names:
         raise ValueError("its class names are not those of config.json")
@@ -230,17 +232,17 @@ def _write(file: Path, write: Callable[[Any], Any]) -> None:
         with written_whole(file) as partial, partial.open("wb") as stream:
             write(stream)
     except OSError as error:
-        raise cannot_write(file.parent, error) from error
+        raise write_error(file.parent, error) from error
 
 
-def cannot_write(folder: Path, error: OSError) -> OSError:
-    """Return ``error`` with a message that says where, why and what to do."""
-    way_out = "choose another with --run-dir, or mend that and, if it has a checkpoint, --resume"
+def write_error(folder: Path, error: OSError) -> OSError:
+    """Return ``error`` with a message that names the folder, the reason and the way out."""
+    way_out = "choose another with --run-dir, or repair it and, if it has a checkpoint, --resume"
     return OSError(error.errno, f"run folder {folder} cannot be written ({error.strerror}); {way_out}")
 
 
 def _from_json(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a configuration with the types that JSON does not have."""
+    """Return the fields of a configuration, with paths and tuples restored from JSON."""
     types: dict[str, Callable[[Any], Any]] = {"data_dir": Path, "run_dir": Path, "hidden": tuple, "channels": tuple}
     return {
         name: types[name](value) if name in types and value is not None else value for name, value in config.items()

@@ -1,4 +1,16 @@
-"""The classifiers page: what trained networks get right and wrong, side by side, and whether to believe them."""
+"""The classifiers page: metrics, comparisons and calibration of trained networks.
+
+In reading order:
+
+- ``problem``: the options, and the runs of the page.
+- ``training``: the sections on runs, architectures and learning curves.
+- ``classes``: precision, recall and F1 per class, and confusion matrices.
+- ``images``: the most confident errors.
+- ``comparison``: paired tests of runs, and robustness to translations.
+- ``calibration``: reliability diagrams, proper scores and temperatures.
+- ``ensembles``: single networks against deep ensembles.
+- ``text``: names of runs and classes in figures.
+"""
 
 from collections.abc import Callable
 from tempfile import TemporaryDirectory
@@ -12,46 +24,53 @@ if TYPE_CHECKING:
 __all__ = ["NAME", "Options", "build", "packages", "read", "steps"]
 
 NAME = "classifiers"
-TITLE = "What the classifiers learned"
-ON_DIGITS = "What two classifiers learned of the digits, trained for this page"
+TITLE = "Evaluation of trained classifiers"
+DIGITS_TITLE = "Evaluation of two classifiers of the digits, trained for this page"
 CLAIM = (
-    "An accuracy is an estimate, a difference of two may be chance, and one network is a plug-in, whose probabilities "
-    "may be too bold. An interval, a paired test and an ensemble say how much of it to believe."
+    "An accuracy is an estimate, a difference of two may be chance, and the predictive of one network is a plug-in, "
+    "which may be overconfident. Intervals, a paired test and an ensemble quantify these uncertainties."
 )
 
 
 def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
-    """Compute everything and return the page; ``progress`` is told each step. Nothing is written."""
-    from reports.classifiers import calibration, classes, comparison, ensembles, images, training  # JAX is slow to load
-    from reports.classifiers.problem import subjects, train_on_digits
+    """Compute and return the page; ``progress`` is called with each step. No file is written."""
+    from reports.classifiers import (  # importing JAX is slow
+        calibration,
+        classes,
+        comparison,
+        ensembles,
+        images,
+        training,
+    )
+    from reports.classifiers.problem import report_runs, train_on_digits
     from reports.shared.page import Page
 
-    page = Page(NAME, TITLE if problem.runs else ON_DIGITS, CLAIM)
+    page = Page(NAME, TITLE if problem.runs else DIGITS_TITLE, CLAIM)
     with TemporaryDirectory() as folder:
         if not problem.runs:
-            progress("two ensembles trained on the digits")
-        chosen = subjects(problem.runs or train_on_digits(folder, options))
-        progress("accuracies, curves, confusions")
-        page.verdict = training.add_runs(page, chosen, trained_here=not problem.runs)
-        training.add_architectures(page, chosen)
-        training.add_curves(page, chosen)
-        classes.add_classes(page, chosen)
-        classes.add_confusions(page, chosen)
-        test = images.of_test(problem, options)
-        images.add_mistakes(page, chosen, test)
-        progress("images moved by a few pixels")
-        comparison.add_comparison(page, chosen, test, quick=options.quick)
+            progress("training of two ensembles on the digits")
+        runs = report_runs(problem.runs or train_on_digits(folder, options))
+        progress("accuracies, learning curves, confusion matrices")
+        page.verdict = training.add_runs(page, runs, trained_here=not problem.runs)
+        training.add_architectures(page, runs)
+        training.add_curves(page, runs)
+        classes.add_classes(page, runs)
+        classes.add_confusions(page, runs)
+        test = images.load_test_images(problem, options)
+        images.add_confident_errors(page, runs, test)
+        progress("translated images")
+        comparison.add_comparison(page, runs, test, quick=options.quick)
         progress("calibration")
-        calibration.add_calibration(page, chosen)
-        ensembles.add_ensembles(page, chosen)
+        calibration.add_calibration(page, runs)
+        ensembles.add_ensembles(page, runs)
     return page
 
 
 def packages(options: Options) -> list[str]:  # noqa: ARG001
-    """Return the packages whose versions the page depends on."""
+    """Return the packages whose versions are in the provenance of the page."""
     return ["closedform", "numpy", "scipy", "scikit-learn", "jax", "flax", "optax", "matplotlib"]
 
 
 def steps(options: Options) -> int:
-    """Return how many steps ``build`` announces."""
+    """Return the number of steps that ``build`` reports."""
     return 3 if options.runs else 4

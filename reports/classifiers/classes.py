@@ -1,4 +1,4 @@
-"""The sections on classes: precision, recall and F1 of each, and which is taken for which."""
+"""The sections on classes: precision, recall and F1 per class, and confusion matrices."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,51 +9,50 @@ from matplotlib.figure import Figure
 from nets.evaluation.confused_classes import error_groups
 from nets.evaluation.intervals import F1, Proportion
 from nets.evaluation.metrics import Evaluation
-from reports.classifiers.problem import Subject
+from reports.classifiers.problem import ReportRun
 from reports.classifiers.text import label
 from reports.shared.page import Page
 
-SHOWN = 20
-"""Of more classes than this, those with the smallest F1 are shown."""
-COUNTED = 12
-"""Up to so many classes the heatmap has the counts in it."""
-NAMED = 40
-"""Up to so many classes its axes have their names."""
-CONFUSIONS = 10
+MAX_CLASSES = 20
+"""Largest number of classes on the page: those with the smallest F1."""
+MAX_COUNTED_CLASSES = 12
+"""Largest number of classes for which a heatmap shows the counts."""
+MAX_NAMED_CLASSES = 40
+"""Largest number of classes for which class names are shown."""
+MAX_PAIRS = 10
 
 
-def add_classes(page: Page, subjects: list[Subject]) -> None:
+def add_classes(page: Page, runs: list[ReportRun]) -> None:
     """Add precision, recall and F1 of each class on test images, with intervals."""
-    page.section("Class by class")
-    test = subjects[0].test
+    page.section("Metrics per class")
+    test = runs[0].test
     order = np.arange(len(test.class_names))
-    if len(order) > SHOWN:
-        # An undefined F1, of a class without images, is not a small one.
-        mean = np.mean([[one.value for one in subject.test.f1] for subject in subjects], axis=0)
-        order = np.argsort(mean, kind="stable")[:SHOWN]
+    if len(order) > MAX_CLASSES:
+        # argsort puts the undefined F1 of a class without images last.
+        mean = np.mean([[f1.value for f1 in run.test.f1] for run in runs], axis=0)
+        order = np.argsort(mean, kind="stable")[:MAX_CLASSES]
         page.text(
-            "Of the {classes} classes, here are the {shown} with the smallest F1; all are in the JSON file.",
+            "The {shown} of {classes} classes with the smallest F1; the JSON file has all of them.",
             classes=len(test.class_names),
-            shown=SHOWN,
+            shown=MAX_CLASSES,
         )
     page.figure(
-        _figures(subjects, order),
-        "Precision (of the images taken for a class, the share that are), recall (of its images, the share taken for "
-        "it) and F1, their harmonic mean, on test images, with intervals of 95&nbsp;%. A class that was never "
-        "predicted has no precision, and no point.",
-        "Three panels with a row a class: precision, recall and F1 of each run as points with intervals.",
+        _plot_metrics(runs, order),
+        "Precision, recall and F1 of each class on test images, with 95&nbsp;% intervals. The precision of a class "
+        "that is never predicted is undefined, and has no point.",
+        "Three panels with one row per class: precision, recall and F1 of each run as points with intervals.",
     )
-    for subject in subjects:
-        with page.about(subject.key):
+    for run in runs:
+        with page.about(run.key):
             for name in ["precision", "recall", "f1"]:
-                page.record(**{name: [[one.value, *one.interval] for one in getattr(subject.test, name)]})
-            _add_table(page, subject.test, order)
+                page.record(**{name: [[metric.value, *metric.interval] for metric in getattr(run.test, name)]})
+            _add_table(page, run.test, order)
 
 
 def _add_table(page: Page, test: Evaluation, order: np.ndarray) -> None:
     page.table(
         "classes",
-        "{name} on test images, in percent, with intervals of 95&nbsp;%.",
+        "{name} on test images, in percent, with 95&nbsp;% intervals.",
         {
             "class": [test.class_names[k] for k in order],
             "images": [test.recall[k].total for k in order],
@@ -63,120 +62,126 @@ def _add_table(page: Page, test: Evaluation, order: np.ndarray) -> None:
         },
         {"images": ","},
     )
-    never = [test.class_names[k] for k, precision in enumerate(test.precision) if not precision.total]
-    if never:
-        listed = ", ".join(never[:SHOWN]) + (f" and {len(never) - SHOWN} other classes" if len(never) > SHOWN else "")
-        page.text("{name} takes no test image for {never}: precision is undefined there.", never=listed)
+    unpredicted = [test.class_names[k] for k, precision in enumerate(test.precision) if not precision.total]
+    if unpredicted:
+        others = len(unpredicted) - MAX_CLASSES
+        listed = ", ".join(unpredicted[:MAX_CLASSES]) + (f" and {others} other classes" if others > 0 else "")
+        page.text(
+            "{name} predicts no test image as {unpredicted}: the precision is undefined there.", unpredicted=listed
+        )
 
 
-def add_confusions(page: Page, subjects: list[Subject]) -> None:
-    """Add the confusion matrices, the most frequent confusions, and the groups they fall into."""
-    page.section("What is taken for what")
-    for subject in subjects:
-        with page.about(subject.key):
+def add_confusions(page: Page, runs: list[ReportRun]) -> None:
+    """Add confusion matrices, the most confused pairs of classes, and groups of confused classes."""
+    page.section("Confusion matrices")
+    for run in runs:
+        with page.about(run.key):
             page.figure(
-                _heatmaps(subject),
-                "{name}: of the images of each class (row), the share taken for each (column). Colours go by the "
-                "square root, so that small shares show; numbers are counts.",
-                "Two heatmaps of confusion, for train and for test images, dark on the diagonal.",
-                confusion_train=subject.train.confusion,
-                confusion_test=subject.test.confusion,
+                _plot_confusion_matrices(run),
+                "{name}: confusion matrices, rows divided by the number of images of the class. Rows are labels, "
+                "columns predictions. Colours are on a square root scale; numbers are counts.",
+                "Two confusion matrices as heatmaps, for train and for test images, dark on the diagonal.",
+                confusion_matrix_train=run.train.confusion_matrix,
+                confusion_matrix_test=run.test.confusion_matrix,
             )
-            _add_confusions(page, subject.test)
-            _add_groups(page, subject.test)
+            _add_confused_pairs(page, run.test)
+            _add_groups(page, run.test)
 
 
-def _add_confusions(page: Page, test: Evaluation) -> None:
-    confusions = test.confusions(CONFUSIONS)
-    if not confusions:
-        page.text("{name} makes no mistake on test images.")
+def _add_confused_pairs(page: Page, test: Evaluation) -> None:
+    pairs = test.most_confused_pairs(MAX_PAIRS)
+    if not pairs:
+        page.text("{name} makes no errors on test images.")
         return
     page.table(
-        "confusions",
-        "{name}: the most frequent confusions on test images.",
+        "most_confused_pairs",
+        "{name}: the most confused pairs of classes on test images.",
         {
-            "class": [test.class_names[one.true] for one in confusions],
-            "taken for": [test.class_names[one.predicted] for one in confusions],
-            "images": [one.count for one in confusions],
-            "of": [one.total for one in confusions],
+            "class": [test.class_names[pair.label] for pair in pairs],
+            "predicted as": [test.class_names[pair.predicted] for pair in pairs],
+            "images": [pair.count for pair in pairs],
+            "of": [pair.total for pair in pairs],
         },
         dict.fromkeys(["images", "of"], ","),
     )
 
 
 def _add_groups(page: Page, test: Evaluation) -> None:
-    found = error_groups(test)
-    if found is None:
-        page.text("{name} makes too few errors, or has too few classes, to sort them into groups that are confused.")
+    result = error_groups(test)
+    if result is None:
+        page.text("{name} makes too few errors, or has too few classes, for groups of confused classes.")
         return
-    groups = [[test.class_names[k] for k in group] for group in found.groups]
+    groups = [[test.class_names[k] for k in group] for group in result.groups]
     page.record(groups=groups)
-    words = [", ".join(group) if len(test.class_names) <= NAMED else f"{len(group)} classes" for group in groups]
-    low, high = found.within.interval
+    group_names = [
+        ", ".join(group) if len(test.class_names) <= MAX_NAMED_CLASSES else f"{len(group)} classes" for group in groups
+    ]
+    low, high = result.within.interval
     page.text(
-        "The errors of {name} on every other test image cut the classes in two where they are confused least (the "
-        "Fiedler vector of the graph of confusions): {group_1}; and {group_2}. On the other half of the images "
-        "{within:.1f}&nbsp;% of {judged:,} errors stay within a group ({within_low:.1f} to {within_high:.1f}), {more} "
-        "the {chance:.1f}&nbsp;% it would be if every other class were as likely.",
-        group_1=words[0],
-        group_2=words[1],
-        within=100 * found.within.value,
+        "Spectral bisection of the errors of {name} on every second test image (the Fiedler vector of the graph of "
+        "confusions) gives two groups of classes: {group_1}; and {group_2}. On the other half of the images "
+        "{within:.1f}&nbsp;% of {held_out_errors:,} errors are within a group ({within_low:.1f} to {within_high:.1f}), "
+        "{more} the {chance:.1f}&nbsp;% expected if all wrong classes were equally likely.",
+        group_1=group_names[0],
+        group_2=group_names[1],
+        within=100 * result.within.value,
         within_low=100 * low,
         within_high=100 * high,
-        judged=found.within.total,
-        more="more than" if low > found.chance else "which may be",
-        chance=100 * found.chance,
+        held_out_errors=result.within.total,
+        more="more than" if low > result.chance else "not significantly more than",
+        chance=100 * result.chance,
     )
 
 
-def _percent(figure: Proportion | F1) -> str | None:
-    if np.isnan(figure.value):
+def _percent(metric: Proportion | F1) -> str | None:
+    if np.isnan(metric.value):
         return None
-    low, high = figure.interval
-    return f"{100 * figure.value:.1f} ({100 * low:.1f} – {100 * high:.1f})"
+    low, high = metric.interval
+    return f"{100 * metric.value:.1f} ({100 * low:.1f} – {100 * high:.1f})"
 
 
-def _figures(subjects: list[Subject], order: np.ndarray) -> Figure:
-    rows = 0.22 + 0.09 * len(subjects)
+def _plot_metrics(runs: list[ReportRun], order: np.ndarray) -> Figure:
+    rows = 0.22 + 0.09 * len(runs)
     figure, axes = plt.subplots(1, 3, figsize=(10, 1 + rows * len(order)), sharey=True)
     for axis, name in zip(axes, ["precision", "recall", "f1"], strict=True):
-        for i, subject in enumerate(subjects):
-            y = np.arange(len(order)) + 0.6 * ((i + 0.5) / len(subjects) - 0.5)
-            figures = [getattr(subject.test, name)[k] for k in order]
-            value = 100 * np.array([one.value for one in figures])
-            ends = 100 * np.array([one.interval for one in figures])  # (classes, 2)
-            axis.hlines(y, ends[:, 0], ends[:, 1], color=subject.colour, linewidth=1)
-            axis.plot(value, y, subject.marker, color=subject.colour, markersize=3.5, label=label(subject.name))
+        for i, run in enumerate(runs):
+            y = np.arange(len(order)) + 0.6 * ((i + 0.5) / len(runs) - 0.5)
+            metrics = [getattr(run.test, name)[k] for k in order]
+            value = 100 * np.array([metric.value for metric in metrics])
+            ends = 100 * np.array([metric.interval for metric in metrics])  # (classes, 2)
+            axis.hlines(y, ends[:, 0], ends[:, 1], color=run.colour, linewidth=1)
+            axis.plot(value, y, run.marker, color=run.colour, markersize=3.5, label=label(run.name))
         axis.set(title=f"{name.capitalize()} (%)", yticks=np.arange(len(order)))
-    axes[0].set_yticklabels([label(subjects[0].test.class_names[k]) for k in order])
+    axes[0].set_yticklabels([label(runs[0].test.class_names[k]) for k in order])
     axes[0].invert_yaxis()
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=min(4, len(subjects)))
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=min(4, len(runs)))
     return figure
 
 
-def _heatmaps(subject: Subject) -> Figure:
+def _plot_confusion_matrices(run: ReportRun) -> Figure:
     figure, axes = plt.subplots(1, 2, figsize=(10, 5))
     image = None
     for axis, split in zip(axes, ["train", "test"], strict=True):
-        counts, shares = getattr(subject, split).confusion, getattr(subject, split).confusion_shares
-        image = axis.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
-        axis.set(title=f"{split} images", xlabel="taken for", ylabel="is" if axis is axes[0] else None)
+        evaluation = getattr(run, split)
+        counts, proportions = evaluation.confusion_matrix, evaluation.normalized_confusion_matrix
+        image = axis.imshow(proportions, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
+        axis.set(title=f"{split} images", xlabel="predicted class", ylabel="label" if axis is axes[0] else None)
         axis.grid(False)
-        _name_classes(axis, subject.test.class_names)
-        if len(counts) <= COUNTED:
+        _name_classes(axis, run.test.class_names)
+        if len(counts) <= MAX_COUNTED_CLASSES:
             for i, j in np.ndindex(counts.shape):
                 if counts[i, j]:
-                    colour = "white" if shares[i, j] > 0.4 else "0.2"
+                    colour = "white" if proportions[i, j] > 0.4 else "0.2"
                     axis.text(j, i, f"{counts[i, j]}", ha="center", va="center", color=colour, fontsize=6)
     assert image is not None
-    figure.colorbar(image, ax=axes, shrink=0.7, label="share of the class")
+    figure.colorbar(image, ax=axes, shrink=0.7, label="proportion of the class")
     return figure
 
 
 def _name_classes(axis: Axes, names: tuple[str, ...]) -> None:
-    places = np.arange(len(names))
-    if len(names) > NAMED:
+    positions = np.arange(len(names))
+    if len(names) > MAX_NAMED_CLASSES:
         return
     size = 8 if len(names) <= 20 else 5
-    axis.set_xticks(places, [label(name) for name in names], rotation=90, fontsize=size)
-    axis.set_yticks(places, [label(name) for name in names], fontsize=size)
+    axis.set_xticks(positions, [label(name) for name in names], rotation=90, fontsize=size)
+    axis.set_yticks(positions, [label(name) for name in names], fontsize=size)

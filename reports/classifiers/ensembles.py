@@ -1,4 +1,4 @@
-"""The section on deep ensembles: one network is a plug-in, several are nearer to a full predictive."""
+"""The section on deep ensembles: single networks, ensembles and temperature scaling."""
 
 from dataclasses import replace
 
@@ -8,97 +8,102 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from nets.evaluation.calibration_error import fit_temperature
-from nets.evaluation.metrics import Evaluation, evaluate, evaluate_members, scaled
-from nets.training.ensemble import combine
-from reports.classifiers.problem import Subject
+from nets.evaluation.metrics import Evaluation, evaluate, evaluate_members, scale_temperature
+from nets.training.ensemble import ensemble_logits
+from reports.classifiers.problem import ReportRun
 from reports.classifiers.text import label
 from reports.shared.page import Page
 
-ONE, ONE_SCALED, ALL = "one network", "one, with temperature", "ensemble"
+SINGLE, SINGLE_SCALED, ENSEMBLE = "single network", "single network, with temperature", "ensemble"
 
 
-def add_ensembles(page: Page, subjects: list[Subject]) -> None:
-    """Add single networks, ensembles and temperature-scaled networks side by side."""
-    page.section("One network, or several")
+def add_ensembles(page: Page, runs: list[ReportRun]) -> None:
+    """Compare single networks with ensembles and temperature scaling."""
+    page.section("Deep ensembles")
     page.text(
-        "A network is one point estimate of its parameters put in place of all that the data allow: a plug-in "
-        "predictive, like the MLE and the MAP on the page on the normal. Trained again from other seeds, the networks "
-        "differ where the data leave room, and the mean of their predictives, a deep ensemble, is less bold there, as "
-        "a full posterior predictive is. A temperature makes one network bolder or less bold everywhere alike, and "
-        "corrects no prediction."
+        "The predictive of one network is a plug-in: it uses a point estimate of the parameters, like the MLE and the "
+        "MAP on the page on the normal. Networks trained from other seeds differ where the data do not determine the "
+        "prediction. The mean of their predictives, a deep ensemble, is less confident there, like a posterior "
+        "predictive. A temperature changes the confidence of one network everywhere alike, and no predicted class."
     )
-    ensembles = [subject for subject in subjects if subject.run.config.members > 1]
+    ensembles = [run for run in runs if run.run.config.members > 1]
     if not ensembles:
         page.text("None of these runs is an ensemble; <code>python -m nets train --members 5</code> trains one.")
         return
-    for subject in ensembles:
-        with page.about(subject.key):
-            _add_ensemble(page, subject)
+    for run in ensembles:
+        with page.about(run.key):
+            _add_ensemble(page, run)
     page.figure(
-        _growth(ensembles),
-        "Loss and accuracy on test images of the first so many members together.",
-        "Two panels: loss falls and accuracy rises, steeply at first, with the number of members.",
+        _plot_ensemble_size(ensembles),
+        "Loss and accuracy on test images of ensembles of the first members, by their number.",
+        "Two panels: loss and accuracy against the number of members.",
     )
 
 
-def _add_ensemble(page: Page, subject: Subject) -> None:
-    members = evaluate_members(subject.run, "test")
-    ways: dict[str, list[Evaluation]] = {ONE: members, ALL: [subject.test]}
+def _add_ensemble(page: Page, run: ReportRun) -> None:
+    members = evaluate_members(run.run, "test")
+    evaluations: dict[str, list[Evaluation]] = {SINGLE: members, ENSEMBLE: [run.test]}
     try:
-        held = [*evaluate_members(subject.run, "validation"), evaluate(subject.run, "validation")]
-        temperatures = [fit_temperature(one.logits, one.labels) for one in held]
-        ways[ONE_SCALED] = [scaled(one, t) for one, t in zip(members, temperatures[:-1], strict=True)]
-        ways["ensemble, with temperature"] = [scaled(subject.test, temperatures[-1])]
+        validation = [*evaluate_members(run.run, "validation"), evaluate(run.run, "validation")]
+        temperatures = [fit_temperature(evaluation.logits, evaluation.labels) for evaluation in validation]
+        evaluations[SINGLE_SCALED] = [
+            scale_temperature(member, temperature)
+            for member, temperature in zip(members, temperatures[:-1], strict=True)
+        ]
+        evaluations["ensemble, with temperature"] = [scale_temperature(run.test, temperatures[-1])]
     except ValueError as error:
-        page.text("{name} has no temperatures here: {no_temperatures}", no_temperatures=str(error))
-    scores = {name: _scores(evaluations) for name, evaluations in ways.items()}
+        page.text("{name} has no temperatures here: {temperatures_error}", temperatures_error=str(error))
+    scores = {name: _scores(group) for name, group in evaluations.items()}
     page.table(
         "ensemble",
-        "{name}: {members} networks on test images; for one network, the mean over them, and the standard deviation of "
-        "the loss. Accuracy in percent, ECE in bins of equal mass.",
-        {"": list(scores)} | {column: [row[column] for row in scores.values()] for column in scores[ONE]},
+        "{name}: {members} networks on test images. The row of a single network has the mean over them, and the "
+        "standard deviation of the loss. Accuracy in percent, ECE in bins of equal mass.",
+        {"": list(scores)} | {column: [row[column] for row in scores.values()] for column in scores[SINGLE]},
         {"accuracy": ".2f"} | dict.fromkeys(["nll (nats)", "sd", "Brier", "ECE"], ".4f"),
         members=len(members),
     )
-    lost = _loss(members) - _loss([subject.test])
-    sentence = f"One network of {{name}} is {_compared(lost)} the ensemble of all by {{lost:.4f}} nats an image"
-    numbers = {"lost": abs(lost)}
-    if ONE_SCALED in ways:
-        lost = _loss(ways[ONE_SCALED]) - _loss([subject.test])
-        sentence += f"; with its temperature it is {_compared(lost)} it by {{lost_scaled:.4f}}"
-        numbers["lost_scaled"] = abs(lost)
+    difference = _loss(members) - _loss([run.test])
+    sentence = (
+        f"A single network of {{name}} is {_better_or_worse(difference)} than the ensemble by "
+        "{nll_difference:.4f} nats an image"
+    )
+    numbers = {"nll_difference": abs(difference)}
+    if SINGLE_SCALED in evaluations:
+        difference = _loss(evaluations[SINGLE_SCALED]) - _loss([run.test])
+        sentence += f"; with a temperature it is {_better_or_worse(difference)} by {{scaled_nll_difference:.4f}}"
+        numbers["scaled_nll_difference"] = abs(difference)
     page.conclusion(sentence + ".", **numbers)
 
 
-def _compared(lost: float) -> str:
-    return "worse than" if lost > 0 else "better than"
+def _better_or_worse(loss_difference: float) -> str:
+    return "worse" if loss_difference > 0 else "better"
 
 
 def _loss(evaluations: list[Evaluation]) -> float:
-    return float(np.mean([one.calibration.nll for one in evaluations]))
+    return float(np.mean([evaluation.calibration.nll for evaluation in evaluations]))
 
 
 def _scores(evaluations: list[Evaluation]) -> dict[str, float | None]:
     """Return the mean scores of the evaluations, and the standard deviation of the loss if there are several."""
-    losses = [one.calibration.nll for one in evaluations]
+    losses = [evaluation.calibration.nll for evaluation in evaluations]
     return {
-        "accuracy": 100 * float(np.mean([one.accuracy.value for one in evaluations])),
+        "accuracy": 100 * float(np.mean([evaluation.accuracy.value for evaluation in evaluations])),
         "nll (nats)": _loss(evaluations),
         "sd": float(np.std(losses, ddof=1)) if len(losses) > 1 else None,
-        "Brier": float(np.mean([one.calibration.brier for one in evaluations])),
-        "ECE": float(np.mean([one.calibration.equal_mass.error for one in evaluations])),
+        "Brier": float(np.mean([evaluation.calibration.brier for evaluation in evaluations])),
+        "ECE": float(np.mean([evaluation.calibration.equal_mass.ece for evaluation in evaluations])),
     }
 
 
-def _growth(ensembles: list[Subject]) -> Figure:
+def _plot_ensemble_size(ensembles: list[ReportRun]) -> Figure:
     figure, (losses, accuracies) = plt.subplots(1, 2, figsize=(10, 3))
-    for subject in ensembles:
-        logits = subject.run.predictions["test_member_logits"]
+    for run in ensembles:
+        logits = run.run.predictions["test_member_logits"]
         counts = np.arange(1, len(logits) + 1)
-        together = [replace(subject.test, logits=combine(logits[:count])) for count in counts]
-        look = {"color": subject.colour, "marker": subject.marker, "markersize": 4, "label": label(subject.name)}
-        losses.plot(counts, [one.calibration.nll for one in together], **look)
-        accuracies.plot(counts, [100 * one.accuracy.value for one in together], **look)
+        growing = [replace(run.test, logits=ensemble_logits(logits[:count])) for count in counts]
+        style = {"color": run.colour, "marker": run.marker, "markersize": 4, "label": label(run.name)}
+        losses.plot(counts, [evaluation.calibration.nll for evaluation in growing], **style)
+        accuracies.plot(counts, [100 * evaluation.accuracy.value for evaluation in growing], **style)
     losses.set(title="loss (nats)", xlabel="members")
     accuracies.set(title="accuracy (%)", xlabel="members")
     losses.legend()

@@ -1,20 +1,20 @@
-"""The section that shows images: those a network is surest of and wrong."""
+"""The section on the most confident errors, with their images."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
 from nets.data.datasets import Split, load
-from nets.evaluation.metrics import Mistake
-from reports.classifiers.problem import Options, Problem, Subject
+from nets.evaluation.metrics import Misclassification
+from reports.classifiers.problem import Options, Problem, ReportRun
 from reports.classifiers.text import label
 from reports.shared.page import Page
 
-SHOWN = 10
+MAX_IMAGES = 10
 
 
-def of_test(problem: Problem, options: Options) -> Split | str:
-    """Return the test images, or in a sentence why they are not at hand."""
+def load_test_images(problem: Problem, options: Options) -> Split | str:
+    """Return the test images, or the reason in a sentence why they are not available."""
     run = next(iter(problem.runs.values()), None)
     if run is None:
         return load("digits").test
@@ -22,46 +22,46 @@ def of_test(problem: Problem, options: Options) -> Split | str:
         test = load(run.config.dataset, options.data_dir or run.config.data_dir).test
     except (ValueError, OSError) as error:
         return str(error)
-    same = all(np.array_equal(getattr(test, name), run.predictions[f"test_{name}"]) for name in ["index", "labels"])
-    if not same or test.images.shape[1:] != run.image_shape:
-        return f"the data set {run.config.dataset} found there is not the one that the runs were trained on"
+    matches = all(np.array_equal(getattr(test, name), run.predictions[f"test_{name}"]) for name in ["index", "labels"])
+    if not matches or test.images.shape[1:] != run.image_shape:
+        return f"the data set {run.config.dataset} in the data folder is not that of the runs"
     return test
 
 
-def add_mistakes(page: Page, subjects: list[Subject], test: Split | str) -> None:
-    """Add, for each run, the images that it is surest of and wrong."""
-    page.section("The most confident mistakes")
+def add_confident_errors(page: Page, runs: list[ReportRun], test: Split | str) -> None:
+    """Add, for each run, the misclassified images with the largest probability."""
+    page.section("The most confident errors")
     if isinstance(test, str):
-        page.text("The images are not at hand: {missing_images}; --data-dir says where they are.", missing_images=test)
+        page.text("The images are not available: {missing_images}; --data-dir names their folder.", missing_images=test)
         return
-    for subject in subjects:
-        with page.about(subject.key):
-            _add_images(page, subject, test)
+    for run in runs:
+        with page.about(run.key):
+            _add_images(page, run, test)
 
 
-def _add_images(page: Page, subject: Subject, test: Split) -> None:
-    mistakes = subject.test.mistakes(SHOWN)
-    if not mistakes:
-        page.text("{name} makes no mistake on test images.")
+def _add_images(page: Page, run: ReportRun, test: Split) -> None:
+    errors = run.test.most_confident_errors(MAX_IMAGES)
+    if not errors:
+        page.text("{name} makes no errors on test images.")
         return
     page.figure(
-        _grid(mistakes, test, subject.test.class_names),
-        "{name}: test images whose wrong class has the largest probability. Above each image what it is, below what it "
-        "was taken for and with which probability.",
+        _grid(errors, test, run.test.class_names),
+        "{name}: the misclassified test images with the largest probability of the predicted class. Above each image "
+        "its label, below it the predicted class and its probability.",
         "Small images with two class names each.",
-        mistakes=[vars(one) for one in mistakes],
+        confident_errors=[vars(error) for error in errors],
     )
 
 
-def _grid(mistakes: list[Mistake], test: Split, names: tuple[str, ...]) -> Figure:
-    rows = -(-len(mistakes) // 5)
+def _grid(errors: list[Misclassification], test: Split, names: tuple[str, ...]) -> Figure:
+    rows = -(-len(errors) // 5)
     figure, axes = plt.subplots(rows, 5, figsize=(10, 2.3 * rows), squeeze=False)
-    for axis in axes.flat[len(mistakes) :]:
+    for axis in axes.flat[len(errors) :]:
         axis.set_axis_off()
-    for axis, one in zip(axes.flat, mistakes, strict=False):
-        image = test.images[np.flatnonzero(test.index == one.index)[0]]
+    for axis, error in zip(axes.flat, errors, strict=False):
+        image = test.images[np.flatnonzero(test.index == error.index)[0]]
         axis.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
-        axis.set(xticks=[], yticks=[], title=label(names[one.true]))
+        axis.set(xticks=[], yticks=[], title=label(names[error.label]))
         axis.spines[:].set_visible(False)
-        axis.set_xlabel(f"{label(names[one.predicted])}\n{one.probability:.3f}", color="C1")
+        axis.set_xlabel(f"{label(names[error.predicted])}\n{error.probability:.3f}", color="C1")
     return figure

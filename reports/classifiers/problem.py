@@ -1,4 +1,4 @@
-"""What the page is about: runs of training, given or made here, and what every section needs of them."""
+"""The runs of the page, from the options or trained for it, with their evaluations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,46 +19,46 @@ DIGITS = {
     "mlp": {"model": "mlp", "hidden": (64,)},
     "conv": {"model": "conv", "hidden": (64,), "channels": (12,)},
 }
-"""The two networks that the page trains where no runs are given."""
+"""Configurations of the two networks that the page trains if no runs are named."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Common):
-    """What trained classifiers get right and wrong, side by side; without --runs, two are trained on the digits."""
+    """Metrics, comparisons and calibration of trained classifiers; without --runs, two are trained on the digits."""
 
     runs: tuple[Path, ...] = ()
-    """Folders of finished runs of one data set, as `python -m nets train` leaves them; any number."""
+    """Folders of finished runs of one data set, written by `python -m nets train`; any number."""
     data_dir: Path | None = None
-    """Folder of TensorFlow Datasets with their images (default: TFDS_DATA_DIR, else ~/tensorflow_datasets)."""
+    """Folder of TensorFlow Datasets with the images (default: TFDS_DATA_DIR, else ~/tensorflow_datasets)."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """The runs that were given, by name; none if the page is to train its own."""
+    """The runs named by the options, by name; empty if the page trains its own."""
 
     runs: "Mapping[str, Run]"
 
 
 @dataclass(frozen=True)
-class Subject:
+class ReportRun:
     """A run on the page."""
 
     name: str
-    """As it is shown."""
+    """Name on the page."""
     key: str
-    """What the names of its numbers begin with: r1, r2, ..."""
+    """Prefix of its names in the JSON file: r1, r2, ..."""
     colour: str
     marker: str
     run: "Run"
 
     @cached_property
     def train(self) -> "Evaluation":
-        """What its predictive says of the images it was trained on."""
+        """The evaluation on the training images."""
         return self._evaluate("train")
 
     @cached_property
     def test(self) -> "Evaluation":
-        """What it says of the test images."""
+        """The evaluation on the test images."""
         return self._evaluate("test")
 
     def _evaluate(self, split: str) -> "Evaluation":
@@ -68,10 +68,10 @@ class Subject:
 
 
 def read(options: Options) -> Problem:
-    """Return the runs that the options name; raise ValueError with one clear line for what is wrong."""
+    """Return the runs that the options name; ValueError, in one line, for invalid options."""
     if not options.runs:
         for name in DIGITS:
-            digits_config(name, Path(name), options)  # better a bad seed now than after JAX is loaded
+            digits_config(name, Path(name), options)  # checks the seed before JAX is imported
         return Problem({})
     from nets.training.runs import load_run
 
@@ -90,10 +90,11 @@ def read(options: Options) -> Problem:
     return Problem(dict(zip(_names(folders), runs, strict=True)))
 
 
-def subjects(runs: "Mapping[str, Run]") -> list[Subject]:
-    """Return the runs as the sections take them."""
+def report_runs(runs: "Mapping[str, Run]") -> list[ReportRun]:
+    """Return the runs with name, key, colour and marker."""
     return [
-        Subject(name, f"r{i + 1}", f"C{i % 5}", "os^Dv"[i // 5 % 5], run) for i, (name, run) in enumerate(runs.items())
+        ReportRun(name, f"r{i + 1}", f"C{i % 5}", "os^Dv"[i // 5 % 5], run)
+        for i, (name, run) in enumerate(runs.items())
     ]
 
 
@@ -122,7 +123,7 @@ def digits_config(name: str, folder: Path, options: Options) -> "TrainConfig":
 
 
 def _names(folders: list[Path]) -> list[str]:
-    """Return the shortest ends of the paths, of one length, that differ."""
+    """Return the shortest unique suffixes of the paths, all with the same number of parts."""
     parts = [folder.resolve().parts for folder in folders]
     length = next(n for n in range(1, 100) if len({path[-n:] for path in parts}) == len(parts))
     return ["/".join(path[-length:]) for path in parts]

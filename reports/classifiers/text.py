@@ -1,10 +1,10 @@
-"""Names that people chose, in figures."""
+"""Names of runs and classes in figures."""
 
-LONGEST = 22
+MAX_LENGTH = 22
 
 
 def label(name: str) -> str:
-    """Return ``name`` for matplotlib: short, and without a meaning for its typesetting of formulas."""
-    half = LONGEST // 2  # names that begin alike often end differently
-    short = name if len(name) <= LONGEST else f"{name[: LONGEST - half - 1]}…{name[-half:]}"
+    """Return ``name`` for matplotlib: shortened, and with `$` escaped."""
+    half = MAX_LENGTH // 2  # names with the same start often differ at the end
+    short = name if len(name) <= MAX_LENGTH else f"{name[: MAX_LENGTH - half - 1]}…{name[-half:]}"
     return short.replace("$", r"\$")

@@ -14,7 +14,7 @@ from nets.gradcheck.estimates import estimate_derivatives
 from nets.gradcheck.results import GradientChecks
 from nets.gradcheck.verdicts import TOLERANCE
 from nets.models.conv_net import ConvNet
-from nets.models.losses import as_function
+from nets.models.losses import functional_loss
 from nets.models.mlp import MLP
 from reports.gradients.problem import Problem
 from reports.shared.page import Page
@@ -157,7 +157,7 @@ def add_classifiers(page: Page, seed: int) -> Verdict:
             conv_net_gradient,
         ),
     ]:
-        loss, params = as_function(model)
+        loss, params = functional_loss(model)
         images, labels = rng.standard_normal((10, *image_shape)), rng.integers(0, 3, 10)
         checks = check_gradient(
             lambda params, loss=loss, images=images, labels=labels: loss(params, images, labels),

@@ -1,4 +1,4 @@
-"""A trained run, made once for all modules that a process tests."""
+"""A finished run, trained once per test process."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import jax
 import pytest
 
 from nets.training.fitting import fit
-from tests.nets.training.trained import CONFIG
+from tests.nets.training.digits import CONFIG
 
 
 @pytest.fixture
@@ -17,13 +17,13 @@ def flax_promotes_ranks():
 
 @pytest.fixture(scope="session")
 def programs_kept(tmp_path_factory):
-    """Keep compiled programs: those of float32 and float64 parameters are the same."""
-    before = jax.config.jax_compilation_cache_dir, jax.config.jax_persistent_cache_min_compile_time_secs
+    """Enable the compilation cache: float32 and float64 parameters compile to the same programs."""
+    previous = jax.config.jax_compilation_cache_dir, jax.config.jax_persistent_cache_min_compile_time_secs
     jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("programs")))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     yield
-    jax.config.update("jax_compilation_cache_dir", before[0])
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", before[1])
+    jax.config.update("jax_compilation_cache_dir", previous[0])
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", previous[1])
 
 
 @pytest.fixture(scope="session")

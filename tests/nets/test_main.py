@@ -1,4 +1,4 @@
-"""The command line of `python -m nets`, as its users type it."""
+"""The command line of `python -m nets`."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nets import _terminal as terminal
+from nets._terminal import handle_interrupts
 from nets.training import runs
 from nets.training.config import PRESETS
 from nets.training.fitting import fit
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
 
 def nets(*arguments, cwd, **environment):
     """Run ``python -m nets``; return exit code, standard output and error."""
-    made = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "nets", *map(str, arguments)],
         capture_output=True,
         text=True,
@@ -32,11 +32,11 @@ def nets(*arguments, cwd, **environment):
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])} | environment,
         check=False,
     )
-    return made.returncode, made.stdout, made.stderr
+    return completed.returncode, completed.stdout, completed.stderr
 
 
-def test_the_command_trains_on_a_prepared_data_set_and_says_how_it_goes(tmp_path):
-    images, labels = tfds_data.random((9, 8, 3), classes=4, train=80, test=20)
+def test_the_command_trains_on_a_prepared_data_set_and_reports_progress(tmp_path):
+    images, labels = tfds_data.random_images((9, 8, 3), classes=4, train=80, test=20)
     tfds_data.write(tmp_path / "data", "small", images, labels, list("abcd"))
     environment = {"TFDS_DATA_DIR": str(tmp_path / "data"), "CLOSEDFORM_CACHE": str(tmp_path / "cache")}
     options = ["--dataset", "small", "--epochs", "2", "--batch-size", "16", "--hidden", "8", "--precision", "bfloat16"]
@@ -55,7 +55,7 @@ def test_the_command_trains_on_a_prepared_data_set_and_says_how_it_goes(tmp_path
     assert nets("train", *options, cwd=tmp_path, **environment)[0] == 2  # there is a run already
 
 
-def test_a_preset_is_where_the_other_options_start_from(tmp_path):
+def test_a_preset_sets_the_defaults_of_the_other_options(tmp_path):
     options = ["--preset=reference", "--dataset", "digits", "--model", "mlp", "--hidden", "4", "--epochs", "1"]
     code, _, err = nets("train", *options, "--run-dir", "r", cwd=tmp_path)
     assert code == 0, err
@@ -73,25 +73,25 @@ def test_a_preset_is_where_the_other_options_start_from(tmp_path):
         (["train", "--dataset", "cifr10"], 2, "did you mean cifar10"),
         (["train", "--dataset", "digits", "--run-dir", "/proc/run"], 2, "run folder /proc/run cannot be written"),
         (["train", "--dataset", "digits", "--devices", "99"], 2, "XLA_FLAGS=--xla_force_host_platform_device_count=99"),
-        (["train", "--num-processes", "2"], 2, "`coordinator` must be given, as every process needs"),
+        (["train", "--num-processes", "2"], 2, "`coordinator` must be set, as every process needs"),
         (["train", "--dataset", "digits", "--resume"], 2, "has no checkpoint to resume from"),
-        (["prepare", "digits"], 2, "there is nothing to prepare"),
+        (["prepare", "digits"], 2, "needs no preparation"),
         (["prepare", "imdb_reviews"], 2, "cannot be prepared"),
     ],
 )
-def test_bad_usage_is_one_clear_message_and_leaves_nothing(tmp_path, arguments, code, message):
-    got, out, err = nets(*arguments, cwd=tmp_path, TFDS_DATA_DIR=str(tmp_path / "data"))
-    assert got == code, err
+def test_invalid_usage_gives_one_message_and_writes_no_files(tmp_path, arguments, code, message):
+    actual, out, err = nets(*arguments, cwd=tmp_path, TFDS_DATA_DIR=str(tmp_path / "data"))
+    assert actual == code, err
     assert message in err
     assert "Traceback" not in err
     assert not out
     assert not list(tmp_path.iterdir())
 
 
-def test_help_teaches(tmp_path):
+def test_help_describes_the_options(tmp_path):
     code, out, _ = nets("train", "--help", cwd=tmp_path)
     assert code == 0
-    for word in [
+    for text in [
         "--preset",
         "--resume",
         "--learning-rate",
@@ -101,89 +101,91 @@ def test_help_teaches(tmp_path):
         "--devices",
         "HOST:PORT",
     ]:
-        assert word in out
+        assert text in out
 
 
-def test_runs_are_listed_with_what_became_of_them(run, tmp_path):
-    shutil.copytree(run.folder, tmp_path / "runs" / "whole")
-    shutil.copytree(run.folder, tmp_path / "runs" / "begun")
-    (tmp_path / "runs/begun/predictions.npz").unlink()
+def test_runs_are_listed_with_their_state(run, tmp_path):
+    shutil.copytree(run.folder, tmp_path / "runs" / "finished")
+    shutil.copytree(run.folder, tmp_path / "runs" / "stopped")
+    (tmp_path / "runs/stopped/predictions.npz").unlink()
     (tmp_path / "runs/broken").mkdir()
     (tmp_path / "runs/broken/config.json").write_text("{")
-    (tmp_path / "runs/begun-and-killed").mkdir()
-    (tmp_path / "runs/begun-and-killed/metrics.jsonl").write_text("")
+    (tmp_path / "runs/killed").mkdir()
+    (tmp_path / "runs/killed/metrics.jsonl").write_text("")
     (tmp_path / "runs/notes").mkdir()
     code, out, err = nets("runs", "runs", cwd=tmp_path)
     assert code == 0, err
     rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
     accuracy = f"{100 * run.metrics[-1]['test_accuracy']:.1f}"
-    assert rows["whole"][:3] == ["mlp", "digits", "4/4"]
-    assert rows["whole"][-3:] == [accuracy, "%", "yes"]
-    assert rows["begun"][-1] == "no"
+    assert rows["finished"][:3] == ["mlp", "digits", "4/4"]
+    assert rows["finished"][-3:] == [accuracy, "%", "yes"]
+    assert rows["stopped"][-1] == "no"
     assert "runs/broken cannot be read" in err
-    assert "runs/begun-and-killed is not the folder of a run: there is no" in err
+    assert "runs/killed is not a run folder: there is no" in err
     assert "notes" not in out + err
     code, _, err = nets("runs", cwd=tmp_path)
-    assert (code, "must be one that holds runs, got build/runs" in err) == (2, True)
+    assert (code, "must be a folder of runs, got build/runs" in err) == (2, True)
 
 
-def test_a_run_is_evaluated_and_compared_in_words_and_as_json(run, tmp_path):
+def test_a_run_is_evaluated_and_compared_as_tables_and_as_json(run, tmp_path):
     other = fit(replace(run.config, run_dir=tmp_path / "other", epochs=1))
     code, out, err = nets("evaluate", run.folder, "--against", other.folder, cwd=tmp_path)
     assert code == 0, err
     accuracy = run.metrics[-1]["test_accuracy"]
     assert f" {100 * accuracy:.1f} (" in out
-    for words in [
+    for text in [
         "train images",
         "test images",
-        "train, taken for",
-        "test, taken for",
+        "train, predicted as",
+        "test, predicted as",
         "equal width",
         "with temperature",
     ]:
-        assert words in out
-    for words in ["recall, %", "taken for", "temperature", "most confident first", f"{run.folder} is better"]:
-        assert words in out
+        assert text in out
+    for text in ["recall, %", "predicted as", "temperature", "most confident first", f"{run.folder} is better"]:
+        assert text in out
     code, out, _ = nets("evaluate", run.folder, "--against", other.folder, "--json", cwd=tmp_path)
     content = json.loads(out)
     assert content["test"]["accuracy"]["value"] == pytest.approx(accuracy)
     assert content["comparison"]["verdict"] == "first"
-    assert len(content["train"]["confusion"]) == 10
+    assert len(content["train"]["confusion_matrix"]) == 10
     for split in ["train", "test"]:
-        counts = np.array(content[split]["confusion"])
-        np.testing.assert_allclose(content[split]["confusion_shares"], counts / counts.sum(axis=1, keepdims=True))
-        assert " taken for " in content[split]["confusions"][0]
+        counts = np.array(content[split]["confusion_matrix"])
+        np.testing.assert_allclose(
+            content[split]["normalized_confusion_matrix"], counts / counts.sum(axis=1, keepdims=True)
+        )
+        assert " predicted as " in content[split]["most_confused_pairs"][0]
     assert set(content["test_predictives"]) == {"network", "network, with temperature"}
     code, out, err = nets("evaluate", tmp_path, cwd=tmp_path)
-    assert (code, out, "is not the folder of a run" in err) == (2, "", True)
+    assert (code, out, "is not a run folder" in err) == (2, "", True)
 
 
 def test_a_second_ctrl_c_stops_at_once(monkeypatch, capfd):
-    now = iter([10.0, 10.5, 11.5])
-    monkeypatch.setattr(time, "monotonic", lambda: next(now))
-    before = signal.getsignal(signal.SIGINT)
-    with terminal.interrupt() as (listen, interrupted):
-        listen()
+    times = iter([10.0, 10.5, 11.5])
+    monkeypatch.setattr(time, "monotonic", lambda: next(times))
+    previous = signal.getsignal(signal.SIGINT)
+    with handle_interrupts() as (defer_interrupts, interrupted):
+        defer_interrupts()
         assert not interrupted()
         signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)  # as a launcher passes it on
+        signal.raise_signal(signal.SIGINT)  # as a launcher forwards it
         assert interrupted()
         with pytest.raises(KeyboardInterrupt, match="stopped at once"):
             signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(signal.SIGINT) is previous
     assert capfd.readouterr().err.count("Ctrl-C again stops at once") == 1
 
 
-def test_a_ctrl_c_that_is_swallowed_while_libraries_load_is_not_forgotten():
-    with terminal.interrupt() as (listen, interrupted):
+def test_a_ctrl_c_that_is_ignored_during_an_import_is_recorded():
+    with handle_interrupts() as (defer_interrupts, interrupted):
         with pytest.raises(KeyboardInterrupt):  # as Python does it in a callback of the garbage collector
             signal.raise_signal(signal.SIGINT)
-        listen()
+        defer_interrupts()
         assert interrupted()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_and_a_schedulers_end_save_and_say_how_to_go_on(tmp_path, number):
+def test_ctrl_c_and_sigterm_save_and_print_how_to_resume(tmp_path, number):
     options = ["--dataset", "digits", "--model", "mlp", "--epochs", "100000", "--run-dir", "run"]
     command = [sys.executable, "-m", "nets", "train", *options]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
@@ -192,17 +194,17 @@ def test_ctrl_c_and_a_schedulers_end_save_and_say_how_to_go_on(tmp_path, number)
         while not training.stderr.readline().startswith("epoch 2"):
             assert training.poll() is None
         training.send_signal(number)
-        training.send_signal(number)  # as a launcher passes it on
+        training.send_signal(number)  # as a launcher forwards it
         rest = training.stderr.read()
     assert training.returncode == 130, rest
-    assert rest.count("stopping: what is being computed is finished and saved") == 1
-    said = rest.splitlines()[-1]
-    assert "--resume goes on from there" in said
-    step = said.split("step ")[1].split(";")[0].replace(",", "")
+    assert rest.count("stopping: the current steps are finished and saved") == 1
+    last_line = rest.splitlines()[-1]
+    assert "--resume continues from there" in last_line
+    step = last_line.split("step ")[1].split(";")[0].replace(",", "")
     assert (tmp_path / f"run/checkpoints/step_{step}").is_dir()
 
 
-def test_a_second_start_finds_what_the_first_compiled(tmp_path):
+def test_a_second_start_uses_the_compilation_cache(tmp_path):
     options = ["train", "--dataset", "digits", "--model", "mlp", "--hidden", "4", "--epochs", "1"]
     cache = tmp_path / "cache"
 
@@ -222,7 +224,7 @@ def test_a_second_start_finds_what_the_first_compiled(tmp_path):
     assert a == b
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
+def test_training_works_without_a_writable_cache(tmp_path):
     (tmp_path / "cache").write_text("no folder")
     options = ["train", "--dataset", "digits", "--model", "mlp", "--hidden", "4", "--epochs", "1"]
     code, _, err = nets(*options, cwd=tmp_path, CLOSEDFORM_CACHE=str(tmp_path / "cache"))

@@ -1,4 +1,4 @@
-"""Data: what is decoded is what was written, once, and nothing half-made or damaged is ever used."""
+"""Data sets: decoded once and correctly; incomplete or damaged files are never used."""
 
 import errno
 import io
@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nets.data import datasets as data
 from nets.data import image_cache, tfds_folder
+from nets.data.datasets import Split, data_directory, hold_out, load
 from tests.nets.data import tfds_data
 
 NAMES = ["ship", "a class with a long name", "c"]
@@ -26,46 +26,46 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("file_format", ["array_record", "tfrecord"])
 @pytest.mark.parametrize("shape", [(6, 5, 3), (4, 7, 1)])
-def test_a_prepared_data_set_is_read_as_it_was_written(tmp_path, shape, file_format):
-    images, labels = tfds_data.random(shape)
+def test_a_prepared_data_set_is_read_as_written(tmp_path, shape, file_format):
+    images, labels = tfds_data.random_images(shape)
     tfds_data.write(tmp_path, "small", images, labels, NAMES, fileFormat=file_format)
     steps = []
-    dataset = data.load("small", tmp_path, lambda *step: steps.append(step))
+    dataset = load("small", tmp_path, lambda *step: steps.append(step))
     for split in ["train", "test"]:
-        got = getattr(dataset, split)
-        np.testing.assert_array_equal(got.images, images[split])
-        np.testing.assert_array_equal(got.labels, labels[split])
-        np.testing.assert_array_equal(got.index, np.arange(len(labels[split])))
-        assert (got.images.dtype, got.labels.dtype) == (np.uint8, np.int32)
-        assert isinstance(got.images, np.memmap)
+        actual = getattr(dataset, split)
+        np.testing.assert_array_equal(actual.images, images[split])
+        np.testing.assert_array_equal(actual.labels, labels[split])
+        np.testing.assert_array_equal(actual.index, np.arange(len(labels[split])))
+        assert (actual.images.dtype, actual.labels.dtype) == (np.uint8, np.int32)
+        assert isinstance(actual.images, np.memmap)
     assert (dataset.class_names, dataset.image_shape) == (tuple(NAMES), shape)
     assert steps[-1] == ("decode small", 42, 42)
 
 
-def test_the_second_time_nothing_is_decoded_and_a_changed_source_is(tmp_path):
-    images, labels = tfds_data.random((4, 4, 3))
+def test_a_data_set_is_decoded_once_and_again_if_its_source_changes(tmp_path):
+    images, labels = tfds_data.random_images((4, 4, 3))
     folder = tfds_data.write(tmp_path, "small", images, labels, NAMES)
-    data.load("small", tmp_path)
-    data.load("small", tmp_path, lambda *_: pytest.fail("decoded again"))
+    load("small", tmp_path)
+    load("small", tmp_path, lambda *_: pytest.fail("decoded again"))
     (folder / "label.labels.txt").write_text("x\ny\nz\n")
-    assert data.load("small", tmp_path).class_names == ("x", "y", "z")
+    assert load("small", tmp_path).class_names == ("x", "y", "z")
 
 
-def test_the_newest_version_is_read_and_a_challenge_is_tested_on_validation(tmp_path):
-    images, labels = tfds_data.random((4, 4, 3))
+def test_the_newest_version_is_read_and_a_challenge_uses_its_validation_split(tmp_path):
+    images, labels = tfds_data.random_images((4, 4, 3))
     tfds_data.write(tmp_path, "small", images, labels, ["old", "b", "c"], version="9.0.0")
     images["validation"], labels["validation"] = images.pop("test"), labels.pop("test")
     tfds_data.write(tmp_path, "small", images, labels, NAMES, version="10.0.0", test="validation")
-    dataset = data.load("small", tmp_path)
+    dataset = load("small", tmp_path)
     assert dataset.class_names == tuple(NAMES)
     np.testing.assert_array_equal(dataset.test.images, images["validation"])
 
 
 @pytest.mark.parametrize("damage", ["bytes", "missing", "json", "empty"])
-def test_a_damaged_cache_is_found_and_made_again(tmp_path, cache, caplog, damage):
-    images, labels = tfds_data.random((4, 4, 3))
+def test_a_damaged_cache_is_detected_and_written_again(tmp_path, cache, caplog, damage):
+    images, labels = tfds_data.random_images((4, 4, 3))
     tfds_data.write(tmp_path, "small", images, labels, NAMES)
-    data.load("small", tmp_path)
+    load("small", tmp_path)
     (entry,) = cache.iterdir()
     file = entry / {"json": "entry.json"}.get(damage, "train_images.npy")
     content = bytearray(file.read_bytes())
@@ -73,57 +73,59 @@ def test_a_damaged_cache_is_found_and_made_again(tmp_path, cache, caplog, damage
     file.unlink()
     if damage != "missing":
         file.write_bytes(b"" if damage == "empty" else content)
-    np.testing.assert_array_equal(data.load("small", tmp_path).train.images, images["train"])
+    np.testing.assert_array_equal(load("small", tmp_path).train.images, images["train"])
     assert "are damaged" in caplog.text
     assert image_cache._damage(entry) is None
 
 
-def test_a_full_disk_leaves_nothing_and_says_what_to_do(tmp_path, cache, monkeypatch):
-    images, labels = tfds_data.random((4, 4, 3))
+def test_a_full_disk_leaves_no_entry_and_the_error_names_the_way_out(tmp_path, cache, monkeypatch):
+    images, labels = tfds_data.random_images((4, 4, 3))
     tfds_data.write(tmp_path, "small", images, labels, NAMES)
 
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(np.lib.format, "write_array_header_1_0", full)
-    with pytest.raises(OSError, match=r"images of small cannot be kept in .*No space left on device.*CLOSEDFORM_CACHE"):
-        data.load("small", tmp_path)
+    with pytest.raises(
+        OSError, match=r"images of small cannot be cached in .*No space left on device.*CLOSEDFORM_CACHE"
+    ):
+        load("small", tmp_path)
     assert not list(cache.iterdir())
 
 
-def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path, cache):
-    images, labels = tfds_data.random((4, 4, 3))
+def test_unfinished_entries_are_removed_after_a_day(tmp_path, cache):
+    images, labels = tfds_data.random_images((4, 4, 3))
     tfds_data.write(tmp_path, "small", images, labels, NAMES)
     for name, age in [("unfinished-old", 90000), ("unfinished-new", 100)]:
         (cache / name).mkdir(parents=True)
         os.utime(cache / name, (time.time() - age,) * 2)
-    data.load("small", tmp_path)
+    load("small", tmp_path)
     assert {entry.name.split("-")[1] for entry in cache.glob("unfinished-*")} == {"new"}
 
 
-def test_an_interruption_leaves_nothing(tmp_path, cache):
-    images, labels = tfds_data.random((4, 4, 3))
+def test_an_interrupt_leaves_no_entry(tmp_path, cache):
+    images, labels = tfds_data.random_images((4, 4, 3))
     tfds_data.write(tmp_path, "small", images, labels, NAMES)
 
     def interrupt(*_):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        data.load("small", tmp_path, interrupt)
+        load("small", tmp_path, interrupt)
     assert not list(cache.iterdir())
 
 
-def _load(data_dir, barrier, queue):
+def _load_sum(data_dir, barrier, queue):
     barrier.wait()
-    queue.put(data.load("small", data_dir).train.images.sum())
+    queue.put(load("small", data_dir).train.images.sum())
 
 
-def test_two_processes_at_once_both_get_the_images(tmp_path, cache):
-    images, labels = tfds_data.random((16, 16, 3), train=600)
+def test_two_concurrent_processes_get_the_same_images(tmp_path, cache):
+    images, labels = tfds_data.random_images((16, 16, 3), train=600)
     tfds_data.write(tmp_path, "small", images, labels, NAMES)
     spawn = multiprocessing.get_context("spawn")
     barrier, queue = spawn.Barrier(2), spawn.Queue()
-    processes = [spawn.Process(target=_load, args=(tmp_path, barrier, queue)) for _ in range(2)]
+    processes = [spawn.Process(target=_load_sum, args=(tmp_path, barrier, queue)) for _ in range(2)]
     for process in processes:
         process.start()
     assert [queue.get(timeout=120) for _ in processes] == [images["train"].sum()] * 2
@@ -133,96 +135,101 @@ def test_two_processes_at_once_both_get_the_images(tmp_path, cache):
     assert len(list(cache.iterdir())) == 1
 
 
-def test_what_is_not_there_is_said_to_be_not_prepared(tmp_path):
+def test_a_missing_data_set_is_not_prepared(tmp_path):
     with pytest.raises(tfds_folder.NotPreparedError, match="data set 'mnist' is not in the data folder"):
-        data.load("mnist", tmp_path)
+        load("mnist", tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(ValueError, match="`data_dir` must be a folder, got the file"):
-        data.load("mnist", tmp_path / "file")
+        load("mnist", tmp_path / "file")
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"fileFormat": "riegeli"}, "its files are riegeli; convert them to array_record with `tfds convert_format`"),
-        ({"supervisedKeys": {"tuple": {"items": [{"featureKey": "label"}, {"featureKey": "image"}]}}}, "a class each"),
+        (
+            {"supervisedKeys": {"tuple": {"items": [{"featureKey": "label"}, {"featureKey": "image"}]}}},
+            "one class each",
+        ),
     ],
 )
-def test_a_data_set_of_another_kind_is_refused_in_one_line(tmp_path, changes, message):
-    images, labels = tfds_data.random((4, 4, 3))
+def test_an_unsupported_data_set_is_refused_in_one_line(tmp_path, changes, message):
+    images, labels = tfds_data.random_images((4, 4, 3))
     tfds_data.write(tmp_path, "small", images, labels, NAMES, **changes)
-    with pytest.raises(ValueError, match=message) as caught:
-        data.load("small", tmp_path)
-    assert "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match=message) as error:
+        load("small", tmp_path)
+    assert "\n" not in str(error.value)
 
 
-def test_images_that_cannot_be_decoded_and_labels_out_of_range_are_refused(tmp_path):
-    images, labels = tfds_data.random((4, 4, 3))
+def test_undecodable_images_and_labels_out_of_range_are_refused(tmp_path):
+    images, labels = tfds_data.random_images((4, 4, 3))
     labels["test"][0] = 7
     tfds_data.write(tmp_path, "small", images, labels, NAMES)
     with pytest.raises(ValueError, match="its test split lacks images or labels"):
-        data.load("small", tmp_path)
+        load("small", tmp_path)
     images["test"] = images["test"][:, :2]  # smaller than features.json says
     labels["test"][0] = 0
     tfds_data.write(tmp_path, "cut", images, labels, NAMES)
     with pytest.raises(ValueError, match="cannot be read: test image 0 to 11: an image of 4 x 2, not 4 x 4"):
-        data.load("cut", tmp_path)
+        load("cut", tmp_path)
 
 
-@pytest.mark.parametrize("damage", ["cut", "length", "record"])
-def test_a_damaged_tfrecord_file_is_found(tmp_path, damage):
-    images, labels = tfds_data.random((4, 4, 3))
+@pytest.mark.parametrize("damage", ["truncated", "length", "record"])
+def test_a_damaged_tfrecord_file_is_detected(tmp_path, damage):
+    images, labels = tfds_data.random_images((4, 4, 3))
     folder = tfds_data.write(tmp_path, "small", images, labels, NAMES, fileFormat="tfrecord")
     file = folder / "small-test.tfrecord-00000-of-00001"
     content = bytearray(file.read_bytes())
-    if damage == "cut":
+    if damage == "truncated":
         del content[-10:]
     else:
         content[{"length": 0, "record": 40}[damage]] ^= 1
     file.write_bytes(content)
-    with pytest.raises(ValueError, match=r"cannot be read: test image 0 to 11: small-test.tfrecord.* is (damaged|cut)"):
-        data.load("small", tmp_path)
+    with pytest.raises(
+        ValueError, match=r"cannot be read: test image 0 to 11: small-test.tfrecord.* is (damaged|truncated)"
+    ):
+        load("small", tmp_path)
     file.write_bytes(b"")
-    with pytest.raises(ValueError, match="test image 0 to 11: there are no more; prepare it again"):
-        data.load("small", tmp_path)
+    with pytest.raises(ValueError, match="test image 0 to 11: there are no more records; prepare it again"):
+        load("small", tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("file_format", "stated"), [("tfrecord", 1), ("tfrecord", 5), ("tfrecord", 20), ("array_record", 20)]
+    ("file_format", "claimed_length"), [("tfrecord", 1), ("tfrecord", 5), ("tfrecord", 20), ("array_record", 20)]
 )
-def test_a_folder_that_has_other_records_than_it_says_is_refused(tmp_path, file_format, stated):
-    images, labels = tfds_data.random((4, 4, 3))
+def test_a_wrong_number_of_records_is_refused(tmp_path, file_format, claimed_length):
+    images, labels = tfds_data.random_images((4, 4, 3))
     folder = tfds_data.write(tmp_path, "small", images, labels, NAMES, fileFormat=file_format)
     info = json.loads((folder / "dataset_info.json").read_text())
     (test,) = (split for split in info["splits"] if split["name"] == "test")
     assert test["shardLengths"] == ["12"]
-    test["shardLengths"] = [str(stated)]
+    test["shardLengths"] = [str(claimed_length)]
     (folder / "dataset_info.json").write_text(json.dumps(info))
-    with pytest.raises(ValueError, match=r"12 records, where 20 should be|more than the .* records|cannot be read"):
-        data.load("small", tmp_path)
+    with pytest.raises(ValueError, match=r"12 records instead of 20|more than the .* records|cannot be read"):
+        load("small", tmp_path)
 
 
-def encoded(image, file_format="PNG"):
+def encode(image, file_format="PNG"):
     stream = io.BytesIO()
     image.save(stream, format=file_format)
     return stream.getvalue()
 
 
-def test_images_are_decoded_by_their_feature_whatever_they_are_in_their_files():
+def test_images_are_converted_to_the_channels_of_their_feature():
     rng = np.random.default_rng(0)
-    wide = rng.integers(0, 2**16, (4, 5), np.uint16)
+    gray16 = rng.integers(0, 2**16, (4, 5), np.uint16)
     colours = rng.integers(0, 4, (4, 5, 3), np.uint8) * 60
-    gray, rgb = Image.fromarray((wide >> 8).astype(np.uint8)), Image.fromarray(colours)
-    clear = rgb.convert("RGBA")
-    clear.putalpha(gray)
+    gray, rgb = Image.fromarray((gray16 >> 8).astype(np.uint8)), Image.fromarray(colours)
+    rgba = rgb.convert("RGBA")
+    rgba.putalpha(gray)
     palette = rgb.quantize(64)
-    for image, shape, wanted in [
-        (Image.fromarray(wide), (4, 5, 1), np.asarray(gray)[..., None]),
-        (Image.fromarray(wide), (4, 5, 3), np.stack([gray] * 3, axis=-1)),
+    for image, shape, expected in [
+        (Image.fromarray(gray16), (4, 5, 1), np.asarray(gray)[..., None]),
+        (Image.fromarray(gray16), (4, 5, 3), np.stack([gray] * 3, axis=-1)),
         (palette, (4, 5, 3), np.asarray(palette.convert("RGB"))),
         (gray, (4, 5, 3), np.stack([gray] * 3, axis=-1)),
-        (clear, (4, 5, 3), colours),
-        (clear, (4, 5, 4), np.asarray(clear)),
+        (rgba, (4, 5, 3), colours),
+        (rgba, (4, 5, 4), np.asarray(rgba)),
         (gray.convert("LA"), (4, 5, 1), np.asarray(gray)[..., None]),
         (
             gray.point(lambda level: 255 * (level > 99)).convert("1"),
@@ -231,77 +238,77 @@ def test_images_are_decoded_by_their_feature_whatever_they_are_in_their_files():
         ),
         (rgb, (4, 5, 3), colours),
     ]:
-        np.testing.assert_array_equal(tfds_folder.pixels(encoded(image), shape), wanted)
-    jpeg = tfds_folder.pixels(encoded(gray, "JPEG"), (4, 5, 3))
-    np.testing.assert_array_equal(jpeg, np.repeat(tfds_folder.pixels(encoded(gray, "JPEG"), (4, 5, 1)), 3, axis=2))
-    assert tfds_folder.pixels(encoded(rgb.convert("CMYK"), "JPEG"), (4, 5, 3)).shape == (4, 5, 3)
+        np.testing.assert_array_equal(tfds_folder.decode_image(encode(image), shape), expected)
+    jpeg = tfds_folder.decode_image(encode(gray, "JPEG"), (4, 5, 3))
+    np.testing.assert_array_equal(jpeg, np.repeat(tfds_folder.decode_image(encode(gray, "JPEG"), (4, 5, 1)), 3, axis=2))
+    assert tfds_folder.decode_image(encode(rgb.convert("CMYK"), "JPEG"), (4, 5, 3)).shape == (4, 5, 3)
 
 
-def test_sixteen_bits_of_gray_are_read_right_from_a_data_set(tmp_path):
-    images, labels = tfds_data.random((4, 5, 1))
-    wide = {
-        split: [encoded(Image.fromarray(image[..., 0].astype(np.uint16) * 257)) for image in part]
+def test_16_bit_gray_images_are_read_from_a_data_set(tmp_path):
+    images, labels = tfds_data.random_images((4, 5, 1))
+    gray16 = {
+        split: [encode(Image.fromarray(image[..., 0].astype(np.uint16) * 257)) for image in part]
         for split, part in images.items()
     }
-    tfds_data.write(tmp_path, "small", wide, labels, NAMES, shape=(4, 5, 1))
-    np.testing.assert_array_equal(data.load("small", tmp_path).train.images, images["train"])
+    tfds_data.write(tmp_path, "small", gray16, labels, NAMES, shape=(4, 5, 1))
+    np.testing.assert_array_equal(load("small", tmp_path).train.images, images["train"])
 
 
-def test_a_version_may_be_asked_for_and_a_folder_too_deep_is_said_to_be(tmp_path):
-    images, labels = tfds_data.random((4, 4, 3))
+def test_a_version_can_be_selected_and_a_nested_data_dir_is_refused(tmp_path):
+    images, labels = tfds_data.random_images((4, 4, 3))
     tfds_data.write(tmp_path, "small", images, labels, ["old", "b", "c"], version="1.0.0")
     tfds_data.write(tmp_path, "small", images, labels, NAMES, version="2.0.0")
-    assert data.load("small:1.0.0", tmp_path).class_names[0] == "old"
+    assert load("small:1.0.0", tmp_path).class_names[0] == "old"
     with pytest.raises(ValueError, match=r"'small:3.0.0' is not in .*, which has small 1.0.0, 2.0.0"):
-        data.load("small:3.0.0", tmp_path)
-    for deep in [tmp_path / "small", tmp_path / "small/2.0.0"]:
-        with pytest.raises(ValueError, match=rf"one of a data set; perhaps {tmp_path}\."):
-            data.load("small", deep)
+        load("small:3.0.0", tmp_path)
+    for nested in [tmp_path / "small", tmp_path / "small/2.0.0"]:
+        with pytest.raises(ValueError, match=rf"the folder of one data set; perhaps {tmp_path}\."):
+            load("small", nested)
 
 
-def test_the_folder_of_the_data_is_the_argument_or_the_environment(tmp_path, monkeypatch):
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "there"))
-    assert data.data_directory(None) == tmp_path / "there"
-    assert data.data_directory(tmp_path) == tmp_path
+def test_the_data_directory_is_the_argument_or_the_environment_variable(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
+    assert data_directory(None) == tmp_path / "data"
+    assert data_directory(tmp_path) == tmp_path
     monkeypatch.delenv("TFDS_DATA_DIR")
-    assert data.data_directory(None).name == "tensorflow_datasets"
+    assert data_directory(None).name == "tensorflow_datasets"
 
 
-def test_digits_are_whole_and_their_split_is_fixed_and_stratified():
-    digits = data.load("digits")
+def test_digits_are_complete_and_their_split_is_fixed_and_stratified():
+    digits = load("digits")
     assert (len(digits.train), len(digits.test), digits.image_shape) == (1437, 360, (8, 8, 1))
     assert set(np.unique(digits.train.images)) == {round(255 * k / 16) for k in range(17)}
     assert digits.train.labels.sum() + digits.test.labels.sum() == 8070  # of the 1,797 in scikit-learn
     counts = np.bincount(digits.train.labels) / 4 - np.bincount(digits.test.labels)
     assert np.abs(counts).max() < 2
-    np.testing.assert_array_equal(digits.test.images, data.load("digits").test.images)
+    np.testing.assert_array_equal(digits.test.images, load("digits").test.images)
 
 
 @pytest.mark.parametrize("count", [13, 40, None])
-def test_held_out_images_are_a_stratified_part(count):
+def test_held_out_images_are_a_stratified_sample(count):
     rng = np.random.default_rng(0)
     labels = rng.permutation(np.repeat([0, 1, 2], [200, 100, 100])).astype(np.int32)
-    split = data.Split(np.arange(400, dtype=np.uint8).reshape(400, 1, 1, 1), labels, np.arange(400))
-    kept, held = data.hold_out(split, count, seed=0)
-    assert len(held) == (count or 40)
-    np.testing.assert_array_equal(np.sort(np.concatenate([kept.index, held.index])), np.arange(400))
-    np.testing.assert_array_equal(held.labels, labels[held.index])
+    split = Split(np.arange(400, dtype=np.uint8).reshape(400, 1, 1, 1), labels, np.arange(400))
+    train, validation = hold_out(split, count, seed=0)
+    assert len(validation) == (count or 40)
+    np.testing.assert_array_equal(np.sort(np.concatenate([train.index, validation.index])), np.arange(400))
+    np.testing.assert_array_equal(validation.labels, labels[validation.index])
     if count != 13:
-        np.testing.assert_array_equal(np.bincount(held.labels), [20, 10, 10])
-    other = data.hold_out(split, count, seed=1)[1]
-    assert set(other.index) != set(held.index)
-    np.testing.assert_array_equal(data.hold_out(split, count, seed=0)[1].index, held.index)
+        np.testing.assert_array_equal(np.bincount(validation.labels), [20, 10, 10])
+    other = hold_out(split, count, seed=1)[1]
+    assert set(other.index) != set(validation.index)
+    np.testing.assert_array_equal(hold_out(split, count, seed=0)[1].index, validation.index)
 
 
-def test_nothing_may_be_held_out_and_too_little_or_too_much_may_not():
-    split = data.load("digits").train
-    kept, held = data.hold_out(split, 0, seed=0)
-    assert (len(kept), len(held)) == (1437, 0)
+def test_zero_images_can_be_held_out_and_too_few_or_too_many_cannot():
+    split = load("digits").train
+    train, validation = hold_out(split, 0, seed=0)
+    assert (len(train), len(validation)) == (1437, 0)
     for count in [9, 1428]:
         with pytest.raises(
-            ValueError, match=f"`validation` must be 0, or leave each of the 10 classes .* got {count} of"
+            ValueError, match=f"`validation` must be 0, or leave an image of each of the 10 classes .* got {count} of"
         ):
-            data.hold_out(split, count, seed=0)
-    rare = data.Split(split.images[:100], np.repeat([0, 1], [99, 1]), np.arange(100))
-    with pytest.raises(ValueError, match="each of the 2 classes an image on either side, got 10 of the 100"):
-        data.hold_out(rare, 10, seed=0)
+            hold_out(split, count, seed=0)
+    rare = Split(split.images[:100], np.repeat([0, 1], [99, 1]), np.arange(100))
+    with pytest.raises(ValueError, match="an image of each of the 2 classes on both sides, got 10 of the 100"):
+        hold_out(rare, 10, seed=0)

@@ -1,4 +1,4 @@
-"""Small data folders as TensorFlow Datasets prepares them, written without TensorFlow."""
+"""Small data folders in the format of TensorFlow Datasets, written without TensorFlow."""
 
 import io
 import json
@@ -9,15 +9,14 @@ from array_record.python.array_record_module import ArrayRecordWriter
 from PIL import Image
 from tensorflow_datasets.proto import tf_example_pb2, tf_feature_pb2
 
-from nets.data import _tfrecord as tfrecord
+from nets.data._tfrecord import masked_crc32c
 
 
 def write(data_dir, name, images, labels, classes, version="1.0.0", test="test", shape=None, **changes):
     """Write the data set ``name``: ``images`` and ``labels`` are {split: array}; return its folder.
 
-    Images that are encoded already come with the ``shape`` that features.json is to say.
-
-    ``changes`` replace entries of dataset_info.json; ``fileFormat`` may be array_record or tfrecord.
+    For encoded images ``shape`` is the shape in features.json. ``changes`` replace entries of dataset_info.json;
+    ``fileFormat`` may be array_record or tfrecord.
     """
     folder = data_dir / name / version
     folder.mkdir(parents=True)
@@ -65,11 +64,11 @@ def write_records(stem, records, file_format):
     with file.open("wb") as stream:
         for record in records:
             length = struct.pack("<Q", len(record))
-            stream.write(length + tfrecord.checksum(length) + record + tfrecord.checksum(record))
+            stream.write(length + masked_crc32c(length) + record + masked_crc32c(record))
 
 
 def example(image, label):
-    """Return one record: the image as PNG, or as it is if it is encoded, and its label."""
+    """Return one record: the image, encoded as PNG if it is an array, and its label."""
     encoded = io.BytesIO()
     if isinstance(image, bytes):
         encoded.write(image)
@@ -84,7 +83,7 @@ def example(image, label):
     return tf_example_pb2.Example(features=features).SerializeToString()
 
 
-def random(shape, classes=3, train=30, test=12, seed=0):
+def random_images(shape, classes=3, train=30, test=12, seed=0):
     """Return images and labels for `write`."""
     rng = np.random.default_rng(seed)
     images = {"train": rng.integers(0, 256, (train, *shape), np.uint8)}

@@ -10,18 +10,18 @@ from nets.evaluation.comparison import Comparison, compare
 from nets.evaluation.metrics import Evaluation
 
 
-def evaluation(right):
-    logits = np.zeros((len(right), 2), np.float32)
-    logits[np.arange(len(right)), np.where(right, 0, 1)] = 1
-    return Evaluation(("a", "b"), logits, np.zeros(len(right), np.int32), np.arange(len(right)))
+def evaluation(correct):
+    logits = np.zeros((len(correct), 2), np.float32)
+    logits[np.arange(len(correct)), np.where(correct, 0, 1)] = 1
+    return Evaluation(("a", "b"), logits, np.zeros(len(correct), np.int32), np.arange(len(correct)))
 
 
-def test_the_comparison_counts_images_that_one_of_them_gets_right():
-    both = compare(evaluation([1, 1, 1, 0, 0]), evaluation([1, 0, 0, 1, 0]))
-    assert both == Comparison(first_only=2, second_only=1, images=5)
-    assert both.difference == pytest.approx(0.2)
-    assert both.p_value == 1
-    assert both.verdict == "undecided"
+def test_the_comparison_counts_discordant_images():
+    comparison = compare(evaluation([1, 1, 1, 0, 0]), evaluation([1, 0, 0, 1, 0]))
+    assert comparison == Comparison(first_only=2, second_only=1, images=5)
+    assert comparison.difference == pytest.approx(0.2)
+    assert comparison.p_value == 1
+    assert comparison.verdict == "undecided"
 
 
 def test_the_p_value_is_the_exact_binomial_and_swapping_swaps():
@@ -32,16 +32,16 @@ def test_the_p_value_is_the_exact_binomial_and_swapping_swaps():
     assert first.difference == -second.difference == pytest.approx(0.025)
 
 
-@pytest.mark.parametrize("differ", [1, 5, 6, 20, 47, 300])
-def test_the_interval_leaves_out_zero_where_the_test_rejects(differ):
-    for b in range(differ + 1):
-        both = Comparison(b, differ - b, 1000)
-        low, high = both.interval
-        assert (low <= 0 <= high) == (both.verdict == "undecided")
-        assert low <= both.difference <= high
+@pytest.mark.parametrize("discordant", [1, 5, 6, 20, 47, 300])
+def test_the_interval_excludes_zero_if_the_test_rejects(discordant):
+    for b in range(discordant + 1):
+        comparison = Comparison(b, discordant - b, 1000)
+        low, high = comparison.interval
+        assert (low <= 0 <= high) == (comparison.verdict == "undecided")
+        assert low <= comparison.difference <= high
 
 
-def test_classifiers_that_never_differ_are_undecided():
+def test_classifiers_without_discordant_images_are_undecided():
     same = compare(evaluation([1, 0]), evaluation([1, 0]))
     assert (same.p_value, same.interval, same.verdict) == (1, (0, 0), "undecided")
 

@@ -10,7 +10,7 @@ from flax import nnx
 from nets.backprop import one_hidden_layer
 from nets.backprop.networks import conv_net_gradient, mlp_gradient
 from nets.models.conv_net import ConvNet
-from nets.models.losses import as_function
+from nets.models.losses import functional_loss
 from nets.models.mlp import MLP
 
 
@@ -76,7 +76,7 @@ def conv_net(image_shape=(6, 7, 2), channels=(4,), hidden=(5, 6), classes=3, poi
 
 
 def _classifier(model, image_shape, classes, points, seed, grad_fn):
-    function, params = as_function(model)
+    function, params = functional_loss(model)
     rng = np.random.default_rng(seed)
     params = jax.tree.map(lambda a: a + 0.1 * rng.standard_normal(a.shape), params)  # biases too
     return Classifier(

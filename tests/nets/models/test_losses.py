@@ -1,11 +1,11 @@
-"""The loss of a classifier, and a module as a function of its parameters."""
+"""The loss of a classifier, also as a function of its parameters."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from nets.models.losses import as_function, cross_entropy
+from nets.models.losses import cross_entropy, functional_loss
 from nets.models.mlp import MLP
 from tests import tolerances
 
@@ -17,10 +17,10 @@ def test_cross_entropy_is_the_mean_of_minus_log_p_of_the_label():
     np.testing.assert_allclose(loss, -np.mean(np.log([0.25, 0.8])), rtol=tolerances.EXACT)
 
 
-def test_a_module_as_a_function_is_the_module():
+def test_the_functional_loss_is_that_of_the_module():
     model = MLP((4,), 3, hidden=(5,), rngs=nnx.Rngs(0))
     images, labels = np.random.default_rng(0).standard_normal((6, 4)).astype("float32"), np.arange(6) % 3
-    loss, params = as_function(model)
+    loss, params = functional_loss(model)
     with jax.numpy_rank_promotion("allow"):
         assert loss(params, images, labels) == cross_entropy(model(jnp.asarray(images)), jnp.asarray(labels))
         assert set(jax.grad(loss)(params, images, labels)) == {"hidden", "logits"}

@@ -1,4 +1,4 @@
-"""Configurations: what cannot be is refused, and presets are what they say."""
+"""Configurations: invalid options are refused, and presets have their documented values."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from nets.training.config import PRESETS, TrainConfig
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("options", "message"),
     [
         ({"epochs": 0}, "`epochs` must be 1 or more, got 0"),
         ({"epochs": 1.5}, "`epochs` must be of type int, got 1.5"),
@@ -17,7 +17,7 @@ from nets.training.config import PRESETS, TrainConfig
         ({"weight_decay": -1.0}, "`weight_decay` must be 0 or more"),
         ({"label_smoothing": 1.0}, "`label_smoothing` must be at least 0 and below 1"),
         ({"hidden": (10, 0)}, r"`hidden` must be widths of 1 or more, got \(10, 0\)"),
-        ({"hidden": [10]}, r"`hidden` must be a tuple of whole numbers, got \[10\]"),
+        ({"hidden": [10]}, r"`hidden` must be a tuple of integers, got \[10\]"),
         ({"model": "resnet"}, "`model` must be one of mlp, conv, got 'resnet'"),
         ({"optimizer": "lion"}, "`optimizer` must be one of sgd, adam, adamw, muon, got 'lion'"),
         ({"validation": -1}, "`validation` must be 0 or more, got -1"),
@@ -27,9 +27,9 @@ from nets.training.config import PRESETS, TrainConfig
         ({"run_dir": 3}, "`run_dir` must be of type Path, got 3"),
     ],
 )
-def test_a_configuration_that_cannot_be_is_refused_in_one_line(changes, message):
+def test_an_invalid_configuration_is_refused_in_one_line(options, message):
     with pytest.raises(ValueError, match=message):
-        TrainConfig(**changes)
+        TrainConfig(**options)
 
 
 def test_the_reference_preset_is_the_published_recipe():
@@ -40,12 +40,12 @@ def test_the_reference_preset_is_the_published_recipe():
     assert (config.hidden, config.channels, config.nesterov) == ((1000, 1000), (12,), False)
 
 
-def test_digits_are_not_mirrored_and_photographs_are():
-    assert TrainConfig(dataset="digits").changes == "none"
-    assert TrainConfig(dataset="cifar10").changes == "flip"
-    assert TrainConfig(dataset="digits", augmentation="flip+crop").changes == "flip+crop"
+def test_photographs_are_flipped_by_default_and_digits_are_not():
+    assert TrainConfig(dataset="digits").resolved_augmentation == "none"
+    assert TrainConfig(dataset="cifar10").resolved_augmentation == "flip"
+    assert TrainConfig(dataset="digits", augmentation="flip+crop").resolved_augmentation == "flip+crop"
 
 
-def test_muon_has_a_learning_rate_of_its_own():
-    assert (TrainConfig().rate, TrainConfig(optimizer="muon").rate) == (1e-3, 0.02)
-    assert TrainConfig(optimizer="muon", learning_rate=1e-3).rate == 1e-3
+def test_muon_has_its_own_default_learning_rate():
+    assert (TrainConfig().resolved_learning_rate, TrainConfig(optimizer="muon").resolved_learning_rate) == (1e-3, 0.02)
+    assert TrainConfig(optimizer="muon", learning_rate=1e-3).resolved_learning_rate == 1e-3

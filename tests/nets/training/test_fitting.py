@@ -1,4 +1,4 @@
-"""Training: what `fit` makes, refuses, survives and goes on from."""
+"""Training: results of `fit`, invalid input, failures and resuming."""
 
 import shutil
 import time
@@ -10,24 +10,23 @@ import pytest
 
 from nets.data.datasets import load
 from nets.data.tfds_folder import NotPreparedError
-from nets.training import fitting as train
-from nets.training import runs
+from nets.training import fitting, runs
 from nets.training.checkpoints import Checkpoints
-from nets.training.fitting import NotFiniteError, fit
+from nets.training.fitting import NonFiniteLossError, fit
 from tests.nets.data import tfds_data
-from tests.nets.training.trained import CONFIG
+from tests.nets.training.digits import CONFIG
 
 pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
 
 
-def test_the_same_seed_trains_the_same_network_and_another_does_not(run, tmp_path):
+def test_a_seed_determines_the_network(run, tmp_path):
     again = fit(replace(CONFIG, run_dir=tmp_path / "again"))
     np.testing.assert_array_equal(again.predictions["test_logits"], run.predictions["test_logits"])
     other = fit(replace(CONFIG, run_dir=tmp_path / "other", seed=1, epochs=1))
     assert set(other.predictions["validation_index"]) != set(run.predictions["validation_index"])
 
 
-def test_a_run_goes_on_from_its_last_checkpoint(run, tmp_path):
+def test_a_run_resumes_from_its_last_checkpoint(run, tmp_path):
     config = replace(CONFIG, run_dir=tmp_path / "run")
 
     def stop(metrics):
@@ -37,7 +36,7 @@ def test_a_run_goes_on_from_its_last_checkpoint(run, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fit(config, on_epoch=stop)
     assert not runs.load_run(tmp_path / "run").finished
-    with pytest.raises(ValueError, match="holds a run already; continue it with --resume"):
+    with pytest.raises(ValueError, match="already contains a run; continue it with --resume"):
         fit(config)
     with pytest.raises(ValueError, match=r"`learning_rate` is 0.1, but the run in .* has 0.003"):
         fit(replace(config, learning_rate=0.1), resume=True)
@@ -70,7 +69,7 @@ def truncate(step):
 
 
 def flip_a_bit(step):
-    """As a failing disk does; Orbax reads it without a word."""
+    """As a failing disk does; Orbax reads the file without an error."""
     largest = max(
         (file for file in (step / "state").rglob("*") if file.is_file()), key=lambda file: file.stat().st_size
     )
@@ -98,45 +97,47 @@ def test_a_damaged_checkpoint_is_skipped_for_the_one_before(run, tmp_path, caplo
     assert runs.load_run(config.folder).params
 
 
-def test_damaged_checkpoints_are_not_kept_in_place_of_good_ones(tmp_path):
+def test_damaged_checkpoints_do_not_replace_intact_ones(tmp_path):
     config = replace(CONFIG, run_dir=tmp_path / "run", validation=0)
     fit(config)
     flip_a_bit(tmp_path / "run/checkpoints/step_176")
-    asked = iter([False] * 2 + [True])
+    stops = iter([False] * 2 + [True])
     with pytest.raises(KeyboardInterrupt):
-        fit(config, resume=True, stop=lambda: next(asked))
+        fit(config, resume=True, stop=lambda: next(stops))
     steps = sorted(int(step.name[5:]) for step in (tmp_path / "run/checkpoints").iterdir())
     assert steps[0] == 132
     assert len(steps) == 2
     assert 132 < steps[1] < 176
-    begun = runs.load_run(config.folder)
-    assert len(begun.metrics) == 3  # the fourth epoch is made again
-    assert not begun.finished
+    stopped = runs.load_run(config.folder)
+    assert len(stopped.metrics) == 3  # the fourth epoch is trained again
+    assert not stopped.finished
     with pytest.raises(ValueError, match="is not finished"):
-        _ = begun.predictions
+        _ = stopped.predictions
 
 
-def test_a_run_is_resumed_on_its_own_data_only(tmp_path, monkeypatch):
+def test_a_run_is_only_resumed_on_its_own_data(tmp_path, monkeypatch):
     monkeypatch.setenv("CLOSEDFORM_CACHE", str(tmp_path / "cache"))
-    images, labels = tfds_data.random((8, 8, 3), classes=4, train=80, test=20)
-    other, other_labels = tfds_data.random((8, 8, 3), classes=4, train=80, test=20, seed=1)
-    more, more_labels = tfds_data.random((8, 8, 3), classes=4, train=160, test=20)
+    images, labels = tfds_data.random_images((8, 8, 3), classes=4, train=80, test=20)
+    other, other_labels = tfds_data.random_images((8, 8, 3), classes=4, train=80, test=20, seed=1)
+    more, more_labels = tfds_data.random_images((8, 8, 3), classes=4, train=160, test=20)
     tfds_data.write(tmp_path / "data", "small", images, labels, list("abcd"))
     tfds_data.write(tmp_path / "names", "small", images, labels, list("dcba"))
     tfds_data.write(tmp_path / "other", "small", other, other_labels, list("abcd"))
     tfds_data.write(tmp_path / "more", "small", more, more_labels, list("abcd"))
     config = replace(CONFIG, dataset="small", data_dir=tmp_path / "data", batch_size=16, run_dir=tmp_path / "run")
-    asked = iter([False] * 3 + [True])
+    stops = iter([False] * 3 + [True])
     with pytest.raises(KeyboardInterrupt):
-        fit(config, stop=lambda: next(asked))
-    for name, what in {"names": "classes", "other": "sha256", "more": "images"}.items():
-        with pytest.raises(ValueError, match=f"`data_dir` holds other data than the run in .* was begun on: {what}"):
+        fit(config, stop=lambda: next(stops))
+    for name, difference in {"names": "classes", "other": "sha256", "more": "images"}.items():
+        with pytest.raises(
+            ValueError, match=f"`data_dir` contains other data than the run in .* was started on: {difference}"
+        ):
             fit(replace(config, data_dir=tmp_path / name), resume=True)
     assert fit(config, resume=True).finished
 
 
 @pytest.mark.parametrize("file", ["config.json", "notes.txt"])
-def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path, file):
+def test_a_folder_with_other_files_is_not_changed(tmp_path, file):
     (tmp_path / file).write_text('{"my": "own"}')
     with pytest.raises(ValueError, match=r"is not empty, and .* Or choose another with --run-dir"):
         fit(replace(CONFIG, run_dir=tmp_path))
@@ -144,7 +145,7 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path, file):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_what_a_kill_at_the_start_leaves_is_no_run(tmp_path):
+def test_the_files_of_a_run_killed_at_its_start_are_not_a_run(tmp_path):
     for name in [".lock", "metrics.jsonl", ".config.json.partial", ".metrics.jsonl.partial"]:
         (tmp_path / name).write_text("")
     config = replace(CONFIG, run_dir=tmp_path, epochs=1)
@@ -153,11 +154,11 @@ def test_what_a_kill_at_the_start_leaves_is_no_run(tmp_path):
     assert fit(config).finished
 
 
-def test_a_finished_run_without_its_checkpoints_is_not_written_over(run, tmp_path):
+def test_a_finished_run_without_checkpoints_is_not_overwritten(run, tmp_path):
     shutil.copytree(run.folder, tmp_path / "run")
     shutil.rmtree(tmp_path / "run/checkpoints")
     config = replace(CONFIG, run_dir=tmp_path / "run")
-    with pytest.raises(ValueError, match="holds a run already"):
+    with pytest.raises(ValueError, match="already contains a run"):
         fit(config)
     with pytest.raises(ValueError, match="no checkpoint to resume from; train in another --run-dir"):
         fit(config, resume=True)
@@ -169,26 +170,28 @@ def test_a_damaged_line_of_metrics_is_named(run, tmp_path, line):
     shutil.copytree(run.folder, tmp_path / "run")
     lines = (run.folder / "metrics.jsonl").read_text().splitlines()
     (tmp_path / "run/metrics.jsonl").write_text("\n".join([lines[0], line]))
-    with pytest.raises(ValueError, match=r"line 2 of metrics.jsonl is not epoch 2's; remove it and all after it"):
+    with pytest.raises(
+        ValueError, match=r"line 2 of metrics.jsonl is not the metrics of epoch 2; remove it and all later lines"
+    ):
         fit(replace(CONFIG, run_dir=tmp_path / "run"), resume=True)
     (tmp_path / "run/metrics.jsonl").write_text(lines[0])
-    with pytest.raises(ValueError, match=r"has 1 epochs and its checkpoint 4; train in another --run-dir"):
+    with pytest.raises(ValueError, match=r"has 1 epochs and the checkpoint 4; train in another --run-dir"):
         fit(replace(CONFIG, run_dir=tmp_path / "run"), resume=True)
 
 
-def test_a_write_that_fails_is_one_line_that_says_why(tmp_path, monkeypatch):
+def test_a_failed_write_gives_the_reason_in_one_line(tmp_path, monkeypatch):
     config = replace(CONFIG, run_dir=tmp_path / "run")
 
     def break_folder(_):
         shutil.rmtree(tmp_path / "run/checkpoints")
-        (tmp_path / "run/checkpoints").write_text("in the way")
+        (tmp_path / "run/checkpoints").write_text("a file")
 
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1e12))
     with pytest.raises(OSError, match=r"no checkpoint could be written to .*: (Not a directory|File exists); --resume"):
         fit(config, on_epoch=break_folder)
 
 
-def test_two_trainings_in_one_folder_are_refused(tmp_path):
+def test_two_concurrent_runs_in_one_folder_are_refused(tmp_path):
     config = replace(CONFIG, run_dir=tmp_path / "run", epochs=1)
 
     def again(_):
@@ -198,37 +201,39 @@ def test_two_trainings_in_one_folder_are_refused(tmp_path):
     assert fit(config, on_start=again).finished
 
 
-def test_no_room_for_a_checkpoint_is_one_line_and_keeps_the_one_before(tmp_path, monkeypatch):
+def test_without_disk_space_the_previous_checkpoint_remains(tmp_path, monkeypatch):
     config = replace(CONFIG, run_dir=tmp_path / "run")
 
     def fill(_):
         monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
 
-    with pytest.raises(OSError, match=r"no room for a checkpoint of 57,\d\d\d bytes in"):
+    with pytest.raises(OSError, match=r"no disk space for a checkpoint of 57,\d\d\d bytes in"):
         fit(config, on_epoch=fill)
     monkeypatch.undo()
     assert fit(config, resume=True).finished
 
 
-def test_no_room_is_said_before_an_epoch_and_the_folder_may_be_used_again(tmp_path, monkeypatch):
+def test_disk_space_is_checked_before_the_first_epoch_and_the_folder_stays_usable(tmp_path, monkeypatch):
     config = replace(CONFIG, run_dir=tmp_path / "run")
     with monkeypatch.context() as full:
         full.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
-        with pytest.raises(OSError, match=r"no room for 4 checkpoints .* start again, or choose another --run-dir"):
-            fit(config, on_epoch=lambda _: pytest.fail("an epoch was spent"))
-    with monkeypatch.context() as full:  # full only by then, as by another process
-        full.setattr(train, "require_room", lambda *_, **__: None)
+        with pytest.raises(
+            OSError, match=r"no disk space for 4 checkpoints .* start again, or choose another --run-dir"
+        ):
+            fit(config, on_epoch=lambda _: pytest.fail("an epoch was trained"))
+    with monkeypatch.context() as full:  # the disk becomes full during the first epoch
+        full.setattr(fitting, "require_disk_space", lambda *_, **__: None)
         full.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
-        with pytest.raises(OSError, match=r"no room for a checkpoint .* start again"):
+        with pytest.raises(OSError, match=r"no disk space for a checkpoint .* start again"):
             fit(config)
     with pytest.raises(ValueError, match="no checkpoint to resume from; leave --resume out"):
         fit(config, resume=True)
     assert fit(config).finished
 
 
-def test_one_class_and_images_that_are_too_small_are_refused(tmp_path, monkeypatch):
+def test_one_class_and_too_small_images_are_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("CLOSEDFORM_CACHE", str(tmp_path / "cache"))
-    images, labels = tfds_data.random((2, 2, 3))
+    images, labels = tfds_data.random_images((2, 2, 3))
     tfds_data.write(tmp_path, "tiny", images, labels, list("abc"))
     tfds_data.write(tmp_path, "single", images, {split: 0 * part for split, part in labels.items()}, list("abc"))
     config = replace(CONFIG, data_dir=tmp_path, run_dir=tmp_path / "run", batch_size=4)
@@ -243,10 +248,10 @@ def test_a_checkpoint_that_is_neither_the_last_nor_the_best_is_refused(run):
         runs.load_run(run.folder, checkpoint="first")
 
 
-def test_muon_learns_as_much_as_adamw_with_what_each_takes_by_default(tmp_path):
+def test_muon_learns_as_much_as_adamw_with_default_learning_rates(tmp_path):
     common = replace(CONFIG, learning_rate=None, epochs=3)
-    runs_ = [fit(replace(common, optimizer=name, run_dir=tmp_path / name)) for name in ["muon", "adamw"]]
-    muon, adamw = (run.metrics[-1]["test_accuracy"] for run in runs_)
+    finished = [fit(replace(common, optimizer=name, run_dir=tmp_path / name)) for name in ["muon", "adamw"]]
+    muon, adamw = (run.metrics[-1]["test_accuracy"] for run in finished)
     assert muon > adamw - 0.02
 
 
@@ -255,97 +260,97 @@ def test_reading_a_run_is_silent(run, caplog):
     assert not caplog.records
 
 
-def test_ctrl_c_saves_in_the_middle_of_an_epoch_and_resuming_gives_the_same(run, tmp_path):
+def test_ctrl_c_saves_within_an_epoch_and_resuming_gives_the_same_result(run, tmp_path):
     config = replace(CONFIG, run_dir=tmp_path / "run")
-    asked = iter([False] * 3 + [True] * 9)
-    with pytest.raises(KeyboardInterrupt, match=r"stopped at step .*; --resume goes on from there"):
-        fit(config, stop=lambda: next(asked))
+    stops = iter([False] * 3 + [True] * 9)
+    with pytest.raises(KeyboardInterrupt, match=r"stopped at step .*; --resume continues from there"):
+        fit(config, stop=lambda: next(stops))
     resumed = fit(config, resume=True)
     np.testing.assert_array_equal(resumed.predictions["test_logits"], run.predictions["test_logits"])
-    for now, before in zip(resumed.metrics, run.metrics, strict=True):
-        assert {key: now[key] for key in now if "second" not in key} == {
-            key: before[key] for key in before if "second" not in key
+    for actual, expected in zip(resumed.metrics, run.metrics, strict=True):
+        assert {key: actual[key] for key in actual if "second" not in key} == {
+            key: expected[key] for key in expected if "second" not in key
         }
 
 
-def test_checkpoints_are_as_many_minutes_apart_as_asked(tmp_path, monkeypatch):
+def test_checkpoints_are_checkpoint_minutes_apart(tmp_path, monkeypatch):
     config = replace(CONFIG, run_dir=tmp_path / "run", checkpoint_minutes=2.0, checkpoint_every=100, epochs=20)
-    now, saved = iter(range(0, 10**6, 50)), []  # seconds, each time the clock is looked at
-    monkeypatch.setattr("nets.training.checkpoints.time", SimpleNamespace(monotonic=lambda: next(now)))
-    clock = SimpleNamespace(monotonic=lambda: next(now), perf_counter=time.perf_counter)
+    seconds, save_times = iter(range(0, 10**6, 50)), []  # the clock advances at each call
+    monkeypatch.setattr("nets.training.checkpoints.time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    clock = SimpleNamespace(monotonic=lambda: next(seconds), perf_counter=time.perf_counter)
     monkeypatch.setattr("nets.training.fitting.time", clock)
     save = Checkpoints.save
-    monkeypatch.setattr(Checkpoints, "save", lambda self, *a: (saved.append(next(now)), save(self, *a))[1])
+    monkeypatch.setattr(Checkpoints, "save", lambda self, *a: (save_times.append(next(seconds)), save(self, *a))[1])
     fit(config)
-    gaps = np.diff(saved[:-1])  # the last is at the end
+    gaps = np.diff(save_times[:-1])  # the last is at the end
     assert len(gaps) >= 2
     assert (gaps >= 120).all()
     assert (gaps <= 300).all()
 
 
-def test_by_the_clock_there_are_checkpoints_in_the_middle_of_an_epoch(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("nets.training.fitting.SECONDS_A_CHUNK", 1e6)  # a slow machine would take shorter ones
+def test_with_checkpoint_minutes_0_there_are_checkpoints_within_an_epoch(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("nets.training.fitting.SECONDS_PER_CHUNK", 1e6)  # a slow machine would have smaller chunks
     config = replace(CONFIG, run_dir=tmp_path / "run", checkpoint_minutes=0)
-    seen = []
+    steps = []
 
-    def look(*_):
-        seen.extend(int(step.name[5:]) for step in (tmp_path / "run/checkpoints").glob("step_*[0-9]"))
+    def record(*_):
+        steps.extend(int(step.name[5:]) for step in (tmp_path / "run/checkpoints").glob("step_*[0-9]"))
         return False
 
-    often = fit(config, stop=look)
-    assert {step % 40 for step in seen} > {0, 1, 3}  # chunks double from one step, at first
-    np.testing.assert_array_equal(often.predictions["test_logits"], run.predictions["test_logits"])
+    result = fit(config, stop=record)
+    assert {step % 40 for step in steps} > {0, 1, 3}  # chunks start with one step and double
+    np.testing.assert_array_equal(result.predictions["test_logits"], run.predictions["test_logits"])
 
 
-def test_data_that_vanish_are_decoded_again_or_asked_for_and_the_checkpoint_stays(tmp_path, monkeypatch):
-    images, labels = tfds_data.random((8, 8, 3), classes=4, train=80, test=20)
+def test_missing_data_are_decoded_again_or_reported_and_the_checkpoint_remains(tmp_path, monkeypatch):
+    images, labels = tfds_data.random_images((8, 8, 3), classes=4, train=80, test=20)
     tfds_data.write(tmp_path / "data", "small", images, labels, list("abcd"))
     monkeypatch.setenv("CLOSEDFORM_CACHE", str(tmp_path / "cache"))
     config = replace(CONFIG, dataset="small", data_dir=tmp_path / "data", batch_size=16)
-    whole = fit(replace(config, run_dir=tmp_path / "whole"))
+    reference = fit(replace(config, run_dir=tmp_path / "reference"))
 
-    def vanish(line):
-        if line["epoch"] == 1:
+    def remove_cache(metrics):
+        if metrics["epoch"] == 1:
             shutil.rmtree(tmp_path / "cache")
-        if line["epoch"] == 2:
+        if metrics["epoch"] == 2:
             raise KeyboardInterrupt
 
     config = replace(config, run_dir=tmp_path / "run")
     with pytest.raises(KeyboardInterrupt):
-        fit(config, on_epoch=vanish)
-    (tmp_path / "data").rename(tmp_path / "elsewhere")
+        fit(config, on_epoch=remove_cache)
+    (tmp_path / "data").rename(tmp_path / "moved")
     with pytest.raises(NotPreparedError, match="small"):
         fit(config, resume=True)
-    resumed = fit(replace(config, data_dir=tmp_path / "elsewhere"), resume=True)
-    np.testing.assert_array_equal(resumed.predictions["test_logits"], whole.predictions["test_logits"])
+    resumed = fit(replace(config, data_dir=tmp_path / "moved"), resume=True)
+    np.testing.assert_array_equal(resumed.predictions["test_logits"], reference.predictions["test_logits"])
 
 
-def test_without_held_out_data_nothing_is_said_of_it(tmp_path):
+def test_without_validation_data_there_are_no_validation_metrics(tmp_path):
     run = fit(replace(CONFIG, run_dir=tmp_path / "run", validation=0, epochs=2, eval_every=2, checkpoint_every=2))
     assert run.predictions["validation_logits"].shape == (0, 10)
     assert not any(name.startswith("validation") for line in run.metrics for name in line)
     assert ["test_loss" in line for line in run.metrics] == [False, True]
 
 
-def test_a_loss_that_is_not_finite_stops_and_keeps_what_was_good(tmp_path):
+def test_a_nonfinite_loss_stops_training_and_earlier_checkpoints_remain(tmp_path):
     config = replace(CONFIG, run_dir=tmp_path / "run", optimizer="sgd", schedule="constant", learning_rate=1e30)
     with pytest.raises(
-        NotFiniteError,
-        match=r"not finite at step 2; train in another --run-dir with a lower --learning-rate than 1e\+30",
+        NonFiniteLossError,
+        match=r"not finite at step 2; train in another --run-dir with a --learning-rate below 1e\+30",
     ):
         fit(config)
     assert not runs.load_run(tmp_path / "run").finished
-    assert fit(replace(config, learning_rate=0.1, epochs=1)).finished  # a folder without a checkpoint is used again
+    assert fit(replace(config, learning_rate=0.1, epochs=1)).finished  # the folder, without a checkpoint, is usable
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("options", "message"),
     [
         ({"batch_size": 2000}, "`batch_size` must be at most 1294, the number of training images, got 2000"),
-        ({"validation": 5}, "`validation` must be 0, or leave each of the 10 classes an image"),
+        ({"validation": 5}, "`validation` must be 0, or leave an image of each of the 10 classes"),
     ],
 )
-def test_what_does_not_fit_the_data_is_refused_before_a_folder_is_made(tmp_path, changes, message):
+def test_options_incompatible_with_the_data_are_refused_before_the_folder_is_created(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
-        fit(replace(CONFIG, run_dir=tmp_path / "run", **changes))
+        fit(replace(CONFIG, run_dir=tmp_path / "run", **options))
     assert not (tmp_path / "run").exists()

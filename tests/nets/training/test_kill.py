@@ -1,4 +1,4 @@
-"""Training killed at any moment, again and again, ends as training that was left alone."""
+"""Training that is killed many times has the same result as an uninterrupted run."""
 
 import os
 import signal
@@ -19,8 +19,8 @@ STEPS_AN_EPOCH = 1294 // 32
 TIMES = {"seconds", "images_per_second"}
 
 
-def train(folder, *options):
-    """Start training and return the process once steps are about to be taken."""
+def start_training(folder, *options):
+    """Start training and return the process just before its first step."""
     training = subprocess.Popen(
         [sys.executable, "-m", "nets", "train", *OPTIONS, "--run-dir", str(folder), *options],
         stderr=subprocess.PIPE,
@@ -29,58 +29,58 @@ def train(folder, *options):
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
     )
     assert training.stderr
-    said = [training.stderr.readline()]
-    while not said[-1].startswith("mlp with"):
-        assert said[-1], "".join(said)
-        said.append(training.stderr.readline())
+    lines = [training.stderr.readline()]
+    while not lines[-1].startswith("mlp with"):
+        assert lines[-1], "".join(lines)
+        lines.append(training.stderr.readline())
     return training
 
 
 def finish(training):
-    """Wait for training to end, and return its folder."""
-    _, said = training.communicate()
-    assert training.returncode == 0, said
+    """Wait for the end of training, and require success."""
+    _, err = training.communicate()
+    assert training.returncode == 0, err
 
 
-def saved(folder):
-    """Return the steps of the whole checkpoints."""
+def checkpoint_steps(folder):
+    """Return the steps of the complete checkpoints."""
     return [int(step.name.removeprefix("step_")) for step in (folder / "checkpoints").glob("step_*[0-9]")]
 
 
-def wait_for_a_new_one(training, folder):
-    """Return when a checkpoint is there that was not there before, or training has ended."""
-    before = set(saved(folder))
-    while not set(saved(folder)) - before and training.poll() is None:
+def wait_for_checkpoint(training, folder):
+    """Return as soon as there is a new checkpoint, or training has ended."""
+    previous = set(checkpoint_steps(folder))
+    while not set(checkpoint_steps(folder)) - previous and training.poll() is None:
         time.sleep(0.005)
 
 
-def test_twenty_kills_change_nothing(tmp_path):
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    finish(train(whole))
+def test_twenty_kills_do_not_change_the_result(tmp_path):
+    uninterrupted, killed = tmp_path / "uninterrupted", tmp_path / "killed"
+    finish(start_training(uninterrupted))
 
     rng = np.random.default_rng(0)
-    reached = []
+    latest_steps = []
     for kill in range(KILLS):
-        training = train(killed, *["--resume"] if saved(killed) else [])
-        if kill % 2:  # soon after a checkpoint, or in the middle of the next; otherwise before the first steps
-            wait_for_a_new_one(training, killed)
+        training = start_training(killed, *["--resume"] if checkpoint_steps(killed) else [])
+        if kill % 2:  # soon after a checkpoint, or during the next; otherwise before the first steps
+            wait_for_checkpoint(training, killed)
         time.sleep(rng.uniform(0, 0.3))
         training.kill()
         training.communicate()
         assert training.returncode == -signal.SIGKILL
-        reached.append(max(saved(killed), default=0))
-    finish(train(killed, "--resume"))
+        latest_steps.append(max(checkpoint_steps(killed), default=0))
+    finish(start_training(killed, "--resume"))
 
-    # The kills were at different steps, some in the middle of an epoch, and none lost what had been saved.
-    assert reached == sorted(reached)
-    assert len(set(reached)) >= KILLS / 4
-    assert any(step % STEPS_AN_EPOCH for step in reached)
-    left_alone, resumed = runs.load_run(whole), runs.load_run(killed)
+    # The kills were at different steps, some within an epoch, and no checkpoint was lost.
+    assert latest_steps == sorted(latest_steps)
+    assert len(set(latest_steps)) >= KILLS / 4
+    assert any(step % STEPS_AN_EPOCH for step in latest_steps)
+    reference, resumed = runs.load_run(uninterrupted), runs.load_run(killed)
     assert resumed.finished
-    for before, after in zip(left_alone.metrics, resumed.metrics, strict=True):
-        assert {name: after[name] for name in after.keys() - TIMES} == {
-            name: before[name] for name in before.keys() - TIMES
+    for expected, actual in zip(reference.metrics, resumed.metrics, strict=True):
+        assert {name: actual[name] for name in actual.keys() - TIMES} == {
+            name: expected[name] for name in expected.keys() - TIMES
         }
-    jax.tree.map(np.testing.assert_array_equal, resumed.params, left_alone.params)
-    for name, array in left_alone.predictions.items():
+    jax.tree.map(np.testing.assert_array_equal, resumed.params, reference.params)
+    for name, array in reference.predictions.items():
         np.testing.assert_array_equal(resumed.predictions[name], array)

@@ -1,4 +1,4 @@
-"""The run folder: what its readers find in it, and what they leave alone."""
+"""The run folder: its contents, and readers that do not change it."""
 
 import json
 from dataclasses import replace
@@ -9,7 +9,7 @@ import pytest
 
 from nets.data.datasets import load
 from nets.training import runs
-from tests.nets.training.trained import CONFIG
+from tests.nets.training.digits import CONFIG
 
 pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
 SPLITS = {"train": 1294, "validation": 143, "test": 360}
 
 
-def test_a_run_folder_holds_what_its_readers_need(run):
+def test_the_contents_of_a_run_folder(run):
     assert {file.name for file in run.folder.iterdir()} == {
         ".lock",
         "checkpoints",
@@ -31,24 +31,24 @@ def test_a_run_folder_holds_what_its_readers_need(run):
     assert predictions.pop("schema_version") == runs.SCHEMA_VERSION
     np.testing.assert_array_equal(predictions.pop("class_names"), [str(k) for k in range(10)])
     for split, count in SPLITS.items():
-        logits, labels, index = (predictions.pop(f"{split}_{what}") for what in ["logits", "labels", "index"])
+        logits, labels, index = (predictions.pop(f"{split}_{array}") for array in ["logits", "labels", "index"])
         assert (logits.shape, logits.dtype, labels.dtype, index.dtype) == ((count, 10), "float32", "int32", "int64")
         source = digits.test if split == "test" else digits.train
         np.testing.assert_array_equal(labels, source.labels[index])
         np.testing.assert_allclose(logits, run.logits(source.images[index]), atol=1e-5)
         last = run.metrics[-1][f"{split}_accuracy"]
-        if split != "train":  # which is a mean over the epoch, while the parameters move
+        if split != "train":  # the train accuracy is a mean over the epoch, during the updates
             np.testing.assert_allclose(np.mean(logits.argmax(axis=1) == labels), last, rtol=1e-6)
     assert not predictions
     assert run.metrics[-1]["test_accuracy"] > 0.85  # chance is 0.1
     content = json.loads((run.folder / "config.json").read_text())
     assert content["provenance"]["versions"]["jax"] == jax.__version__
     assert content["provenance"]["parameters"] == 65 * 64 + 65 * 10
-    assert (run.folder / "config.json").stat().st_mode & 0o044 == 0o044  # others may read it
+    assert (run.folder / "config.json").stat().st_mode & 0o044 == 0o044  # readable for group and others
     assert {"commit", "device", "data", "seeds"} <= set(content["provenance"])
 
 
-def test_metrics_have_a_line_an_epoch(run):
+def test_metrics_have_one_line_per_epoch(run):
     lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
     assert [line["step"] for line in lines] == [40, 80, 120, 160]
@@ -60,21 +60,21 @@ def test_metrics_have_a_line_an_epoch(run):
     assert losses == sorted(losses, reverse=True)
 
 
-def test_a_run_is_read_back_as_it_was_and_predicts(run):
-    again = runs.load_run(str(run.folder))
-    assert again == run
-    assert again.finished
-    assert again.config == replace(CONFIG, run_dir=run.folder)
+def test_a_run_is_restored_from_its_folder_and_predicts(run):
+    loaded = runs.load_run(str(run.folder))
+    assert loaded == run
+    assert loaded.finished
+    assert loaded.config == replace(CONFIG, run_dir=run.folder)
     test = load("digits").test
-    predictive = again.predict(test.images[:50])
+    predictive = loaded.predict(test.images[:50])
     np.testing.assert_allclose(predictive.sum(axis=1), 1, rtol=1e-5)
-    np.testing.assert_array_equal(predictive.argmax(axis=1), again.predictions["test_logits"][:50].argmax(axis=1))
+    np.testing.assert_array_equal(predictive.argmax(axis=1), loaded.predictions["test_logits"][:50].argmax(axis=1))
     for images in [test.images[:0], test.images[:5, :4], test.images[:5] / 255, test.images[0]]:
         with pytest.raises(ValueError, match=r"`images` must be uint8 of shape \(N, 8, 8, 1\)"):
-            again.predict(images)
+            loaded.predict(images)
 
 
-def test_the_shapes_of_the_parameters_are_known_by_name(run):
+def test_parameter_shapes_have_the_names_of_the_parameters(run):
     assert run.parameter_shapes == {
         "hidden.0.bias": (64,),
         "hidden.0.kernel": (64, 64),
@@ -83,29 +83,36 @@ def test_the_shapes_of_the_parameters_are_known_by_name(run):
     }
 
 
-def snapshot(folder):
+def test_the_names_of_arrays_in_checkpoints_are_those_of_earlier_versions(run):
+    metadata = json.loads((run.folder / "checkpoints/step_160/state/_METADATA").read_text())
+    names = {path.split("'")[1] for path in metadata["tree_metadata"]}
+    assert names == {"params", "optimizer", "key", "step", "loss", "correct", "lost"}
+
+
+def modification_times(folder):
     return {str(file): file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()}
 
 
 def test_reading_a_run_changes_nothing_in_it(run):
-    before = snapshot(run.folder)
-    unfinished = run.folder / "checkpoints" / "step_200.orbax-checkpoint-tmp"  # as the trainer writes it
+    times = modification_times(run.folder)
+    unfinished = run.folder / "checkpoints" / "step_200.orbax-checkpoint-tmp"  # as Orbax writes it during a save
     unfinished.mkdir()
     try:
         assert runs.load_run(run.folder).params
         assert unfinished.exists()
     finally:
         unfinished.rmdir()
-    assert snapshot(run.folder) == before
+    assert modification_times(run.folder) == times
 
 
-def change(**how):
-    """Return what changes some arrays in the predictions of a folder."""
+def change(**functions):
+    """Return a function that changes arrays in the predictions of a folder."""
 
     def damage(folder):
         with np.load(folder / "predictions.npz") as arrays:
-            before = dict(arrays)
-        np.savez(folder / "predictions.npz", **before | {name: new(before[name]) for name, new in how.items()})
+            predictions = dict(arrays)
+        changed = {name: function(predictions[name]) for name, function in functions.items()}
+        np.savez(folder / "predictions.npz", **predictions | changed)
 
     return damage
 
@@ -113,7 +120,7 @@ def change(**how):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda folder: (folder / "config.json").unlink(), "is not the folder of a run: there is no .*config.json"),
+        (lambda folder: (folder / "config.json").unlink(), "is not a run folder: there is no .*config.json"),
         (lambda folder: (folder / "config.json").write_text("{"), "cannot be read"),
         (lambda folder: (folder / "config.json").write_text('{"schema_version": 99}'), "has schema version 99"),
         (lambda folder: (folder / "metrics.jsonl").write_text("{"), "cannot be read"),
@@ -128,12 +135,12 @@ def change(**how):
         (change(test_labels=lambda y: y + 1), r"`test_labels` must lie in 0 .. 9"),
     ],
 )
-def test_a_damaged_run_gets_one_clear_line(run, tmp_path, damage, message):
+def test_a_damaged_run_is_reported_in_one_line(run, tmp_path, damage, message):
     folder = tmp_path / "run"
     folder.mkdir()
     for name in ["config.json", "metrics.jsonl", "predictions.npz"]:
         (folder / name).write_bytes((run.folder / name).read_bytes())
     damage(folder)
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError, match=message) as error:
         _ = runs.load_run(folder).predictions
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(error.value)

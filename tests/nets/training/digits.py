@@ -1,4 +1,4 @@
-"""A small run on the digits, for the tests of what is made of runs."""
+"""The configuration of a small run on the digits, for tests of runs."""
 
 from nets.training.config import TrainConfig
 

@@ -1,0 +1,147 @@
+"""Worker of `test_mesh`: training on 1, 2, 4 and 8 devices of one process; XLA_FLAGS divides the CPU before JAX starts.
+
+`python -m tests.nets.distributed.mesh_worker FOLDER` needs XLA_FLAGS=--xla_force_host_platform_device_count=8 and
+prints its results as JSON.
+"""
+
+import json
+import re
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+from flax import nnx
+
+from nets.distributed.mesh import REPLICATED, make_mesh, shard
+from nets.training.config import TrainConfig
+from nets.training.ensemble import init_ensemble_state
+from nets.training.fitting import fit
+from nets.training.optimizers import optimizer
+from nets.training.step import build_network, chunk_function, logits_function, shard_state
+
+SHAPE, CLASSES, IMAGES, STEPS, EPOCHS = (8, 8, 1), 4, 101, 6, 3  # 5 images are dropped in each epoch
+NETWORK = TrainConfig(
+    dataset="digits",
+    hidden=(8,),
+    channels=(3,),
+    batch_size=16,
+    label_smoothing=0.1,
+    augmentation="flip+crop",
+    optimizer="sgd",
+    learning_rate=0.1,
+    devices=1,
+)
+RUN = TrainConfig(dataset="digits", model="mlp", hidden=(16,), batch_size=32, epochs=3, learning_rate=3e-3)
+
+
+def train(config):
+    """Return losses, correct images and parameters after a few epochs, and the logits of 5 images.
+
+    ``collectives`` counts the collective operations in the compiled chunk, whose loop body is one step.
+    """
+    mesh = make_mesh(config.devices, config.members, config.batch_size)
+    network, transform = nnx.graphdef(build_network(config, SHAPE, CLASSES)), optimizer(config, EPOCHS * STEPS)
+    state = shard_state(init_ensemble_state(config, SHAPE, CLASSES, transform), config.members, mesh)
+    data = shard(images_and_labels(), mesh, REPLICATED)
+    chunk = chunk_function(network, transform, config, STEPS, mesh).lower(state, *data, 0).compile()
+    losses, correct = [], []
+    for epoch in range(EPOCHS):
+        state = chunk(state, *data, epoch * STEPS + 2)  # within the epoch
+        state = chunk(state, *data, (epoch + 1) * STEPS)
+        losses.append(np.asarray(state.epoch_loss).tolist())
+        correct.append(np.asarray(state.epoch_correct).tolist())
+    compute_logits = logits_function(network, config.members, mesh)
+    return {
+        "mesh": list(mesh.devices.shape),
+        "collectives": count_collectives(chunk.as_text()),
+        "losses": losses,
+        "correct": correct,
+        "params": [np.asarray(leaf).ravel().tolist() for leaf in jax.tree.leaves(state.params)],
+        "logits": compute_logits(state.params, images_and_labels()[0][:5]).tolist(),
+    }
+
+
+def images_and_labels():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, CLASSES, IMAGES).astype(np.int32)
+    images = np.clip(60 * labels[:, None, None, None] + rng.integers(0, 70, (IMAGES, *SHAPE)), 0, 255)
+    return images.astype(np.uint8), labels
+
+
+def count_collectives(program):
+    """Return the number of collective operations of each kind in the text of a compiled program."""
+    names = "all-reduce|all-gather|all-to-all|collective-permute|collective-broadcast|reduce-scatter"
+    matches = re.findall(rf"= .*? ({names})(?:-start)?\(", program)
+    return {name: matches.count(name) for name in matches}
+
+
+def train_with_wrong_psum(config, wrong_psum):
+    """Return the result of `train` with a wrong sum of gradients and losses over the devices."""
+    psum = jax.lax.psum
+    jax.lax.psum = wrong_psum(psum)
+    try:
+        return train(config)
+    finally:
+        jax.lax.psum = psum
+
+
+def mean_instead_of_sum(psum):
+    return lambda tree, axis: jax.tree.map(lambda total: total / jax.lax.axis_size(axis), psum(tree, axis))
+
+
+def without_first_shard(psum):
+    return lambda tree, axis: psum(jax.tree.map(lambda x: x * (jax.lax.axis_index(axis) > 0), tree), axis)
+
+
+def resume_on_other_devices(folder):
+    """Return losses and logits of a run on 1 device, and of one started on 4 and resumed on 2 and on 1."""
+    runs = {"1 device": fit(replace(RUN, devices=1, run_dir=folder / "reference"))}
+    stops = iter([False] * 4 + [True])
+    try:
+        fit(replace(RUN, devices=4, run_dir=folder / "stopped"), stop=lambda: next(stops))
+    except KeyboardInterrupt:
+        for devices in [2, 1]:
+            resumed = folder / f"to{devices}"
+            shutil.copytree(folder / "stopped", resumed)
+            runs[f"to {devices}"] = fit(replace(RUN, devices=devices, run_dir=resumed), resume=True)
+    return {
+        name: {
+            "losses": [line["train_loss"] for line in run.metrics],
+            "logits": run.predictions["test_logits"].tolist(),
+            "predicted": run.logits(images_and_labels()[0][:3]).tolist(),
+        }
+        for name, run in runs.items()
+    }
+
+
+def mesh_error(**options):
+    config = replace(NETWORK, **options)
+    try:
+        make_mesh(config.devices, config.members, config.batch_size)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+if __name__ == "__main__":
+    results = {
+        "network": {n: train(replace(NETWORK, devices=n)) for n in [1, 2, 4, 8]},
+        "members": {n: train(replace(NETWORK, model="mlp", members=3, devices=n)) for n in [1, 2, 3, 6]},
+        "bfloat16": {
+            n: train(replace(NETWORK, model="mlp", members=3, precision="bfloat16", augmentation="none", devices=n))
+            for n in [1, 2, 3, 6]
+        },
+        "mean instead of sum": train_with_wrong_psum(replace(NETWORK, devices=4), mean_instead_of_sum),
+        "one shard dropped": train_with_wrong_psum(replace(NETWORK, devices=4), without_first_shard),
+        "resumed": resume_on_other_devices(Path(sys.argv[1])),
+        "errors": {
+            "too many": mesh_error(devices=9),
+            "uneven": mesh_error(devices=3, batch_size=16),
+            "uneven, few": mesh_error(devices=8, batch_size=3),
+            "even for each row": mesh_error(devices=6, batch_size=16, members=3),
+        },
+    }
+    sys.stdout.write(json.dumps(results))
