@@ -23,7 +23,7 @@ EXTRAS = {
     "flax": "nets",
     "google_crc32c": "nets",
     "importlib_resources": "nets",
-    "jax": "jax",
+    "jax": "nets",
     "jinja2": "reports",
     "markupsafe": "reports",
     "matplotlib": "reports",
@@ -39,7 +39,7 @@ EXTRAS = {
     "tensorflow_datasets": "nets",
     "ziamath": "reports",
 }
-"""Package that may be missing -> the extra of closedform that brings it."""
+"""Package that may be missing -> the extra that brings what a command with it needs."""
 CLOSED_PIPE = 141
 """Exit code of a command whose reader closed the pipe, as `| head` does: that of one which SIGPIPE ends."""
 

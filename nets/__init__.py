@@ -1,1 +1,19 @@
-"""Networks in Flax NNX and their training; their gradients by hand, and the checks of both."""
+"""Classifiers in Flax NNX and their training; gradients derived by hand, and a checker for anybody's gradient.
+
+``check_gradient`` checks a gradient, ``fit`` trains a ``TrainConfig``, ``load_run`` reads what it left and ``evaluate``
+says what it gets right and wrong. The chapters:
+
+- ``nets.gradcheck``: a gradient, against methods that share no derivation with it. It knows no network.
+- ``nets.backprop``: gradients derived by hand; the derivation is the docstring.
+- ``nets.models``: the networks, their layers, initialization and loss.
+- ``nets.data``: image data sets, decoded once and memory-mapped.
+- ``nets.training``: configuration, step, checkpoints and the run folder.
+- ``nets.distributed``: several devices and several processes.
+- ``nets.evaluation``: metrics with intervals, calibration, comparisons.
+
+``python -m nets`` trains, lists and evaluates.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -14,7 +14,7 @@ import sys
 from dataclasses import asdict, dataclass, fields
 from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 from rich.box import SIMPLE
@@ -87,21 +87,25 @@ class Evaluate:
     """Print all results as JSON."""
 
 
-def main(arguments: list[str]) -> int:
-    """Run the command line and return the exit code."""
+COMMANDS = {"train": Train, "prepare": Prepare, "runs": Runs, "evaluate": Evaluate}
+
+
+def main(arguments: list[str], prog: str = "python -m nets") -> int:
+    """Run the command line, of the program ``prog``, and return the exit code."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # TensorFlow Datasets and Orbax log there
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # tasks that Orbax abandons when it fails
     try:
         preset = _preset(arguments)
-        options = tyro.cli(
+        commands = (
             Annotated[Train, tyro.conf.subcommand("train", default=preset)]
             | Annotated[Prepare, tyro.conf.subcommand("prepare")]
             | Annotated[Runs, tyro.conf.subcommand("runs")]
-            | Annotated[Evaluate, tyro.conf.subcommand("evaluate")],
-            prog="python -m nets",
-            description=__doc__,
-            args=arguments,
+            | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+        )
+        help_words = [prog, *arguments[:1], "--help"] if arguments and arguments[0] in COMMANDS else [prog, "--help"]
+        options: Any = command_line.parsed(
+            lambda: tyro.cli(commands, prog=prog, description=__doc__, args=arguments), " ".join(help_words)
         )
         if isinstance(options, Runs):
             return _list_runs(options, console)
@@ -201,7 +205,9 @@ def _prepare(options: Prepare, console: Console) -> int:
     data_dir = data_directory(options.data_dir)
     try:
         folder = prepare(options.name, data_dir)
-    except ModuleNotFoundError:  # raised after `require_preparable`
+    except ModuleNotFoundError as error:
+        if error.name:  # an extra is missing, and not TensorFlow alone
+            raise
         console.print(
             "TensorFlow is not in this environment; preparing in an environment with TensorFlow", markup=False
         )

@@ -57,7 +57,7 @@ def test_the_command_says_its_version_and_completes(run, tmp_path):
     assert re.fullmatch(r"closedform \d+\.\d+\.\d+\n", run("closedform", "--version").stdout)
     helped = run("closedform", "--help")
     assert helped.returncode == 0, helped.stderr
-    assert set(re.findall(r"│ +(\w+)  ", helped.stdout)) >= {"models", "check", "train", "report"}
+    assert set(re.findall(r"• (\w+)", helped.stdout)) >= {"models", "check", "train", "report"}
     assert run("closedform", "--tyro-write-completion", "bash", tmp_path / "completion").returncode == 0
     assert "evaluate" in (tmp_path / "completion").read_text()
 

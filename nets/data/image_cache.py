@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from platformdirs import user_cache_path
 
 SCHEMA_VERSION = 1
 """Incremented when the format of an entry changes, so that old entries are written again."""
@@ -30,6 +29,10 @@ logger = logging.getLogger(__name__)
 
 def cache_directory() -> Path:
     """Return the folder of the entries: CLOSEDFORM_CACHE, else the user's cache folder of this platform."""
+    from platformdirs import (
+        user_cache_path,  # of the extra nets, as Pillow and TensorFlow Datasets are: --help needs none
+    )
+
     return Path(os.environ.get("CLOSEDFORM_CACHE") or user_cache_path("closedform")).expanduser()
 
 

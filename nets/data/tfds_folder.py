@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from closedform.reasons import one_line
-from nets.data._tfrecord import read_records
 
 BLOCK_SIZE = 1000
 """Images read at a time."""
@@ -141,6 +139,8 @@ def _records(tfds: Any, builder: Any, split: Any, image: str) -> Iterator[Any]:
 
 
 def _from_tfrecord(features: Any, files: list[Path], skip: Any) -> Iterator[Any]:
+    from nets.data._tfrecord import read_records
+
     for block in batched(chain.from_iterable(map(read_records, files)), BLOCK_SIZE, strict=False):
         yield [features.deserialize_example_np(record, decoders=skip) for record in block]
 
@@ -151,6 +151,8 @@ def decode_image(encoded: bytes, shape: tuple[int, ...]) -> np.ndarray:
     Palettes are converted to colours, gray is repeated for three channels, colours are converted to gray for one, an
     extra alpha channel is dropped, and 16 bits are reduced to the upper eight. ValueError if the size differs.
     """
+    from PIL import Image
+
     height, width, channels = shape
     with Image.open(io.BytesIO(encoded)) as image:
         if image.size != (width, height):
