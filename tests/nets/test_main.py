@@ -142,7 +142,14 @@ def test_a_run_is_evaluated_and_compared_as_tables_and_as_json(run, tmp_path):
         "with temperature",
     ]:
         assert text in out
-    for text in ["recall, %", "predicted as", "temperature", "most confident first", f"{run.folder} is better"]:
+    for text in [
+        "recall, %",
+        "predicted as",
+        "temperature",
+        "most confident errors",
+        "most confused pairs",
+        f"{run.folder} is better",
+    ]:
         assert text in out
     code, out, _ = nets("evaluate", run.folder, "--against", other.folder, "--json", cwd=tmp_path)
     content = json.loads(out)
