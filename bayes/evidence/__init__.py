@@ -1,1 +1,4 @@
-"""The log evidence from independent runs, with a standard error."""
+"""The evidence log p(y), in nats.
+
+- ``estimates``: independent runs combined, with a standard error, and Bayes factors.
+"""

@@ -20,12 +20,14 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from nets.gradcheck import derivatives
+from nets.gradcheck import derivatives, rounding_noise
+from nets.gradcheck._function_values import Values
 from nets.gradcheck._leaves import Leaves, describe, finite
 from nets.gradcheck._one_sided_slopes import FAR, NEAR, nearby_slopes
 from nets.gradcheck._reduced_programs import ReducedProgram
 from nets.gradcheck.estimates import Function, eager_map, estimate_derivatives, gradient_rounding, ravel_gradient
 from nets.gradcheck.results import JAX_GRAD, GradientCheck, GradientChecks, TaylorChecks, verdict_on
+from nets.gradcheck.rounding_noise import EPS
 from nets.gradcheck.taylor_remainders import NOISE_STEPS, STEPS, check_at_kink, has_kink, taylor_check
 from nets.gradcheck.verdicts import LOWER_PRECISION, TOLERANCE, norm_of
 
@@ -133,12 +135,12 @@ def taylor_test(
             name, flat_gradient, lower_precision = JAX_GRAD, jax.jit(jax.grad(flat_f)), False
         else:
             name, (flat_gradient, lower_precision) = "grad_fn", ravel_gradient(leaves, grad_fn, flat_f)
-        f_values = derivatives.Values(flat_f, theta)
+        f_values = Values(flat_f, theta)
         value = finite("f", f_values([0], 0.0, 0, 0.0)[0])
         gradient = np.asarray(flat_gradient(theta))
-        rounding = max(64 * derivatives.EPS * abs(value), 4 * derivatives.rounding(f_values, theta))
+        rounding = max(64 * EPS * abs(value), 4 * rounding_noise.rounding(f_values, theta))
         # theta + h v is rounded too, and that changes f by its slope there.
-        rounding += 4 * derivatives.EPS * norm_of(np.nan_to_num(gradient) * np.asarray(theta))
+        rounding += 4 * EPS * norm_of(np.nan_to_num(gradient) * np.asarray(theta))
         steps = jnp.asarray(np.concatenate([STEPS, NOISE_STEPS, -STEPS, -NOISE_STEPS]))
         values_along = jax.jit(lambda v: jax.lax.map(lambda h: flat_f(theta + h * v), steps))
         checks = []
@@ -148,7 +150,7 @@ def taylor_test(
             values = np.asarray(values_along(v)).reshape(2, -1)
             right, left = values[:, : len(STEPS)]
             # At a point where f is 0, as at zero weights, the rounding is smaller than elsewhere.
-            noise = rounding + 4 * derivatives.rounding_of(values[:, len(STEPS) :]) * STEPS / STEPS[0]
+            noise = rounding + 4 * rounding_noise.rounding_of(values[:, len(STEPS) :]) * STEPS / STEPS[0]
             tolerance = LOWER_PRECISION if lower_precision or flat_f.rounds_in_lower_precision else 0.0
             slack = tolerance * float(np.sum(np.abs(v * gradient), where=v != 0))
             check = taylor_check(leaf, STEPS, value, right, slope, noise, slack)

@@ -40,10 +40,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-Scalar = Callable[[jax.Array], jax.Array]
-Floats = NDArray[np.float64]
+from nets.gradcheck._function_values import BATCH_ENTRIES, Floats, Scalar, Values, unit, values_of
+from nets.gradcheck.rounding_noise import noise_stencil
 
-EPS = 2.0**-52
 CENTRAL_STEP = 859 * 2.0**-27
 """Near eps^(1/3), where truncation and rounding of a central difference balance. Steps have few binary digits, so that
 theta + h keeps every digit of h, but are no powers of two: those could be multiples of a period of f."""
@@ -59,15 +58,6 @@ SHARED = len(LARGE_STEPS) + len(SMALL_STEPS)
 """Number of the steps that all differences share; they come after the steps of each difference."""
 COMPLEX_STEP = 1e-30
 """Nothing is subtracted, so the step may be so small that h^2 is below rounding."""
-GRADIENT_NOISE_STEP = 16_790_213 * 2.0**-50
-"""Near 2^-26: large enough to round differently, and small enough that its square is below rounding. It has as many
-digits as theta + h can hold: at points of few digits f may be exact, and its rounding would not show."""
-NOISE_STEP = 67_192_751 * 2.0**-48
-"""Near 2^-22: large enough even where 1e8 is added, and small enough that its fourth power is below rounding."""
-SMALLER_NOISE_STEPS = (262_139 * 2.0**-50, 257 * 2.0**-48)
-"""Near 2^-32 and 2^-40, for functions that oscillate within the step."""
-BATCH_ENTRIES = 2**24
-"""Largest number of entries of theta in memory, over all copies of it that are evaluated together."""
 
 
 class Partials(NamedTuple):
@@ -108,7 +98,7 @@ def reverse(f: Scalar, theta: jax.Array, index: jax.Array) -> Partials:
 def forward(f: Scalar, theta: jax.Array, index: Any) -> Partials:
     """Return the derivative along each coordinate by ``jax.jvp``."""
     return value_and_rounding(
-        partial(_along_each, lambda point, j: jax.jvp(f, (point,), (_unit(point, j),))[1], index), theta, _call
+        partial(_along_each, lambda point, j: jax.jvp(f, (point,), (unit(point, j),))[1], index), theta, _call
     )
 
 
@@ -116,7 +106,7 @@ def complex_step(f: Scalar, theta: jax.Array, index: Any, step: jax.Array | floa
     """Return Im f(theta + i h e) / h, accurate to rounding if ``f`` is holomorphic, and wrong if it is not."""
 
     def along(point: jax.Array, j: jax.Array) -> jax.Array:
-        return jnp.imag(f(point + 1j * step * _unit(point, j))) / step
+        return jnp.imag(f(point + 1j * step * unit(point, j))) / step
 
     partials = value_and_rounding(partial(_along_each, along, index), theta, _call)
     smallest = jnp.finfo(float).tiny / step  # smaller imaginary parts are 0
@@ -131,12 +121,7 @@ def value_and_rounding(
     g(theta + d) - 2 g(theta) + g(theta - d) is rounding and a term of order d^2; near a kink it is the jump.
     ``map_fn(gradient, points)`` calls the gradient at the points: as one program if it is a JAX function.
     """
-    return _with_rounding(map_fn(gradient, _stencil(theta)))
-
-
-@jax.jit  # one program, also where the gradient is called from Python
-def _stencil(theta: jax.Array) -> jax.Array:
-    return jnp.stack([theta, *_mirrored_points(theta, GRADIENT_NOISE_STEP, 2)])
+    return _with_rounding(map_fn(gradient, noise_stencil(theta)))
 
 
 @jax.jit
@@ -148,84 +133,13 @@ def _with_rounding(values: jax.Array) -> Partials:
     return Partials(value, uncertainty, jnp.minimum(uncertainty, 8 * jnp.abs(means[0] - means[1])), zero, zero)
 
 
-def nearby_rounding(
-    gradient: Callable[[jax.Array], Any], theta: jax.Array, map_fn: Callable[..., jax.Array] = jax.lax.map
-) -> jax.Array:
-    """Return the rounding in ``gradient`` from its values near ``theta``, without the value at ``theta``.
-
-    A gradient that is wrong at one special point jumps there, and the jump is no rounding. If the rounding is larger
-    near the point than a thousand times farther away, a formula loses digits there that a special case replaces.
-    """
-    estimates = []
-    for step in (GRADIENT_NOISE_STEP, 1024 * GRADIENT_NOISE_STEP):
-        pairs = map_fn(gradient, jnp.stack(_mirrored_points(theta, step, 3)))
-        means = jnp.stack([(up + down) / 2 for up, down in zip(pairs[::2], pairs[1::2], strict=True)])
-        estimates.append(8 * (jnp.max(means, axis=0) - jnp.min(means, axis=0)))
-    return jnp.fmin(*estimates)
-
-
-def _mirrored_points(theta: jax.Array, step: float, pairs: int) -> list[jax.Array]:
-    """Return points near ``theta``, each followed by its mirror image."""
-    return [theta + side * step * scale(theta) * signs for signs in _signs(theta, pairs) for side in (1, -1)]
-
-
-def rounding(f: "Scalar | Values", theta: jax.Array) -> float:
-    """Return the rounding in ``f`` near ``theta``: a unit in its last place, or four sds of it if that is larger.
-
-    The sd is measured, from fourth differences over small steps (More & Wild): ``f`` may be a small difference of large
-    numbers. The ``error`` of a difference is this over its step.
-    """
-    # To one side of theta: f may have a kink at theta, and no window over it is smooth.
-    directions, steps = np.arange(4), np.array([NOISE_STEP, *SMALLER_NOISE_STEPS])
-    k, multiple, step = np.meshgrid(directions, np.arange(10), steps, indexing="ij")
-    values = _values(f, theta)(k.ravel(), (multiple * step).ravel(), 0, 0.0).reshape(multiple.shape)
-    noise = rounding_of(values[:, 1:, 0])
-    for window in np.moveaxis(values[:, 1:, 1:], 2, 0):
-        if np.mean(np.diff(window) == 0) < 0.1:  # f changes by more than its last digit, unlike 1e8 + x
-            noise = min(noise, rounding_of(window))  # what falls with the step is not rounding: f oscillates
-    return max(EPS * abs(float(values[0, 0, 0])), noise)
-
-
-def rounding_of(values: Floats) -> float:
-    """Return four sds of the rounding in ``values``, of a smooth function at ten or so neighbouring points a row."""
-    with np.errstate(invalid="ignore"):
-        fourth = np.abs(np.diff(values, n=4, axis=1))  # of variance 70 sigma^2
-    fourth = fourth[np.isfinite(fourth)]  # none out of the domain
-    return 4 * float(np.median(fourth)) / (0.6745 * 70**0.5) if len(fourth) else 0.0  # the median ignores a kink
-
-
 def has_kink(f: "Scalar | Values", theta: jax.Array, error: float) -> bool:
     """Say whether ``f`` has a kink at ``theta`` along one of two random directions of all parameters."""
-    f_values, (far, near) = _values(f, theta), (SMALL_STEPS[0], SMALL_STEPS[0] / 8)
+    f_values, (far, near) = values_of(f, theta), (SMALL_STEPS[0], SMALL_STEPS[0] / 8)
     values = f_values(np.tile(np.arange(4), 3), np.repeat([0.0, far, near], 4), 0, 0.0).reshape(3, 2, 2)
     with np.errstate(invalid="ignore"):
         second = np.abs(values[1:].sum(axis=1) - 2 * values[0, 0, 0]) / np.array([[far], [near]])
     return bool(((second[1] > 32 * error / near) & (second[1] > second[0] / 2)).any())
-
-
-class Values:
-    """f at many points near theta, compiled once: theta + a d_k + h e_j, times the scale, with d_k random signs."""
-
-    def __init__(self, f: Scalar, theta: jax.Array) -> None:
-        self.scale = np.asarray(scale(theta))
-        signs = jnp.concatenate([_signs(theta, 2), -_signs(theta, 2)])
-
-        def value(k: jax.Array, a: jax.Array, j: jax.Array, h: jax.Array) -> jax.Array:
-            return f(theta + scale(theta) * (a * signs[k] + h * _unit(theta, j)))
-
-        self._batch_size = max(1, min(128, BATCH_ENTRIES // len(theta)))
-        self._batch_values = jax.jit(jax.vmap(value))
-
-    def __call__(self, k: Any, a: Any, j: Any, h: Any) -> Floats:
-        """Return f for each of the arrays of numbers, which are broadcast; in batches, so that memory is bounded."""
-        arrays = np.broadcast_arrays(np.asarray(k), np.asarray(a, float), np.asarray(j), np.asarray(h, float))
-        count = len(arrays[0])
-        batches = np.arange(count + -count % self._batch_size).reshape(-1, self._batch_size) % count
-        return np.concatenate([self._batch_values(*(array[batch] for array in arrays)) for batch in batches])[:count]
-
-
-def _values(f: "Scalar | Values", theta: jax.Array) -> Values:
-    return f if isinstance(f, Values) else Values(f, theta)
 
 
 def one_sided(f: "Scalar | Values", theta: jax.Array, index: NDArray[np.int64], error: float, step: float) -> Partials:
@@ -354,7 +268,7 @@ def _partials(
 
 
 def _slopes(f: "Scalar | Values", theta: jax.Array, index: NDArray[np.int64], steps: NDArray[np.float64]) -> Slopes:
-    f_values = _values(f, theta)
+    f_values = values_of(f, theta)
     coordinates = np.tile(index, 2 * len(steps))
     offsets = np.repeat(np.concatenate([steps, -steps]), len(index))
     value, *values = f_values(0, 0.0, np.append(0, coordinates), np.append(0.0, offsets))
@@ -373,20 +287,6 @@ def _oscillation(value: Floats, small: Floats, rounding: Floats) -> Floats:
     distance = np.abs(value[None, :] - small[:-1]) - 4 * np.abs(small[:-1] - small[1:])
     smallest = np.maximum(np.abs(value - small[-1]), np.abs(small[-2] - small[-1])) - 64 * rounding
     return np.maximum(np.max(distance, axis=0), smallest)
-
-
-def scale(theta: jax.Array) -> jax.Array:
-    """Return max(1, |theta|), each down to a power of two, so that theta + h keeps every digit of h."""
-    return jnp.ldexp(1.0, jnp.frexp(jnp.maximum(1, jnp.abs(theta)))[1] - 1)
-
-
-def _unit(theta: jax.Array, j: jax.Array) -> jax.Array:
-    return jnp.zeros_like(theta).at[j].set(1)
-
-
-def _signs(theta: jax.Array, count: int) -> jax.Array:
-    """Return vectors of signs, (count, P), the same for every method."""
-    return jax.random.rademacher(jax.random.key(0), (count, len(theta)), theta.dtype)
 
 
 def _along_each(g: Callable[[jax.Array, jax.Array], jax.Array], index: Any, points: jax.Array) -> jax.Array:

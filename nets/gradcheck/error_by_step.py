@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nets.gradcheck import derivatives
+from nets.gradcheck._function_values import Values, scale
 from nets.gradcheck._leaves import Leaves, finite
 from nets.gradcheck.estimates import Function
+from nets.gradcheck.rounding_noise import EPS
 
 STEPS = np.ldexp(1.0, -np.arange(1, 51))
 """From 1/2 to 1e-15, for parameters of magnitude 1 or less: powers of two, so that theta + h loses no digit of h."""
@@ -41,7 +43,7 @@ class ErrorByStep:
     @property
     def slope(self) -> float:
         """p as measured: the median over pairs of neighbouring steps where truncation dominates; nan if none do."""
-        dominates = self.truncation * STEPS**self.order > 30 * np.maximum(self.rounding / STEPS, derivatives.EPS)
+        dominates = self.truncation * STEPS**self.order > 30 * np.maximum(self.rounding / STEPS, EPS)
         small = STEPS <= 2.0**-3  # larger steps need more terms of the series
         pairs = np.flatnonzero((dominates & small)[:-1] & (dominates & small)[1:])
         return float(np.median(np.log2(self.errors[pairs] / self.errors[pairs + 1]))) if len(pairs) else np.nan
@@ -73,10 +75,10 @@ def errors_by_step(f: Function, params: Any, *, complex_f: Function) -> list[Err
         index = np.arange(len(theta))
         gradient = np.asarray(jax.jit(jax.grad(flat_f))(theta))
         norm = np.linalg.norm(gradient)
-        rounding = float(derivatives.EPS * abs(value) * np.linalg.norm(1 / np.asarray(derivatives.scale(theta))) / norm)
-        error = derivatives.EPS * abs(value)
+        rounding = float(EPS * abs(value) * np.linalg.norm(1 / np.asarray(scale(theta))) / norm)
+        error = EPS * abs(value)
         results = []
-        f_values = derivatives.Values(flat_f, theta)  # compiled once for all steps
+        f_values = Values(flat_f, theta)  # compiled once for all steps
         complex_step = jax.jit(lambda h: derivatives.complex_step(flat_complex_f, theta, index, h).value)
         for method, order, estimate in [
             ("one-sided", 1, lambda h: derivatives.one_sided(f_values, theta, index, error, h).value),

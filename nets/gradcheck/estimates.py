@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from nets.gradcheck import derivatives
+from nets.gradcheck import derivatives, rounding_noise
+from nets.gradcheck._function_values import Values, scale
 from nets.gradcheck._leaves import Leaves, finite
 from nets.gradcheck._reduced_programs import ReducedProgram
 from nets.gradcheck.results import JAX_GRAD, GradientChecks
@@ -84,7 +85,7 @@ def gradient_rounding(
         if norm_of(rounding[where]) > SMALL_ROUNDING * norm_of(np.nan_to_num(value[where]))
     ]
     if large:
-        nearby = np.asarray(derivatives.nearby_rounding(gradient, theta, eager_map))
+        nearby = np.asarray(rounding_noise.nearby_rounding(gradient, theta, eager_map))
         for where in large:
             rounding[where] = np.fmin(rounding[where], nearby[where])
     return rounding
@@ -138,8 +139,8 @@ def estimate_derivatives(
         partials: dict[str, derivatives.Partials] = {}
         if "forward" in names and "forward" not in missing:
             partials["forward"] = jax.jit(partial(derivatives.forward, flat_f))(theta, sample)
-        f_values = derivatives.Values(flat_f, theta)
-        rounding = derivatives.rounding(f_values, theta)
+        f_values = Values(flat_f, theta)
+        rounding = rounding_noise.rounding(f_values, theta)
         differences = [name for name in names if name in DIFFERENCE_METHODS]
         partials |= zip(
             differences, derivatives.differences(f_values, differences, theta, sample, rounding), strict=True
@@ -175,7 +176,7 @@ def estimate_derivatives(
             rounding=rounding,
             reverse=None if "reverse" in missing else lambda point: value_and_grad(point)[1],
             gradient=gradient,
-            scale=np.asarray(derivatives.scale(theta)),
+            scale=np.asarray(scale(theta)),
             sample=sample,
             estimates=estimates,
         )

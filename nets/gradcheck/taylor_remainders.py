@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedform.verdict import Verdict
-from nets.gradcheck import derivatives
+from nets.gradcheck import rounding_noise
 from nets.gradcheck._one_sided_slopes import SLOPE_TOLERANCE
 from nets.gradcheck.results import DETECTABLE_ERROR, TaylorCheck
 
 STEPS = np.ldexp(1.0, -np.arange(4, 31))
-NOISE_STEPS = STEPS[0] * (1 + derivatives.NOISE_STEP * np.arange(1, 11))
+NOISE_STEPS = STEPS[0] * (1 + rounding_noise.NOISE_STEP * np.arange(1, 11))
 """Steps next to the largest, over which the fourth difference of f is its rounding."""
 
 

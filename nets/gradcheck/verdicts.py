@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from closedform.verdict import Verdict
 from nets.gradcheck import derivatives
+from nets.gradcheck._function_values import Values
 from nets.gradcheck._leaves import Leaves
 from nets.gradcheck._one_sided_slopes import (
     FAR,
@@ -32,6 +33,7 @@ from nets.gradcheck.results import (
     GradientChecks,
     WorstEntry,
 )
+from nets.gradcheck.rounding_noise import EPS
 
 Floats = NDArray[np.float64]
 
@@ -79,10 +81,10 @@ class ReferenceDerivatives:
 
     leaves: Leaves
     f: ReducedProgram
-    values: derivatives.Values
+    values: Values
     """f near the point."""
     rounding: float
-    """Rounding of f there, as in `nets.gradcheck.derivatives.rounding`."""
+    """Rounding of f there, as in `nets.gradcheck.rounding_noise.rounding`."""
     reverse: Callable[[jax.Array], Any] | None
     """``jax.grad`` of f, compiled; None if it does not exist."""
     gradient: Floats
@@ -137,7 +139,7 @@ class ReferenceDerivatives:
         """Return the one-sided slopes of f along ``v``."""
         if (key := v.tobytes()) not in self._one_sided_slopes:
             # theta + h v is rounded too.
-            rounding = 4 * derivatives.EPS * norm_of(np.nan_to_num(self.gradient) * np.asarray(self.leaves.theta))
+            rounding = 4 * EPS * norm_of(np.nan_to_num(self.gradient) * np.asarray(self.leaves.theta))
             slopes, uncertainties = self._slopes_along(jnp.asarray(v), self.rounding + rounding)
             self._one_sided_slopes[key] = OneSidedSlopes(np.asarray(slopes), np.asarray(uncertainties))
         return self._one_sided_slopes[key]

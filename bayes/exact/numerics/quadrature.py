@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtr
 from scipy.stats import norm
 
+from bayes.exact.numerics.quantiles import quantile
+
 ORDER = 20
 """Gauss-Legendre nodes a panel."""
 REACH = 40.0
 """By how much v goes beyond the scales of the problem, as tails of x^-1 and of x fall no slower than e^-|v|."""
-NEWTON_STEPS = 12
-"""Most steps of an inversion, from the middle of a narrow bracket: the error squares with each."""
 BLOCK = 2**17
 """Places times components of a mixture that are worked out at once: a megabyte, which a cache holds."""
 DEEP = 40.0
@@ -122,7 +122,7 @@ class Positive:
     def ppf(self, q: Any) -> Any:
         """Return the quantiles."""
         cdf, edges = self._quadrature.cdf, self._quadrature.edges
-        return np.exp(_quantile(cdf, lambda v: self.pdf(np.exp(v)) * np.exp(v), edges, cdf(edges), q))[()]
+        return np.exp(quantile(cdf, lambda v: self.pdf(np.exp(v)) * np.exp(v), edges, cdf(edges), q))[()]
 
     def mean(self) -> float:
         """Return the mean."""
@@ -179,7 +179,7 @@ class Mixture:
     def ppf(self, q: Any) -> Any:
         """Return the quantiles."""
         about = self._about
-        return self._origin + _quantile(about.cdf, about.pdf, *about._grid, q)[()]
+        return self._origin + quantile(about.cdf, about.pdf, *about._grid, q)[()]
 
     def mean(self) -> float:
         """Return the mean."""
@@ -249,53 +249,3 @@ class MixtureWithTails(Mixture):
         tails = (logs < logsumexp(self._log_weights) - DEEP) & np.isfinite(x)
         logs[tails] = [self._log_density(place) for place in np.asarray(x, dtype=float)[tails].tolist()]
         return logs[()]
-
-
-def _quantile(
-    cdf: Callable[[Any], Any],
-    pdf: Callable[[Any], Any],
-    grid: NDArray[np.float64],
-    values: NDArray[np.float64],
-    q: Any,
-) -> Any:
-    """Return where ``cdf`` is q; -inf and inf where q is 0 and 1, nan where it is no probability, as scipy does."""
-    q = np.asarray(q, dtype=float)
-    found = np.select([q == 0, q == 1], [-np.inf, np.inf], np.nan)
-    inside = (q > 0) & (q < 1)
-    found[inside] = _invert(cdf, pdf, grid, values, q[inside])
-    return found
-
-
-def _invert(
-    f: Callable[[Any], Any],
-    slope: Callable[[Any], Any],
-    grid: NDArray[np.float64],
-    values: NDArray[np.float64],
-    level: Any,
-) -> Any:
-    """Return where the increasing ``f``, with ``values`` on a grid, passes ``level``, element by element.
-
-    Newton's steps, kept in a bracket, of each element until it moves by no more than rounding.
-    """
-    level = np.asarray(level, dtype=float)
-    wanted = level.ravel()
-    right = np.clip(np.searchsorted(np.maximum.accumulate(values), wanted), 1, len(grid) - 1)
-    low, high = grid[right - 1], grid[right]
-    found = (low + high) / 2
-    moving = np.arange(wanted.size)
-    for _ in range(NEWTON_STEPS):
-        x = found[moving]
-        excess = f(x) - wanted[moving]
-        low, high = np.where(excess < 0, x, low), np.where(excess < 0, high, x)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            newton = x - excess / slope(x)
-        # A root on the edge of its bracket is approached from inside and outside: a step that leaves the bracket by
-        # less than its width belongs to the edge, and one that leaves it by more to the middle.
-        width = high - low
-        inside = (newton >= low - width) & (newton <= high + width)
-        found[moving] = np.where(inside, np.clip(newton, low, high), (low + high) / 2)
-        still = abs(found[moving] - x) > 2 * np.finfo(float).eps * abs(x)
-        moving, low, high = moving[still], low[still], high[still]
-        if not moving.size:
-            break
-    return found.reshape(level.shape)

@@ -9,6 +9,7 @@ from flax import nnx
 from nets.gradcheck import derivatives
 from nets.gradcheck.checks import adjoint_test, check_gradient, taylor_test
 from nets.gradcheck.results import GradientCheck, GradientChecks
+from nets.gradcheck.rounding_noise import EPS
 from nets.gradcheck.verdicts import LOWER_PRECISION, TOLERANCE
 from nets.models.losses import cross_entropy
 from nets.models.mlp import MLP
@@ -266,8 +267,7 @@ def test_the_error_of_a_difference_falls_with_its_order(method):
         options = {"tries": 1} if method == "richardson" else {}
         steps = [2.0**-8, 2.0**-9] if method == "one_sided" else [0.5, 0.25]
         differences = [
-            getattr(derivatives, method)(lambda t: jnp.sin(t[0]), theta, index, derivatives.EPS, h, **options)
-            for h in steps
+            getattr(derivatives, method)(lambda t: jnp.sin(t[0]), theta, index, EPS, h, **options) for h in steps
         ]
         errors = [abs(float(difference.value[0]) - np.cos(0.7)) for difference in differences]
         np.testing.assert_allclose(np.log2(errors[0] / errors[1]), order, atol=0.1)

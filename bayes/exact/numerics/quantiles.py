@@ -1,0 +1,60 @@
+"""Quantiles of a distribution of which only the CDF and the density are known: Newton's method in a bracket."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+NEWTON_STEPS = 12
+"""Most steps of an inversion, from the middle of a narrow bracket: the error squares with each."""
+
+
+def quantile(
+    cdf: Callable[[Any], Any],
+    pdf: Callable[[Any], Any],
+    grid: NDArray[np.float64],
+    values: NDArray[np.float64],
+    q: Any,
+) -> Any:
+    """Return where ``cdf`` is q; -inf and inf where q is 0 and 1, nan where it is no probability, as scipy does."""
+    q = np.asarray(q, dtype=float)
+    roots = np.select([q == 0, q == 1], [-np.inf, np.inf], np.nan)
+    inside = (q > 0) & (q < 1)
+    roots[inside] = _invert(cdf, pdf, grid, values, q[inside])
+    return roots
+
+
+def _invert(
+    f: Callable[[Any], Any],
+    slope: Callable[[Any], Any],
+    grid: NDArray[np.float64],
+    values: NDArray[np.float64],
+    level: Any,
+) -> Any:
+    """Return where the increasing ``f``, with ``values`` on a grid, passes ``level``, element by element.
+
+    Newton's steps, kept in a bracket, of each element until it moves by no more than rounding.
+    """
+    level = np.asarray(level, dtype=float)
+    levels = level.ravel()
+    right = np.clip(np.searchsorted(np.maximum.accumulate(values), levels), 1, len(grid) - 1)
+    low, high = grid[right - 1], grid[right]
+    roots = (low + high) / 2
+    moving = np.arange(levels.size)
+    for _ in range(NEWTON_STEPS):
+        x = roots[moving]
+        excess = f(x) - levels[moving]
+        low, high = np.where(excess < 0, x, low), np.where(excess < 0, high, x)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            newton = x - excess / slope(x)
+        # A root on the edge of its bracket is approached from inside and outside: a step that leaves the bracket by
+        # less than its width belongs to the edge, and one that leaves it by more to the middle.
+        width = high - low
+        inside = (newton >= low - width) & (newton <= high + width)
+        roots[moving] = np.where(inside, np.clip(newton, low, high), (low + high) / 2)
+        unsettled = abs(roots[moving] - x) > 2 * np.finfo(float).eps * abs(x)
+        moving, low, high = moving[unsettled], low[unsettled], high[unsettled]
+        if not moving.size:
+            break
+    return roots.reshape(level.shape)
