@@ -26,8 +26,8 @@ from closedform import command_line
 from closedform.reasons import of_file
 from nets._terminal import handle_interrupts, progress_bar
 from nets.data.datasets import data_directory
-from nets.data.preparation import prepare, prepare_in_subprocess, require_preparable
 from nets.data.tfds_folder import NotPreparedError
+from nets.data.tfds_preparation import prepare, prepare_in_subprocess, require_preparable
 from nets.training.config import PRESETS, TrainConfig
 
 COMPILATION_CACHE_BYTES = 2**28

@@ -2,11 +2,11 @@
 
 In reading order:
 
-- ``datasets``: a data set by its name, as arrays of bytes, and the split into training and validation images.
+- ``datasets``: a data set by its name, as arrays of bytes; ``splits``: training, validation and test images.
 - ``tfds_folder``: the folder of a prepared TensorFlow Datasets data set, read without TensorFlow.
 - ``_tfrecord``: the records of TFRecord files, with their checksums.
 - ``image_cache``: decoded images on disk, memory-mapped.
-- ``preparation``: download and preparation by TensorFlow Datasets.
+- ``tfds_preparation``: download and preparation by TensorFlow Datasets.
 - ``augmentation``: random flips and crops, on the device.
 """
 

@@ -11,32 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from nets.data import image_cache, tfds_folder
+from nets.data.splits import Split, _stratified
 
 type Progress = Callable[[str, int, int], None]
 """Called with the current task, the number of finished images, and their total number."""
 
 DIGITS_TEST_SIZE = 360
 """Test images of `digits`, a fifth: scikit-learn has no published split."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """Images with their labels.
-
-    ``images`` (N, height, width, channels) uint8, ``labels`` (N,) int32 in 0 .. K - 1, and ``index`` (N,) int64, the
-    position of each image in the published split.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    index: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, positions: np.ndarray) -> "Split":
-        """Return the images at ``positions``."""
-        return Split(self.images[positions], self.labels[positions], self.index[positions])
 
 
 @dataclass(frozen=True)
@@ -105,26 +86,6 @@ def data_directory(data_dir: Path | None) -> Path:
     return Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
 
 
-def hold_out(split: Split, validation: int | None, seed: int) -> tuple[Split, Split]:
-    """Return training and validation images: a random split of ``split``, stratified by class.
-
-    ``validation`` is the number of validation images; None is a tenth, CIFAR-10's usual 5,000, and 0 is none.
-    ValueError if a class would have no image on one side.
-    """
-    count = len(split) // 10 if validation is None else validation
-    classes = len(np.unique(split.labels))
-    if count == 0 and validation == 0:
-        return split, split.take(np.arange(0))
-    if classes <= count <= len(split) - classes:
-        train, held_out = _stratified(split.labels, count, seed)
-        if len(np.unique(split.labels[train])) == len(np.unique(split.labels[held_out])) == classes:
-            return split.take(train), split.take(held_out)
-    raise ValueError(
-        f"`validation` must be 0, or leave an image of each of the {classes} classes on both sides, got {count} of the "
-        f"{len(split)} training images."
-    )
-
-
 def _digits() -> Dataset:
     from sklearn.datasets import load_digits  # seconds to import, and no other data set needs it
 
@@ -134,12 +95,3 @@ def _digits() -> Dataset:
     train, test = _stratified(labels, DIGITS_TEST_SIZE, seed=0)
     splits = [Split(images[positions], labels[positions], np.arange(len(positions))) for positions in (train, test)]
     return Dataset("digits", tuple(str(name) for name in bunch.target_names), *splits)
-
-
-def _stratified(labels: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sorted positions of the training labels and of ``count`` held-out labels, stratified by class."""
-    # Systematic sampling: sort the labels by class, in random order within each, and hold out every (N / count)-th.
-    rng = np.random.default_rng(seed)
-    by_class = np.lexsort([rng.random(len(labels)), labels])
-    held_out = by_class[((np.arange(count) + rng.random()) * len(labels) / count).astype(int)]
-    return np.setdiff1d(np.arange(len(labels)), held_out), np.sort(held_out)

@@ -17,7 +17,7 @@ PILLOW_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 class NotPreparedError(ValueError):
-    """The data set is not in the data folder; `nets.data.preparation` prepares it."""
+    """The data set is not in the data folder; `nets.data.tfds_preparation` prepares it."""
 
 
 def find_dataset(name: str, data_dir: Path) -> Path:

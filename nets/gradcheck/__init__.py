@@ -1,12 +1,12 @@
 """Checks of gradients: by hand or by `jax.grad`, against methods that share no derivation with them.
 
-Read ``checks`` first: it has the public functions. ``derivatives`` has the methods, and each estimates its own error.
-``estimates`` runs them on a function, ``verdicts`` compares a gradient with them, and ``results`` is what is returned.
+Read ``checks`` first: it has the public functions.
 
 - ``checks``: `check_gradient`, `taylor_test`, `adjoint_test`, and the derivative along a direction.
-- ``derivatives``: reverse and forward mode, complex step, central differences, Richardson's extrapolation.
+- ``exact_derivatives``: reverse mode, forward mode and the complex step, exact to rounding.
+- ``finite_differences``: central differences and Richardson's extrapolation, their steps and their error estimates.
 - ``rounding_noise``: the noise of a function and of a gradient, measured by differences over tiny steps.
-- ``estimates``: all methods at one point, so that several gradients can be checked against them.
+- ``methods``: all methods at one point, so that several gradients can be checked against them.
 - ``verdicts``: which entries of a leaf are compared, within which error, and the verdict.
 - ``results``: one check for each leaf and method, one verdict, and the table that is printed.
 - ``taylor_remainders``: the Taylor test of one leaf, from remainders that fall like h or h^2.

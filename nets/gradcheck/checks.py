@@ -20,12 +20,12 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from nets.gradcheck import derivatives, rounding_noise
+from nets.gradcheck import exact_derivatives, rounding_noise
 from nets.gradcheck._function_values import Values
 from nets.gradcheck._leaves import Leaves, describe, finite
 from nets.gradcheck._one_sided_slopes import FAR, NEAR, nearby_slopes
 from nets.gradcheck._reduced_programs import ReducedProgram
-from nets.gradcheck.estimates import Function, eager_map, estimate_derivatives, gradient_rounding, ravel_gradient
+from nets.gradcheck.methods import Function, eager_map, estimate_derivatives, gradient_rounding, ravel_gradient
 from nets.gradcheck.results import JAX_GRAD, GradientCheck, GradientChecks, TaylorChecks, verdict_on
 from nets.gradcheck.rounding_noise import EPS
 from nets.gradcheck.taylor_remainders import NOISE_STEPS, STEPS, check_at_kink, has_kink, taylor_check
@@ -233,9 +233,9 @@ def adjoint_test(
             return jax.jvp(flat_f, (theta,), (v,))[1]
 
         point = jnp.concatenate([leaves.theta, u])
-        partials = derivatives.value_and_rounding(pull, point, eager_map)
+        partials = exact_derivatives.value_and_rounding(pull, point, eager_map)
         pulled, rounding = np.asarray(partials.value), gradient_rounding(pull, point, partials, leaves.slices)
-        push_and_rounding = jax.jit(partial(derivatives.value_and_rounding, push))
+        push_and_rounding = jax.jit(partial(exact_derivatives.value_and_rounding, push))
         pushes = []
         for where in leaves.slices.values():
             v = np.zeros_like(pulled)

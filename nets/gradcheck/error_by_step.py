@@ -16,10 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from nets.gradcheck import derivatives
+from nets.gradcheck import exact_derivatives, finite_differences
 from nets.gradcheck._function_values import Values, scale
 from nets.gradcheck._leaves import Leaves, finite
-from nets.gradcheck.estimates import Function
+from nets.gradcheck.methods import Function
 from nets.gradcheck.rounding_noise import EPS
 
 STEPS = np.ldexp(1.0, -np.arange(1, 51))
@@ -79,11 +79,11 @@ def errors_by_step(f: Function, params: Any, *, complex_f: Function) -> list[Err
         error = EPS * abs(value)
         results = []
         f_values = Values(flat_f, theta)  # compiled once for all steps
-        complex_step = jax.jit(lambda h: derivatives.complex_step(flat_complex_f, theta, index, h).value)
+        complex_step = jax.jit(lambda h: exact_derivatives.complex_step(flat_complex_f, theta, index, h).value)
         for method, order, estimate in [
-            ("one-sided", 1, lambda h: derivatives.one_sided(f_values, theta, index, error, h).value),
-            ("central", 2, lambda h: derivatives.central(f_values, theta, index, error, h).value),
-            ("Richardson", 6, lambda h: derivatives.richardson(f_values, theta, index, error, h, tries=1).value),
+            ("one-sided", 1, lambda h: finite_differences.one_sided(f_values, theta, index, error, h).value),
+            ("central", 2, lambda h: finite_differences.central(f_values, theta, index, error, h).value),
+            ("Richardson", 6, lambda h: finite_differences.richardson(f_values, theta, index, error, h, tries=1).value),
             ("complex step", 2, complex_step),
         ]:
             estimates = np.array([estimate(step) for step in STEPS])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from closedform.verdict import Verdict
-from nets.gradcheck import derivatives
+from nets.gradcheck import exact_derivatives, finite_differences
 from nets.gradcheck._function_values import Values
 from nets.gradcheck._leaves import Leaves
 from nets.gradcheck._one_sided_slopes import (
@@ -57,7 +57,7 @@ class Estimate:
 
     method: str
     index: NDArray[np.int64]
-    partials: derivatives.Partials
+    partials: exact_derivatives.Partials
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class ReferenceDerivatives:
     @cached_property
     def has_kink(self) -> bool:
         """Whether f has a kink at the point along a random direction: along an axis or not."""
-        return derivatives.has_kink(self.values, self.leaves.theta, self.rounding)
+        return finite_differences.has_kink(self.values, self.leaves.theta, self.rounding)
 
     @cached_property
     def has_difference(self) -> NDArray[np.bool_]:
@@ -152,7 +152,7 @@ class ReferenceDerivatives:
     def _slopes_along(self) -> Callable[..., Any]:
         return jax.jit(lambda v, error: one_sided_slopes(self.f, self.leaves.theta, v, error))
 
-    def _from_differences(self, part: Callable[[derivatives.Partials], Any], default: Any) -> NDArray[Any]:
+    def _from_differences(self, part: Callable[[exact_derivatives.Partials], Any], default: Any) -> NDArray[Any]:
         result = np.full(len(self.scale), default)
         for estimate in self.estimates:
             if estimate.method in DIFFERENCE_METHODS:
@@ -213,7 +213,10 @@ def _check(
     """Return the check, and the indices of the parameters compared."""
     where, shape = reference.leaves.slices[leaf], reference.leaves.shapes[leaf]
     in_leaf = (where.start <= estimate.index) & (estimate.index < where.stop)
-    index, partials = estimate.index[in_leaf], derivatives.Partials(*(part[in_leaf] for part in estimate.partials))
+    index, partials = (
+        estimate.index[in_leaf],
+        exact_derivatives.Partials(*(part[in_leaf] for part in estimate.partials)),
+    )
     a, b, uncertainty = tested.value[index], partials.value, partials.uncertainty + tested.rounding[index]
     at_kink, finite = reference.at_kink[index], np.isfinite(b) & np.isfinite(uncertainty)
     make = partial(GradientCheck, leaf=leaf, shape=shape, method=estimate.method, at_kink=int(at_kink.sum()))
@@ -278,7 +281,7 @@ def _compare(
     a: Floats,
     b: Floats,
     uncertainty: Floats,
-    partials: derivatives.Partials,
+    partials: exact_derivatives.Partials,
 ) -> tuple[NDArray[np.int64], float, float, Verdict]:
     """Return which of the ``candidates`` are compared, all but the uncertain, with error, limit and verdict."""
     a, b, uncertainty = a[candidates], b[candidates], uncertainty[candidates]
@@ -287,9 +290,9 @@ def _compare(
     rounding = reference.rounding * norm_of(1 / reference.scale[index[candidates]])
     if method in EXACT_METHODS:
         error = norm_of(uncertainty) + 4 * norm_of(reference.mode_difference[index[candidates]])
-        zero = norm <= error and norm <= derivatives.ZERO * rounding
+        zero = norm <= error and norm <= finite_differences.ZERO * rounding
     else:
-        floor = derivatives.ZERO * norm_of(partials.floor[candidates])
+        floor = finite_differences.ZERO * norm_of(partials.floor[candidates])
         zero = norm <= floor and norm_of(partials.uncertainty[candidates]) <= floor
     if zero:  # gradient and estimate both
         return candidates, 0.0, tolerance, "pass"
@@ -339,7 +342,7 @@ def _check_one_sided(reference: ReferenceDerivatives, leaf: str, tested: Gradien
         reverse_slopes = nearby_slopes(reference.reverse, theta, v)
         reverse_is_right = one_sided.error(reverse_slopes) <= one_sided.limit(reverse_slopes)
     # Entry by entry, since an entry that is small beside the others does not change the slope along v.
-    uncertainty = 4 * reference.rounding / (derivatives.SMALL_STEPS[0] * reference.scale[index])
+    uncertainty = 4 * reference.rounding / (finite_differences.SMALL_STEPS[0] * reference.scale[index])
     lower = low - SLOPE_TOLERANCE * np.abs(low) - uncertainty
     upper = high + SLOPE_TOLERANCE * np.abs(high) + uncertainty
     within = (gradients[:, index] >= lower) & (gradients[:, index] <= upper)
@@ -374,7 +377,7 @@ def _reason(
     method: str,
     tested: GradientUnderTest,
     index: NDArray[np.int64],
-    partials: derivatives.Partials,
+    partials: exact_derivatives.Partials,
     candidates: NDArray[np.int64],
 ) -> str:
     """Return the largest part of the uncertainty, in words."""

@@ -11,7 +11,8 @@ import numpy as np
 from flax import nnx
 
 from closedform.provenance import commit, versions
-from nets.data.datasets import Dataset, Progress, Split, hold_out, load
+from nets.data.datasets import Dataset, Progress, load
+from nets.data.splits import Split, hold_out
 from nets.data.tfds_folder import NotPreparedError
 from nets.distributed.mesh import REPLICATED, describe_devices, make_mesh, shard
 from nets.distributed.processes import max_over_processes, on_all_processes, on_first_process, require_equal

@@ -11,7 +11,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from closedform.files import PARTIAL
-from nets.data.datasets import Split
+from nets.data.splits import Split
 from nets.distributed.processes import on_all_processes, on_first_process
 from nets.training import runs
 from nets.training.checkpoints import Checkpoints, open_checkpoints

@@ -24,7 +24,7 @@ from flax import nnx
 from scipy.special import softmax
 
 from closedform.files import written_whole
-from nets.data.datasets import Split
+from nets.data.splits import Split
 from nets.training.checkpoints import open_checkpoints
 from nets.training.config import TrainConfig
 from nets.training.ensemble import ensemble_logits, init_ensemble_state

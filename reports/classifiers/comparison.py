@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 
 from closedform.multiple_testing import holm
-from nets.data.datasets import Split
+from nets.data.splits import Split
 from nets.evaluation.comparison import Comparison, compare
 from nets.evaluation.intervals import CONFIDENCE
 from nets.evaluation.translation_robustness import correct_fraction_when_translated

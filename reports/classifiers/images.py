@@ -4,7 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from nets.data.datasets import Split, load
+from nets.data.datasets import load
+from nets.data.splits import Split
 from nets.evaluation.metrics import Misclassification
 from reports.classifiers.problem import Options, Problem, ReportRun
 from reports.classifiers.text import label

@@ -10,7 +10,7 @@ from closedform.verdict import Verdict, worst
 from nets.backprop import one_hidden_layer
 from nets.backprop.networks import conv_net_gradient, mlp_gradient
 from nets.gradcheck.checks import check_gradient, directional_derivative, taylor_test
-from nets.gradcheck.estimates import estimate_derivatives
+from nets.gradcheck.methods import estimate_derivatives
 from nets.gradcheck.results import GradientChecks
 from nets.gradcheck.verdicts import TOLERANCE
 from nets.models.conv_net import ConvNet

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from nets.data import image_cache, tfds_folder
-from nets.data.datasets import Split, data_directory, hold_out, load
+from nets.data.datasets import data_directory, load
+from nets.data.splits import Split, hold_out
 from tests.nets.data import tfds_data
 
 NAMES = ["ship", "a class with a long name", "c"]

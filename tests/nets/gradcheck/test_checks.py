@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from nets.gradcheck import derivatives
+from nets.gradcheck import finite_differences
 from nets.gradcheck.checks import adjoint_test, check_gradient, taylor_test
 from nets.gradcheck.results import GradientCheck, GradientChecks
 from nets.gradcheck.rounding_noise import EPS
@@ -267,7 +267,7 @@ def test_the_error_of_a_difference_falls_with_its_order(method):
         options = {"tries": 1} if method == "richardson" else {}
         steps = [2.0**-8, 2.0**-9] if method == "one_sided" else [0.5, 0.25]
         differences = [
-            getattr(derivatives, method)(lambda t: jnp.sin(t[0]), theta, index, EPS, h, **options) for h in steps
+            getattr(finite_differences, method)(lambda t: jnp.sin(t[0]), theta, index, EPS, h, **options) for h in steps
         ]
         errors = [abs(float(difference.value[0]) - np.cos(0.7)) for difference in differences]
         np.testing.assert_allclose(np.log2(errors[0] / errors[1]), order, atol=0.1)

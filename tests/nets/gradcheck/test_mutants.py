@@ -9,7 +9,7 @@ import pytest
 
 from nets.backprop import layers, networks, one_hidden_layer
 from nets.gradcheck.checks import adjoint_test, directional_derivative, taylor_test
-from nets.gradcheck.estimates import estimate_derivatives
+from nets.gradcheck.methods import estimate_derivatives
 from nets.gradcheck.verdicts import TOLERANCE
 from tests.nets.gradcheck.mutants import mutants
 from tests.nets.gradcheck.networks import SigmoidNet, conv_net, mlp

@@ -1,47 +1,29 @@
-r"""Methods for the gradient of a scalar function f of a vector theta that share no derivation.
+r"""Finite differences of a scalar function f of a vector theta, each with an estimate of its own error.
 
-All work on float64 vectors; `nets.gradcheck.estimates` applies them to parameter trees. Each takes ``f`` from a vector
-to a number, the point ``theta`` (P,), and ``index`` (Q,), the coordinates of the partial derivatives to compute.
-
-========================  =============================================  ===========================================
-method                    formula, h the step                            error
-========================  =============================================  ===========================================
-reverse mode              ``jax.grad``                                   rounding
-forward mode              one ``jax.jvp`` a coordinate                   rounding
-complex step              Im f(theta + i h e) / h                        rounding, if f is holomorphic: h = 1e-30
-one-sided difference      (f(theta + h e) - f(theta)) / h                h f'' / 2 + eps \|f\| / h
-central difference        (f(theta + h e) - f(theta - h e)) / (2 h)      h^2 f''' / 6 + eps \|f\| / h
-Richardson                central at h, h/2, h/4, extrapolated to 0      O(h^6) + eps \|f\| / h
-========================  =============================================  ===========================================
-
-The finite differences estimate their own error. It has four parts: the change by the last halving of the step
-(truncation), the rounding in f divided by the step, the difference of the two one-sided slopes as h -> 0, which is zero
-unless a kink lies within the step, and the distance from differences with steps a million times smaller, which is small
-unless f oscillates within the step. Where the one-sided slopes differ at every step, the kink is at the point itself
-and no derivative exists there. Where f is constant within its rounding up to the largest step, the derivative is zero.
-The rounding in f is not assumed to be that of its last operation: it is measured, and so is the rounding in reverse
-mode, forward mode and complex step.
+Each takes ``f`` from a vector to a number, the point ``theta`` (P,), ``index`` (Q,), the coordinates of the partial
+derivatives to compute, and ``error``, the rounding in f. What it returns as its uncertainty has four parts: the change
+by the last halving of the step (truncation), the rounding in f divided by the step, the difference of the two one-sided
+slopes as h -> 0, which is zero unless a kink lies within the step, and the distance from differences with steps a
+million times smaller, which is small unless f oscillates within the step. Where the one-sided slopes differ at every
+step, the kink is at the point itself and no derivative exists there. Where f is constant within its rounding up to the
+largest step, the derivative is zero. The rounding in f is not assumed to be that of its last operation: it is measured
+(`nets.gradcheck.rounding_noise`).
 
 References
 ----------
-Squire, W., Trapp, G. (1998). Using complex variables to estimate derivatives of real functions. SIAM Review 40,
-110-112.
 Nocedal, J., Wright, S. J. (2006). Numerical Optimization, 2nd ed. Springer. Section 8.1 (differences and their steps).
 Ridders, C. J. F. (1982). Accurate computation of F'(x) and F'(x) F''(x). Advances in Engineering Software 4, 75-76.
-More, J. J., Wild, S. M. (2011). Estimating computational noise. SIAM J. Sci. Comput. 33, 1292-1314.
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from nets.gradcheck._function_values import BATCH_ENTRIES, Floats, Scalar, Values, unit, values_of
-from nets.gradcheck.rounding_noise import noise_stencil
+from nets.gradcheck._function_values import Floats, Scalar, Values, values_of
+from nets.gradcheck.exact_derivatives import Partials
 
 CENTRAL_STEP = 859 * 2.0**-27
 """Near eps^(1/3), where truncation and rounding of a central difference balance. Steps have few binary digits, so that
@@ -56,21 +38,6 @@ ZERO = 8
 """A gradient below ZERO times the rounding of f / scale, and below its own rounding, is zero: it does not change f."""
 SHARED = len(LARGE_STEPS) + len(SMALL_STEPS)
 """Number of the steps that all differences share; they come after the steps of each difference."""
-COMPLEX_STEP = 1e-30
-"""Nothing is subtracted, so the step may be so small that h^2 is below rounding."""
-
-
-class Partials(NamedTuple):
-    """Partial derivatives at some coordinates and their error estimates, all (Q,)."""
-
-    value: Any
-    uncertainty: Any
-    rounding: Any
-    """The part of the uncertainty that is rounding: in f for differences, in the method itself for the others."""
-    jump: Any
-    """Right minus left one-sided slope at a kink of f at the point itself, 0 where there is none."""
-    floor: Any
-    """Rounding of f over the scale: a smaller gradient does not change f."""
 
 
 class Slopes(NamedTuple):
@@ -88,49 +55,6 @@ class Slopes(NamedTuple):
         """Return the slopes of some steps."""
         first, second, h = (np.concatenate([part[rows] for rows in which]) for part in self[:3])
         return Slopes(first, second, h, self.value)
-
-
-def reverse(f: Scalar, theta: jax.Array, index: jax.Array) -> Partials:
-    """Return ``jax.grad``."""
-    return value_and_rounding(lambda point: jax.grad(f)(point)[index], theta)
-
-
-def forward(f: Scalar, theta: jax.Array, index: Any) -> Partials:
-    """Return the derivative along each coordinate by ``jax.jvp``."""
-    return value_and_rounding(
-        partial(_along_each, lambda point, j: jax.jvp(f, (point,), (unit(point, j),))[1], index), theta, _call
-    )
-
-
-def complex_step(f: Scalar, theta: jax.Array, index: Any, step: jax.Array | float = COMPLEX_STEP) -> Partials:
-    """Return Im f(theta + i h e) / h, accurate to rounding if ``f`` is holomorphic, and wrong if it is not."""
-
-    def along(point: jax.Array, j: jax.Array) -> jax.Array:
-        return jnp.imag(f(point + 1j * step * unit(point, j))) / step
-
-    partials = value_and_rounding(partial(_along_each, along, index), theta, _call)
-    smallest = jnp.finfo(float).tiny / step  # smaller imaginary parts are 0
-    return partials._replace(uncertainty=partials.uncertainty + smallest)
-
-
-def value_and_rounding(
-    gradient: Callable[[jax.Array], Any], theta: jax.Array, map_fn: Callable[..., jax.Array] = jax.lax.map
-) -> Partials:
-    """Return ``gradient(theta)`` with its rounding, from second differences over steps too small for its slope.
-
-    g(theta + d) - 2 g(theta) + g(theta - d) is rounding and a term of order d^2; near a kink it is the jump.
-    ``map_fn(gradient, points)`` calls the gradient at the points: as one program if it is a JAX function.
-    """
-    return _with_rounding(map_fn(gradient, noise_stencil(theta)))
-
-
-@jax.jit
-def _with_rounding(values: jax.Array) -> Partials:
-    value, *pairs = values
-    means = [(up + down) / 2 for up, down in zip(pairs[::2], pairs[1::2], strict=True)]
-    uncertainty = 8 * jnp.maximum(*(jnp.abs(mean - value) for mean in means))
-    zero = jnp.zeros_like(value)
-    return Partials(value, uncertainty, jnp.minimum(uncertainty, 8 * jnp.abs(means[0] - means[1])), zero, zero)
 
 
 def has_kink(f: "Scalar | Values", theta: jax.Array, error: float) -> bool:
@@ -190,11 +114,6 @@ def differences(
         "central": _central(slopes.rows(slice(11, 13), shared), error),
     }
     return [partials[name] for name in names]
-
-
-def value_and_complex_step(f: Scalar, theta: jax.Array, index: Any) -> tuple[jax.Array, Partials]:
-    """Return ``f`` and its `complex_step`."""
-    return jnp.real(f(theta.astype(complex))), complex_step(f, theta, index)
 
 
 @np.errstate(all="ignore")
@@ -287,17 +206,3 @@ def _oscillation(value: Floats, small: Floats, rounding: Floats) -> Floats:
     distance = np.abs(value[None, :] - small[:-1]) - 4 * np.abs(small[:-1] - small[1:])
     smallest = np.maximum(np.abs(value - small[-1]), np.abs(small[-2] - small[-1])) - 64 * rounding
     return np.maximum(np.max(distance, axis=0), smallest)
-
-
-def _along_each(g: Callable[[jax.Array, jax.Array], jax.Array], index: Any, points: jax.Array) -> jax.Array:
-    """Return ``g(point, j)`` for each of ``points`` and coordinates, in batches so that memory stays bounded."""
-    count = len(points) * len(index)
-    batch = max(1, min(128, BATCH_ENTRIES // points.shape[1]))
-    cases = jnp.arange(count + -count % batch) % count  # filled up: a remainder would be compiled separately
-    i, j = jnp.divmod(cases, len(index))
-    values = jax.lax.map(lambda case: g(points[case[0]], jnp.asarray(index)[case[1]]), (i, j), batch_size=batch)
-    return jnp.reshape(values[:count], (len(points), len(index)))
-
-
-def _call(gradients: Callable[[jax.Array], jax.Array], points: jax.Array) -> jax.Array:
-    return gradients(points)

@@ -1,4 +1,18 @@
-"""The derivatives of f at a point by every method of `nets.gradcheck.derivatives`, for the checks of gradients."""
+r"""The derivatives of f at a point by every method of the table, for the checks of gradients.
+
+All work on float64 vectors. h is the step, scaled by the coordinate, and e the unit vector of a coordinate.
+
+========================  =============================================  ===========================================
+method                    formula, h the step                            error
+========================  =============================================  ===========================================
+reverse mode              ``jax.grad``                                   rounding
+forward mode              one ``jax.jvp`` a coordinate                   rounding
+complex step              Im f(theta + i h e) / h                        rounding, if f is holomorphic: h = 1e-30
+one-sided difference      (f(theta + h e) - f(theta)) / h                h f'' / 2 + eps \|f\| / h
+central difference        (f(theta + h e) - f(theta - h e)) / (2 h)      h^2 f''' / 6 + eps \|f\| / h
+Richardson                central at h, h/2, h/4, extrapolated to 0      O(h^6) + eps \|f\| / h
+========================  =============================================  ===========================================
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from nets.gradcheck import derivatives, rounding_noise
+from nets.gradcheck import exact_derivatives, finite_differences, rounding_noise
 from nets.gradcheck._function_values import Values, scale
 from nets.gradcheck._leaves import Leaves, finite
 from nets.gradcheck._reduced_programs import ReducedProgram
@@ -68,14 +82,17 @@ def _check(
             "mode cannot check itself."
         )
     theta, slices = reference.leaves.theta, reference.leaves.slices
-    partials = derivatives.value_and_rounding(gradient, theta, eager_map)
+    partials = exact_derivatives.value_and_rounding(gradient, theta, eager_map)
     rounding = gradient_rounding(gradient, theta, partials, slices)
     tested = GradientUnderTest(name, gradient, np.asarray(partials.value), rounding, lower_precision)
     return check_leaves(reference, tested)
 
 
 def gradient_rounding(
-    gradient: Callable[[jax.Array], Any], theta: jax.Array, partials: derivatives.Partials, slices: dict[str, slice]
+    gradient: Callable[[jax.Array], Any],
+    theta: jax.Array,
+    partials: exact_derivatives.Partials,
+    slices: dict[str, slice],
 ) -> NDArray[np.float64]:
     """Return the rounding in ``gradient``, (P,). That of ``partials`` may be a jump of the gradient at the point."""
     value, rounding = np.asarray(partials.value), np.nan_to_num(np.asarray(partials.uncertainty), posinf=0.0)
@@ -136,23 +153,23 @@ def estimate_derivatives(
         sample = np.concatenate(
             [_sample(rng, np.abs(gradient), where, max_entries) for where in leaves.slices.values()]
         )
-        partials: dict[str, derivatives.Partials] = {}
+        partials: dict[str, exact_derivatives.Partials] = {}
         if "forward" in names and "forward" not in missing:
-            partials["forward"] = jax.jit(partial(derivatives.forward, flat_f))(theta, sample)
+            partials["forward"] = jax.jit(partial(exact_derivatives.forward, flat_f))(theta, sample)
         f_values = Values(flat_f, theta)
         rounding = rounding_noise.rounding(f_values, theta)
         differences = [name for name in names if name in DIFFERENCE_METHODS]
         partials |= zip(
-            differences, derivatives.differences(f_values, differences, theta, sample, rounding), strict=True
+            differences, finite_differences.differences(f_values, differences, theta, sample, rounding), strict=True
         )
         if "reverse" in names and "reverse" not in missing:
-            partials["reverse"] = derivatives.value_and_rounding(
+            partials["reverse"] = exact_derivatives.value_and_rounding(
                 lambda point: value_and_grad(point)[1], theta, eager_map
             )
         if "complex step" in names and complex_f is not None:
             flat_complex_f = leaves.function("complex_f", complex_f, has_aux=has_aux, dtype=jnp.complex128)
             complex_value, partials["complex step"] = jax.jit(
-                partial(derivatives.value_and_complex_step, flat_complex_f)
+                partial(exact_derivatives.value_and_complex_step, flat_complex_f)
             )(theta, sample)
             complex_value = finite("complex_f", complex_value)
             if not abs(complex_value - value) <= 1e-9 * abs(value) + 1e-12:  # either form may lose digits
@@ -164,7 +181,7 @@ def estimate_derivatives(
             Estimate(
                 name,
                 np.arange(len(theta)) if name == "reverse" else sample,
-                derivatives.Partials(*map(np.asarray, partials[name])),
+                exact_derivatives.Partials(*map(np.asarray, partials[name])),
             )
             for name in sorted(names, key=lambda name: name == "complex step")
             if name in partials
