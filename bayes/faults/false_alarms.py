@@ -33,14 +33,14 @@ class Family:
 
 
 def exact_chains(model: Model, rng: np.random.Generator, n: int, stay: float = 0.0) -> dict[str, NDArray[np.float64]]:
-    """Return ``n`` exact posterior draws of ``one`` in each of 4 chains: {name: (chain, draw, ...)}."""
+    """Return ``n`` exact posterior draws of ``model`` in each of 4 chains: {name: (chain, draw, ...)}."""
     return chains(model.exact.posterior(model.y), model, rng, n, stay)
 
 
 def chains(
     posterior: Any, model: Model, rng: np.random.Generator, n: int, stay: float = 0.0
 ) -> dict[str, NDArray[np.float64]]:
-    """Return draws of ``posterior``, right or wrong, of the parameters of ``one``, as ``exact_chains`` does."""
+    """Return draws of ``posterior``, right or wrong, of the parameters of ``model``, as ``exact_chains`` does."""
     if hasattr(posterior, "dist"):  # a frozen scipy.stats distribution, of the one parameter
         (name,) = model.marginals
         drawn = {name: posterior.rvs(CHAINS * n, random_state=rng)}

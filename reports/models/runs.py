@@ -30,7 +30,7 @@ class Result:
 
 
 def of(model: Model, options: Options, progress: Callable[[str], None]) -> Iterator[Result]:
-    """Run every engine, and SMC, on the example of ``one``; ``progress`` is told before each."""
+    """Run every engine, and SMC, on the example of ``model``; call ``progress`` before each."""
     program = model.program()
     for engine in options.engines:
         progress(f"{model.name}: NUTS by {engine}, 4 chains of {options.draws} draws")

@@ -91,7 +91,7 @@ def _read(file: Path, key: dict[str, Any]) -> Cell | None:
 
 
 def _run(model: Model, engine: str, options: Options, stage: int) -> Cell:
-    """Run a sampler on the example of ``one``."""
+    """Run a sampler on the example of ``model``."""
     seed = stream(options.seed, f"{model.name} {engine} {stage}")
     more = MORE if stage == 2 else 1
     program = model.program()

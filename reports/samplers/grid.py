@@ -86,15 +86,15 @@ def add_grid(page: Page, grid: Grid) -> None:
         smc_runs=options.smc_runs,
         particles=PARTICLES,
     )
-    resample = {check.model for check in grid.checks if check.stage == 2}
+    resampled = {check.model for check in grid.checks if check.stage == 2}
     page.text(
         "All {checks} checks of the samplers are one family: if all are right, one of them fails with probability "
         "{alpha:g} at most. What is flagged at a higher rate is run again with {more} times as many draws, which "
-        "alone decide (Gandy and Scott 2020); here that were {again}.",
+        "alone decide (Gandy and Scott 2020); here that were {resampled}.",
         checks=len(grid.checks),
         alpha=grid.checks.alpha,
         more=MORE,
-        resample=", ".join(sorted(resample)) or "none",
+        resampled=", ".join(sorted(resampled)) or "none",
     )
     columns: dict[str, list[Any]] = {"model": list(options.models)}
     for engine in [*options.engines, *([NO_JACOBIAN] if grid.injected else [])]:

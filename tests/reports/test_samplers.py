@@ -69,7 +69,7 @@ def test_a_cell_has_a_verdict_and_leads_to_its_checks(page):
             assert f'<table id="{name}-{engine}">' in html
     assert page.numbers["grid"][cells.NO_JACOBIAN][0] is None
     assert page.numbers["grid"][cells.NO_JACOBIAN][1].startswith("fail, ")
-    assert "The missing Jacobian is seen on 1 of 1 models." in html
+    assert "The missing Jacobian is detected on 1 of 1 models." in html
 
 
 def test_the_numbers_of_every_check_are_in_the_file(page):
@@ -96,7 +96,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(monkeypatch, runner):
     stand_in = exact_nuts(model)
     monkeypatch.setattr(inference, "mcmc", stand_in)
     first = runner().cell(model, "nutpie")
-    assert runner().cell(model, "nutpie") == first
+    assert repr(runner().cell(model, "nutpie")) == repr(first)  # the level of an unjudged check is nan, equal to nothing
     assert len(stand_in.calls) == 1
     assert runner.told[-1].endswith("as an interrupted run left it")
     runner(seed=1).cell(model, "nutpie")
@@ -189,7 +189,7 @@ def test_an_injected_mistake_that_is_not_detected_fails_the_page(monkeypatch, ru
     assert grid.verdict(table) == "fail"
     page = Page("samplers", "", "")
     grid.add_grid(page, table)
-    assert "Not seen on: gamma_exponential" in page.html()
+    assert "Not detected on: gamma_exponential" in page.html()
 
 
 def counts(n, **changes):
@@ -226,7 +226,7 @@ def test_right_samplers_that_fail_too_often_fail_the_page(failed, verdict):
         return [rates.Family(alpha=a, one_stage=verdict, two_stages="pass", resampled=0) for a in rates.ALPHAS]
 
     runs = [run("fail") if i < failed else run("pass") for i in range(150)]
-    found = rates.Rates(runs=runs, repeats=20, seen={"one stage": [0] * 6, "two stages": [0] * 6})
+    found = rates.Rates(runs=runs, repeats=20, detected={"one stage": [0] * 6, "two stages": [0] * 6})
     assert rates.verdict(found) == verdict
     page = Page("samplers", "", "")
     with drawing():
