@@ -22,8 +22,7 @@ from bayes.exact.multivariate_normal import MultivariateNormal
 from bayes.exact.normal_inverse_gamma import NormalInverseGamma
 from bayes.exact.normal_normal import NormalNormal
 from bayes.exact.normal_variance import NormalVariance
-from bayes.exact.numerics import distributions, log_gamma
-from bayes.exact.numerics import exact_sums as sums
+from bayes.exact.numerics import distributions, exact_sums, log_gamma
 from bayes.registry import NAMES, get_model
 from benchmarks.fifty_digits import ORACLES, PROBLEMS, Problem, a_million, worst_error
 from tests.tolerances import EXACT, FAR_ELEMENT
@@ -166,7 +165,7 @@ def test_products_that_cancel_are_subtracted_exactly(a, b, c):
     with mpmath.workdps(250):
         d = float(mpmath.mpf(a) * b / c) if abs(c) > 1e-50 and abs(a * b / c) < 1e100 else 1.0
         wanted = mpmath.mpf(a) * b - mpmath.mpf(c) * d
-        assert abs(sums.difference_of_products(a, b, c, d) - wanted) <= EXACT * abs(wanted) + 1e-280
+        assert abs(exact_sums.difference_of_products(a, b, c, d) - wanted) <= EXACT * abs(wanted) + 1e-280
 
 
 @pytest.mark.parametrize("a", [0.5, 3.0, 1e4, 1e8])
