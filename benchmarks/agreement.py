@@ -26,7 +26,7 @@ from rich.progress import track
 from scipy.signal import lfilter
 from scipy.stats import binomtest, gamma, kstest, laplace, norm, t
 
-from bayes.checking import null_distributions as nulls
+from bayes.checking import null_distributions
 from bayes.checking.judging import p_values
 from bayes.checking.results import Checks
 from bayes.checking.statistics import compare, compare_draws, compare_evidence
@@ -178,7 +178,7 @@ def evidence_false_alarms(config: Config) -> None:
             for sd in (0.05, 0.2, 0.5):
                 rng = np.random.default_rng([config.seed, R, int(100 * sd)])
                 p = [
-                    nulls.log_normal_mean_p_value(make(rng, sd, R))
+                    null_distributions.log_normal_mean_p_value(make(rng, sd, R))
                     for _ in progress(runs, f"evidence, {kind}, R = {R}, sd {sd}")
                 ]
                 rows.append([kind, str(R), f"{sd:g}", *(rate(int(np.sum(np.array(p) <= a)), runs) for a in STEPS)])

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import norm, t
 
-from bayes.checking import null_distributions as nulls
+from bayes.checking import null_distributions
 from bayes.checking.results import ALPHA, POWER
 from bayes.checking.statistics import SHARES, compare_evidence
 
@@ -26,7 +26,7 @@ def power(p_value: Callable[[], float]) -> float:
 
 def detectable_effect(n: int, combined: int = 1) -> float:
     """Return the minimum detectable effect in null errors, for ``n`` effective draws."""
-    return t.isf(LEVEL / combined / 2, nulls.ess_degrees_of_freedom(n)) + norm.ppf(POWER)
+    return t.isf(LEVEL / combined / 2, null_distributions.ess_degrees_of_freedom(n)) + norm.ppf(POWER)
 
 
 def of_draws(rng: np.random.Generator, n: int, sign: int) -> dict[str, float]:
@@ -37,8 +37,16 @@ def of_draws(rng: np.random.Generator, n: int, sign: int) -> dict[str, float]:
     z = sign * detectable_effect(n)
     scale = 1 + z / np.sqrt(2 * n)
     found = {
-        "location": power(lambda: nulls.widen(nulls.location_p_value(rng.normal(z, 1) / np.sqrt(n), n), n).item()),
-        "scale": power(lambda: nulls.widen(nulls.scale_p_value(scale**2 * rng.chisquare(n) / n, n), n).item()),
+        "location": power(
+            lambda: null_distributions.widen(
+                null_distributions.location_p_value(rng.normal(z, 1) / np.sqrt(n), n), n
+            ).item()
+        ),
+        "scale": power(
+            lambda: null_distributions.widen(
+                null_distributions.scale_p_value(scale**2 * rng.chisquare(n) / n, n), n
+            ).item()
+        ),
     }
     others = np.ones(len(SHARES))
     for q in (0.05, 0.5, 0.95):
@@ -46,8 +54,8 @@ def of_draws(rng: np.random.Generator, n: int, sign: int) -> dict[str, float]:
         if 0 < share < 1:
 
             def seen(share: float = share, q: float = q) -> float:
-                p = nulls.widen(nulls.share_p_value(rng.binomial(n, share) / n, q, n), n)
-                return nulls.combined_p_value([p, *others])
+                p = null_distributions.widen(null_distributions.share_p_value(rng.binomial(n, share) / n, q, n), n)
+                return null_distributions.combined_p_value([p, *others])
 
             found[f"share at {100 * q:g} %"] = power(seen)
     return found

@@ -20,7 +20,7 @@ from scipy.stats import norm
 from scipy.stats import t as student_t
 
 from bayes._check import compare_with_model
-from bayes.checking import null_distributions as nulls
+from bayes.checking import null_distributions
 from bayes.checking.convergence import LARGEST_RHAT, Mixing, closed_gates, effective_sizes
 from bayes.checking.judging import judge
 from bayes.checking.statistics import compare_draws, score
@@ -86,7 +86,9 @@ def batches(config: Config) -> None:
         for _ in progress(runs, f"batches, {name}"):
             z = make(rng)
             ess = [effective_sizes(z[None], b, c).ess[0] for b, c in settings]
-            p[name].append([float(nulls.widen(nulls.location_p_value(z.mean(), n), n)) for n in ess])
+            p[name].append(
+                [float(null_distributions.widen(null_distributions.location_p_value(z.mean(), n), n)) for n in ess]
+            )
     rows = []
     for i, (b, c) in enumerate(settings):
         what = ["Geyer alone", ""] if c == 0 else [str(b), f"{c:g}"]
@@ -106,7 +108,7 @@ def freedom(config: Config) -> None:
         for _ in progress(runs, f"degrees of freedom, {source}"):
             z = (source.draw(rng) - 2) / 0.5
             (ess,) = effective_sizes(z[None]).ess
-            score = norm.isf(nulls.location_p_value(z.mean(), ess) / 2)
+            score = norm.isf(null_distributions.location_p_value(z.mean(), ess) / 2)
             p.append([2 * student_t.sf(score, ess / value if np.isfinite(value) else np.inf) for value in values])
         rows.append([str(source), *(rate(int(np.sum(column <= 0.001)), runs) for column in np.array(p).T)])
     print("\nFalse alarms of the location at p <= 0.001, by effective draws a degree of freedom:\n")
@@ -122,7 +124,7 @@ def spread(config: Config) -> None:
         p = []
         for _ in progress(runs, f"evidence runs with sd {sd:g}"):
             log_z = np.log(rng.gamma(5 / sd**2, size=(8, 5)) * sd**2 / 5).sum(axis=1)
-            p.append(nulls.log_normal_mean_p_value(log_z))
+            p.append(null_distributions.log_normal_mean_p_value(log_z))
         rows.append([f"{sd:g}", *(rate(int(np.sum(np.array(p) <= level)), runs) for level in (0.05, 0.01, 0.001))])
     print("\nFalse alarms of the evidence check, 8 runs of 5 stages of exponential weights:\n")
     print(table(["sd between runs", "p <= 0.05", "p <= 0.01", "p <= 0.001"], rows))

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes.io.draws import Draws
-from bayes.io.element_names import named_elements, shape_of
+from bayes.io.element_names import array_shape, elements_by_place
 
 LARGEST = 4 * 2**30
 """Bytes of one variable, or of a CSV file, beyond which nothing is read."""
@@ -167,14 +167,14 @@ def from_csv(path: Path, wanted: dict[str, str]) -> tuple[Draws, list[str]]:
     chains = len(sizes)
     found: dict[str, NDArray[np.float64]] = {}
     for theirs, ours in wanted.items():
-        columns = named_elements(theirs, list(table.columns))
+        columns = elements_by_place(theirs, list(table.columns))
         if not columns:
             continue
         for column in columns.values():
             if table[column].dtype.kind not in "iuf" or table[column].isna().any():
                 _require_numbers(path, shown, column)
                 raise ValueError(f"file {shown}: column {column!r} must hold numbers.")
-        shape = shape_of(theirs, columns, f"file {shown}")
+        shape = array_shape(theirs, columns, f"file {shown}")
         values = np.empty((chains, len(table) // chains, *shape))
         for place, column in columns.items():
             values[(..., *place)] = table[column].to_numpy(float).reshape(chains, -1)

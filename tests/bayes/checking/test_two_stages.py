@@ -108,7 +108,7 @@ def test_what_cannot_be_drawn_again_is_judged_at_the_first_stage():
     assert judge_in_two_stages(first, never, final=[1]).verdict == "fail"
 
 
-def test_other_comparisons_than_those_asked_for_are_refused():
+def test_other_checks_than_those_asked_for_are_refused():
     with pytest.raises(ValueError, match="`resample` must return the checks it was asked for"):
         judge_in_two_stages(family([0.5, 0.001]), lambda _: [check(0.5)])
     with pytest.raises(ValueError, match="`alpha` must lie between 0 and 1"):
