@@ -380,6 +380,6 @@ def _far_out(name: str, summary: ScoreSummary, draws: int) -> list[str]:
     if isinf(summary.farthest):
         return [f"draws of {name} lie outside the support of the exact distribution, or where it has no probability."]
     return [
-        f"the farthest draw of {name} lies {summary.farthest:.1f} sds out as a normal score; one of {draws} right draws "
-        f"is that far with a probability of {p:.1g} at most."
+        f"the farthest draw of {name} lies {summary.farthest:.1f} sds out as a normal score; one of {draws} right "
+        f"draws is that far with a probability of {p:.1g} at most."
     ]

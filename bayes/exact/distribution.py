@@ -1,4 +1,4 @@
-"""What every closed form returns and every check takes: the methods of a frozen ``scipy.stats`` distribution."""
+"""The interface of distributions, which closed forms return and checks take: that of a frozen scipy.stats one."""
 
 from typing import Any, Protocol
 

@@ -1,4 +1,4 @@
-"""Checks at the edge of every exact model: hyperparameters and observations come in as float64 or not at all."""
+"""Validation for every exact model: hyperparameters and observations become float64, or ValueError names the fault."""
 
 from math import inf
 from numbers import Real

@@ -48,12 +48,12 @@ def elements_by_place(name: str, names: Iterable[str]) -> dict[tuple[int, ...], 
         return {(): name}
     places = {}
     for element in names:
-        matched = re.fullmatch(re.escape(name) + r"(?:\[(\d+(?:, ?\d+)*)\]|((?:\.\d+)+))", element)
-        if matched:
-            places[tuple(map(int, re.findall(r"\d+", matched[1] or matched[2])))] = element
+        match = re.fullmatch(re.escape(name) + r"(?:\[(\d+(?:, ?\d+)*)\]|((?:\.\d+)+))", element)
+        if match:
+            places[tuple(map(int, re.findall(r"\d+", match[1] or match[2])))] = element
     if len({len(place) for place in places}) != 1:
         return places
-    first = [min(along) for along in zip(*places, strict=True)]
+    first = [min(axis) for axis in zip(*places, strict=True)]
     return {tuple(i - j for i, j in zip(place, first, strict=True)): element for place, element in places.items()}
 
 
@@ -62,7 +62,7 @@ def array_shape(name: str, places: Mapping[tuple[int, ...], str], where: str) ->
     elements = ", ".join(places.values())[:200]
     if len({len(place) for place in places}) > 1:
         raise ValueError(f"{where} must have as many indices at every element of {name!r}, got {elements}.")
-    shape = tuple(max(along) + 1 for along in zip(*places, strict=True))
+    shape = tuple(max(axis) + 1 for axis in zip(*places, strict=True))
     if len(places) != prod(shape):
         raise ValueError(f"{where} lacks some elements of {name!r} of shape {shape}: it has {elements}.")
     return shape

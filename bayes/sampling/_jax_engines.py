@@ -76,8 +76,8 @@ def numpyro_nuts(
     )
     names = ("diverging", "accept_prob", "energy", "potential_energy", "num_steps", "adapt_state.step_size")
     # NumPyro takes one chain without its axis.
-    alone = len(start[0]) == 1
-    mcmc.run(key, init_params=[value[0] for value in start] if alone else start, extra_fields=names)
+    single_chain = len(start[0]) == 1
+    mcmc.run(key, init_params=[value[0] for value in start] if single_chain else start, extra_fields=names)
     info = mcmc.get_extra_fields(group_by_chain=True)
     stats = {
         "diverging": info["diverging"],
