@@ -91,7 +91,7 @@ class CheckDraws:
     var: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """YOURS=MODEL if a variable has another name in your file, such as theta=mu; repeat it for several."""
     evidence_law: Literal["unbiased", "log_unbiased", "inverse_unbiased"] = "unbiased"
-    """What the runs estimate without bias: E[Z] as SMC, E[log Z] as nested sampling with exp(-i/N), E[1/Z] as dynesty."""
+    """What runs estimate without bias: E[Z] as SMC, E[log Z] as nested sampling with exp(-i/N), E[1/Z] as dynesty."""
     alpha: float = ALPHA
     """Probability that a right sampler has a failed check."""
     json: bool = False

@@ -135,7 +135,7 @@ def _require_numbers(path: Path, label: str, column: str) -> None:
 
 
 def from_csv(path: Path, name_map: dict[str, str]) -> tuple[Draws, list[str]]:
-    """Read a CSV file of draws, a row a draw; return those in ``name_map``, name in the file -> name, and all headings."""
+    """Read a CSV file of draws, a row a draw; return those in ``name_map`` and the names of all columns."""
     import pandas as pd  # takes seconds to import, and only this needs it
 
     label = repr(str(path))

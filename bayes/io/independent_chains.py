@@ -45,19 +45,21 @@ def require_chains(name: str, theta: NDArray[np.float64]) -> None:
     shared = shared_values(list(theta))
     repeating = [a for a, b in shared if a == b]
     if repeating:
+        first, *others = repeating
         raise ValueError(
-            f"`draws[{name!r}]` are no chains: {shared[repeating[0], repeating[0]]} values of chain {repeating[0]} come "
-            f"back after others stood between them{_more_chains(repeating[1:])}, which no Markov chain does. "
-            "Equal-weight samples of nested sampling, SMC or importance resampling, and draws that were shuffled, joined "
-            "twice or interleaved (emcee's flat=True), have no ESS to be judged by; give every chain in the order in which it "
+            f"`draws[{name!r}]` are no chains: {shared[first, first]} values of chain {first} come back "
+            f"after others stood between them{_more_chains(others)}, which no Markov chain does. Equal-weight samples "
+            "of nested sampling, SMC or importance resampling, and draws that were shuffled, joined twice or "
+            "interleaved (emcee's flat=True), have no ESS to be judged by; give every chain in the order in which it "
             "was drawn, once."
         )
     if shared:
-        (a, b), *other_pairs = shared
-        addition = f", and so have {', '.join(f'{c} and {d}' for c, d in other_pairs[:5])}" if other_pairs else ""
+        (a, b), *others = shared
+        addition = f", and so have {', '.join(f'{c} and {d}' for c, d in others[:5])}" if others else ""
+        ellipsis = ", ..." if len(others) > 5 else ""
         raise ValueError(
             f"`draws[{name!r}]` hold copied chains: chains {a} and {b} have {shared[a, b]} values or stretches in "
-            f"common{addition}{', ...' if len(other_pairs) > 5 else ''}; give each chain its own seed, and every draw once."
+            f"common{addition}{ellipsis}; give each chain its own seed, and every draw once."
         )
 
 

@@ -54,9 +54,9 @@ def read_observations(path: Path, columns: int = 1) -> NDArray[np.float64]:
     if columns > 1 or has_heading or len(rows) > 1:
         for number, row in rows:
             if len(row) != columns:
-                column_count = "1 column" if len(row) == 1 else f"{len(row)} columns"
+                size = "1 column" if len(row) == 1 else f"{len(row)} columns"
                 raise ValueError(
-                    f"`data` file {name}, line {number} {_quoted(dict(lines)[number])} has {column_count}; {column_rule}, "
+                    f"`data` file {name}, line {number} {_quoted(dict(lines)[number])} has {size}; {column_rule}, "
                     "with commas between columns, and a decimal point, not a decimal comma."
                 )
     elif rows and _may_be_one_number(lines[0][1]):
