@@ -25,7 +25,7 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
     from reports.shared.page import Page
 
     page = Page(NAME, TITLE, CLAIM)
-    results = [result for model in problem.models for result in runs.of(model, options, progress)]
+    results = [result for model in problem.models for result in runs.sample_model(model, options, progress)]
     checks = judge([check for result in results for check in result.checks])
     progress("closed forms and their figures")
     sections.add_overview(page, problem.models)

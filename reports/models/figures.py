@@ -36,26 +36,26 @@ def posterior_and_predictive(
         axis.plot(x, exact.pdf(x), color=EXACT)
         axis.set(title=name, yticks=[], ylim=(0, None))
     data = np.reshape(y, (len(y), -1)).T
-    for axis, (name, exact), seen in zip(flat[len(marginals) :], predictives.items(), data, strict=False):
+    for axis, (name, exact), observations in zip(flat[len(marginals) :], predictives.items(), data, strict=False):
         if hasattr(exact, "pmf"):
-            _bars(axis, exact, seen)
+            _bars(axis, exact, observations)
         else:
             low, high = exact.ppf([TAIL, 1 - TAIL])
             x = np.linspace(low, high, 400)
             axis.plot(x, exact.pdf(x), color="C1")
-            axis.plot(seen, np.zeros(len(seen)), "|", color=EXACT, markersize=12)
+            axis.plot(observations, np.zeros(len(observations)), "|", color=EXACT, markersize=12)
         axis.set(title=name, yticks=[], ylim=(0, None))
     for axis in flat[panels:]:
         axis.remove()
     return figure
 
 
-def _bars(axis: Any, exact: Any, seen: NDArray[Any]) -> None:
+def _bars(axis: Any, exact: Any, observations: NDArray[Any]) -> None:
     """Draw the probability of each whole number, and the share of the data that have it."""
     k = np.arange(exact.ppf(TAIL), exact.ppf(1 - TAIL) + 1)
     axis.vlines(k, 0, exact.pmf(k), color="C1", linewidth=max(0.8, min(6.0, 120 / len(k))))
-    values, counts = np.unique(seen, return_counts=True)
-    if len(seen) == 1:
+    values, counts = np.unique(observations, return_counts=True)
+    if len(observations) == 1:
         axis.plot(values, [0], "|", color=EXACT, markersize=12)
     else:
-        axis.plot(values, counts / len(seen), "o", color=EXACT, fillstyle="none", markersize=5)
+        axis.plot(values, counts / len(observations), "o", color=EXACT, fillstyle="none", markersize=5)

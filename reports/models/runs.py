@@ -19,7 +19,7 @@ SMC_RUNS, PARTICLES = 8, 1500
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What one sampler made of one model."""
+    """The checks of one sampler on one model."""
 
     model: str
     run: str
@@ -29,7 +29,7 @@ class Result:
     """The draws, of NUTS."""
 
 
-def of(model: Model, options: Options, progress: Callable[[str], None]) -> Iterator[Result]:
+def sample_model(model: Model, options: Options, progress: Callable[[str], None]) -> Iterator[Result]:
     """Run every engine, and SMC, on the example of ``model``; call ``progress`` before each."""
     program = model.program()
     for engine in options.engines:

@@ -1,4 +1,4 @@
-"""The normal-normal page: what plug-in predictives lose against the full one, and what a sampler gets right."""
+"""The normal-normal page: what plug-in predictives lose against the full one, and checks of samplers."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING

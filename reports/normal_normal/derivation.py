@@ -5,7 +5,7 @@ from reports.shared.page import Page
 
 
 def add_derivation(page: Page, problem: Problem) -> None:
-    """Add the model, its posterior, the three predictives and the evidence, each derived and said in words."""
+    """Add the model, its posterior, the three predictives and the evidence, each derived and explained."""
     model, y = problem.model, problem.y
     n, posterior = len(y), model.posterior(y)
     weight = 1 - posterior.var() / model.prior_sd**2

@@ -70,8 +70,8 @@ def _evidence_curve(page: Page, problem: Problem) -> None:
         marks["maximum"] = (best, log_evidence(best))
     anchors = [point[0] for point in marks.values()] + [model.noise_sd**2 / len(y)]
     # A hundredth inside what a model accepts, so that rounding a root does not step over.
-    least, most = (1.01 * SMALLEST) ** 2, (0.99 * LARGEST) ** 2
-    variances = np.geomspace(max(least, min(anchors) / 10), min(most, max(anchors) * 100), 400)
+    smallest, largest = (1.01 * SMALLEST) ** 2, (0.99 * LARGEST) ** 2
+    variances = np.geomspace(max(smallest, min(anchors) / 10), min(largest, max(anchors) * 100), 400)
     page.figure(
         figures.evidence_curve(variances, np.array([log_evidence(v) for v in variances]), marks),
         caption="Log evidence over the variance of the prior: one number a model, no parameter left in it.",

@@ -1,4 +1,4 @@
-"""Sections that hold samplers to an exact answer; written for any exact model that has a program.
+"""Sections that check samplers against an exact answer, for any exact model that has a program.
 
 Each function draws, adds what it drew to the page, and returns checks with the name of the run they belong to. All
 checks of a page are judged together at its end, as one family with one false-alarm rate.
@@ -21,11 +21,11 @@ from bayes.evidence.estimates import Evidence, combine, log_bayes_factor
 from bayes.exact.distribution import Distribution
 from bayes.sampling import inference
 from bayes.sampling.smc_kernels import TooManyStagesError
-from reports.shared import sampling_figures as figures
+from reports.shared import sampling_figures
 from reports.shared.page import Page
 
 type Runs = list[tuple[str, Check]]
-"""Comparisons, each with the name of the run it belongs to."""
+"""Checks, each with the name of the run it belongs to."""
 
 QUANTILES = (0.05, 0.5, 0.95)
 NEW = "new y"
@@ -69,19 +69,19 @@ def add_posterior(
         draws=draws,
     )
     page.figure(
-        figures.density_and_trace(tree, marginals),
+        sampling_figures.density_and_trace(tree, marginals),
         caption="Left: the density of each chain's draws, with the exact density in black. Right: their traces.",
         alt="Density estimates of the chains with the exact density over them, and the trace of each chain.",
     )
     page.figure(
-        figures.pit({name: exact[name].cdf(sampled[name].to_numpy()) for name in exact}, ALPHA),
+        sampling_figures.pit({name: exact[name].cdf(sampled[name].to_numpy()) for name in exact}, ALPHA),
         caption="The exact CDF at the draws (PIT), thinned to their effective sample size: ECDF minus uniform. "
         f"Independent right draws leave the dashed band (Kolmogorov) with probability {ALPHA:g}; the verdict below "
         "thins each variable by itself.",
         alt="The difference between the ECDF of the PIT values and the uniform CDF, with a band around zero.",
     )
     page.figure(
-        figures.histogram(sampled, NEW, predictive),
+        sampling_figures.histogram(sampled, NEW, predictive),
         caption="Posterior predictive draws of a new observation, with the exact predictive density in black.",
         alt="A histogram of the predictive draws with the exact predictive density over it.",
     )
@@ -112,32 +112,34 @@ def add_evidence(
         smc_particles=draws,
     )
     estimates: dict[str, NDArray[np.float64]] = {}
-    judged: Runs = []
+    evidence_checks: Runs = []
     for label, (_, program) in models.items():
         try:
             tree = inference.smc(program, seed=stream(seed, label), runs=runs, draws=draws)
         except TooManyStagesError as error:
-            judged.append((f"SMC, {label}", no_runs(exact[label], str(error))))
+            evidence_checks.append((f"SMC, {label}", no_runs(exact[label], str(error))))
             continue
         estimates[label] = tree.sample_stats["log_evidence"].to_numpy()
-        judged.append((f"SMC, {label}", compare_evidence(exact[label], estimates[label])))
+        evidence_checks.append((f"SMC, {label}", compare_evidence(exact[label], estimates[label])))
     if not estimates:
-        page.text("No run of SMC came through.")
-        return judged
+        page.text("No run of SMC finished.")
+        return evidence_checks
     combined = {label: combine(values) for label, values in estimates.items()}
     page.figure(
-        figures.evidence_runs(estimates, exact, combined),
+        sampling_figures.evidence_runs(estimates, exact, combined),
         caption="The error of each run's log evidence (dots) and of the runs combined, with two standard errors (bar).",
         alt="A row of dots for each prior around zero, with a bar for the combined estimate.",
     )
-    columns: dict[str, Sequence[Any]] = {"run": [*(str(run + 1) for run in range(runs)), "combined", "its se", "exact"]}
+    columns: dict[str, Sequence[Any]] = {
+        "run": [*(str(run + 1) for run in range(runs)), "combined", "standard error", "exact"]
+    }
     for label, estimate in combined.items():
         last = [estimate.log_evidence, estimate.standard_error, exact[label]]
         columns[f"log $p(y)$, {label}"] = [*estimates[label], *last]
     page.table("smc", "Log evidence in nats, run by run.", columns, dict.fromkeys(list(columns)[1:], ".4f"))
     if len(combined) == 2:
         _add_bayes_factor(page, exact, combined)
-    return judged
+    return evidence_checks
 
 
 def stream(seed: int, name: str) -> int:
@@ -146,7 +148,7 @@ def stream(seed: int, name: str) -> int:
 
 
 def no_runs(exact: float, reason: str) -> Check:
-    """Return the comparison of an exact log evidence with runs that did not come through."""
+    """Return the check of an exact log evidence whose SMC runs did not finish."""
     nothing: dict[str, Any] = dict.fromkeys(["estimate", "error", "null_error", "p_value", "degrees_of_freedom"], nan)
     return Check(parameter="log evidence", statistic="runs", exact=exact, ess=0, reason=reason, **nothing)
 
@@ -171,11 +173,11 @@ def add_verdicts(page: Page, runs: Runs) -> Checks:
     """Judge all checks of the page as one family, add the table and the conclusion, and return the checks."""
     checks = judge([check for _, check in runs])
     page.text(
-        "Every comparison above, judged as one family: if all samplers are right, one of its {checks} checks fails "
+        "Every check above, judged as one family: if all samplers are right, one of its {checks} checks fails "
         "with probability {alpha:g} at most (Holm 1979). Draws are judged as normal scores, z = Φ<sup>-1</sup>(F(θ)) "
         "with the exact F, which are standard normal if the sampler is right, and errors are in their standard errors. "
-        "The minimum detectable effect is the one that a normal statistic shows with probability 0.9: a pass says "
-        "nothing about less.",
+        "The minimum detectable effect is the error that a normal statistic detects with probability 0.9: a pass says "
+        "nothing about smaller errors.",
         checks=len(checks),
         alpha=checks.alpha,
     )
@@ -185,7 +187,7 @@ def add_verdicts(page: Page, runs: Runs) -> Checks:
         "quantile whose share of draws below it is farthest off. The minimum detectable effect is in posterior sds, in "
         "parts of the sd, in shares of draws, and for evidence in nats. Evidence is estimated by the mean of the runs "
         "and half their variance, which differs from log-mean-exp in the third order of their sd.",
-        {"run": [name for name, _ in runs], **columns_of(checks)},
+        {"run": [name for name, _ in runs], **check_columns(checks)},
         CHECK_FORMATS,
     )
     add_conclusion(page, checks)
@@ -202,27 +204,27 @@ def add_verdicts(page: Page, runs: Runs) -> Checks:
 
 
 def add_conclusion(page: Page, checks: Checks) -> None:
-    """Add what the verdict on the checks of a page means, and how many pass."""
-    counted = {verdict: [c.verdict for c in checks].count(verdict) for verdict in ("pass", "fail", "inconclusive")}
+    """Add the verdict on the checks of a page, and how many pass."""
+    counts = {verdict: [c.verdict for c in checks].count(verdict) for verdict in ("pass", "fail", "inconclusive")}
     meaning = {
         "pass": "Nothing here speaks against the samplers.",
         "fail": "<strong>A check fails,</strong> which right samplers let happen no more often than that.",
         "inconclusive": "Nothing fails, but not everything could be judged.",
     }
     page.conclusion(
-        f"{meaning[checks.verdict]} {{passed}} checks pass, {{failed}} fail, {{undecided}} are inconclusive.",
-        passed=counted["pass"],
-        failed=counted["fail"],
-        undecided=counted["inconclusive"],
+        f"{meaning[checks.verdict]} {{passed}} checks pass, {{failed}} fail, {{inconclusive}} are inconclusive.",
+        passed=counts["pass"],
+        failed=counts["fail"],
+        inconclusive=counts["inconclusive"],
         verdict=checks.verdict,
     )
 
 
-def columns_of(checks: Iterable[Check]) -> dict[str, list[Any]]:
+def check_columns(checks: Iterable[Check]) -> dict[str, list[Any]]:
     """Return the columns of a table with a row a check; ``CHECK_FORMATS`` are their formats."""
     rows = list(checks)
     return {
-        "of": [check.parameter for check in rows],
+        "parameter": [check.parameter for check in rows],
         "statistic": [check.statistic for check in rows],
         "exact": [check.exact for check in rows],
         "sampled": [check.estimate for check in rows],
@@ -244,7 +246,7 @@ def _add_summary(page: Page, engine: str, sampled: xr.Dataset, exact: Mapping[st
         for q in QUANTILES:
             error = arviz_stats.mcse(x, method="quantile", prob=q)
             rows.append((name, f"{q:.0%} point", distribution.ppf(q), np.quantile(x, q), error))
-    headings = ["of", "statistic", "exact", engine, "MCSE"]
+    headings = ["variable", "statistic", "exact", engine, "MCSE"]
     page.table(
         f"summary_{engine}",
         "The posterior and the predictive in figures, with the Monte Carlo standard error (MCSE) that ArviZ estimates "

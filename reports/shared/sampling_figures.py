@@ -60,7 +60,7 @@ def pit(values: Mapping[str, NDArray[np.float64]], alpha: float) -> Figure:
         xr.DataTree.from_dict({"pit": thinned}),
         group="pit",
         sample_dims=["chain", "draw"],
-        visuals={"p_value_text": False, "suspicious_points": False},  # the verdict on the page is ours
+        visuals={"p_value_text": False, "suspicious_points": False},  # the page has its own verdict
         figure_kwargs={"figsize": (10, 2.8)},
     )
     for name in values:
