@@ -1,10 +1,10 @@
 """What the constants of ``bayes.checking.convergence`` and ``bayes.checking.null_distributions`` do, each swept: how
-often gates close, and on whom.
+often gates close, and for which chains.
 
     uv run python -m benchmarks.gates                     about 20 minutes on one core
     uv run python -m benchmarks.gates --part divergences  one of the five parts
 
-Right chains are exact by construction (``benchmarks.agreement.Source``). Numbers in brackets are 95 % intervals
+Correct chains are exact by construction (``benchmarks.agreement.Source``). Numbers in brackets are 95 % intervals
 (Clopper and Pearson 1934).
 """
 
@@ -91,8 +91,8 @@ def batches(config: Config) -> None:
             )
     rows = []
     for i, (b, c) in enumerate(settings):
-        what = ["Geyer alone", ""] if c == 0 else [str(b), f"{c:g}"]
-        rows.append([*what, *(rate(int(np.sum(np.array(p[name])[:, i] <= 0.001)), runs) for name in makers)])
+        label = ["Geyer alone", ""] if c == 0 else [str(b), f"{c:g}"]
+        rows.append([*label, *(rate(int(np.sum(np.array(p[name])[:, i] <= 0.001)), runs) for name in makers)])
     print("\nLocation rejected at p <= 0.001, before any gate, by batches a chain and level of contradiction:\n")
     print(table(["batches", "level", *makers], rows))
 
@@ -151,23 +151,23 @@ def divergences(config: Config) -> None:
                     compiled, draws=2000, tune=1000, chains=4, seed=run, target_accept=target, progress_bar=False
                 )
                 shares.append(float(tree.sample_stats["diverging"].mean()))
-                kept = {name: values.to_numpy() for name, values in tree.posterior.data_vars.items()}
-                checks = judge(_comparisons(name, kept, schools))
+                draws = {name: values.to_numpy() for name, values in tree.posterior.data_vars.items()}
+                checks = judge(_checks(name, draws, schools))
                 failed += checks.verdict == "fail"
                 closed += checks.verdict == "inconclusive"
             above = sum(share > 0.001 for share in shares)
-            few = f"{100 * np.median(shares):.2g} % ({100 * min(shares):.2g} to {100 * max(shares):.2g})"
-            rows.append([name, f"{target:g}", few, f"{above} of {runs}", f"{failed}", f"{closed}"])
+            share_range = f"{100 * np.median(shares):.2g} % ({100 * min(shares):.2g} to {100 * max(shares):.2g})"
+            rows.append([name, f"{target:g}", share_range, f"{above} of {runs}", f"{failed}", f"{closed}"])
     print("\nNUTS (nutpie), 4 x 2000 draws, the gate of divergences left open:\n")
     print(table(["model", "target", "divergent, median (range)", "above 0.1 %", "fail", "other gates close"], rows))
 
 
-def _comparisons(name: str, kept: dict[str, np.ndarray], schools: Any) -> list[Any]:
-    """Return the checks of draws with what is known of them, divergences unseen."""
+def _checks(name: str, draws: dict[str, np.ndarray], schools: Any) -> list[Any]:
+    """Return the checks of draws against the exact model, without the gate of divergences."""
     if name != "funnel":
-        return compare_with_model(kept, schools.exact, schools.y)[0]
+        return compare_with_model(draws, schools.exact, schools.y)[0]
     exact: dict[str, Distribution] = {"v": norm(0, 3)}
-    return compare_draws(exact, {"v": kept["v"]})[0]
+    return compare_draws(exact, {"v": draws["v"]})[0]
 
 
 PARTS: dict[str, Callable[[Config], None]] = {f.__name__: f for f in (rhat, batches, freedom, spread, divergences)}
