@@ -72,7 +72,7 @@ def check(
         Posterior draws of every parameter of the model: an ArviZ ``DataTree`` with group ``posterior``, or a mapping
         from names to arrays of shape (chain, draw, ...), or to those of the elements of a vector, ``p[0]``, ``p[1]``.
         Vectors are checked element by element, and the joint distribution by functions of several parameters
-        (``projections``); a note says so if the model knows none. None to check the evidence alone.
+        (``projections``); a note says so if the model has none. None to check the evidence alone.
     model, y
         The exact model, or that of the registry, and the data, shape (n,), that the sampler was given.
     evidence
@@ -83,7 +83,7 @@ def check(
         ``"log_unbiased"``, E[log Z_r] = log Z, as nested sampling with Skilling's shrinkage exp(-i/N); or
         ``"inverse_unbiased"``, E[1/Z_r] = 1/Z, as nested sampling with dynesty's (N/(N+1))^i.
     alpha
-        Probability that a correct sampler has a failed check, for the whole family of checks.
+        Probability that a correct sampler has a failed check, for the family of all checks.
     resample
         ``resample(seed, n)`` returns fresh posterior draws, ``n`` a chain, independent of ``draws``. If given, what is
         flagged is judged by four times as many fresh draws (``bayes.checking.two_stages``), with the same
@@ -99,7 +99,7 @@ def check(
     ------
     ValueError
         If ``draws`` lack a parameter, are not finite or of another shape, if they are SMC particles or no chains
-        (``bayes.io.independent_chains``), if ``resample`` returns the first draws again, if the runs are no vector of
+        (``bayes.io.independent_chains``), if ``resample`` repeats the first draws, if the runs are no vector of
         finite numbers, or if both ``draws`` and ``evidence`` are None.
 
     Examples
@@ -289,5 +289,5 @@ def _scalars(marginals: dict[str, Distribution], draws: Draws) -> tuple[list[str
 
 
 def projections(model: ExactModel, y: ArrayLike) -> Projections | None:
-    """Return the functions of the joint distribution that are checked, or None if the model knows none."""
+    """Return the functions of the joint distribution that are checked, or None if the model has none."""
     return model.projections(y) if isinstance(model, HasJoint) else None

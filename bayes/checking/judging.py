@@ -39,7 +39,7 @@ def judge(checks: Sequence[Check], *, alpha: float = ALPHA, notes: Sequence[str]
 
 
 def p_values(checks: Sequence[Check]) -> NDArray[np.float64]:
-    """Return the p-values as a family sees them: 1 where there is none."""
+    """Return the p-values of a family: 1 for a check that has none."""
     return np.array([1.0 if isnan(check.p_value) else check.p_value for check in checks])
 
 

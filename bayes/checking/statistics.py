@@ -245,7 +245,7 @@ def score(name: str, distribution: Distribution, theta: NDArray[np.float64]) -> 
         ess={"bulk": geyer[0], "scale": geyer[1], "tail": min(tails)},
         batch_p_value=float(min(1.0, 2 * p[:2].min())),
     )
-    with np.errstate(over="ignore", invalid="ignore"):  # draws that are infinite, or whose square is
+    with np.errstate(over="ignore", invalid="ignore"):  # draws that are infinite, or whose squares are
         estimate = float(theta.mean()), float(theta.std())
     return ScoreSummary(
         exact=(float(distribution.mean()), float(distribution.std())),

@@ -69,10 +69,10 @@ def judge_in_two_stages(
     p = p_values(first)
     failed = holm(p, beta)
     m = len(first)
-    undecided = [i for i in range(m) if not failed[i] and i not in final]
-    unconverged = [i for i in undecided if first[i].reason]
+    candidates = [i for i in range(m) if not failed[i] and i not in final]
+    unconverged = [i for i in candidates if first[i].reason]
     extreme = holm(p, beta + gamma)
-    flagged = [i for i in undecided if extreme[i] and not first[i].reason]
+    flagged = [i for i in candidates if extreme[i] and not first[i].reason]
     levels = [(beta if i in final else beta + gamma) / m for i in range(m)]
     checks = [with_verdict(c, bool(f), level) for c, f, level in zip(first, failed, levels, strict=True)]
     if places := sorted([*flagged, *unconverged]):

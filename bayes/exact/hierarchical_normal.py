@@ -25,7 +25,7 @@ from bayes.exact.numerics import quadrature
 from bayes.exact.projections import STANDARD, Draws, Projections, distance_score, flip_sign
 
 ALL_MOMENTS = 99
-"""Moments of a distribution with normal tails: more than anybody asks for."""
+"""Moments of a distribution with normal tails, all of which exist: any number above 2."""
 
 
 @dataclass(frozen=True, kw_only=True)

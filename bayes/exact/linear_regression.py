@@ -33,15 +33,15 @@ class Joint:
 
     m: NDArray[np.float64]
     V: NDArray[np.float64]
-    law: distributions.LocatedVector
-    """Normal(m, V) with all their digits."""
+    distribution: distributions.LocatedVector
+    """Normal(m, V), with all digits of m and V."""
     a: float
     b: float
 
     def logpdf(self, params: dict[str, Any]) -> float:
         """Return the log density of ``beta`` (P,) and ``sigma2``, in nats."""
         sigma2 = float(params["sigma2"])
-        log_p_beta = self.law.logpdf(params["beta"], times=sigma2)
+        log_p_beta = self.distribution.logpdf(params["beta"], times=sigma2)
         return float(distributions.inverse_gamma.logpdf(sigma2, self.a, scale=self.b) + log_p_beta)
 
     def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
@@ -52,7 +52,7 @@ class Joint:
 
     def project(self, weights: NDArray[np.float64]) -> Distribution:
         """Return Student's t of weights . beta, one for each row of weights."""
-        loc, rest, sd = self.law.combination(weights)
+        loc, rest, sd = self.distribution.combination(weights)
         return distributions.Located(
             distributions.student_t, 2 * self.a, loc=loc, rest=rest, scale=sqrt(self.b / self.a) * sd
         )
@@ -117,9 +117,9 @@ class LinearRegression:
         with matrices.digits():
             beta, C, excess = self._posterior(y)
             V = matrices.solve(C, matrices.to_decimal(np.eye(len(beta))))
-            law = distributions.LocatedVector(beta, matrices.cholesky(V))
+            distribution = distributions.LocatedVector(beta, matrices.cholesky(V))
         a, b = self.shape + len(y) / 2, self.scale + float(excess)
-        return Joint(m=law.loc, V=matrices.to_float(V), law=law, a=a, b=b)
+        return Joint(m=distribution.loc, V=matrices.to_float(V), distribution=distribution, a=a, b=b)
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return the marginals of ``beta``, array-valued, one Student's t a coefficient, and of ``sigma2``."""

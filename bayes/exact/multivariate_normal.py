@@ -23,12 +23,12 @@ class Joint:
 
     mean: NDArray[np.float64]
     covariance: NDArray[np.float64]
-    law: distributions.LocatedVector
-    """The two with all their digits."""
+    distribution: distributions.LocatedVector
+    """The normal with this mean and covariance, with all their digits."""
 
     def logpdf(self, params: dict[str, NDArray[np.float64]]) -> float:
         """Return the log density of ``mu``, in nats."""
-        return float(self.law.logpdf(params["mu"]))
+        return float(self.distribution.logpdf(params["mu"]))
 
     def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
         """Return ``size`` independent draws, (size, K)."""
@@ -73,13 +73,15 @@ class MultivariateNormal:
         """Return p(mu | y), a normal (Bishop 2006, eq. 2.116 and 2.117)."""
         with matrices.digits():
             mean, covariance = self._posterior(self._rows(y))
-            law = distributions.LocatedVector(mean, matrices.cholesky(covariance))
-            return Joint(mean=matrices.to_float(mean), covariance=matrices.to_float(covariance), law=law)
+            distribution = distributions.LocatedVector(mean, matrices.cholesky(covariance))
+            return Joint(
+                mean=matrices.to_float(mean), covariance=matrices.to_float(covariance), distribution=distribution
+            )
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return ``{"mu": normals}``, array-valued: one normal an element."""
         joint = self.posterior(y)
-        return {"mu": joint.law.project(np.eye(len(joint.mean)))}
+        return {"mu": joint.distribution.project(np.eye(len(joint.mean)))}
 
     def projections(self, y: ArrayLike) -> Projections:
         """Return the sums of all elements with signs, in units of their sds: normals again. One element has none."""
@@ -91,7 +93,7 @@ class MultivariateNormal:
         def projection(w: NDArray[np.float64]) -> Callable[[Draws], NDArray[np.float64]]:
             return lambda draws: draws["mu"] @ w
 
-        return {f"w{i + 1} . mu": (projection(w), joint.law.project(w)) for i, w in enumerate(weights)}
+        return {f"w{i + 1} . mu": (projection(w), joint.distribution.project(w)) for i, w in enumerate(weights)}
 
     def predictive(self, y: ArrayLike) -> distributions.LocatedVector:
         """Return p(y_new | y), a normal with covariance S_n + Sigma (Bishop 2006, eq. 2.115)."""

@@ -1,7 +1,7 @@
 """Samplers that are faulty on purpose, each with its correct variant: they show that the verdicts can fail.
 
 Each faulty sampler draws from the posterior of a model of the registry, or estimates its evidence, with a mistake that
-people make, and goes through the public ``bayes.check`` as anybody's draws do. A mistake is detected if a check fails
+people make, and goes through the public ``bayes.check``. A mistake is detected if a check fails
 or the draws are refused, and where chains that have not converged are the mistake, if the verdict is inconclusive.
 """
 

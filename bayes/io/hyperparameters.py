@@ -33,7 +33,7 @@ def option_pairs(arguments: list[str], flags: Collection[str]) -> list[tuple[str
         text = value if equals else next(remaining, None)
         if text == "":
             raise ValueError(f"`{option.removeprefix('--')}` is empty; write {option} VALUE.")
-        if text is not None:  # the parser of options says what is missing
+        if text is not None:  # the parser of options reports what is missing
             pairs.append((option, text))
     return pairs
 
@@ -75,7 +75,7 @@ def with_values(exact: Any, texts: dict[str, str]) -> Any:
 
 
 def descriptions(exact: Any) -> dict[str, str]:
-    """Return what the docstring of a model says of each hyperparameter; nothing where docstrings are left out (-OO)."""
+    """Return each hyperparameter's text in the docstring of a model; none where docstrings are left out (-OO)."""
     section = re.search(r"\nParameters\n-+\n(.*?)\n\n", cleandoc(exact.__doc__ or "") + "\n\n", re.DOTALL)
     entries = re.findall(r"(?m)^(\S.*)\n((?: +.*\n?)+)", section[1] if section else "")
     return {name: " ".join(text.split()) for names, text in entries for name in names.split(", ")}

@@ -101,7 +101,7 @@ def blackjax_nuts(
         (state, parameters), _ = warm_up.run(warm_up_key, position, num_steps=tune)
         kernel = blackjax.nuts(log_density, **parameters)
 
-        def one_draw(state: Any, key: jax.Array) -> tuple[Any, Chains]:
+        def step(state: Any, key: jax.Array) -> tuple[Any, Chains]:
             state, info = kernel.step(key, state)
             stats = {
                 "diverging": info.is_divergent,
@@ -113,7 +113,7 @@ def blackjax_nuts(
             }
             return state, (state.position, stats)
 
-        return jax.lax.scan(one_draw, state, jax.random.split(draws_key, draws))[1]
+        return jax.lax.scan(step, state, jax.random.split(draws_key, draws))[1]
 
     return jax.jit(jax.vmap(chain))(jax.random.split(key, len(start[0])), start)
 

@@ -19,7 +19,7 @@ CLAIM = (
 
 
 def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
-    """Compute everything and return the page; ``progress`` is told each step. Nothing is written."""
+    """Compute everything and return the page; call ``progress`` with each step. Nothing is written."""
     from bayes.checking.judging import judge
     from reports.models import runs, sections
     from reports.shared.page import Page

@@ -64,9 +64,9 @@ def add_verdicts(page: Page, results: Sequence[Result], checks: Checks) -> None:
     page.section("Verdicts")
     page.text(
         "Draws of every parameter are judged as normal scores by their location, their scale and their uniformity, and "
-        "so are functions of several parameters whose law is known; evidence by the mean of independent runs. If all "
-        "samplers are right, one of these {checks} checks fails with probability {alpha:g} at most (Holm 1979). Errors "
-        "are in standard errors under the hypothesis that the sampler is right.",
+        "so are functions of several parameters with known distributions; evidence is judged by the mean of "
+        "independent runs. If all samplers are right, one of these {checks} checks fails with probability {alpha:g} at "
+        "most (Holm 1979). Errors are in standard errors under the hypothesis that the sampler is right.",
         checks=len(checks),
         alpha=checks.alpha,
     )

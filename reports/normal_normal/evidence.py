@@ -113,8 +113,8 @@ def _power_of_ten(log_value: float) -> str:
 
 def _strength(log_bayes_factor: float) -> str:
     """Return the words of Kass and Raftery (1995), "Bayes factors", section 3.2, for a log Bayes factor in nats."""
-    twice = 2 * log_bayes_factor
+    two_log_bayes_factor = 2 * log_bayes_factor
     for limit, words in [(2, "not worth more than a bare mention"), (6, "positive"), (10, "strong")]:
-        if twice < limit:
+        if two_log_bayes_factor < limit:
             return words
     return "very strong"

@@ -20,7 +20,7 @@ CLAIM = (
 
 
 def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
-    """Compute everything and return the page; ``progress`` is told each step.
+    """Compute everything and return the page; call ``progress`` with each step.
 
     The cells are stored in the folder of the pages until the page is done, so that a run that was interrupted goes on
     where it stopped.

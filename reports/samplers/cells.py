@@ -95,21 +95,21 @@ def _run(model: Model, engine: str, options: Options, stage: int) -> Cell:
     seed = stream(options.seed, f"{model.name} {engine} {stage}")
     factor = MORE if stage == 2 else 1
     program = model.program()
-    begun = time.perf_counter()
+    start = time.perf_counter()
     notes: list[str] = []
     refused = ""
     if engine == "smc":
         exact = model.exact.log_evidence(model.y)
         try:
             tree = inference.smc(program, seed=seed, runs=factor * options.smc_runs, draws=PARTICLES)
-            seconds = time.perf_counter() - begun
+            seconds = time.perf_counter() - start
             checks = [compare_evidence(exact, tree.sample_stats["log_evidence"].to_numpy())]
         except TooManyStagesError as error:
-            seconds = time.perf_counter() - begun
+            seconds = time.perf_counter() - start
             checks = [no_runs(exact, str(error))]
     else:
         tree = inference.mcmc(program, sampler=engine, seed=seed, draws=factor * options.draws_a_chain)
-        seconds = time.perf_counter() - begun
+        seconds = time.perf_counter() - start
         try:
             checks, notes = compare_draws(model.marginals, tree, projections(model.exact, model.y))
         except ValueError as error:  # invalid draws: a chain that never moved, a number that is not finite

@@ -78,8 +78,8 @@ def add_detection(page: Page, detections: Detections) -> None:
         )
     page.figure(
         _matrix(detections),
-        caption="Which check detects which mistake: the share of runs, in per cent, with the most draws. The check that "
-        "is made for the mistake is framed.",
+        caption="Which check detects which mistake: the share of runs, in per cent, with the most draws. The check "
+        "made for the mistake is framed.",
         alt="A matrix of mistakes and checks with the share of runs in which each check detects each mistake.",
     )
     page.table(

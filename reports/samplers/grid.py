@@ -35,7 +35,7 @@ class Grid:
 
 
 def judge_all(models: Sequence[Model], run: Runner) -> Grid:
-    """Run every sampler on every model and judge all as one family; flagged cells are run again."""
+    """Run every sampler on every model and judge all as one family; flagged cells are resampled."""
     options = run.options
     by_name = {model.name: model for model in models}
     cells = [run.cell(model, engine) for model in models for engine in options.engines]
@@ -80,7 +80,7 @@ def add_grid(page: Page, grid: Grid) -> None:
         "Every sampler runs on the example of every model, with {chains} chains of {draws} draws; SMC with {smc_runs} "
         "runs of {particles} particles. Of every parameter the mean, the sd, the shares below the exact 5, 50 and 95 % "
         "points and the whole distribution (PIT) are held to the exact ones, the joint distribution by functions whose "
-        "law is known, and evidence by the mean of independent runs.",
+        "distribution is known, and evidence by the mean of independent runs.",
         chains=4,
         draws=options.draws_a_chain,
         smc_runs=options.smc_runs,
@@ -89,8 +89,8 @@ def add_grid(page: Page, grid: Grid) -> None:
     resampled = {check.model for check in grid.checks if check.stage == 2}
     page.text(
         "All {checks} checks of the samplers are one family: if all are right, one of them fails with probability "
-        "{alpha:g} at most. What is flagged at a higher rate is run again with {more} times as many draws, which "
-        "alone decide (Gandy and Scott 2020); here that were {resampled}.",
+        "{alpha:g} at most. What is flagged at a higher rate is resampled with {more} times as many draws, which "
+        "alone decide (Gandy and Scott 2020); here: {resampled}.",
         checks=len(grid.checks),
         alpha=grid.checks.alpha,
         more=MORE,

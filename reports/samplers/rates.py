@@ -46,14 +46,16 @@ def measure(models: Sequence[Model], options: Options, progress: Callable[[str],
     for place, shift in enumerate(SHIFTS):
         rng = np.random.default_rng([options.seed, place])
 
-        def wrong(_: int, n: int, rng: np.random.Generator = rng, shift: float = shift) -> dict[str, np.ndarray]:
+        def shifted_draws(
+            _: int, n: int, rng: np.random.Generator = rng, shift: float = shift
+        ) -> dict[str, np.ndarray]:
             return {"mu": posterior.rvs((4, n), random_state=rng) + shift * posterior.std()}
 
         count_by_stage = {"one stage": 0, "two stages": 0}
         for _ in range(repeats):
-            draws = wrong(0, DRAWS)
+            draws = shifted_draws(0, DRAWS)
             count_by_stage["one stage"] += check(draws, model.exact, model.y).verdict == "fail"
-            count_by_stage["two stages"] += check(draws, model.exact, model.y, resample=wrong).verdict == "fail"
+            count_by_stage["two stages"] += check(draws, model.exact, model.y, resample=shifted_draws).verdict == "fail"
         for name, count in count_by_stage.items():
             detected[name].append(count)
     return Rates(runs=runs, repeats=repeats, detected=detected)

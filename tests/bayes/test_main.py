@@ -106,8 +106,8 @@ def test_too_few_draws_are_inconclusive(tmp_path):
 
 
 def test_data_hyperparameters_and_names_of_the_user(tmp_path):
-    mine, heights = NormalNormal(prior_mean=170.0, prior_sd=20.0, noise_sd=7.0), [181.0, 169.5, 175.2]
-    exact_draws(mine, heights).rename(mu="height").to_netcdf(tmp_path / "draws.nc")
+    exact, heights = NormalNormal(prior_mean=170.0, prior_sd=20.0, noise_sd=7.0), [181.0, 169.5, 175.2]
+    exact_draws(exact, heights).rename(mu="height").to_netcdf(tmp_path / "draws.nc")
     (tmp_path / "heights.csv").write_text("cm\n181.0\n169.5\n175.2\n")
     options = ["--data", "heights.csv", "--prior-mean", 170, "--prior-sd", 20, "--noise-sd", 7, "--var", "height=mu"]
     code, out, err = bayes("check", "draws.nc", "--model", "normal_normal", *options, "--json", cwd=tmp_path)
@@ -116,7 +116,7 @@ def test_data_hyperparameters_and_names_of_the_user(tmp_path):
     assert (report["verdict"], report["observations"]) == ("pass", 3)
     assert report["hyperparameters"] == {"prior_mean": 170, "prior_sd": 20, "noise_sd": 7}
     assert [row["statistic"] for row in report["checks"]][:2] == ["location", "scale"]
-    assert report["checks"][0]["exact"] == pytest.approx(mine.posterior(heights).mean())
+    assert report["checks"][0]["exact"] == pytest.approx(exact.posterior(heights).mean())
     assert report["checks"][0]["p_value"] > 0.001
 
 

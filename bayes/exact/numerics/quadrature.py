@@ -2,7 +2,7 @@
 
 Both have the methods of a frozen ``scipy.stats`` distribution. An integral over a positive x is taken in v = log x, in
 panels of Gauss-Legendre nodes on which the integrand is a polynomial to rounding (Trefethen 2013, Approximation Theory
-and Approximation Practice, chapter 19), from where it is e^-40 of what it is at its centre to where it is that again.
+and Approximation Practice, chapter 19), between the two points where it is e^-40 of its value at the centre.
 """
 
 from collections.abc import Callable

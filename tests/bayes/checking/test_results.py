@@ -55,11 +55,11 @@ def test_holm_keeps_its_rate_and_no_correction_does_not():
 
 
 def test_the_verdict_of_a_family_is_its_worst():
-    correct, wrong, unknown = check(0.5), check(1e-9), check(0.5, reason="R-hat 1.2 > 1.01")
+    correct, faulty, inconclusive = check(0.5), check(1e-9), check(0.5, reason="R-hat 1.2 > 1.01")
     assert judge([correct, correct]).verdict == "pass"
-    assert judge([correct, unknown]).verdict == "inconclusive"
-    assert judge([unknown, wrong, correct]).verdict == "fail"
-    assert [check.verdict for check in judge([unknown, wrong, correct])] == ["inconclusive", "fail", "pass"]
+    assert judge([correct, inconclusive]).verdict == "inconclusive"
+    assert judge([inconclusive, faulty, correct]).verdict == "fail"
+    assert [check.verdict for check in judge([inconclusive, faulty, correct])] == ["inconclusive", "fail", "pass"]
 
 
 def test_convergence_is_a_condition_of_passing_and_not_of_failing():

@@ -352,9 +352,9 @@ def test_the_predictive_is_that_of_simulated_observations(name):
 @every_model
 def test_data_that_cannot_be_are_refused_in_one_line(name):
     model = get_model(name)
-    wrong = np.array(model.y, dtype=float)
-    wrong.flat[0] = np.nan
-    for y in [wrong, "abc", [[1.0, 2.0], [3.0]], np.array(model.y, dtype=complex)]:
+    with_nan = np.array(model.y, dtype=float)
+    with_nan.flat[0] = np.nan
+    for y in [with_nan, "abc", [[1.0, 2.0], [3.0]], np.array(model.y, dtype=complex)]:
         with pytest.raises(ValueError) as error:  # noqa: PT011
             model.exact.log_evidence(y)
         assert "\n" not in str(error.value)
