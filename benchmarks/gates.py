@@ -166,8 +166,8 @@ def _checks(name: str, draws: dict[str, np.ndarray], schools: Any) -> list[Any]:
     """Return the checks of draws against the exact model, without the gate of divergences."""
     if name != "funnel":
         return compare_with_model(draws, schools.exact, schools.y)[0]
-    exact: dict[str, Distribution] = {"v": norm(0, 3)}
-    return compare_draws(exact, {"v": draws["v"]})[0]
+    marginals: dict[str, Distribution] = {"v": norm(0, 3)}
+    return compare_draws(marginals, {"v": draws["v"]})[0]
 
 
 PARTS: dict[str, Callable[[Config], None]] = {f.__name__: f for f in (rhat, batches, freedom, spread, divergences)}

@@ -176,25 +176,25 @@ def compare_draws(
         If a variable is missing, has not the shape of its marginal, has fewer than 4 draws a chain, has draws that are
         not a number, or is constant; or if a marginal is discrete.
     """
-    exact: dict[str, Distribution] = {}
+    distributions: dict[str, Distribution] = {}
     for name, distribution in marginals.items():
         validate_distribution(name, distribution)
-        exact |= elements(name, distribution)
-    arrays = {name: chains_and_draws(name, draws) for name in exact}
+        distributions |= elements(name, distribution)
+    arrays = {name: chains_and_draws(name, draws) for name in distributions}
     if projections:
         bases = dict.fromkeys(name.partition("[")[0] for name in arrays)
         vectors = gather(bases, draws)
         variables = {name: variable(name, vectors).astype(float) for name in bases}
-        for name, (function, exact[name]) in projections.items():
+        for name, (function, distributions[name]) in projections.items():
             with np.errstate(all="ignore"):  # outside the support it may have no value: then it is infinitely far
                 arrays[name] = np.nan_to_num(function(variables), nan=inf, posinf=inf, neginf=-inf)
-    summaries = {name: score(name, distribution, arrays[name]) for name, distribution in exact.items()}
+    summaries = {name: score(name, distribution, arrays[name]) for name, distribution in distributions.items()}
     divergent = divergences(draws)
     chains, n = next(iter(arrays.values())).shape if arrays else (0, 0)
     reason = closed_gates([summary.mixing for summary in summaries.values()], chains, n, divergent) if arrays else ""
     checks = [c for name, summary in summaries.items() for c in _compare(name, summary, chains, n, reason)]
     notes = [f"{divergent} of {chains * n} transitions diverged."] if divergent else []
-    if projections is None and len(exact) > 1:
+    if projections is None and len(distributions) > 1:
         notes.append(f"of the joint distribution of {', '.join(marginals)} only the marginals are checked.")
     return checks, [
         *notes,

@@ -99,14 +99,14 @@ def _run(model: Model, engine: str, options: Options, stage: int) -> Cell:
     notes: list[str] = []
     refused = ""
     if engine == "smc":
-        exact = model.exact.log_evidence(model.y)
+        log_evidence = model.exact.log_evidence(model.y)
         try:
             tree = inference.smc(program, seed=seed, runs=factor * options.smc_runs, draws=PARTICLES)
             seconds = time.perf_counter() - start
-            checks = [compare_evidence(exact, tree.sample_stats["log_evidence"].to_numpy())]
+            checks = [compare_evidence(log_evidence, tree.sample_stats["log_evidence"].to_numpy())]
         except TooManyStagesError as error:
             seconds = time.perf_counter() - start
-            checks = [no_runs(exact, str(error))]
+            checks = [no_runs(log_evidence, str(error))]
     else:
         tree = inference.mcmc(program, sampler=engine, seed=seed, draws=factor * options.draws_a_chain)
         seconds = time.perf_counter() - start

@@ -58,7 +58,7 @@ def add_posterior(
         program, seed=stream(seed, engine), draws=draws, chains=chains, engine=engine, predict=predict
     )
     (observed,) = inference.observed_data(program)
-    exact = {**marginals, NEW: predictive}
+    distributions = {**marginals, NEW: predictive}
     sampled = xr.Dataset(
         {name: tree.posterior[name] for name in marginals}
         | {NEW: (("chain", "draw"), tree.posterior_predictive[observed].to_numpy()[..., 0])}
@@ -74,7 +74,9 @@ def add_posterior(
         alt="Density estimates of the chains with the exact density over them, and the trace of each chain.",
     )
     page.figure(
-        sampling_figures.pit({name: exact[name].cdf(sampled[name].to_numpy()) for name in exact}, ALPHA),
+        sampling_figures.pit(
+            {name: distributions[name].cdf(sampled[name].to_numpy()) for name in distributions}, ALPHA
+        ),
         caption="The exact CDF at the draws (PIT), thinned to their effective sample size: ECDF minus uniform. "
         f"Independent right draws leave the dashed band (Kolmogorov) with probability {ALPHA:g}; the verdict below "
         "thins each variable by itself.",
@@ -85,9 +87,9 @@ def add_posterior(
         caption="Posterior predictive draws of a new observation, with the exact predictive density in black.",
         alt="A histogram of the predictive draws with the exact predictive density over it.",
     )
-    _add_summary(page, engine, sampled, exact)
+    _add_summary(page, engine, sampled, distributions)
     groups = {"posterior": sampled, "sample_stats": tree.sample_stats.dataset}
-    checks, notes = compare_draws(exact, xr.DataTree.from_dict(groups))
+    checks, notes = compare_draws(distributions, xr.DataTree.from_dict(groups))
     for i, note in enumerate(notes):
         page.text(f"{{{engine}_note_{i}}}", **{f"{engine}_note_{i}": note})
     return [(f"NUTS, {engine}", check) for check in checks]
@@ -103,7 +105,7 @@ def add_evidence(
     runs: int,
 ) -> Runs:
     """Add the log evidence of each labelled model by SMC, run by run and combined, and the first two's Bayes factor."""
-    exact = {label: model.log_evidence(y) for label, (model, _) in models.items()}
+    exact_log_evidence = {label: model.log_evidence(y) for label, (model, _) in models.items()}
     page.text(
         "<strong>SMC.</strong> Particles are carried from the prior to the posterior, and the evidence is estimated "
         "on the way: {smc_runs} independent runs of {smc_particles} particles for each prior. Runs are averaged on "
@@ -117,16 +119,16 @@ def add_evidence(
         try:
             tree = inference.smc(program, seed=stream(seed, label), runs=runs, draws=draws)
         except TooManyStagesError as error:
-            evidence_checks.append((f"SMC, {label}", no_runs(exact[label], str(error))))
+            evidence_checks.append((f"SMC, {label}", no_runs(exact_log_evidence[label], str(error))))
             continue
         estimates[label] = tree.sample_stats["log_evidence"].to_numpy()
-        evidence_checks.append((f"SMC, {label}", compare_evidence(exact[label], estimates[label])))
+        evidence_checks.append((f"SMC, {label}", compare_evidence(exact_log_evidence[label], estimates[label])))
     if not estimates:
         page.text("No run of SMC finished.")
         return evidence_checks
     combined = {label: combine(values) for label, values in estimates.items()}
     page.figure(
-        sampling_figures.evidence_runs(estimates, exact, combined),
+        sampling_figures.evidence_runs(estimates, exact_log_evidence, combined),
         caption="The error of each run's log evidence (dots) and of the runs combined, with two standard errors (bar).",
         alt="A row of dots for each prior around zero, with a bar for the combined estimate.",
     )
@@ -134,11 +136,11 @@ def add_evidence(
         "run": [*(str(run + 1) for run in range(runs)), "combined", "standard error", "exact"]
     }
     for label, estimate in combined.items():
-        last = [estimate.log_evidence, estimate.standard_error, exact[label]]
+        last = [estimate.log_evidence, estimate.standard_error, exact_log_evidence[label]]
         columns[f"log $p(y)$, {label}"] = [*estimates[label], *last]
     page.table("smc", "Log evidence in nats, run by run.", columns, dict.fromkeys(list(columns)[1:], ".4f"))
     if len(combined) == 2:
-        _add_bayes_factor(page, exact, combined)
+        _add_bayes_factor(page, exact_log_evidence, combined)
     return evidence_checks
 
 
@@ -147,13 +149,13 @@ def stream(seed: int, name: str) -> int:
     return int(np.random.SeedSequence([seed, *name.encode()]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def no_runs(exact: float, reason: str) -> Check:
+def no_runs(log_evidence: float, reason: str) -> Check:
     """Return the check of an exact log evidence whose SMC runs did not finish."""
     nothing: dict[str, Any] = dict.fromkeys(["estimate", "error", "null_error", "p_value", "degrees_of_freedom"], nan)
-    return Check(parameter="log evidence", statistic="runs", exact=exact, ess=0, reason=reason, **nothing)
+    return Check(parameter="log evidence", statistic="runs", exact=log_evidence, ess=0, reason=reason, **nothing)
 
 
-def _add_bayes_factor(page: Page, exact: Mapping[str, float], combined: Mapping[str, Evidence]) -> None:
+def _add_bayes_factor(page: Page, exact_log_evidence: Mapping[str, float], combined: Mapping[str, Evidence]) -> None:
     (first, a), (second, b) = combined.items()
     factor = log_bayes_factor(a, b)
     page.conclusion(
@@ -164,8 +166,9 @@ def _add_bayes_factor(page: Page, exact: Mapping[str, float], combined: Mapping[
         second_label=second,
         smc_log_bayes_factor=factor.value,
         smc_log_bayes_factor_se=factor.standard_error,
-        exact_log_bayes_factor=exact[first] - exact[second],
-        smc_log_bayes_factor_z=abs(factor.value - (exact[first] - exact[second])) / factor.standard_error,
+        exact_log_bayes_factor=exact_log_evidence[first] - exact_log_evidence[second],
+        smc_log_bayes_factor_z=abs(factor.value - (exact_log_evidence[first] - exact_log_evidence[second]))
+        / factor.standard_error,
     )
 
 
@@ -236,10 +239,10 @@ def check_columns(checks: Iterable[Check]) -> dict[str, list[Any]]:
     }
 
 
-def _add_summary(page: Page, engine: str, sampled: xr.Dataset, exact: Mapping[str, Distribution]) -> None:
+def _add_summary(page: Page, engine: str, sampled: xr.Dataset, distributions: Mapping[str, Distribution]) -> None:
     """Add mean, sd and quantiles beside the exact ones, with ArviZ's Monte Carlo standard errors."""
     rows: list[tuple[str, str, float, float, float]] = []
-    for name, distribution in exact.items():
+    for name, distribution in distributions.items():
         x = sampled[name].to_numpy()
         rows.append((name, "mean", distribution.mean(), x.mean(), arviz_stats.mcse(x, method="mean")))
         rows.append((name, "sd", distribution.std(), x.std(ddof=1), arviz_stats.mcse(x, method="sd")))

@@ -46,8 +46,8 @@ def test_a_normal_with_an_estimated_error_rejects_ten_times_too_many_small_share
     k = np.arange(1, n)
     weight = binom(n, q).pmf(k)
     estimated = 2 * norm.sf(abs(k / n - q) / np.sqrt(k / n * (1 - k / n) / n))
-    exact = share_p_value(k / n, q, n)
-    assert weight[exact <= alpha].sum() <= alpha
+    binomial = share_p_value(k / n, q, n)
+    assert weight[binomial <= alpha].sum() <= alpha
     assert weight[estimated <= alpha].sum() > 10 * alpha
 
 

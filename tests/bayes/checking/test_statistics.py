@@ -330,7 +330,7 @@ def test_bad_draws_and_marginals_are_refused(marginals, draws, message):
 
 
 @pytest.mark.parametrize(
-    ("exact", "runs", "message"),
+    ("log_evidence", "runs", "message"),
     [
         (np.inf, [0.0, 1.0], "`log_evidence` must be finite, got inf"),
         (0.0, [1.0] * 8, "hold one number twice among 8"),
@@ -338,6 +338,6 @@ def test_bad_draws_and_marginals_are_refused(marginals, draws, message):
         (0.0, None, "come as a pair"),
     ],
 )
-def test_bad_evidence_is_refused(exact, runs, message):
+def test_bad_evidence_is_refused(log_evidence, runs, message):
     with pytest.raises(ValueError, match=message):
-        compare(log_evidence=exact, log_evidence_runs=runs)
+        compare(log_evidence=log_evidence, log_evidence_runs=runs)

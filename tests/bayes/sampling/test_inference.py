@@ -41,22 +41,25 @@ def test_nuts_returns_posterior_and_predictive_draws(draws):
 
 
 def test_nuts_agrees_with_the_exact_posterior(draws):
-    exact = EXAMPLE.model.posterior(EXAMPLE.y)
+    distribution = EXAMPLE.model.posterior(EXAMPLE.y)
     mu = draws["posterior"]["mu"].values
-    for method, estimate, truth in [("mean", mu.mean(), exact.mean()), ("sd", mu.std(ddof=1), exact.std())]:
+    for method, estimate, truth in [
+        ("mean", mu.mean(), distribution.mean()),
+        ("sd", mu.std(ddof=1), distribution.std()),
+    ]:
         error = float(arviz_stats.mcse(mu, method=method))
         assert abs(estimate - truth) < MONTE_CARLO * error
         # Negative control: the same draws against a posterior off by 0.6 sd, or half as wide again. An ESS of 300 has
         # errors of 0.06 and 0.04 sd, so that this is detected also where the draws stray by as much as they may.
-        wrong = truth + 0.6 * exact.std() if method == "mean" else 1.5 * truth
+        wrong = truth + 0.6 * distribution.std() if method == "mean" else 1.5 * truth
         assert abs(estimate - wrong) > MONTE_CARLO * error
 
 
 def test_predictive_draws_agree_with_the_exact_predictive(draws):
-    exact = EXAMPLE.model.predictive(EXAMPLE.y)
+    distribution = EXAMPLE.model.predictive(EXAMPLE.y)
     new = draws["posterior_predictive"]["y"].values[..., 0]
     error = float(arviz_stats.mcse(new, method="sd"))
-    assert abs(new.std(ddof=1) - exact.std()) < MONTE_CARLO * error
+    assert abs(new.std(ddof=1) - distribution.std()) < MONTE_CARLO * error
 
 
 def test_every_engine_returns_the_same_groups_and_statistics(draws):
@@ -65,8 +68,8 @@ def test_every_engine_returns_the_same_groups_and_statistics(draws):
     assert stats == dict.fromkeys(STATS, "f") | {"diverging": "b", "n_steps": "i"}
     assert {stat.dims for stat in draws.sample_stats.data_vars.values()} == {("chain", "draw")}
     # The statistics mean the same in every engine: at each draw lp is the joint density, known here in closed form.
-    exact = EXAMPLE.model.posterior(EXAMPLE.y).logpdf(draws.posterior["mu"]) + EXAMPLE.model.log_evidence(EXAMPLE.y)
-    assert_allclose(draws.sample_stats["lp"], exact, rtol=IDENTITY)
+    log_joint = EXAMPLE.model.posterior(EXAMPLE.y).logpdf(draws.posterior["mu"]) + EXAMPLE.model.log_evidence(EXAMPLE.y)
+    assert_allclose(draws.sample_stats["lp"], log_joint, rtol=IDENTITY)
     kinetic = draws.sample_stats["energy"] + draws.sample_stats["lp"]
     assert kinetic.min() > -IDENTITY * 100 or draws.attrs["engine"] == "nutpie"  # which counts it on a rescaled space
     assert draws.sample_stats["acceptance_rate"].mean() > 0.5
