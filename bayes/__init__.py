@@ -9,8 +9,8 @@ from a file, and ``models`` is the registry. In a test, ``bayes.testing`` has bo
 - ``bayes.checking``: exact distributions and draws in, checks with a verdict out. It knows no model.
 - ``bayes.sampling``: a program run by NUTS, slice sampling or SMC.
 - ``bayes.evidence``: log evidence from independent runs, with a standard error.
-- ``bayes.io``: draws, observations and hyperparameters that a person brings, and models as Stan code.
-- ``bayes.faults``: samplers that are wrong on purpose, and how often right ones are failed.
+- ``bayes.io``: draws, observations and hyperparameters of the user, and models as Stan code.
+- ``bayes.faults``: faulty samplers, and the false alarms on correct ones.
 
 ``python -m bayes`` lists and samples the models, checks draws and exports Stan code.
 """

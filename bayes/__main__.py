@@ -1,7 +1,7 @@
-"""Models that are known exactly: what there are, draws of them, and verdicts on draws of yours.
+"""Models that are known exactly: list and sample them, and check your draws.
 
-    python -m bayes models                            what there is
-    python -m bayes sample MODEL --out draws.nc       draws of one by NUTS or SMC, as ArviZ reads them
+    python -m bayes models                            list the models
+    python -m bayes sample MODEL --out draws.nc       draws by NUTS or SMC, as ArviZ reads them
     python -m bayes check draws.nc --model MODEL      hold draws of any sampler to the exact answer
     python -m bayes export MODEL --format stan        the model for CmdStan; --format json its data
 
@@ -28,7 +28,7 @@ import tyro
 from rich.console import Console
 
 from bayes.checking.results import ALPHA, Checks
-from bayes.io import options as hyperparameters
+from bayes.io import hyperparameters
 from bayes.registry import NAMES, Model, get_model, scalars
 from closedform import command_line
 from closedform.files import written_whole
@@ -42,7 +42,7 @@ class ListModels:
     """List the models: their equations, the example with its exact posterior and evidence, and references."""
 
     name: Annotated[str, tyro.conf.Positional] = ""
-    """A model, to see that one alone."""
+    """A model, to list only this one."""
     json: bool = False
     """Print everything as JSON, for programs."""
 
@@ -91,7 +91,7 @@ class CheckDraws:
     var: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """YOURS=MODEL if a variable has another name in your file, such as theta=mu; repeat it for several."""
     evidence_law: Literal["unbiased", "log_unbiased", "inverse_unbiased"] = "unbiased"
-    """What runs of evidence have right: E[Z] as SMC, E[log Z] as nested sampling with exp(-i/N), E[1/Z] as dynesty."""
+    """What runs estimate without bias: E[Z] as SMC, E[log Z] as nested sampling with exp(-i/N), E[1/Z] as dynesty."""
     alpha: float = ALPHA
     """Probability that a right sampler has a failed check."""
     json: bool = False
@@ -122,8 +122,8 @@ def main(arguments: list[str], prog: str = "python -m bayes") -> int:
     commands: dict[str, type] = dict(COMMANDS)
     try:
         help_command = [prog, *arguments[:1], "--help"] if arguments and arguments[0] in COMMANDS else [prog, "--help"]
-        if name := _model_named(arguments):
-            arguments = hyperparameters.joined(arguments, get_model(name).exact)
+        if name := _model_name(arguments):
+            arguments = hyperparameters.join_values(arguments, get_model(name).exact)
             commands[arguments[0]] = _with_hyperparameters(commands[arguments[0]], name)
             help_command[2:2] = ["--model", name] if arguments[0] == "check" else [name]
         options = command_line.parsed(
@@ -157,79 +157,80 @@ def main(arguments: list[str], prog: str = "python -m bayes") -> int:
         return 130
 
 
-def _model_named(arguments: list[str]) -> str:
+def _model_name(arguments: list[str]) -> str:
     """Return the model whose hyperparameters are options, or an empty name if there is none.
 
-    It is that of --model, or of `sample` and `export` what is no option. ValueError if the registry has it not, or if
-    there are two.
+    It is the value of --model, or of `sample` and `export` the positional argument. ValueError if the registry does not
+    have it, or if there are two.
     """
     command, *rest = arguments or [""]
     if command not in COMMANDS:
         return ""
     flags = {
-        f"--{no}{each.name.replace('_', '-')}"
-        for each in fields(COMMANDS[command])
-        if each.type is bool
-        for no in ("", "no-")
+        f"--{prefix}{option.name.replace('_', '-')}"
+        for option in fields(COMMANDS[command])
+        if option.type is bool
+        for prefix in ("", "no-")
     }
-    words = hyperparameters.words(rest, flags)
-    alone = [text for option, text in words if not option]
-    if len(alone) > 1:
-        what = "file of draws" if command == "check" else "model"
-        raise ValueError(f"`{command}` takes one {what}, got {', '.join(map(repr, alone))}; give one of them.")
-    named = [text for option, text in words if option == "--model"] if command == "check" else alone
-    if len(named) > 1:
-        raise ValueError(f"`model` must be given once, got {', '.join(map(repr, named))}.")
-    return get_model(named[0]).name if named and command != "models" else ""
+    pairs = hyperparameters.option_pairs(rest, flags)
+    positional = [text for option, text in pairs if not option]
+    if len(positional) > 1:
+        kind = "file of draws" if command == "check" else "model"
+        raise ValueError(f"`{command}` takes one {kind}, got {', '.join(map(repr, positional))}; give one of them.")
+    names = [text for option, text in pairs if option == "--model"] if command == "check" else positional
+    if len(names) > 1:
+        raise ValueError(f"`model` must be given once, got {', '.join(map(repr, names))}.")
+    return get_model(names[0]).name if names and command != "models" else ""
 
 
 def _with_hyperparameters(command: type, name: str) -> type:
     """Return the options of a command with a group for the hyperparameters of a model."""
     example = get_model(name).example
-    described = hyperparameters.described(example.model)
-    each = [
+    descriptions = hyperparameters.descriptions(example.model)
+    defaults = {name: hyperparameters.format_value(value) for name, value in vars(example.model).items()}
+    options = [
         (
             parameter.name,
             Annotated[
                 str | None,
                 tyro.conf.arg(
                     metavar="JSON",
-                    help=described.get(parameter.name, ""),
-                    help_behavior_hint=f"(default: {hyperparameters.shown(getattr(example.model, parameter.name))})",
+                    help=descriptions.get(parameter.name, ""),
+                    help_behavior_hint=f"(default: {defaults[parameter.name]})",
                 ),
             ],
             field(default=None),
         )
         for parameter in fields(example.model)
     ]
-    group = make_dataclass("Hyperparameters", each, frozen=True, kw_only=True)
+    group = make_dataclass("Hyperparameters", options, frozen=True, kw_only=True)
     equations = "\n\n".join(" ".join(line.split()) for line in example.equations.splitlines())
     about = f"Of {name}, each a number, or numbers in brackets as JSON has them.\n\n{equations}"
-    own = Annotated[group, tyro.conf.OmitArgPrefixes, tyro.conf.arg(help=about)]
-    made = make_dataclass(
+    annotated_group = Annotated[group, tyro.conf.OmitArgPrefixes, tyro.conf.arg(help=about)]
+    extended = make_dataclass(
         command.__name__,
-        [("hyperparameters", own, field(default_factory=group))],
+        [("hyperparameters", annotated_group, field(default_factory=group))],
         bases=(command,),
         frozen=True,
         kw_only=True,
     )
-    made.__doc__ = command.__doc__
-    return made
+    extended.__doc__ = command.__doc__
+    return extended
 
 
-def _given(options: Any) -> dict[str, str]:
-    """Return the hyperparameters that were given, as text."""
+def _hyperparameter_texts(options: Any) -> dict[str, str]:
+    """Return the hyperparameters on the command line, as text."""
     group = getattr(options, "hyperparameters", None)
     return {} if group is None else {name: text for name, text in asdict(group).items() if text is not None}
 
 
-def _own(options: Any) -> Model:
-    """Return the model with the hyperparameters and the data that the options give."""
+def _model_with_data(options: Any) -> Model:
+    """Return the model with the hyperparameters and the data of the options."""
     model = get_model(options.model)
-    given = _given(options)
-    if not given and options.data is None:
+    texts = _hyperparameter_texts(options)
+    if not texts and options.data is None:
         return model
-    exact = hyperparameters.changed(model.exact, given)
+    exact = hyperparameters.with_values(model.exact, texts)
     if options.data is None:
         try:
             return model.with_data(model.y, exact=exact)
@@ -247,16 +248,16 @@ def _own(options: Any) -> Model:
 
 @contextmanager
 def _file(path: Path, suffix: str = "") -> Iterator[Path]:
-    """Yield the path of a file, which for - is one with what is on the standard input; say which cannot be read."""
+    """Yield the path of a file; - and pipes are copied to a file first. ValueError names a file that cannot be read."""
     try:
         if path == STANDARD_INPUT:
             if sys.stdin is None:  # as `<&-` has it
                 raise ValueError(
                     "file - is the standard input, which is closed; give a file, or a pipe into this command."
                 )
-            content, shown = sys.stdin.buffer.read(), "- (standard input)"
+            content, label = sys.stdin.buffer.read(), "- (standard input)"
         elif path.exists() and not path.is_file() and not path.is_dir():  # a pipe, as of `<(command)`, is read once
-            content, shown = path.read_bytes(), repr(str(path))
+            content, label = path.read_bytes(), repr(str(path))
         else:
             yield path
             return
@@ -267,17 +268,17 @@ def _file(path: Path, suffix: str = "") -> Iterator[Path]:
             try:
                 yield copy
             except ValueError as error:
-                raise ValueError(str(error).replace(repr(str(copy)), shown)) from error
+                raise ValueError(str(error).replace(repr(str(copy)), label)) from error
     except OSError as error:
         raise ValueError(f"file {str(path)!r} cannot be read: {error.strerror or error}.") from error
 
 
 def _models(options: ListModels) -> int:
-    every = [get_model(name) for name in ([options.name] if options.name else NAMES)]
+    models = [get_model(name) for name in ([options.name] if options.name else NAMES)]
     if options.json:
-        print(json.dumps([_about(model) for model in every], indent=2))
+        print(json.dumps([_description(model) for model in models], indent=2))
         return 0
-    for model in every:
+    for model in models:
         print(f"{model.name} - {model.example.title}\n\n{indent(model.example.equations, '    ')}\n")
         print(f"    example: {model.source}; log evidence {model.exact.log_evidence(model.y):.4f} nats")
         for scalar, marginal in scalars(model.exact, model.y).items():
@@ -286,8 +287,8 @@ def _models(options: ListModels) -> int:
     return 0
 
 
-def _about(model: Model) -> dict[str, Any]:
-    """Return what is known of a model and its example."""
+def _description(model: Model) -> dict[str, Any]:
+    """Return the equations, references, hyperparameters and example of a model."""
     posterior = {
         name: {"mean": float(marginal.mean()), "sd": float(marginal.std())}
         for name, marginal in scalars(model.exact, model.y).items()
@@ -298,19 +299,19 @@ def _about(model: Model) -> dict[str, Any]:
         "equations": model.example.equations,
         "references": model.example.references,
         "hyperparameters": {
-            each.name: np.asarray(getattr(model.exact, each.name)).tolist() for each in fields(model.exact)
+            field.name: np.asarray(getattr(model.exact, field.name)).tolist() for field in fields(model.exact)
         },
         "example": {
             "source": model.source,
             "y": model.y.tolist(),
-            "posterior": {name: _finite(each) for name, each in posterior.items()},
+            "posterior": {name: _with_nulls(moments) for name, moments in posterior.items()},
             "log_evidence": model.exact.log_evidence(model.y),
         },
     }
 
 
 def _sample(options: Sample, console: Console) -> int:
-    model = _own(options)
+    model = _model_with_data(options)
     if options.out.exists():
         raise ValueError(f"`out` {options.out} is there already; choose another with --out, or remove it.")
     if not options.out.resolve().parent.is_dir():
@@ -344,15 +345,15 @@ def _sample(options: Sample, console: Console) -> int:
 def _check(options: CheckDraws) -> int:
     if options.file == options.data == STANDARD_INPUT:
         raise ValueError("`data` and the draws are both -: one of them must be a file.")
-    model = _own(options)
+    model = _model_with_data(options)
     exact, y = model.exact, model.y
-    renamed = dict(_renaming(text, list(model.variables)) for text in options.var)
+    rename = dict(_renaming(text, list(model.variables)) for text in options.var)
     from bayes._check import check  # after the options are read: ArviZ takes a second to import
     from bayes.io.draws import is_smc
     from bayes.io.draws_file import load_draws
 
     with _file(options.file) as path:
-        draws = load_draws(path, model.variables, renamed)
+        draws = load_draws(path, model.variables, rename)
     if is_smc(draws):
         checks = check(None, exact, y, evidence=draws, evidence_law=options.evidence_law, alpha=options.alpha)
     else:
@@ -361,10 +362,12 @@ def _check(options: CheckDraws) -> int:
         about = {
             "file": str(options.file),
             "model": model.name,
-            "hyperparameters": {name: np.asarray(getattr(exact, name)).tolist() for name in _given(options)},
+            "hyperparameters": {
+                name: np.asarray(getattr(exact, name)).tolist() for name in _hyperparameter_texts(options)
+            },
             "observations": len(y),
         }
-        print(json.dumps(about | _as_json(checks), indent=2))
+        print(json.dumps(about | _to_json(checks), indent=2))
     else:
         print(checks)
     return EXIT_CODES[checks.verdict]
@@ -372,26 +375,26 @@ def _check(options: CheckDraws) -> int:
 
 def _renaming(text: str, names: list[str]) -> tuple[str, str]:
     """Return the name in the file and the name of the model that an option --var gives."""
-    theirs, _, ours = text.partition("=")
-    if not theirs or ours not in names:
+    name_in_file, _, name = text.partition("=")
+    if not name_in_file or name not in names:
         raise ValueError(f"`var` must be YOURS=MODEL with a variable of the model, {', '.join(names)}, got {text!r}.")
-    return theirs, ours
+    return name_in_file, name
 
 
-def _as_json(checks: Checks) -> dict[str, Any]:
-    rows = [_finite(row) for row in checks.rows()]
+def _to_json(checks: Checks) -> dict[str, Any]:
+    rows = [_with_nulls(row) for row in checks.rows()]
     return {"verdict": checks.verdict, "alpha": checks.alpha, "checks": rows, "notes": list(checks.notes)}
 
 
-def _finite(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row with null in place of what JSON has no number for."""
+def _with_nulls(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with None for numbers that JSON does not have."""
     return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
 
 
 def _export(options: Export) -> int:
     from bayes.io import stan
 
-    model = _own(options)
+    model = _model_with_data(options)
     text = (
         stan.code(model.name).rstrip("\n") if options.format == "stan" else json.dumps(stan.data(model.exact, model.y))
     )

@@ -1,4 +1,4 @@
-"""A model, somebody's draws, a verdict: what the author of a sampler calls in a test.
+"""From a model and draws to a verdict: what the author of a sampler calls in a test.
 
 from bayes import check
 from bayes.exact.normal_normal import EXAMPLE
@@ -21,7 +21,7 @@ from bayes.checking.judging import judge
 from bayes.checking.results import ALPHA, Check, Checks
 from bayes.checking.statistics import LOG_EVIDENCE, EvidenceLaw, compare_draws, compare_evidence, evidence_note
 from bayes.checking.two_stages import MORE, judge_in_two_stages, same_checks
-from bayes.evidence.estimates import log_evidence_runs
+from bayes.evidence.estimates import validate_runs
 from bayes.exact.distribution import Distribution, elements
 from bayes.exact.projections import Projections
 from bayes.io.draws import (
@@ -33,7 +33,7 @@ from bayes.io.draws import (
     require_fresh,
     require_shapes,
 )
-from bayes.io.element_names import gathered
+from bayes.io.element_names import gather
 from bayes.registry import NAMES, Model, data_sets
 
 SECOND_SEED = 2001_06465
@@ -49,7 +49,7 @@ class ExactModel(Protocol):
 
 @runtime_checkable
 class HasJoint(ExactModel, Protocol):
-    """One with several parameters, of which functions with a known law are known."""
+    """One with several parameters that has functions of known distribution."""
 
     def projections(self, y: ArrayLike) -> Projections: ...
 
@@ -72,7 +72,7 @@ def check(
         Posterior draws of every parameter of the model: an ArviZ ``DataTree`` with group ``posterior``, or a mapping
         from names to arrays of shape (chain, draw, ...), or to those of the elements of a vector, ``p[0]``, ``p[1]``.
         Vectors are checked element by element, and the joint distribution by functions of several parameters
-        (``projections``); a note says so if the model knows none. None to check the evidence alone.
+        (``projections``); a note says so if the model has none. None to check the evidence alone.
     model, y
         The exact model, or that of the registry, and the data, shape (n,), that the sampler was given.
     evidence
@@ -83,7 +83,7 @@ def check(
         ``"log_unbiased"``, E[log Z_r] = log Z, as nested sampling with Skilling's shrinkage exp(-i/N); or
         ``"inverse_unbiased"``, E[1/Z_r] = 1/Z, as nested sampling with dynesty's (N/(N+1))^i.
     alpha
-        Probability that a correct sampler has a failed check, for the whole family of checks.
+        Probability that a correct sampler has a failed check, for the family of all checks.
     resample
         ``resample(seed, n)`` returns fresh posterior draws, ``n`` a chain, independent of ``draws``. If given, what is
         flagged is judged by four times as many fresh draws (``bayes.checking.two_stages``), with the same
@@ -93,13 +93,13 @@ def check(
     -------
     Checks
         ``checks.verdict`` is ``"pass"``, ``"fail"`` or ``"inconclusive"``; each check in it says what was compared, how
-        far off it is in standard errors, its p-value, its verdict and the smallest error it could have seen.
+        far off it is in standard errors, its p-value, its verdict and its minimum detectable effect.
 
     Raises
     ------
     ValueError
         If ``draws`` lack a parameter, are not finite or of another shape, if they are SMC particles or no chains
-        (``bayes.io.independent_chains``), if ``resample`` returns the first draws again, if the runs are no vector of
+        (``bayes.io.independent_chains``), if ``resample`` repeats the first draws, if the runs are no vector of
         finite numbers, or if both ``draws`` and ``evidence`` are None.
 
     Examples
@@ -107,8 +107,8 @@ def check(
     >>> import numpy as np
     >>> from bayes.exact.normal_normal import EXAMPLE
     >>> rng = np.random.default_rng(0)
-    >>> right = {"mu": rng.normal(2.0866197, 0.0704225**0.5, size=(4, 1000))}
-    >>> check(right, EXAMPLE.model, EXAMPLE.y).verdict
+    >>> correct = {"mu": rng.normal(2.0866197, 0.0704225**0.5, size=(4, 1000))}
+    >>> check(correct, EXAMPLE.model, EXAMPLE.y).verdict
     'pass'
     >>> variance_as_sd = {"mu": rng.normal(2.0866197, 0.0704225, size=(4, 1000))}
     >>> check(variance_as_sd, EXAMPLE.model, EXAMPLE.y).verdict
@@ -129,12 +129,12 @@ def check(
             )
         runs = evidence_runs(evidence)
     if runs is not None:
-        runs = log_evidence_runs(runs, "evidence")
+        runs = validate_runs(runs, "evidence")
     if draws is None and runs is None:
         raise ValueError("`draws` and `evidence` are both None: there is nothing to judge.")
     marginals = {} if draws is None else exact.marginals(y)
-    along = projections(exact, y)
-    checks, notes = ([], []) if draws is None else _compare(marginals, draws, along)
+    joint_projections = projections(exact, y)
+    checks, notes = ([], []) if draws is None else _compare(marginals, draws, joint_projections)
     if runs is not None:
         checks.append(compare_evidence(exact.log_evidence(y), runs, evidence_law))
         notes = [*notes, evidence_note(evidence_law)]
@@ -151,13 +151,13 @@ def check(
         n = MORE * chains_and_draws(names[0], vectors).shape[1]
         resampled = resample(SECOND_SEED, n)
         try:
-            fresh, _ = _compare(marginals, resampled, along)
+            fresh, _ = _compare(marginals, resampled, joint_projections)
             _require_fresh(marginals, draws, resampled, n)
         except ValueError as error:
             raise ValueError(f"`resample`: {error}") from error
         return same_checks(checks, places, fresh)
 
-    final = [i for i, each in enumerate(checks) if each.parameter == LOG_EVIDENCE]
+    final = [i for i, result in enumerate(checks) if result.parameter == LOG_EVIDENCE]
     return judge_in_two_stages(checks, second_stage, final=final, alpha=alpha, notes=notes)
 
 
@@ -206,14 +206,14 @@ def check_sampler(
     """
     if not isinstance(models, Iterable | Model):
         raise ValueError(f"`models` must be names of models, or one of them, got {models!r}.")
-    given = [models] if isinstance(models, str | Model) else list(models)
-    if not given:
+    entries = [models] if isinstance(models, str | Model) else list(models)
+    if not entries:
         raise ValueError("`models` is empty; name a model of `bayes.registry.NAMES`.")
-    chosen = [model for name in given for model in ([name] if isinstance(name, Model) else data_sets(name))]
-    labels = [model.label for model in chosen]
-    if twice := [label for label in labels if labels.count(label) > 1]:
-        raise ValueError(f"`models` has {twice[0]} twice; give each its own name, `with_data(y, data_set=NAME)`.")
-    checks, notes, second_stage = compare_sampler(sample, chosen, seed=seed, draws=draws)
+    selection = [model for name in entries for model in ([name] if isinstance(name, Model) else data_sets(name))]
+    labels = [model.label for model in selection]
+    if duplicates := [label for label in labels if labels.count(label) > 1]:
+        raise ValueError(f"`models` has {duplicates[0]} twice; give each its own name, `with_data(y, data_set=NAME)`.")
+    checks, notes, second_stage = compare_sampler(sample, selection, seed=seed, draws=draws)
     return judge_in_two_stages(checks, second_stage, alpha=alpha, notes=notes)
 
 
@@ -222,17 +222,17 @@ def compare_sampler(
 ) -> tuple[list[Check], list[str], Callable[[list[int]], list[Check]]]:
     """Return the first stage of ``check_sampler``, its notes, and its second stage: a function of places in it."""
     seeds = count(seed)
-    first_drawn: dict[str, Draws] = {}
+    first_draws: dict[str, Draws] = {}
 
     def compare_model(model: Model, n: int) -> tuple[list[Check], list[str]]:
-        drawn = sample(model, next(seeds), n)
+        model_draws = sample(model, next(seeds), n)
         try:
-            checks, notes = _compare(model.marginals, drawn, projections(model.exact, model.y))
-            if model.label in first_drawn:
-                _require_fresh(model.marginals, first_drawn[model.label], drawn, n)
+            checks, notes = _compare(model.marginals, model_draws, projections(model.exact, model.y))
+            if model.label in first_draws:
+                _require_fresh(model.marginals, first_draws[model.label], model_draws, n)
         except ValueError as error:
             raise ValueError(f"{model.label}: {error}") from error
-        first_drawn.setdefault(model.label, drawn)
+        first_draws.setdefault(model.label, model_draws)
         return [replace(check, model=model.label) for check in checks], notes
 
     first: list[Check] = []
@@ -259,7 +259,7 @@ def compare_with_model(draws: Draws, model: ExactModel, y: ArrayLike) -> tuple[l
 
 
 def _compare(
-    marginals: dict[str, Distribution], draws: Draws, along: Projections | None
+    marginals: dict[str, Distribution], draws: Draws, joint_projections: Projections | None
 ) -> tuple[list[Check], list[str]]:
     if is_smc(draws):
         raise ValueError(
@@ -268,24 +268,26 @@ def _compare(
         )
     names, draws = _scalars(marginals, draws)
     require_shapes(names, draws)
-    return compare_draws(marginals, draws, along)
+    return compare_draws(marginals, draws, joint_projections)
 
 
 def _require_fresh(marginals: dict[str, Distribution], first: Draws, fresh: Draws, n: int) -> None:
     """Raise ValueError if ``fresh`` draws, made after ``first``, have some of them, or are fewer than ``n`` a chain."""
     names, fresh = _scalars(marginals, fresh)
     require_fresh(names, _scalars(marginals, first)[1], fresh)
-    got = chains_and_draws(names[0], fresh).shape[1]
-    if got < n:
-        raise ValueError(f"{n} draws a chain were asked for to judge what is in doubt, got {got}; return that many.")
+    n_fresh = chains_and_draws(names[0], fresh).shape[1]
+    if n_fresh < n:
+        raise ValueError(
+            f"{n} draws a chain were asked for to judge what is in doubt, got {n_fresh}; return that many."
+        )
 
 
 def _scalars(marginals: dict[str, Distribution], draws: Draws) -> tuple[list[str], Draws]:
     """Return the names of all scalars, ``p[0]``, ``p[1]``, ..., and the draws with vectors put together."""
     names = [scalar for name, marginal in marginals.items() for scalar in elements(name, marginal)]
-    return names, gathered(dict.fromkeys(name.partition("[")[0] for name in names), draws)
+    return names, gather(dict.fromkeys(name.partition("[")[0] for name in names), draws)
 
 
 def projections(model: ExactModel, y: ArrayLike) -> Projections | None:
-    """Return the functions of the joint distribution that are checked, or None if the model knows none."""
+    """Return the functions of the joint distribution that are checked, or None if the model has none."""
     return model.projections(y) if isinstance(model, HasJoint) else None

@@ -36,7 +36,7 @@ class Model:
 
     name: str
     example: Example[Any]
-    """What the family says of itself: title, equations, references, formulas."""
+    """Title, equations, references and formulas of the family."""
     data_set: str
     """Which of the data sets in ``example.data`` this is."""
     exact: Any
@@ -44,7 +44,7 @@ class Model:
     y: NDArray[Any]
     """Its observations."""
     source: str
-    """Where they are from."""
+    """Where the observations are from."""
 
     @property
     def label(self) -> str:
@@ -58,13 +58,13 @@ class Model:
 
     @cached_property
     def marginals(self) -> dict[str, Distribution]:
-        """The exact posterior of every scalar parameter, worked out once."""
+        """The exact posterior of every scalar parameter, computed once."""
         return scalars(self.exact, self.y)
 
     def with_data(self, y: ArrayLike, *, exact: Any = None, data_set: str = "own") -> "Model":
         """Return the model with data of yours, and hyperparameters of yours if ``exact`` is given.
 
-        ``data_set`` is what they are called in a table. ValueError if the model cannot have made the data.
+        ``data_set`` is their name in a table. ValueError if the model cannot have made the data.
 
         Examples
         --------
@@ -77,7 +77,7 @@ class Model:
         exact = self.exact if exact is None else exact
         if type(exact) is not type(self.exact):
             raise ValueError(f"`exact` must be a {type(self.exact).__name__}, got a {type(exact).__name__}.")
-        exact.log_evidence(y)  # which says what is wrong with them
+        exact.log_evidence(y)  # raises ValueError if they are invalid
         y = np.asarray(y)
         if self.y.dtype.kind == "i" and np.all(y == np.round(y)):  # as files have them, counts are floats
             y = y.astype(np.int64)
@@ -99,10 +99,10 @@ def get_model(name: str, data_set: str = "example") -> Model:
 
     ``normal-normal`` is ``normal_normal``.
     """
-    known = canonical(name) if isinstance(name, str) else ""
-    if known not in NAMES:
-        raise ValueError(f"`model` must be one of {', '.join(NAMES)}, got {name!r}{nearest(known, NAMES)}")
-    return _model(known, data_set)
+    key = canonical(name) if isinstance(name, str) else ""
+    if key not in NAMES:
+        raise ValueError(f"`model` must be one of {', '.join(NAMES)}, got {name!r}{nearest(key, NAMES)}")
+    return _model(key, data_set)
 
 
 @cache

@@ -26,19 +26,19 @@ def assert_draws_agree(draws: Draws | None, model: ExactModel | Model, y: ArrayL
     >>> assert_draws_agree(draws, model, model.y).verdict
     'pass'
     """
-    return _passed(check(draws, model, y, **options))
+    return _require_pass(check(draws, model, y, **options))
 
 
 def assert_sampler_correct(sample: Callable[[Model, int, int], Draws], **options: Any) -> Checks:
-    """Assert that a sampler is right on the models of the registry; return the checks.
+    """Assert that a sampler passes on the models of the registry; return the checks.
 
     Parameters are those of ``bayes.check_sampler``. AssertionError, with the table, if the verdict is ``"fail"`` or
     ``"inconclusive"``.
     """
-    return _passed(check_sampler(sample, **options))
+    return _require_pass(check_sampler(sample, **options))
 
 
-def _passed(checks: Checks) -> Checks:
+def _require_pass(checks: Checks) -> Checks:
     if checks.verdict != "pass":
         raise AssertionError(f"the draws do not pass\n{checks}")
     return checks

@@ -1,4 +1,4 @@
-"""A family raises false alarms no more often than its alpha; location and scale see their minimum detectable effect.
+"""A family raises false alarms no more often than its alpha; location and scale detect their minimum effect.
 
     uv run python -m benchmarks.agreement            about 25 minutes on one core
     uv run python -m benchmarks.agreement --quick    a tenth of the runs
@@ -26,7 +26,7 @@ from rich.progress import track
 from scipy.signal import lfilter
 from scipy.stats import binomtest, gamma, kstest, laplace, norm, t
 
-from bayes.checking import null_distributions as nulls
+from bayes.checking import null_distributions
 from bayes.checking.judging import p_values
 from bayes.checking.results import Checks
 from bayes.checking.statistics import compare, compare_draws, compare_evidence
@@ -53,7 +53,7 @@ class Config:
 class Source:
     """Chains of ``n_draws`` draws: AR(1) with correlation ``rho``, or staying with probability ``stay``.
 
-    ``shape`` is the distribution of independent draws that are wrong.
+    ``shape`` is the distribution of independent faulty draws.
     """
 
     n_draws: int
@@ -64,7 +64,7 @@ class Source:
     chains: int = 4
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """Return draws of shape (chains, n_draws), of mean 2 and sd 0.5 if they are right."""
+        """Return draws of shape (chains, n_draws), of mean 2 and sd 0.5 if they are correct."""
         if self.shape is not None:
             return 2 + 0.5 * self.shape.rvs(size=(self.chains, self.n_draws), random_state=rng)
         z = rng.normal(size=(self.chains, self.n_draws))
@@ -72,14 +72,14 @@ class Source:
             z[:, 1:] *= np.sqrt(1 - self.rho**2)
             z = np.asarray(lfilter([1.0], [1.0, -self.rho], z, axis=1))
         if self.stay:
-            chain, draw = np.indices(z.shape)
-            moved = np.maximum.accumulate(np.where(rng.random(z.shape) < self.stay, 0, draw), axis=1)
-            z = z[chain, moved]
+            chain, iteration = np.indices(z.shape)
+            last_move = np.maximum.accumulate(np.where(rng.random(z.shape) < self.stay, 0, iteration), axis=1)
+            z = z[chain, last_move]
         return 2 + 0.5 * z
 
     def __str__(self) -> str:
-        how = f"AR(1) {self.rho:g}" if self.rho else f"stay {self.stay:g}" if self.stay else "independent"
-        return f"{how}, {self.chains} x {self.n_draws}"
+        kind = f"AR(1) {self.rho:g}" if self.rho else f"stay {self.stay:g}" if self.stay else "independent"
+        return f"{kind}, {self.chains} x {self.n_draws}"
 
 
 EXACT = norm(2.0, 0.5)
@@ -112,11 +112,11 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *map(list, rows)])
 
 
-def progress(runs: int, what: str) -> Iterable[int]:
+def progress(runs: int, description: str) -> Iterable[int]:
     """Return range(runs), with a bar on a terminal and a line elsewhere."""
     if sys.stderr.isatty():
-        return track(range(runs), description=what, transient=True)
-    print(f"{time.strftime('%H:%M:%S')} {runs} runs: {what}", file=sys.stderr, flush=True)
+        return track(range(runs), description=description, transient=True)
+    print(f"{time.strftime('%H:%M:%S')} {runs} runs: {description}", file=sys.stderr, flush=True)
     return range(runs)
 
 
@@ -142,23 +142,23 @@ def false_alarms(config: Config) -> None:
     for source in SOURCES:
         rng = np.random.default_rng([config.seed, SOURCES.index(source)])
         runs = source.n_runs // (10 if config.quick else 1)
-        p, ess, unjudged = [], [], 0
+        p, ess, inconclusive = [], [], 0
         for _ in progress(runs, str(source)):
             checks, _ = compare_draws({"theta": EXACT}, {"theta": source.draw(rng)})
             checks.append(compare_evidence(-21.5, rng.normal(-21.5 - 0.2**2 / 2, 0.2, size=16)))
             p.append(p_values(checks))
             ess.append(checks[0].ess)
-            unjudged += any(check.reason for check in checks)
+            inconclusive += any(check.reason for check in checks)
             statistics = [check.statistic for check in checks]
         p = np.array(p)  # (run, check)
         attained = []
-        for alpha, wanted in STEPS.items():
-            n = min(runs, wanted // (10 if config.quick else 1))
-            enough = alpha > 0.001 or source.n_runs >= wanted
+        for alpha, n_runs in STEPS.items():
+            n = min(runs, n_runs // (10 if config.quick else 1))
+            enough = alpha > 0.001 or source.n_runs >= n_runs
             attained.append(rate(sum(bool(holm(row, alpha).any()) for row in p[:n]), n) if enough else "")
-        families.append([str(source), f"{np.mean(ess):.0f}", *attained, rate(unjudged, runs)])
+        families.append([str(source), f"{np.mean(ess):.0f}", *attained, rate(inconclusive, runs)])
         singles.append([str(source), *(rate(int(np.sum(column <= 0.01)), runs) for column in p.T)])
-    print("\nFalse alarms of the whole family of four checks:\n")
+    print("\nFalse alarms of the family of four checks:\n")
     print(table(["draws", "ESS of the location", *(f"alpha = {alpha:g}" for alpha in STEPS), "inconclusive"], families))
     print("\nFalse alarms of each check by itself at p <= 0.01:\n")
     print(table(["draws", *statistics], singles))
@@ -178,7 +178,7 @@ def evidence_false_alarms(config: Config) -> None:
             for sd in (0.05, 0.2, 0.5):
                 rng = np.random.default_rng([config.seed, R, int(100 * sd)])
                 p = [
-                    nulls.log_normal_mean_p_value(make(rng, sd, R))
+                    null_distributions.log_normal_mean_p_value(make(rng, sd, R))
                     for _ in progress(runs, f"evidence, {kind}, R = {R}, sd {sd}")
                 ]
                 rows.append([kind, str(R), f"{sd:g}", *(rate(int(np.sum(np.array(p) <= a)), runs) for a in STEPS)])
@@ -187,34 +187,36 @@ def evidence_false_alarms(config: Config) -> None:
 
 
 def power(config: Config) -> None:
-    """Print how often a shift and a wrong scale are seen by the check made for them, and by the family."""
+    """Print how often a shift and a wrong scale are detected by the check made for them, and by the family."""
     runs = 1_000 // (10 if config.quick else 1)
     rows = []
     for n_draws in (250, 2_500):
         rng = np.random.default_rng([config.seed, n_draws])
-        right = Source(n_draws=n_draws)
+        correct = Source(n_draws=n_draws)
 
-        def judged(source: Source, rng: np.random.Generator = rng) -> Checks:
+        def run_checks(source: Source, rng: np.random.Generator = rng) -> Checks:
             evidence = rng.normal(-(0.2**2) / 2, 0.2, size=16)
             draws = {"theta": source.draw(rng)}
             return compare({"theta": EXACT}, draws, log_evidence=0.0, log_evidence_runs=evidence)
 
-        detectable = {check.statistic: check.minimum_detectable_effect for check in judged(right)}
-        wrongs = [
+        detectable = {check.statistic: check.minimum_detectable_effect for check in run_checks(correct)}
+        errors = [
             *(("location", d, norm(d, 1)) for d in (0.05, 0.1, 0.2, detectable["location"])),
             *(("scale", d, norm(0, 1 + d)) for d in (0.02, 0.05, 0.1, 0.2, detectable["scale"])),
         ]
-        for statistic, d, wrong in wrongs:
-            seen = Counter()
+        for statistic, d, faulty in errors:
+            detected = Counter()
             for _ in progress(runs, f"power, {4 * n_draws} draws, {statistic} wrong by {d:.2g} sd"):
-                checks = judged(Source(n_draws=n_draws, shape=wrong))
-                seen["family"] += checks.verdict == "fail"
-                seen["check"] += any(c.statistic == statistic and c.verdict == "fail" for c in checks)
+                checks = run_checks(Source(n_draws=n_draws, shape=faulty))
+                detected["family"] += checks.verdict == "fail"
+                detected["check"] += any(c.statistic == statistic and c.verdict == "fail" for c in checks)
             is_detectable = " (minimum detectable)" if d == detectable[statistic] else ""
-            what = f"mean shifted by {d:.3g} sd" if statistic == "location" else f"sd {100 * d:.3g} % too large"
-            rows.append([f"{4 * n_draws}", what + is_detectable, rate(seen["check"], runs), rate(seen["family"], runs)])
+            error = f"mean shifted by {d:.3g} sd" if statistic == "location" else f"sd {100 * d:.3g} % too large"
+            rows.append(
+                [f"{4 * n_draws}", error + is_detectable, rate(detected["check"], runs), rate(detected["family"], runs)]
+            )
     print("\nPower at the family's alpha = 0.001, independent draws:\n")
-    print(table(["draws", "error", "seen by its own check", "seen by the family"], rows))
+    print(table(["draws", "error", "detected by its own check", "detected by the family"], rows))
 
 
 def uniformity(config: Config) -> None:
@@ -228,15 +230,15 @@ def uniformity(config: Config) -> None:
         p = []
         for _ in progress(runs, f"uniformity, {name}"):
             draws = source.draw(rng)
-            ours = compare_draws({"theta": EXACT}, {"theta": draws})[0]
+            checks = compare_draws({"theta": EXACT}, {"theta": draws})[0]
             u = EXACT.cdf(draws)
-            thinned = u[:, :: max(1, round(u.size / min(ours[0].ess, ours[1].ess)))].ravel()
+            thinned = u[:, :: max(1, round(u.size / min(checks[0].ess, checks[1].ess)))].ravel()
             pot_c: Any = array_stats.uniformity_test(thinned, method="pot_c")
-            p.append([ours[2].p_value, kstest(thinned, "uniform").pvalue, float(pot_c[0])])
+            p.append([checks[2].p_value, kstest(thinned, "uniform").pvalue, float(pot_c[0])])
         columns = np.array(p).T
         rows.append([name, *(rate(int(np.sum(c <= level)), runs) for level in (0.01, 0.001) for c in columns)])
     names = ["uniformity", "Kolmogorov", "POT-C"]
-    print("\nUniformity beside two tests of thinned draws, right draws first:\n")
+    print("\nUniformity beside two tests of thinned draws, correct draws first:\n")
     print(table(["draws", *(f"{name}, p <= {level:g}" for level in (0.01, 0.001) for name in names)], rows))
 
 

@@ -1,9 +1,9 @@
-"""How often a check sees its minimum detectable effect, in either direction: ``python -m benchmarks.detectable``.
+"""How often a check detects its minimum detectable effect, in either direction: ``python -m benchmarks.detectable``.
 
-The minimum detectable effect is (z_{1 - level/2} + z_0.9) null errors, which a normal statistic of known error sees
-with probability 0.9. Shares far from 1/2, and evidence whose error is estimated from few runs, are not quite that. Here
-each statistic is simulated with that very error, from n independent draws or R log-normal runs whose spread is known to
-the simulation alone, and the share of p-values at or below the first Holm step is counted. Binomial errors are 0.01.
+The minimum detectable effect is (z_{1 - level/2} + z_0.9) null errors, which a normal statistic of known error detects
+with probability 0.9. Shares far from 1/2, and evidence whose error is estimated from few runs, are only nearly normal.
+Here each statistic is simulated with exactly that error, from n independent draws or R log-normal runs, whose spread
+only the simulation knows. The share of p-values at or below the first Holm step is counted. Binomial errors are 0.01.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import norm, t
 
-from bayes.checking import null_distributions as nulls
+from bayes.checking import null_distributions
 from bayes.checking.results import ALPHA, POWER
 from bayes.checking.statistics import SHARES, compare_evidence
 
@@ -26,34 +26,42 @@ def power(p_value: Callable[[], float]) -> float:
 
 def detectable_effect(n: int, combined: int = 1) -> float:
     """Return the minimum detectable effect in null errors, for ``n`` effective draws."""
-    return t.isf(LEVEL / combined / 2, nulls.ess_degrees_of_freedom(n)) + norm.ppf(POWER)
+    return t.isf(LEVEL / combined / 2, null_distributions.ess_degrees_of_freedom(n)) + norm.ppf(POWER)
 
 
-def of_draws(rng: np.random.Generator, n: int, sign: int) -> dict[str, float]:
+def power_of_draws(rng: np.random.Generator, n: int, sign: int) -> dict[str, float]:
     """Return the power of location, scale, and three shares of the uniformity check, too high or too low.
 
     Of the uniformity check one share is wrong and the other p-values are 1, the least that they add.
     """
     z = sign * detectable_effect(n)
     scale = 1 + z / np.sqrt(2 * n)
-    found = {
-        "location": power(lambda: nulls.widen(nulls.location_p_value(rng.normal(z, 1) / np.sqrt(n), n), n).item()),
-        "scale": power(lambda: nulls.widen(nulls.scale_p_value(scale**2 * rng.chisquare(n) / n, n), n).item()),
+    powers = {
+        "location": power(
+            lambda: null_distributions.widen(
+                null_distributions.location_p_value(rng.normal(z, 1) / np.sqrt(n), n), n
+            ).item()
+        ),
+        "scale": power(
+            lambda: null_distributions.widen(
+                null_distributions.scale_p_value(scale**2 * rng.chisquare(n) / n, n), n
+            ).item()
+        ),
     }
-    others = np.ones(len(SHARES))
+    other_p_values = np.ones(len(SHARES))
     for q in (0.05, 0.5, 0.95):
-        share = q + sign * detectable_effect(n, len(others) + 1) * np.sqrt(q * (1 - q) / n)
+        share = q + sign * detectable_effect(n, len(other_p_values) + 1) * np.sqrt(q * (1 - q) / n)
         if 0 < share < 1:
 
-            def seen(share: float = share, q: float = q) -> float:
-                p = nulls.widen(nulls.share_p_value(rng.binomial(n, share) / n, q, n), n)
-                return nulls.combined_p_value([p, *others])
+            def share_p_value(share: float = share, q: float = q) -> float:
+                p = null_distributions.widen(null_distributions.share_p_value(rng.binomial(n, share) / n, q, n), n)
+                return null_distributions.combined_p_value([p, *other_p_values])
 
-            found[f"share at {100 * q:g} %"] = power(seen)
-    return found
+            powers[f"share at {100 * q:g} %"] = power(share_p_value)
+    return powers
 
 
-def of_runs(rng: np.random.Generator, runs: int, sd: float, sign: int) -> float:
+def power_of_runs(rng: np.random.Generator, runs: int, sd: float, sign: int) -> float:
     """Return the power of the evidence check from ``runs`` runs with sd ``sd`` between them, too high or too low."""
     null_error = np.sqrt(sd**2 / runs + sd**4 / (2 * (runs - 1)))
     error = sign * (t.isf(LEVEL / 2, runs - 1) + norm.ppf(POWER)) * null_error
@@ -63,17 +71,17 @@ def of_runs(rng: np.random.Generator, runs: int, sd: float, sign: int) -> float:
 def main() -> None:
     """Print both tables."""
     rng = np.random.default_rng(0)
-    names = list(of_draws(np.random.default_rng(1), 10_000, 1))
+    names = list(power_of_draws(np.random.default_rng(1), 10_000, 1))
     print(f"| effective draws | direction | {' | '.join(names)} |\n| --- | --- |{' --- |' * len(names)}")
     for n in (400, 1_000, 4_000, 10_000):
         for sign, direction in ((1, "too high"), (-1, "too low")):
-            found = of_draws(rng, n, sign)
-            cells = [f"{found[name]:.2f}" if name in found else "not attainable" for name in names]
+            powers = power_of_draws(rng, n, sign)
+            cells = [f"{powers[name]:.2f}" if name in powers else "not attainable" for name in names]
             print(f"| {n} | {direction} | {' | '.join(cells)} |")
     print("\n| runs | sd between runs | too high | too low |\n| --- | --- | --- | --- |")
     for runs in (8, 16, 32):
         for sd in (0.02, 0.2):
-            print(f"| {runs} | {sd} | {of_runs(rng, runs, sd, 1):.2f} | {of_runs(rng, runs, sd, -1):.2f} |")
+            print(f"| {runs} | {sd} | {power_of_runs(rng, runs, sd, 1):.2f} | {power_of_runs(rng, runs, sd, -1):.2f} |")
 
 
 if __name__ == "__main__":

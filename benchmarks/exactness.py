@@ -25,7 +25,7 @@ PARAMETERS = (1e3, 1e6, 1e9, 1e12, 1e15)
 
 def worst(name: str, examples: int) -> tuple[dict[str, float], int]:
     """Return the worst error of each quantity, and the number of problems."""
-    found = dict.fromkeys([*QUANTITIES, "parameters"], 0.0)
+    errors_by_quantity = dict.fromkeys([*QUANTITIES, "parameters"], 0.0)
     count = 0
 
     @seed(0)
@@ -37,20 +37,22 @@ def worst(name: str, examples: int) -> tuple[dict[str, float], int]:
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(PROBLEMS[name])
-    def look(problem: Problem) -> None:
+    def measure(problem: Problem) -> None:
         nonlocal count
         count += 1
         for key, error in errors(a_million(problem, name) if count % MILLIONS == 0 else problem, name).items():
             kind = key if key in QUANTITIES else "parameters"
-            found[kind] = max(found[kind], error) if error == error else np.inf
+            errors_by_quantity[kind] = max(errors_by_quantity[kind], error) if error == error else np.inf
 
-    look()
-    return found, count
+    measure()
+    return errors_by_quantity, count
 
 
-def of_cdfs(law: Callable[[float], Any], log_density: Callable[[Any, float], Any], a: float) -> tuple[float, float]:
+def cdf_errors_of(
+    distribution: Callable[[float], Any], log_density: Callable[[Any, float], Any], a: float
+) -> tuple[float, float]:
     """Return the largest error of the CDF and of the quantiles of a law with parameter ``a``, in probability."""
-    frozen = law(a)
+    frozen = distribution(a)
     mean, sd = float(frozen.mean()), float(frozen.std())
     with mp.workdps(60):
 
@@ -59,10 +61,10 @@ def of_cdfs(law: Callable[[float], Any], log_density: Callable[[Any, float], Any
             places = [low, *(mpf(mean) + k * mpf(sd) for k in range(-12, 13) if low < mean + k * mpf(sd) < x), mpf(x)]
             return mpmath.quad(lambda v: mpmath.exp(log_density(v, a)), places)
 
-        off = [abs(float(frozen.cdf(x)) - cdf(x)) for x in mean + sd * np.array([-0.9, 0.1, 1.5, 3.0])]
+        cdf_deviations = [abs(float(frozen.cdf(x)) - cdf(x)) for x in mean + sd * np.array([-0.9, 0.1, 1.5, 3.0])]
         levels = [0.1, 0.5, 0.99]
-        of_quantiles = [abs(cdf(float(frozen.ppf(q))) - q) for q in levels]
-        return float(max(off)), float(max(of_quantiles))
+        quantile_deviations = [abs(cdf(float(frozen.ppf(q))) - q) for q in levels]
+        return float(max(cdf_deviations)), float(max(quantile_deviations))
 
 
 def _log_gamma(x: Any, a: float) -> Any:
@@ -82,7 +84,7 @@ def _log_t(x: Any, a: float) -> Any:
     return constant - (df + 1) / 2 * mpmath.log1p(mpf(x) ** 2 / df)
 
 
-LAWS: dict[str, tuple[Callable[[float], Any], Callable[[Any, float], Any]]] = {
+DISTRIBUTIONS: dict[str, tuple[Callable[[float], Any], Callable[[Any, float], Any]]] = {
     "gamma(a)": (distributions.gamma, _log_gamma),
     "beta(a, a)": (lambda a: distributions.beta(a, a), _log_beta),
     "t(2 a)": (lambda a: distributions.student_t(2 * a), _log_t),
@@ -94,13 +96,15 @@ def main(examples: Annotated[int, tyro.conf.arg(help="Problems a model.")] = 200
     print("| model | problems | log evidence | log predictive | predictive | posterior parameters |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name in NAMES:
-        found, count = worst(name, examples // 10 if name == "hierarchical_normal" else examples)
-        print(f"| {name} | {count} | {' | '.join(f'{error:.1e}' for error in found.values())} |", flush=True)
+        errors_by_quantity, count = worst(name, examples // 10 if name == "hierarchical_normal" else examples)
+        print(
+            f"| {name} | {count} | {' | '.join(f'{error:.1e}' for error in errors_by_quantity.values())} |", flush=True
+        )
     print("\n| law | " + " | ".join(f"a = {a:.0e}" for a in PARAMETERS) + " |")
     print("| --- " * (1 + len(PARAMETERS)) + "|")
-    for name, (law, log_density) in LAWS.items():
-        each = [of_cdfs(law, log_density, a) for a in PARAMETERS]
-        print(f"| {name} | " + " | ".join(f"{cdf:.1e}, {ppf:.1e}" for cdf, ppf in each) + " |", flush=True)
+    for name, (distribution, log_density) in DISTRIBUTIONS.items():
+        cdf_errors = [cdf_errors_of(distribution, log_density, a) for a in PARAMETERS]
+        print(f"| {name} | " + " | ".join(f"{cdf:.1e}, {ppf:.1e}" for cdf, ppf in cdf_errors) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Every closed form again in mpmath, as textbooks print it, with 50 digits to spare: the oracle of `exactness`.
+"""Every closed form in mpmath, as textbooks print it, with 50 digits to spare: the oracle of `exactness`.
 
 `answers` and `ORACLES` return the same quantities by the same names: the log evidence, the log density of the
 predictive at some places, and the parameters of the posterior. `PROBLEMS` are hypothesis strategies of hyperparameters
@@ -27,7 +27,7 @@ from bayes.exact.normal_normal import NormalNormal
 from bayes.exact.normal_variance import NormalVariance
 
 DIGITS = 150
-"""Decimal digits: log Gamma(1e18) and its like lose 40 of them, squares of far data 50, and 50 are to be left."""
+"""Decimal digits: log Gamma(1e18) and its like lose 40 of them, squares of far data 50, and 50 must remain."""
 
 
 @dataclass(frozen=True)
@@ -45,27 +45,34 @@ Answers = dict[str, Any]
 def errors(problem: Problem, name: str) -> dict[str, float]:
     """Return the largest error of each quantity, relative to max(1, |answer|)."""
     with mp.workdps(DIGITS):
-        exact = ORACLES[name](problem.exact, problem.y, problem.new)
-        ours = answers(problem)
-        if set(ours) != set(exact):
-            raise KeyError(f"the oracle of {name} has {sorted(exact)}, and we answer {sorted(ours)}")
-        found = {}
-        for key, value in exact.items():
-            given = np.atleast_1d(ours[key]).ravel().tolist()
-            wanted = list(value) if isinstance(value, list) else [value]
-            found[key] = float(max(abs(mpf(a) - b) / max(mpf(1), abs(b)) for a, b in zip(given, wanted, strict=True)))
-        return found
+        oracle_answers = ORACLES[name](problem.exact, problem.y, problem.new)
+        package_answers = answers(problem)
+        if set(package_answers) != set(oracle_answers):
+            raise KeyError(
+                f"the oracle of {name} has {sorted(oracle_answers)}, but the package answers {sorted(package_answers)}"
+            )
+        errors_by_quantity = {}
+        for key, value in oracle_answers.items():
+            computed = np.atleast_1d(package_answers[key]).ravel().tolist()
+            expected = list(value) if isinstance(value, list) else [value]
+            errors_by_quantity[key] = float(
+                max(abs(mpf(a) - b) / max(mpf(1), abs(b)) for a, b in zip(computed, expected, strict=True))
+            )
+        return errors_by_quantity
 
 
 def worst_error(problem: Problem, name: str) -> tuple[float, str]:
     """Return the largest error of all, which nan is, and the quantity that has it."""
-    found = errors(problem, name)
-    largest = max(found, key=lambda key: found[key] if found[key] == found[key] else np.inf)
-    return found[largest], largest
+    errors_by_quantity = errors(problem, name)
+    largest = max(
+        errors_by_quantity,
+        key=lambda key: errors_by_quantity[key] if errors_by_quantity[key] == errors_by_quantity[key] else np.inf,
+    )
+    return errors_by_quantity[largest], largest
 
 
 def a_million(problem: Problem, name: str) -> Problem:
-    """Return the problem with a million observations, those it has again and again."""
+    """Return the problem with its observations repeated up to a million."""
     if name == "hierarchical_normal" or not len(problem.y):
         return problem
     y, exact = np.resize(problem.y, (MILLION, *problem.y.shape[1:])), problem.exact
@@ -82,12 +89,12 @@ def answers(problem: Problem) -> Answers:
     log_density = predictive.logpmf if hasattr(predictive, "logpmf") else predictive.logpdf
     density = predictive.pmf if hasattr(predictive, "pmf") else predictive.pdf
     places = list(new) if new.ndim > 1 else [new]
-    found = {
+    quantities = {
         "log evidence": exact.log_evidence(y),
         "log predictive": np.concatenate([np.atleast_1d(log_density(x)) for x in places]),
         "predictive": np.concatenate([np.atleast_1d(density(x)) for x in places]),
     }
-    return found | PARAMETERS[type(exact)](exact, y)
+    return quantities | PARAMETERS[type(exact)](exact, y)
 
 
 def _beta(exact: Any, y: Any) -> Answers:
@@ -101,12 +108,12 @@ def _gamma(exact: Any, y: Any) -> Answers:
 
 def _moments(exact: Any, y: Any) -> Answers:
     marginals = exact.marginals(y)
-    found = {"mu": marginals["mu"].mean(), "sd of mu": marginals["mu"].std()}
+    quantities = {"mu": marginals["mu"].mean(), "sd of mu": marginals["mu"].std()}
     if len(y) > 2:
-        found |= {"tau": marginals["tau"].mean()}
+        quantities |= {"tau": marginals["tau"].mean()}
     if len(y):
-        found |= {"theta": marginals["theta[0]"].mean(), "sd of theta": marginals["theta[0]"].std()}
-    return found
+        quantities |= {"theta": marginals["theta[0]"].mean(), "sd of theta": marginals["theta[0]"].std()}
+    return quantities
 
 
 PARAMETERS: dict[type, Callable[[Any, Any], Answers]] = {
@@ -123,15 +130,15 @@ PARAMETERS: dict[type, Callable[[Any, Any], Answers]] = {
 }
 
 
-# ---- the oracles: textbook formulas with so many digits that nothing that cancels is missed
+# ---- the oracles: textbook formulas with so many digits that cancellation costs none of the 50
 
 
 def _floats(values: Any) -> list[Any]:
     return [mpf(float(v)) for v in np.asarray(values).ravel()]
 
 
-def _with_densities(found: Answers, logs: list[Any]) -> Answers:
-    return found | {"log predictive": logs, "predictive": [mpmath.exp(v) for v in logs]}
+def _with_densities(quantities: Answers, logs: list[Any]) -> Answers:
+    return quantities | {"log predictive": logs, "predictive": [mpmath.exp(v) for v in logs]}
 
 
 def _distinct(y: NDArray[Any]) -> list[tuple[Any, int]]:
@@ -152,7 +159,7 @@ def _student(x: Any, df: Any, loc: Any, scale2: Any) -> Any:
     )
 
 
-def _of_variance(a: Any, b: Any, a_n: Any, b_n: Any) -> Any:
+def _log_gamma_ratio(a: Any, b: Any, a_n: Any, b_n: Any) -> Any:
     return mpmath.loggamma(a_n) - mpmath.loggamma(a) + a * mpmath.log(b) - a_n * mpmath.log(b_n)
 
 
@@ -165,8 +172,8 @@ def normal_normal(m: NormalNormal, y: Any, new: Any) -> Answers:
     # log p(y) = log p(y | mu) + log p(mu) - log p(mu | y) at any mu
     evidence = mpmath.fsum(k * _normal(v, mean, sigma2) for v, k in values)
     evidence += _normal(mean, m0, tau2) - _normal(mean, mean, s2)
-    found = {"log evidence": evidence, "mean": mean, "sd": mpmath.sqrt(s2)}
-    return _with_densities(found, [_normal(x, mean, s2 + sigma2) for x in _floats(new)])
+    quantities = {"log evidence": evidence, "mean": mean, "sd": mpmath.sqrt(s2)}
+    return _with_densities(quantities, [_normal(x, mean, s2 + sigma2) for x in _floats(new)])
 
 
 def normal_variance(m: NormalVariance, y: Any, new: Any) -> Answers:
@@ -174,12 +181,12 @@ def normal_variance(m: NormalVariance, y: Any, new: Any) -> Answers:
     n, mu, a, b = len(y), mpf(m.mean), mpf(m.shape), mpf(m.scale)
     a_n = a + mpf(n) / 2
     b_n = b + mpmath.fsum(k * (v - mu) ** 2 for v, k in _distinct(y)) / 2
-    found = {
-        "log evidence": _of_variance(a, b, a_n, b_n) - n * mpmath.log(2 * mp.pi) / 2,
+    quantities = {
+        "log evidence": _log_gamma_ratio(a, b, a_n, b_n) - n * mpmath.log(2 * mp.pi) / 2,
         "a": a_n,
         "scale": b_n,
     }
-    return _with_densities(found, [_student(x, 2 * a_n, mu, b_n / a_n) for x in _floats(new)])
+    return _with_densities(quantities, [_student(x, 2 * a_n, mu, b_n / a_n) for x in _floats(new)])
 
 
 def normal_inverse_gamma(m: NormalInverseGamma, y: Any, new: Any) -> Answers:
@@ -189,10 +196,10 @@ def normal_inverse_gamma(m: NormalInverseGamma, y: Any, new: Any) -> Answers:
     k_n, a_n = k0 + n, a + mpf(n) / 2
     mean = (k0 * m0 + mpmath.fsum(k * v for v, k in values)) / k_n
     b_n = b + (mpmath.fsum(k * (v - mean) ** 2 for v, k in values) + k0 * (mean - m0) ** 2) / 2
-    evidence = _of_variance(a, b, a_n, b_n) - n * mpmath.log(2 * mp.pi) / 2 + mpmath.log(k0 / k_n) / 2
-    found = {"log evidence": evidence, "m": mean, "k": k_n, "a": a_n, "b": b_n}
+    evidence = _log_gamma_ratio(a, b, a_n, b_n) - n * mpmath.log(2 * mp.pi) / 2 + mpmath.log(k0 / k_n) / 2
+    quantities = {"log evidence": evidence, "m": mean, "k": k_n, "a": a_n, "b": b_n}
     scale2 = b_n / a_n * (1 + 1 / k_n)
-    return _with_densities(found, [_student(x, 2 * a_n, mean, scale2) for x in _floats(new)])
+    return _with_densities(quantities, [_student(x, 2 * a_n, mean, scale2) for x in _floats(new)])
 
 
 def _log_beta(alpha: list[Any]) -> Any:
@@ -217,15 +224,15 @@ def beta_binomial(m: BetaBinomial, y: Any, new: Any) -> Answers:
         return np.stack([values, m.trials - values], axis=-1)
 
     evidence, alpha = _multinomials(rows(y), m.trials, [mpf(m.successes), mpf(m.failures)])
-    found = {"log evidence": evidence, "a": alpha[0], "b": alpha[1]}
-    return _with_densities(found, [_multinomials([row], m.trials, alpha)[0] for row in rows(new)])
+    quantities = {"log evidence": evidence, "a": alpha[0], "b": alpha[1]}
+    return _with_densities(quantities, [_multinomials([row], m.trials, alpha)[0] for row in rows(new)])
 
 
 def dirichlet_multinomial(m: DirichletMultinomial, y: Any, new: Any) -> Answers:
     """Return the answers of that family."""
     evidence, alpha = _multinomials(np.asarray(y), m.trials, _floats(m.concentration))
-    found = {"log evidence": evidence, "alpha": alpha}
-    return _with_densities(found, [_multinomials([row], m.trials, alpha)[0] for row in new])
+    quantities = {"log evidence": evidence, "alpha": alpha}
+    return _with_densities(quantities, [_multinomials([row], m.trials, alpha)[0] for row in new])
 
 
 def gamma_poisson(m: GammaPoisson, y: Any, new: Any) -> Answers:
@@ -236,19 +243,19 @@ def gamma_poisson(m: GammaPoisson, y: Any, new: Any) -> Answers:
         kinds = [(int(c), int(k)) for c, k in zip(counts, times, strict=True)]
         a_n, b_n = a + sum(c * k for c, k in kinds), b + len(values)
         factorials = mpmath.fsum(k * mpmath.loggamma(c + 1) for c, k in kinds)
-        return _of_variance(a, b, a_n, b_n) - factorials, a_n, b_n
+        return _log_gamma_ratio(a, b, a_n, b_n) - factorials, a_n, b_n
 
     log_evidence, a, b = evidence(y, mpf(m.shape), mpf(m.inverse_scale))
-    found = {"log evidence": log_evidence, "a": a, "scale": 1 / b}
-    return _with_densities(found, [evidence([x], a, b)[0] for x in new])
+    quantities = {"log evidence": log_evidence, "a": a, "scale": 1 / b}
+    return _with_densities(quantities, [evidence([x], a, b)[0] for x in new])
 
 
 def gamma_exponential(m: GammaExponential, y: Any, new: Any) -> Answers:
     """Return the answers of that family."""
     a, b = mpf(m.shape), mpf(m.inverse_scale)
     a_n, b_n = a + len(y), b + mpmath.fsum(k * v for v, k in _distinct(y))
-    found = {"log evidence": _of_variance(a, b, a_n, b_n), "a": a_n, "scale": 1 / b_n}
-    return _with_densities(found, [_of_variance(a_n, b_n, a_n + 1, b_n + x) for x in _floats(new)])
+    quantities = {"log evidence": _log_gamma_ratio(a, b, a_n, b_n), "a": a_n, "scale": 1 / b_n}
+    return _with_densities(quantities, [_log_gamma_ratio(a_n, b_n, a_n + 1, b_n + x) for x in _floats(new)])
 
 
 def _matrix(values: Any) -> Any:
@@ -277,8 +284,8 @@ def multivariate_normal(m: MultivariateNormal, y: Any, new: Any) -> Answers:
         off = _matrix(row) - mean
         evidence -= int(k) * (log_det + (off.T * P * off)[0]) / 2
     evidence += _normal_vector(mean, m0, S0) - _normal_vector(mean, mean, S)
-    found = {"log evidence": evidence, "mean": list(mean), "covariance": list(S)}
-    return _with_densities(found, [_normal_vector(_matrix(x), mean, S + Sigma) for x in new])
+    quantities = {"log evidence": evidence, "mean": list(mean), "covariance": list(S)}
+    return _with_densities(quantities, [_normal_vector(_matrix(x), mean, S + Sigma) for x in new])
 
 
 def linear_regression(m: LinearRegression, y: Any, new: Any) -> Answers:
@@ -299,11 +306,11 @@ def linear_regression(m: LinearRegression, y: Any, new: Any) -> Answers:
         misfit += int(k) * (mpf(float(row[-1])) - (_matrix(row[:-1]).T * mean)[0]) ** 2
     a_n, b_n = a + mpf(n) / 2, b + misfit / 2
     log_dets = mpmath.log(mpmath.det(V)) - mpmath.log(mpmath.det(V0))
-    evidence = _of_variance(a, b, a_n, b_n) - n * mpmath.log(2 * mp.pi) / 2 + log_dets / 2
+    evidence = _log_gamma_ratio(a, b, a_n, b_n) - n * mpmath.log(2 * mp.pi) / 2 + log_dets / 2
     x = _matrix(m.design[n])
     scale2 = b_n / a_n * (1 + (x.T * V * x)[0])
-    found = {"log evidence": evidence, "m": list(mean), "V": list(V), "a": a_n, "b": b_n}
-    return _with_densities(found, [_student(v, 2 * a_n, (x.T * mean)[0], scale2) for v in _floats(new)])
+    quantities = {"log evidence": evidence, "m": list(mean), "V": list(V), "a": a_n, "b": b_n}
+    return _with_densities(quantities, [_student(v, 2 * a_n, (x.T * mean)[0], scale2) for v in _floats(new)])
 
 
 def hierarchical_normal(m: HierarchicalNormal, y: Any, new: Any) -> Answers:
@@ -320,7 +327,7 @@ def hierarchical_normal(m: HierarchicalNormal, y: Any, new: Any) -> Answers:
         for i in range(int((high - low) * a_unit)):
             v = low + i * step
             tau2 = mpmath.exp(2 * v)
-            w = [1 / (each + tau2) for each in sigma2[: len(data)]]
+            w = [1 / (noise_var + tau2) for noise_var in sigma2[: len(data)]]
             V = 1 / (1 / s2 + mpmath.fsum(w))
             mu = V * (m0 / s2 + mpmath.fsum(a * b for a, b in zip(w, data, strict=True)))
             log_f = mpmath.fsum(_normal(x, mu, 1 / a) for x, a in zip(data, w, strict=True))
@@ -338,19 +345,19 @@ def hierarchical_normal(m: HierarchicalNormal, y: Any, new: Any) -> Answers:
                 sums.setdefault(key, []).append(value)
         peak = max(logs)
         weights = [mpmath.exp(value - peak) for value in logs]
-        whole = mpmath.fsum(weights)
-        mean = {key: mpmath.fdot(weights, values) / whole for key, values in sums.items()}
-        found = {
-            "log evidence": peak + mpmath.log(whole * step) if data else mpf(0),
+        total = mpmath.fsum(weights)
+        mean = {key: mpmath.fdot(weights, values) / total for key, values in sums.items()}
+        quantities = {
+            "log evidence": peak + mpmath.log(total * step) if data else mpf(0),
             "mu": mean["mu"],
             "sd of mu": mpmath.sqrt(mean["mu2"] - mean["mu"] ** 2),
         }
         if len(data) > 2:
-            found["tau"] = mean["tau"]
+            quantities["tau"] = mean["tau"]
         if data:
-            found |= {"theta": mean["theta"], "sd of theta": mpmath.sqrt(mean["theta2"] - mean["theta"] ** 2)}
+            quantities |= {"theta": mean["theta"], "sd of theta": mpmath.sqrt(mean["theta2"] - mean["theta"] ** 2)}
         densities = [mean[f"new{j}"] for j in range(len(new))]
-        return found | {"log predictive": [mpmath.log(d) for d in densities], "predictive": densities}
+        return quantities | {"log predictive": [mpmath.log(d) for d in densities], "predictive": densities}
 
 
 ORACLES: dict[str, Callable[[Any, Any, Any], Answers]] = {
@@ -409,10 +416,10 @@ def _near(draw: Any, unit: float) -> float:
     return unit * draw(far)
 
 
-def _counts(draw: Any, mean: float, most: int) -> NDArray[np.int64]:
+def _counts(draw: Any, mean: float, largest: int) -> NDArray[np.int64]:
     rng = np.random.default_rng(draw(seeds))
     n = draw(sizes)
-    return _repeated(np.minimum(rng.poisson(min(mean, 1e15), size=min(n, 200) or 1), most), n)
+    return _repeated(np.minimum(rng.poisson(min(mean, 1e15), size=min(n, 200) or 1), largest), n)
 
 
 @st.composite

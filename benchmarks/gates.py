@@ -1,10 +1,10 @@
 """What the constants of ``bayes.checking.convergence`` and ``bayes.checking.null_distributions`` do, each swept: how
-often gates close, and on whom.
+often gates close, and for which chains.
 
     uv run python -m benchmarks.gates                     about 20 minutes on one core
     uv run python -m benchmarks.gates --part divergences  one of the five parts
 
-Right chains are exact by construction (``benchmarks.agreement.Source``). Numbers in brackets are 95 % intervals
+Correct chains are exact by construction (``benchmarks.agreement.Source``). Numbers in brackets are 95 % intervals
 (Clopper and Pearson 1934).
 """
 
@@ -20,7 +20,7 @@ from scipy.stats import norm
 from scipy.stats import t as student_t
 
 from bayes._check import compare_with_model
-from bayes.checking import null_distributions as nulls
+from bayes.checking import null_distributions
 from bayes.checking.convergence import LARGEST_RHAT, Mixing, closed_gates, effective_sizes
 from bayes.checking.judging import judge
 from bayes.checking.statistics import compare_draws, score
@@ -86,11 +86,13 @@ def batches(config: Config) -> None:
         for _ in progress(runs, f"batches, {name}"):
             z = make(rng)
             ess = [effective_sizes(z[None], b, c).ess[0] for b, c in settings]
-            p[name].append([float(nulls.widen(nulls.location_p_value(z.mean(), n), n)) for n in ess])
+            p[name].append(
+                [float(null_distributions.widen(null_distributions.location_p_value(z.mean(), n), n)) for n in ess]
+            )
     rows = []
     for i, (b, c) in enumerate(settings):
-        what = ["Geyer alone", ""] if c == 0 else [str(b), f"{c:g}"]
-        rows.append([*what, *(rate(int(np.sum(np.array(p[name])[:, i] <= 0.001)), runs) for name in makers)])
+        label = ["Geyer alone", ""] if c == 0 else [str(b), f"{c:g}"]
+        rows.append([*label, *(rate(int(np.sum(np.array(p[name])[:, i] <= 0.001)), runs) for name in makers)])
     print("\nLocation rejected at p <= 0.001, before any gate, by batches a chain and level of contradiction:\n")
     print(table(["batches", "level", *makers], rows))
 
@@ -106,7 +108,7 @@ def freedom(config: Config) -> None:
         for _ in progress(runs, f"degrees of freedom, {source}"):
             z = (source.draw(rng) - 2) / 0.5
             (ess,) = effective_sizes(z[None]).ess
-            score = norm.isf(nulls.location_p_value(z.mean(), ess) / 2)
+            score = norm.isf(null_distributions.location_p_value(z.mean(), ess) / 2)
             p.append([2 * student_t.sf(score, ess / value if np.isfinite(value) else np.inf) for value in values])
         rows.append([str(source), *(rate(int(np.sum(column <= 0.001)), runs) for column in np.array(p).T)])
     print("\nFalse alarms of the location at p <= 0.001, by effective draws a degree of freedom:\n")
@@ -122,7 +124,7 @@ def spread(config: Config) -> None:
         p = []
         for _ in progress(runs, f"evidence runs with sd {sd:g}"):
             log_z = np.log(rng.gamma(5 / sd**2, size=(8, 5)) * sd**2 / 5).sum(axis=1)
-            p.append(nulls.log_normal_mean_p_value(log_z))
+            p.append(null_distributions.log_normal_mean_p_value(log_z))
         rows.append([f"{sd:g}", *(rate(int(np.sum(np.array(p) <= level)), runs) for level in (0.05, 0.01, 0.001))])
     print("\nFalse alarms of the evidence check, 8 runs of 5 stages of exponential weights:\n")
     print(table(["sd between runs", "p <= 0.05", "p <= 0.01", "p <= 0.001"], rows))
@@ -149,23 +151,23 @@ def divergences(config: Config) -> None:
                     compiled, draws=2000, tune=1000, chains=4, seed=run, target_accept=target, progress_bar=False
                 )
                 shares.append(float(tree.sample_stats["diverging"].mean()))
-                kept = {name: values.to_numpy() for name, values in tree.posterior.data_vars.items()}
-                checks = judge(_comparisons(name, kept, schools))
+                draws = {name: values.to_numpy() for name, values in tree.posterior.data_vars.items()}
+                checks = judge(_checks(name, draws, schools))
                 failed += checks.verdict == "fail"
                 closed += checks.verdict == "inconclusive"
             above = sum(share > 0.001 for share in shares)
-            few = f"{100 * np.median(shares):.2g} % ({100 * min(shares):.2g} to {100 * max(shares):.2g})"
-            rows.append([name, f"{target:g}", few, f"{above} of {runs}", f"{failed}", f"{closed}"])
+            share_range = f"{100 * np.median(shares):.2g} % ({100 * min(shares):.2g} to {100 * max(shares):.2g})"
+            rows.append([name, f"{target:g}", share_range, f"{above} of {runs}", f"{failed}", f"{closed}"])
     print("\nNUTS (nutpie), 4 x 2000 draws, the gate of divergences left open:\n")
     print(table(["model", "target", "divergent, median (range)", "above 0.1 %", "fail", "other gates close"], rows))
 
 
-def _comparisons(name: str, kept: dict[str, np.ndarray], schools: Any) -> list[Any]:
-    """Return the checks of draws with what is known of them, divergences unseen."""
+def _checks(name: str, draws: dict[str, np.ndarray], schools: Any) -> list[Any]:
+    """Return the checks of draws against the exact model, without the gate of divergences."""
     if name != "funnel":
-        return compare_with_model(kept, schools.exact, schools.y)[0]
-    exact: dict[str, Distribution] = {"v": norm(0, 3)}
-    return compare_draws(exact, {"v": kept["v"]})[0]
+        return compare_with_model(draws, schools.exact, schools.y)[0]
+    marginals: dict[str, Distribution] = {"v": norm(0, 3)}
+    return compare_draws(marginals, {"v": draws["v"]})[0]
 
 
 PARTS: dict[str, Callable[[Config], None]] = {f.__name__: f for f in (rhat, batches, freedom, spread, divergences)}

@@ -22,10 +22,11 @@ def seconds(module: str) -> float:
 def main() -> None:
     """Print both medians, their difference and their ratio."""
     pairs = [(seconds("scipy.stats"), seconds("bayes.exact.normal_normal")) for _ in range(PAIRS + 1)][1:]
-    scipy, ours = (statistics.median(side) for side in zip(*pairs, strict=True))
+    scipy, closed_form = (statistics.median(side) for side in zip(*pairs, strict=True))
     ratio = statistics.median(b / a for a, b in pairs)
     print(
-        f"scipy.stats {scipy:.3f} s, bayes.exact.normal_normal {ours:.3f} s: +{ours - scipy:.3f} s, ratio {ratio:.3f}"
+        f"scipy.stats {scipy:.3f} s, bayes.exact.normal_normal {closed_form:.3f} s: "
+        f"+{closed_form - scipy:.3f} s, ratio {ratio:.3f}"
     )
 
 

@@ -1,11 +1,11 @@
-"""A sampler that gets a conjugate update wrong is caught, thanks to the data sets whose priors weigh as much.
+"""A mistake in a conjugate update is detected, thanks to data sets that weigh no more than their priors.
 
     uv run python -m benchmarks.mistakes            about a quarter of an hour on one core
     uv run python -m benchmarks.mistakes --quick    a tenth of the runs
 
 Every mistake of ``bayes.faults.faulty_updates`` is judged by ``check_sampler`` with its defaults on its model: 4 x
-2,000 independent draws of the wrong posterior, alpha 0.001. Caught is a verdict of ``fail``; beside it stands what the
-data set that people know shows by itself.
+2,000 independent draws of the wrong posterior, alpha 0.001. A mistake is detected if the verdict is ``fail``. Beside it
+stands what the first data set, which people know, detects alone.
 """
 
 import time
@@ -22,7 +22,7 @@ from benchmarks.agreement import progress, provenance, table
 
 @dataclass(frozen=True)
 class Config:
-    """Count how often each mistake is caught."""
+    """Count how often each mistake is detected."""
 
     quick: bool = False
     """A tenth of the runs: whether it works, not what it measures."""
@@ -38,17 +38,17 @@ def main(config: Config) -> None:
     count = 20 // (10 if config.quick else 1)
     rows = []
     for name in config.models:
-        for mistake, wrong in MISTAKES[name].items():
-            first_alone = both = 0
+        for label, mistake in MISTAKES[name].items():
+            known_data_set = both_data_sets = 0
             for run in progress(count, f"{name}, {mistake}"):
                 seed = 1000 * (config.seed + run)
                 # as check_sampler does
-                first, _, resample = compare_sampler(sampler(wrong), data_sets(name), seed=seed, draws=2000)
-                both += judge_in_two_stages(first, resample).verdict == "fail"
-                known = [check for check in first if check.model == name]  # which come first
-                first_alone += judge_in_two_stages(known, resample).verdict == "fail"
-            rows.append([f"`{name}`", mistake, f"{first_alone}", f"{both}"])
-    print(f"\nMistakes caught, of {count} runs:\n")
+                first, _, resample = compare_sampler(sampler(mistake), data_sets(name), seed=seed, draws=2000)
+                both_data_sets += judge_in_two_stages(first, resample).verdict == "fail"
+                known_checks = [check for check in first if check.model == name]  # which come first
+                known_data_set += judge_in_two_stages(known_checks, resample).verdict == "fail"
+            rows.append([f"`{name}`", label, f"{known_data_set}", f"{both_data_sets}"])
+    print(f"\nMistakes detected, of {count} runs:\n")
     print(table(["model", "mistake", "on the known data alone", "on both data sets"], rows))
     print(provenance("mistakes", config.seed, start))
 

@@ -1,4 +1,4 @@
-"""A right sampler fails on the registry no more often than alpha, in one stage or two; and two stages see more.
+"""A correct sampler fails on the registry no more often than alpha, in one stage or two; two stages detect more.
 
     uv run python -m benchmarks.registry                  about an hour on one core
     uv run python -m benchmarks.registry --quick          a tenth of the runs
@@ -37,28 +37,30 @@ class Config:
     """One part alone; all of them if it is empty."""
 
 
-def false_alarms(config: Config, what: str, *, stay: float, draws: int, runs: int) -> None:
-    """Print how often a right sampler has a failed check on some model, and how often it is asked for more."""
+def false_alarms(config: Config, label: str, *, stay: float, draws: int, runs: int) -> None:
+    """Print how often a correct sampler has a failed check on some model, and how often it has a second stage."""
     models = [model for name in NAMES for model in data_sets(name)]
     count = runs // (10 if config.quick else 1)
-    made = zip(
-        progress(count, f"{len(models)} data sets, {what}"),
+    runs_and_verdicts = zip(
+        progress(count, f"{len(models)} data sets, {label}"),
         families(models, ALPHAS, count=count, seed=config.seed, draws=draws, stay=stay),
         strict=True,
     )
     rows = [
         [
-            what,
+            label,
             f"{alpha:g}",
             rate(sum(family.one_stage == "fail" for family in verdicts), count),
             rate(sum(family.two_stages == "fail" for family in verdicts), count),
             rate(sum(family.resampled > 0 for family in verdicts), count),
             rate(sum(family.two_stages == "inconclusive" for family in verdicts), count),
         ]
-        for alpha, verdicts in zip(ALPHAS, zip(*(verdicts for _, verdicts in made), strict=True), strict=True)
+        for alpha, verdicts in zip(
+            ALPHAS, zip(*(verdicts for _, verdicts in runs_and_verdicts), strict=True), strict=True
+        )
     ]
     print(f"\nFalse alarms of one family over {len(NAMES)} models with {len(models)} data sets, {count} runs:\n")
-    print(table(["draws", "alpha", "one stage", "two stages", "asked for more", "inconclusive"], rows))
+    print(table(["draws", "alpha", "one stage", "two stages", "second stage", "inconclusive"], rows))
 
 
 def independent(config: Config) -> None:
@@ -72,7 +74,7 @@ def chains(config: Config) -> None:
 
 
 def power(config: Config) -> None:
-    """Print how often an error is seen by one stage and by two, at the default false-alarm rate."""
+    """Print how often an error is detected by one stage and by two, at the default false-alarm rate."""
     model = get_model("normal_normal")
     posterior = model.exact.posterior(model.y)
     count = 1000 // (10 if config.quick else 1)
@@ -80,22 +82,22 @@ def power(config: Config) -> None:
     for statistic, size in ERRORS:
         rng = np.random.default_rng([config.seed, int(1000 * size), statistic == "sd"])
 
-        def wrong(
+        def faulty(
             _: int, n: int, rng: np.random.Generator = rng, statistic: str = statistic, size: float = size
         ) -> dict[str, np.ndarray]:
             mu = posterior.rvs((4, n), random_state=rng)
             shift = size * posterior.std() if statistic == "mean" else size * (mu - posterior.mean())
             return {"mu": mu + shift}
 
-        seen = [0, 0]
+        detected = [0, 0]
         for _ in progress(count, f"power, {statistic} wrong by {size:g}"):
-            draws = wrong(0, 1000)
-            seen[0] += check(draws, model.exact, model.y).verdict == "fail"
-            seen[1] += check(draws, model.exact, model.y, resample=wrong).verdict == "fail"
-        what = f"mean moved by {size:g} sd" if statistic == "mean" else f"sd {100 * size:g} % too large"
-        rows.append([what, *(rate(n, count) for n in seen)])
-    print("\nPower at alpha = 0.001 on 4 x 1000 independent draws, and 4 x 4000 more if they are asked for:\n")
-    print(table(["error", "seen in one stage", "seen in two"], rows))
+            draws = faulty(0, 1000)
+            detected[0] += check(draws, model.exact, model.y).verdict == "fail"
+            detected[1] += check(draws, model.exact, model.y, resample=faulty).verdict == "fail"
+        label = f"mean moved by {size:g} sd" if statistic == "mean" else f"sd {100 * size:g} % too large"
+        rows.append([label, *(rate(n, count) for n in detected)])
+    print("\nPower at alpha = 0.001 on 4 x 1000 independent draws, and 4 x 4000 more in a second stage:\n")
+    print(table(["error", "detected in one stage", "detected in two"], rows))
 
 
 PARTS: dict[str, Callable[[Config], None]] = {"power": power, "independent": independent, "chains": chains}

@@ -1,11 +1,11 @@
-"""Right samplers pass ``check_sampler`` at its defaults: exact chains of several efficiencies, and NUTS.
+"""Correct samplers pass ``check_sampler`` at its defaults: exact chains of several efficiencies, and NUTS.
 
     uv run python -m benchmarks.right_samplers                     exact chains: 300 runs
     uv run python -m benchmarks.right_samplers --engines nutpie    NUTS of that name, several seeds
 
-A run is a call of ``bayes.check_sampler`` over the whole registry, both data sets a model, 4 x 2000 draws, and
-what it asks for beyond that. Exact chains stay where they are with probability s, and are worth (1 - s) / (1 + s) of
-their draws. Numbers in brackets are 95 % intervals (Clopper and Pearson 1934).
+A run is a call of ``bayes.check_sampler`` over the registry, both data sets a model, 4 x 2000 draws, and the second
+stage where there is one. Exact chains stay where they are with probability s, and are worth (1 - s) / (1 + s) of their
+draws. Numbers in brackets are 95 % intervals (Clopper and Pearson 1934).
 """
 
 import logging
@@ -31,7 +31,7 @@ STAYS = {1.0: 0.0, 0.54: 0.2987, 0.33: 0.5038}
 
 @dataclass(frozen=True)
 class Config:
-    """Count the verdicts of check_sampler on right samplers."""
+    """Count the verdicts of check_sampler on correct samplers."""
 
     engines: tuple[str, ...] = ()
     """Implementations of NUTS to run instead of exact chains."""
@@ -43,7 +43,7 @@ class Config:
     """Seed of everything drawn."""
 
 
-def exact(seed: int, run: int, stay: float) -> Callable[[Model, int, int], Draws]:
+def exact_sampler(seed: int, run: int, stay: float) -> Callable[[Model, int, int], Draws]:
     """Return a sampler that draws from the exact posterior, in chains that stay."""
 
     def sample(model: Model, place: int, n: int) -> Draws:
@@ -52,7 +52,7 @@ def exact(seed: int, run: int, stay: float) -> Callable[[Model, int, int], Draws
     return sample
 
 
-def nuts(engine: str) -> Callable[[Model, int, int], Draws]:
+def nuts_sampler(engine: str) -> Callable[[Model, int, int], Draws]:
     """Return a sampler that runs an implementation of NUTS."""
     from bayes.sampling.engines import ENGINES
 
@@ -63,17 +63,19 @@ def nuts(engine: str) -> Callable[[Model, int, int], Draws]:
     return sample
 
 
-def verdicts(what: str, samplers: list[tuple[int, Callable[[Model, int, int], Draws]]]) -> list[str]:
+def verdicts(label: str, samplers: list[tuple[int, Callable[[Model, int, int], Draws]]]) -> list[str]:
     """Return a row of the table: how many runs passed, and why the others did not."""
     counts: Counter[str] = Counter()
-    why: Counter[str] = Counter()
-    for i in progress(len(samplers), what):
+    reason_counts: Counter[str] = Counter()
+    for i in progress(len(samplers), label):
         seed, sample = samplers[i]
         checks: Any = check_sampler(sample, seed=seed)
         counts[checks.verdict] += 1
-        why.update({f"{c.model}: {c.parameter} {c.statistic} {c.reason}" for c in checks if c.verdict != "pass"})
-    shown = "; ".join(f"{reason} ({n})" for reason, n in why.most_common(3))
-    return [what, rate(counts["pass"], len(samplers)), str(counts["inconclusive"]), str(counts["fail"]), shown]
+        reason_counts.update(
+            {f"{c.model}: {c.parameter} {c.statistic} {c.reason}" for c in checks if c.verdict != "pass"}
+        )
+    reasons = "; ".join(f"{reason} ({n})" for reason, n in reason_counts.most_common(3))
+    return [label, rate(counts["pass"], len(samplers)), str(counts["inconclusive"]), str(counts["fail"]), reasons]
 
 
 def main(config: Config) -> None:
@@ -82,12 +84,16 @@ def main(config: Config) -> None:
     logging.disable(logging.WARNING)
     if config.engines:
         rows = [
-            verdicts(engine, [(1000 * seed, nuts(engine)) for seed in range(config.seed, config.seed + config.seeds)])
+            verdicts(
+                engine, [(1000 * seed, nuts_sampler(engine)) for seed in range(config.seed, config.seed + config.seeds)]
+            )
             for engine in config.engines
         ]
     else:
         rows = [
-            verdicts(f"exact, {100 * worth:g} %", [(0, exact(config.seed, run, stay)) for run in range(config.runs)])
+            verdicts(
+                f"exact, {100 * worth:g} %", [(0, exact_sampler(config.seed, run, stay)) for run in range(config.runs)]
+            )
             for worth, stay in STAYS.items()
         ]
     print(table(["sampler", "pass", "inconclusive", "fail", "not passed"], rows))

@@ -43,7 +43,7 @@ class All(Common):
 
 
 class UsageError(Exception):
-    """What the user asked for cannot be done; the message is one line that says why and what to do."""
+    """The command cannot be carried out; the message is one line that says why and what to do."""
 
 
 def main(arguments: list[str], prog: str = "python -m reports") -> int:
@@ -109,9 +109,9 @@ def render(name: str, options: Any, console: Console) -> Verdict:
         command(name, options), options.seed, module.packages(options), time.perf_counter() - started
     )
     with writing_to(options.out):
-        written = page.write(options.out)
+        path = page.write(options.out)
         write_index(options.out, [module.NAME for module in PAGES.values()])
-    print(f"{written}: {page.verdict}")
+    print(f"{path}: {page.verdict}")
     return page.verdict
 
 

@@ -6,10 +6,10 @@ an improved R-hat", section 4, and Geyer 1992, "Practical Markov chain Monte Car
 - R-hat of at most 1.01, or of what chains that did converge exceed once in 1,000 times, if that is more;
 - an ESS of at least 400: of the normal scores, of their squares and of the shares in both tails;
 - batch means that do not contradict that ESS. Geyer's sequence ends where autocorrelations drown in noise, so it does
-  not see a slow part of little variance; the means of a few long batches do;
+  not detect a slow part of little variance; the means of a few long batches do;
 - hardly any divergent transitions.
 
-What a gate closed for one quantity says, it says of the chains: none of their quantities passes.
+A gate that closes for one quantity closes for its chains: none of their quantities passes.
 """
 
 from collections.abc import Iterable, Sized
@@ -31,16 +31,16 @@ CLOSING_RATE = 0.001
 """Probability that chains which did converge find the gate of R-hat closed, whatever the number of quantities, and as
 much for that of the batch means; ``benchmarks/gates.py`` measures it."""
 BATCHES = 4
-"""Batches a chain, and at least 4 times as many in all: more are shorter, and see less of a slow part, and fewer know
-less of their own variance. ``benchmarks/gates.py`` sweeps this and ``CONTRADICTION``."""
+"""Batches a chain, and at least 4 times as many in all: more are shorter, and show less of a slow part; fewer leave
+their own variance less certain. ``benchmarks/gates.py`` sweeps this and ``CONTRADICTION``."""
 CONTRADICTION = 0.05
 """Level at which batch means contradict Geyer's ESS, and take its place. The smaller of the two, always, would be too
-small: at a level of 1 errors of 0.05 sd are seen less often."""
+small: at a level of 1 errors of 0.05 sd are detected less often."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mixing:
-    """What is known of the convergence of one quantity."""
+    """Convergence diagnostics of one quantity."""
 
     name: str
     rhat: float
@@ -85,20 +85,20 @@ def effective_sizes(
     b = draws // batches
     if b < 1:
         return Sizes(geyer, geyer, np.ones(K))
-    means = f[..., : b * batches].reshape(K, chains * batches, b).mean(axis=2)
+    batch_means = f[..., : b * batches].reshape(K, chains * batches, b).mean(axis=2)
     with np.errstate(divide="ignore", invalid="ignore"):  # a function that is constant has no batches that differ
-        by_batches = chains * draws * f.var(axis=(1, 2)) / (b * means.var(axis=1, ddof=1))
+        batch_ess = chains * draws * f.var(axis=(1, 2)) / (b * batch_means.var(axis=1, ddof=1))
         freedom = chains * batches - 1
         # if the ESS is Geyer's, var(batch means) is chi^2 / freedom times var(f) N / (ESS b)
-        p = np.nan_to_num(chi2.sf(geyer / by_batches * freedom, freedom), nan=1.0)
-    return Sizes(np.where(p <= contradiction, np.minimum(by_batches, geyer), geyer), geyer, p)
+        p = np.nan_to_num(chi2.sf(geyer / batch_ess * freedom, freedom), nan=1.0)
+    return Sizes(np.where(p <= contradiction, np.minimum(batch_ess, geyer), geyer), geyer, p)
 
 
 def split_rhat(z: NDArray[np.float64]) -> tuple[float, float]:
     """Return R-hat of ``z`` (chain, draw), ranks normalised, split and folded, and its p-value; nan below 4 draws.
 
     One chain is compared with itself: its two halves, which are split once more (Gelman et al. 2013, "Bayesian Data
-    Analysis", 3rd ed., section 11.4). That it missed a mode is for the comparison with the exact answer to say.
+    Analysis", 3rd ed., section 11.4). Whether it missed a mode, the comparison with the exact answer shows.
 
     The p-value is the probability that chains which converged have a larger one. With m half chains worth e independent
     draws each, by their own autocorrelations,
@@ -112,51 +112,55 @@ def split_rhat(z: NDArray[np.float64]) -> tuple[float, float]:
     if chains.shape[1] < 4:
         return nan, nan
     with np.errstate(divide="ignore", invalid="ignore"):  # chains that do not move make R-hat infinite
-        of_chains: Any = array_stats.rhat(chains, chain_axis=0, draw_axis=1)
-    r = float(of_chains)
+        rhat: Any = array_stats.rhat(chains, chain_axis=0, draw_axis=1)
+    r = float(rhat)
     half = chains.shape[1] // 2
     halves = chains[:, : 2 * half].reshape(-1, half)
     m = len(halves)
     within = halves - halves.mean(axis=1, keepdims=True)
-    worth: Any = array_stats.ess(within, chain_axis=0, draw_axis=1, method="identity")
-    e = float(worth) / m
+    total_ess: Any = array_stats.ess(within, chain_axis=0, draw_axis=1, method="identity")
+    e = float(total_ess) / m
     if not e > 1:
-        return r, 0.0  # next to nothing was drawn, which excuses no R-hat
+        return r, 0.0  # worth less than one draw a half, which excuses no R-hat
     return r, min(1.0, 2 * float(f_distribution.sf((r**2 - 1) * (e - 1), m - 1, m * (e - 1))))
 
 
 def closed_gates(quantities: Iterable[Mixing], chains: int, draws: int, divergent: int) -> str:
-    """Return what speaks against convergence of any of the ``quantities``, with the numbers, or nothing.
+    """Return why any of the ``quantities`` has not converged, with the numbers, or an empty text.
 
     ``chains`` x ``draws`` is the size of the run and ``divergent`` the number of its divergent transitions.
     """
-    all_of_them = list(quantities)
+    quantities = list(quantities)
     reasons = []
     share = divergent / (chains * draws)
     if share > LARGEST_DIVERGENT_SHARE:
         reasons.append(
             f"divergent transitions {divergent} of {chains * draws}, more than {100 * LARGEST_DIVERGENT_SHARE:g} %"
         )
-    level = CLOSING_RATE / max(1, len(all_of_them))
-    if any(np.isnan(q.rhat) for q in all_of_them):
+    level = CLOSING_RATE / max(1, len(quantities))
+    if any(np.isnan(q.rhat) for q in quantities):
         reasons.append(f"R-hat undefined for {chains} x {draws} draws")
-    mixed = [q for q in all_of_them if q.rhat > LARGEST_RHAT and q.rhat_p_value <= level]
-    if mixed:
-        worst = max(mixed, key=lambda q: q.rhat)
-        reasons.append(f"R-hat {_above(worst.rhat, LARGEST_RHAT)} > {LARGEST_RHAT} of {_named(worst, mixed)}")
-    few = [(ess, kind, q) for q in all_of_them for kind, ess in q.ess.items() if not ess >= SMALLEST_ESS]
-    if few:
-        ess, kind, worst = min(few, key=lambda what: what[0])
-        reasons.append(f"{kind} ESS {int(ess)} < {SMALLEST_ESS} of {_named(worst, few)}")
-    slow = [q for q in all_of_them if q.batch_p_value <= level]
-    if slow:
-        worst = min(slow, key=lambda q: q.batch_p_value)
-        reasons.append(f"means of long batches drift (p = {worst.batch_p_value:.1g}) of {_named(worst, slow)}")
+    high_rhat = [q for q in quantities if q.rhat > LARGEST_RHAT and q.rhat_p_value <= level]
+    if high_rhat:
+        worst = max(high_rhat, key=lambda q: q.rhat)
+        reasons.append(
+            f"R-hat {_above(worst.rhat, LARGEST_RHAT)} > {LARGEST_RHAT} of {_name_and_count(worst, high_rhat)}"
+        )
+    low_ess = [(ess, kind, q) for q in quantities for kind, ess in q.ess.items() if not ess >= SMALLEST_ESS]
+    if low_ess:
+        ess, kind, worst = min(low_ess, key=lambda entry: entry[0])
+        reasons.append(f"{kind} ESS {int(ess)} < {SMALLEST_ESS} of {_name_and_count(worst, low_ess)}")
+    drifting = [q for q in quantities if q.batch_p_value <= level]
+    if drifting:
+        worst = min(drifting, key=lambda q: q.batch_p_value)
+        reasons.append(
+            f"means of long batches drift (p = {worst.batch_p_value:.1g}) of {_name_and_count(worst, drifting)}"
+        )
     return "; ".join(reasons)
 
 
-def _named(worst: Mixing, those: Sized) -> str:
-    return worst.name + (f" and {len(those) - 1} more" if len(those) > 1 else "")
+def _name_and_count(worst: Mixing, quantities: Sized) -> str:
+    return worst.name + (f" and {len(quantities) - 1} more" if len(quantities) > 1 else "")
 
 
 def _above(value: float, limit: float) -> str:

@@ -1,7 +1,7 @@
 """A family of checks judged at one false-alarm rate.
 
 With probability at least 1 - alpha no check of a right sampler fails, whatever the dependence between them (Holm 1979,
-"A simple sequentially rejective multiple test procedure"). ``bayes.checking.two_stages`` asks for more draws besides.
+"A simple sequentially rejective multiple test procedure"). ``bayes.checking.two_stages`` adds a second stage.
 """
 
 from collections.abc import Sequence
@@ -34,12 +34,12 @@ def judge(checks: Sequence[Check], *, alpha: float = ALPHA, notes: Sequence[str]
         raise ValueError("`checks` is empty: there is nothing to judge; give draws of a known marginal, or runs.")
     rejected = holm(p_values(checks), alpha)
     level = alpha / len(checks)
-    judged = tuple(with_verdict(c, bool(reject), level) for c, reject in zip(checks, rejected, strict=True))
-    return Checks(checks=judged, alpha=alpha, notes=tuple(notes))
+    family = tuple(with_verdict(c, bool(reject), level) for c, reject in zip(checks, rejected, strict=True))
+    return Checks(checks=family, alpha=alpha, notes=tuple(notes))
 
 
 def p_values(checks: Sequence[Check]) -> NDArray[np.float64]:
-    """Return the p-values as a family sees them: 1 where there is none."""
+    """Return the p-values of a family: 1 for a check that has none."""
     return np.array([1.0 if isnan(check.p_value) else check.p_value for check in checks])
 
 

@@ -17,13 +17,13 @@ UNITS = {"location": "sd", "scale": "of the sd", "uniformity": "of the draws", "
 """Statistic -> the unit of its error: the posterior's sd, of which normal scores are multiples, a part of it, ..."""
 
 UNIFORMITY = "uniformity shows, of nine shares of draws below an exact quantile, the one that is farthest off."
-"""What the numbers of that row are, for a table."""
+"""The note on uniformity under a table."""
 
 COLUMNS = (
     *("parameter", "statistic", "exact", "estimate", "error", "null_error", "z", "p_value"),
     *("minimum_detectable_effect", "ess", "verdict", "reason", "model", "stage"),
 )
-"""What ``Checks.rows`` says of a check."""
+"""The fields of a check in ``Checks.rows``."""
 
 WIDTH = 110
 """Columns that sentences under a table are wrapped to."""
@@ -116,7 +116,7 @@ class Checks:
     Parameters
     ----------
     checks
-        The family, in the order it was given.
+        The family, in its order.
     alpha
         Its false-alarm rate: the probability that a correct sampler has a failed check.
     notes

@@ -8,15 +8,15 @@ model, and heavy tails ask for no more draws than light ones. Three checks of ea
     uniformity   the shares of draws below nine exact quantiles, from 0.2 to 99.8 %, and the farthest draw, combined
 
 A share is right if F(theta), the probability integral transform, is uniform up to there; what is moved about between
-two of the nine quantiles, with mean and mean square kept, is not seen. A draw outside the support is
-infinitely far, and fails. Each is judged at the effective sample size of its own function, and what that gives away
-where a tail is visited seldom is bounded by the shares next to it.
+two of the nine quantiles, with the same mean and mean square, is not detected. A draw outside the support is infinitely
+far, and fails. Each check is judged at the effective sample size (ESS) of its own function. Where a tail is visited
+seldom, the ESS of its share is bounded by that of the share next to it.
 
 A pass needs chains that converged (``bayes.checking.convergence``). A fail does not: with an exact answer at hand,
 chains that were started independently are worth a draw each at least, and if even those say no, they fail. Particles of
 one SMC run are no chains and have no ESS in this sense.
 
-How often all this raises a false alarm, and what it sees, is measured by ``benchmarks/agreement.py``.
+``benchmarks/agreement.py`` measures the false alarms and the power of all this.
 """
 
 from collections.abc import Mapping
@@ -28,15 +28,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from bayes.checking import null_distributions as nulls
+from bayes.checking import null_distributions
 from bayes.checking.convergence import Mixing, closed_gates, effective_sizes, split_rhat
 from bayes.checking.judging import judge
 from bayes.checking.results import ALPHA, Check, Checks
-from bayes.evidence.estimates import log_evidence_runs as validated_runs
+from bayes.evidence.estimates import validate_runs
 from bayes.exact.distribution import Distribution, elements
 from bayes.exact.projections import Projections
 from bayes.io.draws import Draws, chains_and_draws, divergences, validate_distribution, variable
-from bayes.io.element_names import gathered
+from bayes.io.element_names import gather
 
 SHARES = np.array([0.002, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.998])
 """Probabilities of the exact quantiles that the uniformity check counts draws below."""
@@ -56,18 +56,20 @@ class Law:
 
     power: int
     equation: str
-    of: str
-    """Whose law it is."""
+    estimators: str
+    """The estimators that have it."""
     slack: float = 0.0
     """How far E[log Z_r] may be from what the law gives, in variances of log Z_r."""
 
 
 EvidenceLaw = Literal["unbiased", "log_unbiased", "inverse_unbiased"]
 EVIDENCE_LAWS: dict[str, Law] = {
-    "unbiased": Law(power=1, equation="E[Z_r] = Z", of="SMC and importance sampling"),
-    "log_unbiased": Law(power=0, equation="E[log Z_r] = log Z", of="nested sampling with X_i = exp(-i/N)", slack=0.1),
+    "unbiased": Law(power=1, equation="E[Z_r] = Z", estimators="SMC and importance sampling"),
+    "log_unbiased": Law(
+        power=0, equation="E[log Z_r] = log Z", estimators="nested sampling with X_i = exp(-i/N)", slack=0.1
+    ),
     "inverse_unbiased": Law(
-        power=-1, equation="E[1/Z_r] = 1/Z", of="nested sampling with X_i = (N/(N+1))^i, as dynesty", slack=0.2
+        power=-1, equation="E[1/Z_r] = 1/Z", estimators="nested sampling with X_i = (N/(N+1))^i, as dynesty", slack=0.2
     ),
 }
 """Name -> law of an estimator. Nested sampling with N live points comes to the bulk of the posterior, at log X = -H,
@@ -109,7 +111,7 @@ def compare(
     log_evidence_runs
         Its estimates from independent runs, shape (R,), in nats.
     evidence_law
-        What their estimator has right, a key of ``EVIDENCE_LAWS``.
+        The law of their estimator, a key of ``EVIDENCE_LAWS``.
     alpha
         Probability that a family with nothing wrong has a failed check (Holm over all checks).
 
@@ -143,12 +145,12 @@ def compare(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scored:
-    """A scalar's draws as normal scores, in the numbers that the checks are made of."""
+class ScoreSummary:
+    """The summary statistics of a scalar's normal scores that its checks use."""
 
     exact: tuple[float, float]
     """The exact mean and sd."""
-    drawn: tuple[float, float]
+    estimate: tuple[float, float]
     """Mean and sd of the draws."""
     location: float
     """Mean of z."""
@@ -174,27 +176,30 @@ def compare_draws(
         If a variable is missing, has not the shape of its marginal, has fewer than 4 draws a chain, has draws that are
         not a number, or is constant; or if a marginal is discrete.
     """
-    exact: dict[str, Distribution] = {}
+    distributions: dict[str, Distribution] = {}
     for name, distribution in marginals.items():
         validate_distribution(name, distribution)
-        exact |= elements(name, distribution)
-    drawn = {name: chains_and_draws(name, draws) for name in exact}
+        distributions |= elements(name, distribution)
+    arrays = {name: chains_and_draws(name, draws) for name in distributions}
     if projections:
-        bases = dict.fromkeys(name.partition("[")[0] for name in drawn)
-        whole = gathered(bases, draws)
-        variables = {name: variable(name, whole).astype(float) for name in bases}
-        for name, (function, exact[name]) in projections.items():
+        bases = dict.fromkeys(name.partition("[")[0] for name in arrays)
+        vectors = gather(bases, draws)
+        variables = {name: variable(name, vectors).astype(float) for name in bases}
+        for name, (function, distributions[name]) in projections.items():
             with np.errstate(all="ignore"):  # outside the support it may have no value: then it is infinitely far
-                drawn[name] = np.nan_to_num(function(variables), nan=inf, posinf=inf, neginf=-inf)
-    scored = {name: score(name, distribution, drawn[name]) for name, distribution in exact.items()}
+                arrays[name] = np.nan_to_num(function(variables), nan=inf, posinf=inf, neginf=-inf)
+    summaries = {name: score(name, distribution, arrays[name]) for name, distribution in distributions.items()}
     divergent = divergences(draws)
-    chains, n = next(iter(drawn.values())).shape if drawn else (0, 0)
-    reason = closed_gates([s.mixing for s in scored.values()], chains, n, divergent) if drawn else ""
-    checks = [c for name, s in scored.items() for c in _compare(name, s, chains, n, reason)]
+    chains, n = next(iter(arrays.values())).shape if arrays else (0, 0)
+    reason = closed_gates([summary.mixing for summary in summaries.values()], chains, n, divergent) if arrays else ""
+    checks = [c for name, summary in summaries.items() for c in _compare(name, summary, chains, n, reason)]
     notes = [f"{divergent} of {chains * n} transitions diverged."] if divergent else []
-    if projections is None and len(exact) > 1:
+    if projections is None and len(distributions) > 1:
         notes.append(f"of the joint distribution of {', '.join(marginals)} only the marginals are checked.")
-    return checks, [*notes, *(note for name, s in scored.items() for note in _far_out(name, s, chains * n))]
+    return checks, [
+        *notes,
+        *(note for name, summary in summaries.items() for note in _far_out(name, summary, chains * n)),
+    ]
 
 
 def normal_scores(distribution: Distribution, theta: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -218,7 +223,7 @@ def normal_scores(distribution: Distribution, theta: NDArray[np.float64]) -> NDA
     return z
 
 
-def score(name: str, distribution: Distribution, theta: NDArray[np.float64]) -> Scored:
+def score(name: str, distribution: Distribution, theta: NDArray[np.float64]) -> ScoreSummary:
     """Return what the checks need of the draws ``theta`` (chain, draw) of a scalar."""
     z = normal_scores(distribution, theta)
     farthest = float(abs(z).max())
@@ -226,12 +231,12 @@ def score(name: str, distribution: Distribution, theta: NDArray[np.float64]) -> 
     below = (z < ndtri(SHARES)[:, None, None]).astype(float)  # (9, chain, draw)
     shares = below.mean(axis=(1, 2))
     ess, geyer, p = effective_sizes(np.concatenate([[z, z**2], below]))
-    moving = (shares > 0) & (shares < 1)  # of a share that is constant nobody knows the ESS
-    of_shares = np.where(moving, ess[2:], ess[:2].min())
+    moving = (shares > 0) & (shares < 1)  # a share that is constant has no ESS
+    share_ess = np.where(moving, ess[2:], ess[:2].min())
     tails = np.where(moving, geyer[2:], geyer[:2].min())[[2, -3]]
-    # What is visited seldom has an ESS that nobody can estimate; that of the share next to it is no larger, as a rule.
+    # The ESS of a share that is visited seldom cannot be estimated. That of the next share is no larger, as a rule.
     for far, near in ((1, 2), (0, 1), (-2, -3), (-1, -2)):
-        of_shares[far] = min(of_shares[far], of_shares[near])
+        share_ess[far] = min(share_ess[far], share_ess[near])
     r, r_p_value = split_rhat(z)
     mixing = Mixing(
         name=name,
@@ -240,16 +245,16 @@ def score(name: str, distribution: Distribution, theta: NDArray[np.float64]) -> 
         ess={"bulk": geyer[0], "scale": geyer[1], "tail": min(tails)},
         batch_p_value=float(min(1.0, 2 * p[:2].min())),
     )
-    with np.errstate(over="ignore", invalid="ignore"):  # draws that are infinite, or whose square is
-        drawn = float(theta.mean()), float(theta.std())
-    return Scored(
+    with np.errstate(over="ignore", invalid="ignore"):  # draws that are infinite, or whose squares are
+        estimate = float(theta.mean()), float(theta.std())
+    return ScoreSummary(
         exact=(float(distribution.mean()), float(distribution.std())),
-        drawn=drawn,
+        estimate=estimate,
         location=float(z.mean()),
         mean_square=float(np.mean(z**2)),
         shares=shares,
         farthest=farthest,
-        ess=np.concatenate([ess[:2], of_shares]),
+        ess=np.concatenate([ess[:2], share_ess]),
         mixing=mixing,
     )
 
@@ -261,8 +266,8 @@ def compare_evidence(log_evidence: float, runs: ArrayLike, law: EvidenceLaw = "u
     is the mean of the runs plus a s^2/2, and its null error sqrt(s^2/R + a^2 s^4 / (2 (R - 1))), with s the sd between
     the runs: for a = 1 that of Cox for the mean of a log-normal (Land 1972, "An evaluation of approximate confidence
     interval estimation methods for lognormal means"; Zhou and Gao 1997, "Confidence intervals for the log-normal
-    mean"). The p-value is that of ``nulls.log_normal_mean_p_value``. For a = 1 the estimate differs from the
-    log-mean-exp of ``bayes.evidence.estimates.combine`` in the third order of s.
+    mean"). The p-value is that of ``null_distributions.log_normal_mean_p_value``. For a = 1 the estimate differs from
+    the log-mean-exp of ``bayes.evidence.estimates.combine`` in the third order of s.
 
     Raises ValueError if ``law`` is none of ``EVIDENCE_LAWS``, or the numbers are not finite or repeat.
     """
@@ -271,7 +276,7 @@ def compare_evidence(log_evidence: float, runs: ArrayLike, law: EvidenceLaw = "u
     if law not in EVIDENCE_LAWS:
         raise ValueError(f"`evidence_law` must be one of {', '.join(EVIDENCE_LAWS)}, got {law!r}.")
     a, slack = EVIDENCE_LAWS[law].power, EVIDENCE_LAWS[law].slack
-    log_ratios = validated_runs(runs) - float(log_evidence)
+    log_ratios = validate_runs(runs) - float(log_evidence)
     R = len(log_ratios)
     v = float(log_ratios.var(ddof=1)) if R > 1 else nan
     # An estimator that is exact, importance sampling from the posterior, differs from the answer by rounding alone.
@@ -290,9 +295,9 @@ def compare_evidence(log_evidence: float, runs: ArrayLike, law: EvidenceLaw = "u
     if exact_runs:
         p_value = 1.0
     elif not reasons:
-        p_value = nulls.log_normal_mean_p_value(log_ratios, a, slack)
+        p_value = null_distributions.log_normal_mean_p_value(log_ratios, a, slack)
     else:  # too few or too far apart for that law, but if the evidence is unbiased it is seldom far too large
-        p_value = nulls.ratio_p_value(log_ratios) if law == "unbiased" else 1.0
+        p_value = null_distributions.ratio_p_value(log_ratios) if law == "unbiased" else 1.0
     return Check(
         parameter=LOG_EVIDENCE,
         statistic="runs",
@@ -309,26 +314,27 @@ def compare_evidence(log_evidence: float, runs: ArrayLike, law: EvidenceLaw = "u
 
 def evidence_note(law: EvidenceLaw) -> str:
     """Return what the verdict on evidence assumes, in a sentence."""
-    others = "; ".join(f"{name}: {other.of}" for name, other in EVIDENCE_LAWS.items() if name != law)
+    others = "; ".join(f"{name}: {other.estimators}" for name, other in EVIDENCE_LAWS.items() if name != law)
     return f"log evidence is judged by {EVIDENCE_LAWS[law].equation}, evidence law {law} (others: {others})."
 
 
-def _compare(name: str, scored: Scored, chains: int, draws: int, reason: str) -> list[Check]:
+def _compare(name: str, summary: ScoreSummary, chains: int, draws: int, reason: str) -> list[Check]:
     """Return the three checks of one scalar; with a ``reason`` against a pass, a chain is worth one draw."""
-    ess = np.full_like(scored.ess, chains) if reason else scored.ess
-    freedom = np.full_like(ess, inf) if reason else nulls.ess_degrees_of_freedom(ess)  # a bound has no error of its own
+    ess = np.full_like(summary.ess, chains) if reason else summary.ess
+    # a bound has no error of its own
+    freedom = np.full_like(ess, inf) if reason else null_distributions.ess_degrees_of_freedom(ess)
 
-    def widened(p_value: ArrayLike, which: Any) -> Any:
-        return p_value if reason else nulls.widen(p_value, ess[which])
+    def adjust(p_value: ArrayLike, index: Any) -> Any:
+        return p_value if reason else null_distributions.widen(p_value, ess[index])
 
     location = Check(
         parameter=name,
         statistic="location",
-        exact=scored.exact[0],
-        estimate=scored.drawn[0],
-        error=scored.location,
+        exact=summary.exact[0],
+        estimate=summary.estimate[0],
+        error=summary.location,
         null_error=1 / sqrt(ess[0]),
-        p_value=float(widened(nulls.location_p_value(scored.location, ess[0]), 0)),
+        p_value=float(adjust(null_distributions.location_p_value(summary.location, ess[0]), 0)),
         degrees_of_freedom=freedom[0],
         ess=ess[0],
         reason=reason,
@@ -336,26 +342,28 @@ def _compare(name: str, scored: Scored, chains: int, draws: int, reason: str) ->
     scale = Check(
         parameter=name,
         statistic="scale",
-        exact=scored.exact[1],
-        estimate=scored.drawn[1],
-        error=sqrt(scored.mean_square) - 1,
+        exact=summary.exact[1],
+        estimate=summary.estimate[1],
+        error=sqrt(summary.mean_square) - 1,
         null_error=1 / sqrt(2 * ess[1]),
-        p_value=float(widened(nulls.scale_p_value(scored.mean_square, ess[1]), 1)),
+        p_value=float(adjust(null_distributions.scale_p_value(summary.mean_square, ess[1]), 1)),
         degrees_of_freedom=freedom[1],
         ess=ess[1],
         reason=reason,
     )
-    of_shares = widened(nulls.share_p_value(scored.shares, SHARES, ess[2:]), slice(2, None))
-    worst = int(np.argmin(of_shares))
+    share_p_values = adjust(null_distributions.share_p_value(summary.shares, SHARES, ess[2:]), slice(2, None))
+    worst = int(np.argmin(share_p_values))
     q, n = SHARES[worst], ess[2 + worst]
     uniformity = Check(
         parameter=name,
         statistic="uniformity",
         exact=q,
-        estimate=scored.shares[worst],
-        error=scored.shares[worst] - q,
+        estimate=summary.shares[worst],
+        error=summary.shares[worst] - q,
         null_error=sqrt(q * (1 - q) / n),
-        p_value=nulls.combined_p_value([*of_shares, nulls.farthest_p_value(scored.farthest, chains * draws)]),
+        p_value=null_distributions.combined_p_value(
+            [*share_p_values, null_distributions.farthest_p_value(summary.farthest, chains * draws)]
+        ),
         degrees_of_freedom=freedom[2 + worst],
         ess=n,
         reason=reason,
@@ -364,14 +372,14 @@ def _compare(name: str, scored: Scored, chains: int, draws: int, reason: str) ->
     return [location, scale, uniformity]
 
 
-def _far_out(name: str, scored: Scored, draws: int) -> list[str]:
+def _far_out(name: str, summary: ScoreSummary, draws: int) -> list[str]:
     """Return a note if a draw is where hardly one of so many right ones would be."""
-    p = nulls.farthest_p_value(scored.farthest, draws)
+    p = null_distributions.farthest_p_value(summary.farthest, draws)
     if p > FAR_OUT:
         return []
-    if isinf(scored.farthest):
+    if isinf(summary.farthest):
         return [f"draws of {name} lie outside the support of the exact distribution, or where it has no probability."]
     return [
-        f"the farthest draw of {name} lies {scored.farthest:.1f} sds out as a normal score; one of {draws} right draws "
-        f"is that far with a probability of {p:.1g} at most."
+        f"the farthest draw of {name} lies {summary.farthest:.1f} sds out as a normal score; one of {draws} right "
+        f"draws is that far with a probability of {p:.1g} at most."
     ]

@@ -1,4 +1,4 @@
-"""Verdicts in two stages, for samplers that can be asked for more: what is flagged or unconverged is drawn again.
+"""Verdicts in two stages, for samplers that can draw more: what is flagged or unconverged is resampled.
 
 The scheme of Gandy and Scott (2020), "Unit testing for MCMC and other Monte Carlo methods", arXiv 2001.06465, algorithm
 1, with two rounds, and Holm in place of Bonferroni. With beta = alpha / 2 and gamma = sqrt(beta),
@@ -13,7 +13,7 @@ beta k / m, the share of the second beta that the scheme spends on as many other
 If no more than the true null hypotheses N are tested, P(one fails) <= beta + gamma beta / gamma = alpha: N meets a
 rejection at beta with probability beta at most, at beta + gamma with beta + gamma at most, and given that a flagged
 one is in N the fresh draws reject it with probability beta / gamma at most. At alpha = 0.001 the first stage looks at
-0.023 and the second at 0.022: errors are seen that one stage at 0.001 needs more draws for.
+0.023 and the second at 0.022. So the two detect errors for which one stage at 0.001 needs more draws.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -48,10 +48,10 @@ def judge_in_two_stages(
     first
         The checks of the first stage, of which at least one.
     resample
-        Called with the places in ``first`` to draw again, if there are any; returns the same checks, in the same order,
-        of draws that are independent of the first.
+        Called with the places in ``first`` to resample, if there are any. It returns the same checks in the same
+        order, from draws that are independent of the first.
     final
-        Places in ``first`` of checks that cannot be drawn again: these have the first stage alone.
+        Places in ``first`` of checks that cannot be resampled: these have the first stage alone.
     alpha
         Probability that a family with nothing wrong has a failed check.
 
@@ -69,18 +69,18 @@ def judge_in_two_stages(
     p = p_values(first)
     failed = holm(p, beta)
     m = len(first)
-    undecided = [i for i in range(m) if not failed[i] and i not in final]
-    unconverged = [i for i in undecided if first[i].reason]
+    candidates = [i for i in range(m) if not failed[i] and i not in final]
+    unconverged = [i for i in candidates if first[i].reason]
     extreme = holm(p, beta + gamma)
-    flagged = [i for i in undecided if extreme[i] and not first[i].reason]
+    flagged = [i for i in candidates if extreme[i] and not first[i].reason]
     levels = [(beta if i in final else beta + gamma) / m for i in range(m)]
     checks = [with_verdict(c, bool(f), level) for c, f, level in zip(first, failed, levels, strict=True)]
     if places := sorted([*flagged, *unconverged]):
         second = list(resample(places))
-        asked = [(first[i].model, first[i].parameter, first[i].statistic) for i in places]
-        got = [(c.model, c.parameter, c.statistic) for c in second]
-        if asked != got:
-            raise ValueError(f"`resample` must return the checks it was asked for, {asked}, got {got}.")
+        requested_keys = [(first[i].model, first[i].parameter, first[i].statistic) for i in places]
+        fresh_keys = [(c.model, c.parameter, c.statistic) for c in second]
+        if requested_keys != fresh_keys:
+            raise ValueError(f"`resample` must return the checks it was asked for, {requested_keys}, got {fresh_keys}.")
         fresh = dict(zip(places, second, strict=True))
         for group, rate in ((flagged, beta / gamma), (unconverged, beta * len(unconverged) / m)):
             rejected = holm(p_values([fresh[i] for i in group]), rate) if group else []

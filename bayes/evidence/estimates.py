@@ -57,7 +57,7 @@ def combine(runs: ArrayLike) -> Evidence:
     >>> round(evidence.log_evidence, 4), round(evidence.standard_error, 4)
     (-21.4967, 0.0578)
     """
-    log_z = log_evidence_runs(runs)
+    log_z = validate_runs(runs)
     R = len(log_z)
     largest = log_z.max()
     relative = log_z - largest  # differences between runs are small and exact where log Z itself is large
@@ -78,7 +78,7 @@ def log_bayes_factor(a: Evidence, b: Evidence) -> LogBayesFactor:
     )
 
 
-def log_evidence_runs(runs: Any, argument: str = "runs") -> NDArray[np.float64]:
+def validate_runs(runs: Any, argument: str = "runs") -> NDArray[np.float64]:
     """Return ``runs`` as a float64 array of shape (R,), R >= 1, or raise ValueError naming what is wrong."""
     rule = f"`{argument}` must be a vector of log evidences in nats, one number a run"
     try:
@@ -86,14 +86,14 @@ def log_evidence_runs(runs: Any, argument: str = "runs") -> NDArray[np.float64]:
     except ValueError as error:  # numpy's, of rows that differ
         raise ValueError(f"{rule}, got runs of different lengths; take the last stage of each run.") from error
     if log_z.ndim != 1 or len(log_z) == 0 or log_z.dtype.kind not in "iuf":
-        got = f"shape {log_z.shape}" if log_z.dtype.kind in "iuf" else in_words(log_z.dtype)
-        raise ValueError(f"{rule}, got {got}; take the last stage of each run.")
+        description = f"shape {log_z.shape}" if log_z.dtype.kind in "iuf" else in_words(log_z.dtype)
+        raise ValueError(f"{rule}, got {description}; take the last stage of each run.")
     log_z = log_z.astype(np.float64)
-    wrong = np.flatnonzero(~np.isfinite(log_z))
-    if wrong.size:
+    invalid = np.flatnonzero(~np.isfinite(log_z))
+    if invalid.size:
         raise ValueError(
-            f"`{argument}` must be finite, got {argument}[{wrong[0]}] = {log_z[wrong[0]]}; a run of evidence 0 must "
-            "not be dropped (the mean would be biased): use more particles."
+            f"`{argument}` must be finite, got {argument}[{invalid[0]}] = {log_z[invalid[0]]}; a run of evidence 0 "
+            "must not be dropped (the mean would be biased): use more particles."
         )
     return log_z
 

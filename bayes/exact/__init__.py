@@ -5,9 +5,9 @@
 ``simulate(rng, n)`` draws parameters from the prior and n observations given them. Distributions are frozen
 ``scipy.stats`` objects.
 
-Models of several parameters also have ``projections(y)``, functions of the joint distribution whose law is known
-(``projections``), and those whose observations are vectors ``predictive_marginals(y)``. ``EXAMPLE`` of every family
-holds its equations, its references and data to try it on (``example``); ``bayes.registry`` reads it.
+Models of several parameters also have ``projections(y)``, functions of the joint distribution with known distributions
+(``projections``). Models whose observations are vectors also have ``predictive_marginals(y)``. ``EXAMPLE`` of every
+family holds its equations, its references and data to try it on (``example``); ``bayes.registry`` reads it.
 
 - ``normal_normal``, ``normal_variance``, ``normal_inverse_gamma``: mean, variance, or both, of a normal.
 - ``beta_binomial``, ``gamma_poisson``, ``gamma_exponential``: a probability, a rate of counts, a rate of waiting times.
@@ -15,8 +15,8 @@ holds its equations, its references and data to try it on (``example``); ``bayes
 - ``linear_regression``: coefficients and noise variance.
 - ``hierarchical_normal``: groups with a common mean, one integral away from closed form (``numerics.quadrature``).
 
-``distribution`` is the interface of what is returned, and ``validate`` refuses what cannot be. What keeps the digits is
-in ``bayes.exact.numerics``.
+``distribution`` is the interface of the distributions that are returned, and ``validate`` refuses invalid input.
+``bayes.exact.numerics`` keeps the digits.
 """
 
 import lazy_loader

@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayes.exact import validate
 from bayes.exact.distribution import Discrete, Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.numerics import distributions
-from bayes.exact.numerics import exact_sums as sums
+from bayes.exact.numerics import distributions, exact_sums
 from bayes.exact.numerics.log_gamma import log_arrangements, log_dirichlet_multinomial
 
 
@@ -49,10 +48,10 @@ class BetaBinomial:
 
     def __post_init__(self) -> None:
         set_field = partial(object.__setattr__, self)
-        set_field("trials", validate.whole("trials", self.trials))
-        proper = "an improper prior may have no posterior: use a small but positive number."
+        set_field("trials", validate.positive_integer("trials", self.trials))
+        proper_prior_hint = "an improper prior may have no posterior: use a small but positive number."
         for name in ["successes", "failures"]:
-            set_field(name, validate.positive(name, getattr(self, name), proper))
+            set_field(name, validate.positive(name, getattr(self, name), proper_prior_hint))
 
     def posterior(self, y: ArrayLike) -> Distribution:
         """Return p(theta | y), a beta (Bishop 2006, eq. 2.17)."""
@@ -69,14 +68,14 @@ class BetaBinomial:
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats, with the binomial coefficients of each count."""
         y = validate.counts(y, self.trials)
-        successes = sums.total(y)
+        successes = exact_sums.total(y)
         totals = [successes, len(y) * self.trials - successes]
         # log p(y) = sum log C(m, y_i) + log B(a_n, b_n) - log B(a, b)
         #          = log p(sum y_i) + log p(y | sum y_i), two probabilities whose logarithms do not cancel
-        of_totals = log_dirichlet_multinomial(totals, [self.successes, self.failures])
+        log_p_totals = log_dirichlet_multinomial(totals, [self.successes, self.failures])
         values, times = np.unique(y, return_counts=True)
-        both = np.stack([values, self.trials - values], axis=1).astype(float)
-        return of_totals + log_arrangements(both, times, totals, self.trials)
+        outcomes = np.stack([values, self.trials - values], axis=1).astype(float)
+        return log_p_totals + log_arrangements(outcomes, times, totals, self.trials)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.int64]]:
         """Draw theta from the prior and ``n`` counts given it; return ``({"theta": theta}, y)``."""
@@ -86,7 +85,7 @@ class BetaBinomial:
 
     def _posterior(self, y: NDArray[np.int64]) -> tuple[float, float]:
         """Return a_n = a + sum y_i and b_n = b + sum (m - y_i)."""
-        successes = sums.total(y)
+        successes = exact_sums.total(y)
         failures = len(y) * self.trials - successes
         return float(Fraction(self.successes) + successes), float(Fraction(self.failures) + failures)
 
@@ -94,7 +93,7 @@ class BetaBinomial:
 EXAMPLE = Example(
     title="Probability of success: the beta-binomial model",
     equations="""
-        theta ~ Beta(a, b)                       a = successes, b = failures, as if seen before
+        theta ~ Beta(a, b)                       a = successes, b = failures, as if observed before
         y_i   ~ Binomial(m, theta)               m = trials, i = 1..n, all independent
     """,
     references="""

@@ -15,10 +15,9 @@ from scipy.stats import norm
 from bayes.exact import validate
 from bayes.exact.distribution import Discrete, Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.numerics import distributions
-from bayes.exact.numerics import exact_sums as sums
+from bayes.exact.numerics import distributions, exact_sums
 from bayes.exact.numerics.log_gamma import log_arrangements, log_dirichlet, log_dirichlet_multinomial
-from bayes.exact.projections import STANDARD, Draws, Projections, signs, turned
+from bayes.exact.projections import STANDARD, Draws, Projections, flip_sign, signs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +43,7 @@ class DirichletMultinomial:
     Parameters
     ----------
     concentration
-        alpha, shape (K,): as if so many of each class had been seen before.
+        alpha, shape (K,): as if so many of each class had been observed before.
     trials
         m, what every observation's counts sum to.
 
@@ -67,7 +66,7 @@ class DirichletMultinomial:
     def __init__(self, *, concentration: ArrayLike, trials: int) -> None:
         set_field = partial(object.__setattr__, self)
         set_field("concentration", validate.positive_vector("concentration", concentration))
-        set_field("trials", validate.whole("trials", trials))
+        set_field("trials", validate.positive_integer("trials", trials))
         if len(self.concentration) < 2:
             raise ValueError(f"`concentration` must have two or more classes, got {concentration!r}.")
 
@@ -79,7 +78,7 @@ class DirichletMultinomial:
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return ``{"p": betas}``, array-valued: one beta a class."""
         alpha = self.posterior(y).concentration
-        return {"p": distributions.beta(alpha, distributions.others(alpha))}
+        return {"p": distributions.beta(alpha, distributions.sums_of_others(alpha))}
 
     def projections(self, y: ArrayLike) -> Projections:
         """Return up to K - 1 sums of several classes, betas again, and from three classes on one share of two of them.
@@ -89,7 +88,7 @@ class DirichletMultinomial:
         """
         alpha = self.posterior(y).concentration
         K = len(alpha)
-        found: Projections = {}
+        functions: Projections = {}
 
         def total(inside: NDArray[np.intp]) -> Callable[[Draws], NDArray[np.float64]]:
             return lambda draws: draws["p"][..., inside].sum(axis=-1)
@@ -97,22 +96,22 @@ class DirichletMultinomial:
         for row in signs(K):
             inside = np.flatnonzero(row > 0)
             if 2 <= len(inside) <= K - 2:  # no class, and none left out
-                shown = " + ".join(f"p[{k}]" for k in inside) if K <= 6 else f"w{len(found) + 1} . p"
-                found[shown] = (
+                name = " + ".join(f"p[{k}]" for k in inside) if K <= 6 else f"w{len(functions) + 1} . p"
+                functions[name] = (
                     total(inside),
                     distributions.beta(alpha[inside].sum(), alpha.sum() - alpha[inside].sum()),
                 )
         if K > 2:
             i, j = np.sort(np.argsort(-alpha, kind="stable")[:2])  # the largest two
-            share, both = distributions.beta(alpha[i], alpha[j]), alpha[i] + alpha[j]
-            median = float(distributions.beta(both, alpha.sum() - both).median())
+            share, pair_sum = distributions.beta(alpha[i], alpha[j]), alpha[i] + alpha[j]
+            median = float(distributions.beta(pair_sum, alpha.sum() - pair_sum).median())
 
             def score(draws: Draws) -> NDArray[np.float64]:
                 first, second = draws["p"][..., i], draws["p"][..., j]
-                return turned(norm.ppf(share.cdf(first / (first + second))), first + second, median)
+                return flip_sign(norm.ppf(share.cdf(first / (first + second))), first + second, median)
 
-            found[f"z(p[{i}] / (p[{i}] + p[{j}])) by their sum"] = (score, STANDARD)
-        return found
+            functions[f"z(p[{i}] / (p[{i}] + p[{j}])) by their sum"] = (score, STANDARD)
+        return functions
 
     def predictive(self, y: ArrayLike) -> distributions.DirichletMultinomial:
         """Return p(y_new | y), a Dirichlet-multinomial of as many trials."""
@@ -121,17 +120,17 @@ class DirichletMultinomial:
     def predictive_marginals(self, y: ArrayLike) -> Discrete:
         """Return the distribution of each class's count in a new observation, array-valued: beta-binomials."""
         alpha = self.posterior(y).concentration
-        return distributions.beta_binomial(self.trials, alpha, distributions.others(alpha))
+        return distributions.beta_binomial(self.trials, alpha, distributions.sums_of_others(alpha))
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats, with the multinomial coefficients of each observation."""
         counts = self._counts(y)
-        totals = [sums.total(each) for each in counts.T]
+        totals = [exact_sums.total(column) for column in counts.T]
         # log p(y) = sum_i (log m! - sum_k log y_ik!) + log B(alpha_n) - log B(alpha)
         #          = log p(sum y_i) + log p(y | sum y_i), two probabilities whose logarithms do not cancel
-        of_totals = log_dirichlet_multinomial(totals, self.concentration)
-        once = np.ones(len(counts), dtype=np.int64)
-        return of_totals + log_arrangements(counts.astype(float), once, totals, self.trials)
+        log_p_totals = log_dirichlet_multinomial(totals, self.concentration)
+        multiplicities = np.ones(len(counts), dtype=np.int64)
+        return log_p_totals + log_arrangements(counts.astype(float), multiplicities, totals, self.trials)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int64]]:
         """Draw p from the prior and ``n`` observations given it; return ``({"p": p}, y)`` with y of shape (n, K)."""
@@ -142,14 +141,17 @@ class DirichletMultinomial:
     def _posterior(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return alpha_n = alpha + sum y_i."""
         prior = self.concentration.tolist()
-        return np.array([float(Fraction(a) + sums.total(each)) for a, each in zip(prior, counts.T, strict=True)])
+        return np.array(
+            [float(Fraction(a) + exact_sums.total(column)) for a, column in zip(prior, counts.T, strict=True)]
+        )
 
     def _counts(self, y: ArrayLike) -> NDArray[np.int64]:
         values = validate.counts(y, self.trials, columns=len(self.concentration))
-        wrong = np.flatnonzero(values.sum(axis=1) != self.trials)
-        if wrong.size:
+        invalid = np.flatnonzero(values.sum(axis=1) != self.trials)
+        if invalid.size:
             raise ValueError(
-                f"`y` must have rows that sum to the {self.trials} `trials`, got y[{wrong[0]}] = {values[wrong[0]]}."
+                f"`y` must have rows that sum to the {self.trials} `trials`, got y[{invalid[0]}] = "
+                f"{values[invalid[0]]}."
             )
         return values
 

@@ -1,4 +1,4 @@
-"""What every closed form returns and every check takes: the methods of a frozen ``scipy.stats`` distribution."""
+"""The interface of distributions, which closed forms return and checks take: that of a frozen scipy.stats one."""
 
 from typing import Any, Protocol
 
@@ -47,7 +47,6 @@ def elements(name: str, distribution: Any) -> dict[str, Distribution]:
             f"`marginals[{name!r}]` is array-valued, which a frozen scipy.stats distribution alone may be, got "
             f"{type(distribution).__name__}; give one marginal an element: {name}[0], {name}[1], ..."
         )
-    every = np.ndindex(*shape)
 
     def element(place: tuple[int, ...]) -> Distribution:
         if hasattr(distribution, "element"):
@@ -56,4 +55,4 @@ def elements(name: str, distribution: Any) -> dict[str, Distribution]:
         kwds = {key: np.broadcast_to(value, shape)[place] for key, value in distribution.kwds.items()}
         return distribution.dist(*args, **kwds)
 
-    return {f"{name}[{','.join(map(str, place))}]": element(place) for place in every}
+    return {f"{name}[{','.join(map(str, place))}]": element(place) for place in np.ndindex(*shape)}

@@ -1,4 +1,4 @@
-"""What a family says of itself: its equations, its references, and data to try it on."""
+"""The example of a family: its equations, its references, and data to try it on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Example[M]:
     references
         Textbooks and papers, with the numbers of equations and sections.
     formulas
-        What is known, in LaTeX, by what it is called: at least the model, the posterior, the predictive, the evidence.
+        Name -> formula in LaTeX: at least the model, the posterior, the predictive and the evidence.
     data
         Data sets by name. ``"example"`` is the one that people know. The prior of ``"prior"`` weighs about as much as
         its data, and no hyperparameter has a value that would hide a mistake, such as 0 or 1 or that of another: a

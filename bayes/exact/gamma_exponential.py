@@ -12,8 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.numerics import distributions
-from bayes.exact.numerics import exact_sums as sums
+from bayes.exact.numerics import distributions, exact_sums
 from bayes.exact.numerics.log_gamma import log_gamma_evidence
 
 
@@ -24,7 +23,7 @@ class GammaExponential:
     Parameters
     ----------
     shape, inverse_scale
-        a and b of the gamma prior: as if a events had been seen in a time b, in the units of the data.
+        a and b of the gamma prior: as if a events had been observed in a time b, in the units of the data.
 
     Raises
     ------
@@ -43,9 +42,9 @@ class GammaExponential:
 
     def __post_init__(self) -> None:
         set_field = partial(object.__setattr__, self)
-        proper = "an improper prior has no evidence: use a small but positive number."
+        proper_prior_hint = "an improper prior has no evidence: use a small but positive number."
         for name in ["shape", "inverse_scale"]:
-            set_field(name, validate.positive(name, getattr(self, name), proper))
+            set_field(name, validate.positive(name, getattr(self, name), proper_prior_hint))
 
     def posterior(self, y: ArrayLike) -> Distribution:
         """Return p(rate | y), a gamma."""
@@ -65,7 +64,7 @@ class GammaExponential:
         """Return log p(y), in nats."""
         y = validate.times(y)
         # log p(y) = log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n
-        total = sums.dot(y, np.ones(len(y)))
+        total = exact_sums.dot(y, np.ones(len(y)))
         return float(log_gamma_evidence(self.shape, self.inverse_scale, len(y), total))
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:

@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayes.exact import validate
 from bayes.exact.distribution import Discrete, Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.numerics import distributions
-from bayes.exact.numerics import exact_sums as sums
+from bayes.exact.numerics import distributions, exact_sums
 from bayes.exact.numerics.log_gamma import log_arrangements, log_negative_binomial
 
 
@@ -25,7 +24,7 @@ class GammaPoisson:
     Parameters
     ----------
     shape, inverse_scale
-        a and b of the gamma prior: as if a events had been seen in b observations.
+        a and b of the gamma prior: as if a events had been observed in b observations.
 
     Raises
     ------
@@ -44,9 +43,9 @@ class GammaPoisson:
 
     def __post_init__(self) -> None:
         set_field = partial(object.__setattr__, self)
-        proper = "an improper prior has no evidence: use a small but positive number."
+        proper_prior_hint = "an improper prior has no evidence: use a small but positive number."
         for name in ["shape", "inverse_scale"]:
-            set_field(name, validate.positive(name, getattr(self, name), proper))
+            set_field(name, validate.positive(name, getattr(self, name), proper_prior_hint))
 
     def posterior(self, y: ArrayLike) -> Distribution:
         """Return p(rate | y), a gamma."""
@@ -65,12 +64,12 @@ class GammaPoisson:
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats."""
         y = validate.counts(y)
-        total = sums.total(y)
+        total = exact_sums.total(y)
         # log p(y) = log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n - sum log y_i!
         #          = log p(sum y_i) + log p(y | sum y_i), two probabilities whose logarithms do not cancel
-        of_total = log_negative_binomial(total, self.shape, self.inverse_scale, len(y))
+        log_p_total = log_negative_binomial(total, self.shape, self.inverse_scale, len(y))
         values, times = np.unique(y, return_counts=True)
-        return of_total + log_arrangements(values[:, None].astype(float), times, [total])
+        return log_p_total + log_arrangements(values[:, None].astype(float), times, [total])
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.int64]]:
         """Draw the rate from the prior and ``n`` counts given it; return ``({"rate": rate}, y)``."""
@@ -80,7 +79,7 @@ class GammaPoisson:
 
     def _posterior(self, y: NDArray[np.int64]) -> tuple[float, float]:
         """Return a_n = a + sum y_i and b_n = b + n."""
-        return float(Fraction(self.shape) + sums.total(y)), self.inverse_scale + len(y)
+        return float(Fraction(self.shape) + exact_sums.total(y)), self.inverse_scale + len(y)
 
 
 EXAMPLE = Example(

@@ -4,8 +4,8 @@
 
 Given tau everything is normal, so posterior, predictive and evidence are one-dimensional integrals over tau
 (`bayes.exact.numerics.quadrature`). Where tau is near 0 the groups lie on top of one another, a funnel in which
-samplers get stuck. ``y`` may be shorter than ``noise_sds``: the first n groups then have been seen, and the next is the
-one that `predictive` predicts.
+samplers get stuck. ``y`` may be shorter than ``noise_sds``: then the first n groups are observed, and `predictive`
+predicts the next.
 """
 
 from collections.abc import Callable
@@ -22,15 +22,15 @@ from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
 from bayes.exact.numerics import quadrature
-from bayes.exact.projections import STANDARD, Draws, Projections, distance_score, turned
+from bayes.exact.projections import STANDARD, Draws, Projections, distance_score, flip_sign
 
-ALL = 99
-"""Moments of a distribution with normal tails: as many as anybody asks for."""
+ALL_MOMENTS = 99
+"""Moments of a distribution with normal tails, all of which exist: any number above 2."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class GivenTau:
-    """What is known given each of G values of tau: arrays of (G,), and of (G, n) for theta."""
+class ConditionalOnTau:
+    """Likelihood and conditional posteriors given each of G values of tau: arrays (G,), and (G, n) for theta."""
 
     origin: float
     """From where means are counted, so that a far place costs them no digits."""
@@ -40,11 +40,11 @@ class GivenTau:
     mu_mean: NDArray[np.float64]
     mu_var: NDArray[np.float64]
     data_share: NDArray[np.float64]
-    """Of the data in the mean of mu; what is left is the prior mean's."""
+    """Weight of the data in the mean of mu; the rest is that of the prior mean."""
     theta_mean: NDArray[np.float64]
     theta_var: NDArray[np.float64]
     mu_share: NDArray[np.float64]
-    """Of mu in the mean of theta_j; what is left is that of y_j."""
+    """Weight of mu in the mean of theta_j; the rest is that of y_j."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -81,9 +81,9 @@ class HierarchicalNormal:
         set_field = partial(object.__setattr__, self)
         set_field("noise_sds", validate.positive_vector("noise_sds", noise_sds))
         set_field("prior_mean", validate.finite("prior_mean", prior_mean))
-        known = "a prior without width is a known mean: use a small but positive sd."
-        flat = "a flat prior has no evidence: use a large but finite sd."
-        set_field("prior_sd", validate.positive("prior_sd", prior_sd, known, above=flat))
+        known_mean_hint = "a prior without width is a known mean: use a small but positive sd."
+        flat_prior_hint = "a flat prior has no evidence: use a large but finite sd."
+        set_field("prior_sd", validate.positive("prior_sd", prior_sd, known_mean_hint, large_hint=flat_prior_hint))
         set_field("spread", validate.positive("spread", spread, "groups that are all the same need no hierarchy."))
 
     def posterior(self, y: ArrayLike) -> "Joint":
@@ -93,53 +93,63 @@ class HierarchicalNormal:
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return the marginals of ``mu``, of ``tau``, and of the groups' means as ``theta[0]``, ``theta[1]``, ..."""
         y = self._observations(y)
-        given, weights = self._mixture(y)
+        conditional, weights = self._mixture(y)
         marginals: dict[str, Distribution] = {
-            "mu": quadrature.Mixture(weights, given.mu_mean, np.sqrt(given.mu_var), moments=ALL, origin=given.origin),
+            "mu": quadrature.Mixture(
+                weights,
+                conditional.mu_mean,
+                np.sqrt(conditional.mu_var),
+                moments=ALL_MOMENTS,
+                origin=conditional.origin,
+            ),
             "tau": quadrature.Positive(**self._integrand(y), moments=len(y)),
         }
         for j in range(len(y)):
-            sds = np.sqrt(given.theta_var[:, j])
-            means, origin = given.theta_mean[:, j], given.origin
-            if weights @ given.mu_share[:, j] < 0.5:
+            sds = np.sqrt(conditional.theta_var[:, j])
+            means, origin = conditional.theta_mean[:, j], conditional.origin
+            if weights @ conditional.mu_share[:, j] < 0.5:
                 origin = float(y[j])
-                means = given.mu_share[:, j] * (given.mu_mean + (given.origin - origin))
-            marginals[f"theta[{j}]"] = quadrature.Mixture(weights, means, sds, moments=ALL, origin=origin)
+                means = conditional.mu_share[:, j] * (conditional.mu_mean + (conditional.origin - origin))
+            marginals[f"theta[{j}]"] = quadrature.Mixture(weights, means, sds, moments=ALL_MOMENTS, origin=origin)
         return marginals
 
     def projections(self, y: ArrayLike) -> Projections:
         """Return z(mu + theta_j | tau) of every group, z of the sum of theta, and |z(mu | tau)|: all Normal(0, 1).
 
-        Given tau everything is normal. All are turned by the sign of tau less its median. Differences would show more
-        where tau is near 0, and nothing but the digits to which draws were rounded.
+        Given tau everything is normal. Signs are flipped where tau is below its median. Differences would add nothing:
+        where tau is near 0 they show only the digits to which draws were rounded.
         """
         y = self._observations(y)
         median = float(self.marginals(y)["tau"].ppf(0.5))
         sigma2 = self.noise_sds[: len(y)] ** 2
 
-        def score(draws: Draws, of_mu: float, of_theta: NDArray[np.float64]) -> NDArray[np.float64]:
-            """Return z(of_mu mu + of_theta . theta | tau)."""
+        def score(draws: Draws, mu_weight: float, theta_weights: NDArray[np.float64]) -> NDArray[np.float64]:
+            """Return z(mu_weight mu + theta_weights . theta | tau)."""
             tau = draws["tau"].ravel()
-            given, share = self._given(y, tau, self.prior_mean), tau[:, None] ** 2 / (sigma2 + tau[:, None] ** 2)
+            conditional, share = (
+                self._conditional(y, tau, self.prior_mean),
+                tau[:, None] ** 2 / (sigma2 + tau[:, None] ** 2),
+            )
             # theta_j = mu + w_j (y_j - mu) + e_j,    e_j ~ Normal(0, w_j sigma_j^2),    w_j = share
-            slope = of_mu + (1 - share) @ of_theta
-            mean = slope * (given.origin + given.mu_mean) + share @ (of_theta * y)
-            var = slope**2 * given.mu_var + share @ (of_theta**2 * sigma2)
-            value = of_mu * draws["mu"] + (draws["theta"] @ of_theta if len(y) else 0.0)
+            slope = mu_weight + (1 - share) @ theta_weights
+            mean = slope * (conditional.origin + conditional.mu_mean) + share @ (theta_weights * y)
+            var = slope**2 * conditional.mu_var + share @ (theta_weights**2 * sigma2)
+            value = mu_weight * draws["mu"] + (draws["theta"] @ theta_weights if len(y) else 0.0)
             return (value - mean.reshape(value.shape)) / np.sqrt(var).reshape(value.shape)
 
-        def along(of_mu: float, of_theta: NDArray[np.float64]) -> Callable[[Draws], NDArray[np.float64]]:
-            return lambda draws: turned(score(draws, of_mu, of_theta), draws["tau"], median)
+        def projection(mu_weight: float, theta_weights: NDArray[np.float64]) -> Callable[[Draws], NDArray[np.float64]]:
+            return lambda draws: flip_sign(score(draws, mu_weight, theta_weights), draws["tau"], median)
 
         def distance(draws: Draws) -> NDArray[np.float64]:
-            return turned(distance_score(score(draws, 1.0, np.zeros(len(y))) ** 2, 1), draws["tau"], median)
+            return flip_sign(distance_score(score(draws, 1.0, np.zeros(len(y))) ** 2, 1), draws["tau"], median)
 
-        found: Projections = {
-            f"z(mu + theta[{j}] | tau) by tau": (along(1.0, unit), STANDARD) for j, unit in enumerate(np.eye(len(y)))
+        functions: Projections = {
+            f"z(mu + theta[{j}] | tau) by tau": (projection(1.0, unit), STANDARD)
+            for j, unit in enumerate(np.eye(len(y)))
         }
         if len(y) > 1:
-            found["z(sum of theta | tau) by tau"] = (along(0.0, np.ones(len(y))), STANDARD)
-        return found | {"|z(mu | tau)| by tau": (distance, STANDARD)}
+            functions["z(sum of theta | tau) by tau"] = (projection(0.0, np.ones(len(y))), STANDARD)
+        return functions | {"|z(mu | tau)| by tau": (distance, STANDARD)}
 
     def predictive(self, y: ArrayLike) -> Distribution:
         """Return p(y_new | y) of the group that follows the data. It has as many moments as there are data.
@@ -149,15 +159,15 @@ class HierarchicalNormal:
         y = self._observations(y)
         if len(y) == len(self.noise_sds):
             raise ValueError(f"`y` has an observation for all {len(y)} groups: there is none left to predict.")
-        given, weights = self._mixture(y)
-        var = given.mu_var + given.tau**2 + self.noise_sds[len(y)] ** 2
+        conditional, weights = self._mixture(y)
+        var = conditional.mu_var + conditional.tau**2 + self.noise_sds[len(y)] ** 2
         evidence = self.log_evidence(y)
         return quadrature.MixtureWithTails(
             weights,
-            given.mu_mean,
+            conditional.mu_mean,
             np.sqrt(var),
             moments=len(y),
-            origin=given.origin,
+            origin=conditional.origin,
             # log p(y_new | y) = log p(y, y_new) - log p(y)
             log_density=lambda x: self.log_evidence([*y, validate.finite("x", x)]) - evidence,
         )
@@ -178,8 +188,8 @@ class HierarchicalNormal:
         theta = rng.normal(mu, tau, size=n)
         return {"mu": mu, "tau": tau, "theta": theta}, rng.normal(theta, self.noise_sds[:n])
 
-    def _given(self, y: NDArray[np.float64], tau: NDArray[np.float64], origin: float) -> GivenTau:
-        """Return what is known given each of ``tau`` (G,), with means from ``origin``."""
+    def _conditional(self, y: NDArray[np.float64], tau: NDArray[np.float64], origin: float) -> ConditionalOnTau:
+        """Return what is conditional on each of ``tau`` (G,), with means from ``origin``."""
         tau2 = np.square(tau)[:, None]  # (G, 1)
         sigma2 = self.noise_sds[: len(y)] ** 2
         var = sigma2 + tau2  # (G, n), of y_j given mu
@@ -188,22 +198,22 @@ class HierarchicalNormal:
         centre = y[np.argmin(sigma2)] if len(y) else 0.0
         e, prior = y - centre, self.prior_mean - centre
         precision = np.sum(1 / var, axis=1)  # W = sum_j w_j
-        of_data = np.sum(e / var, axis=1) / np.where(precision > 0, precision, 1.0)
+        data_mean = np.sum(e / var, axis=1) / np.where(precision > 0, precision, 1.0)
         # 1/V = 1/s0^2 + W,    mu^ = V / s0^2 m0 + W V (c + e)
         mu_var = 1 / (self.prior_sd**-2 + precision)
         weight = precision * mu_var
-        mu_mean = mu_var / self.prior_sd**2 * (self.prior_mean - origin) + weight * ((centre - origin) + of_data)
+        mu_mean = mu_var / self.prior_sd**2 * (self.prior_mean - origin) + weight * ((centre - origin) + data_mean)
         # log p(y | tau) = -1/2 sum log(2 pi var_j) - 1/2 log(1 + s0^2 W)
         #                  - 1/2 sum w_j (e_j - e)^2 - 1/2 W V (c + e - m0)^2 / s0^2
         log_likelihood = -0.5 * (
             np.sum(np.log(2 * pi * var), axis=1)
             + np.log1p(self.prior_sd**2 * precision)
-            + np.sum((e - of_data[:, None]) ** 2 / var, axis=1)
-            + weight * (of_data - prior) ** 2 / self.prior_sd**2
+            + np.sum((e - data_mean[:, None]) ** 2 / var, axis=1)
+            + weight * (data_mean - prior) ** 2 / self.prior_sd**2
         )
         # theta_j given mu: precision 1/sigma_j^2 + 1/tau^2, and mu by its own posterior
         data_share, mu_share = tau2 / var, sigma2 / var
-        return GivenTau(
+        return ConditionalOnTau(
             origin=origin,
             tau=tau,
             log_likelihood=log_likelihood,
@@ -215,24 +225,28 @@ class HierarchicalNormal:
             mu_share=mu_share,
         )
 
-    def _mixture(self, y: NDArray[np.float64]) -> tuple[GivenTau, NDArray[np.float64]]:
-        """Return what is known at the quadrature's values of tau, and their posterior weights."""
+    def _mixture(self, y: NDArray[np.float64]) -> tuple[ConditionalOnTau, NDArray[np.float64]]:
+        """Return what is conditional on the quadrature's values of tau, and their posterior weights."""
         v, weights = quadrature.LogQuadrature(**self._integrand(y)).nodes
         # Far below every other scale it makes no difference how small tau is: those nodes become one.
         small = np.flatnonzero(np.exp(v) < 1e-9 * min(self.noise_sds))[:-1]
         weights[small.size] += weights[small].sum()
         tau, weights = np.exp(v[small.size :]), weights[small.size :]
-        given = self._given(y, tau, self.prior_mean)
-        if weights @ given.data_share > 0.5:
-            given = self._given(y, tau, float(y.mean()))
-        return given, weights
+        conditional = self._conditional(y, tau, self.prior_mean)
+        if weights @ conditional.data_share > 0.5:
+            conditional = self._conditional(y, tau, float(y.mean()))
+        return conditional, weights
 
     def _integrand(self, y: NDArray[np.float64]) -> dict[str, Any]:
         """Return log p(y | tau) p(tau) tau as a function of v = log tau, and where it has its scales."""
 
         def log_density(v: NDArray[np.float64]) -> NDArray[np.float64]:
             tau = np.exp(v)
-            return self._given(y, tau, self.prior_mean).log_likelihood + halfcauchy.logpdf(tau, scale=self.spread) + v
+            return (
+                self._conditional(y, tau, self.prior_mean).log_likelihood
+                + halfcauchy.logpdf(tau, scale=self.spread)
+                + v
+            )
 
         scales = [self.spread, *self.noise_sds[: len(y)]]
         widest = [*scales, *(abs(y - self.prior_mean))]
@@ -270,8 +284,8 @@ class Joint:
         """Return ``size`` independent draws: ``mu`` and ``tau`` (size,), and ``theta`` (size, n)."""
         model, rng = self.model, random_state
         tau = np.asarray(model.marginals(self.y)["tau"].rvs(size, rng))
-        given = model._given(self.y, tau, model.prior_mean)
-        mu = model.prior_mean + rng.normal(given.mu_mean, np.sqrt(given.mu_var))
+        conditional = model._conditional(self.y, tau, model.prior_mean)
+        mu = model.prior_mean + rng.normal(conditional.mu_mean, np.sqrt(conditional.mu_var))
         # theta_j given mu and tau: Normal(mu + w (y_j - mu), w sigma_j^2),    w = tau^2 / (sigma_j^2 + tau^2)
         sigma2 = model.noise_sds[: len(self.y)] ** 2
         share = tau[:, None] ** 2 / (sigma2 + tau[:, None] ** 2)

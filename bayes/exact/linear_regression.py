@@ -24,7 +24,7 @@ from bayes.exact.example import DataSet, Example
 from bayes.exact.numerics import distributions, matrices
 from bayes.exact.numerics.exact_sums import dot, two_sum
 from bayes.exact.numerics.log_gamma import log_gamma_evidence
-from bayes.exact.projections import STANDARD, Draws, Projections, directions, distance_score, turned
+from bayes.exact.projections import STANDARD, Draws, Projections, directions, distance_score, flip_sign
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,16 +33,16 @@ class Joint:
 
     m: NDArray[np.float64]
     V: NDArray[np.float64]
-    law: distributions.LocatedVector
-    """Normal(m, V) with all their digits."""
+    distribution: distributions.LocatedVector
+    """Normal(m, V), with all digits of m and V."""
     a: float
     b: float
 
     def logpdf(self, params: dict[str, Any]) -> float:
         """Return the log density of ``beta`` (P,) and ``sigma2``, in nats."""
         sigma2 = float(params["sigma2"])
-        given = self.law.logpdf(params["beta"], times=sigma2)
-        return float(distributions.inverse_gamma.logpdf(sigma2, self.a, scale=self.b) + given)
+        log_p_beta = self.distribution.logpdf(params["beta"], times=sigma2)
+        return float(distributions.inverse_gamma.logpdf(sigma2, self.a, scale=self.b) + log_p_beta)
 
     def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
         """Return ``size`` independent draws: ``beta`` (size, P) and ``sigma2`` (size,)."""
@@ -50,9 +50,9 @@ class Joint:
         step = random_state.multivariate_normal(np.zeros(len(self.m)), self.V, size=size)
         return {"beta": self.m + np.sqrt(sigma2)[:, None] * step, "sigma2": sigma2}
 
-    def along(self, weights: NDArray[np.float64]) -> Distribution:
+    def project(self, weights: NDArray[np.float64]) -> Distribution:
         """Return Student's t of weights . beta, one for each row of weights."""
-        loc, rest, sd = self.law.combined(weights)
+        loc, rest, sd = self.distribution.combination(weights)
         return distributions.Located(
             distributions.student_t, 2 * self.a, loc=loc, rest=rest, scale=sqrt(self.b / self.a) * sd
         )
@@ -107,57 +107,57 @@ class LinearRegression:
         P = len(self.prior_mean)
         set_field("design", validate.matrix("design", design, P))
         set_field("prior_covariance", validate.covariance("prior_covariance", prior_covariance, P))
-        proper = "an improper prior has no evidence: use a small but positive number."
-        set_field("shape", validate.positive("shape", shape, proper))
-        set_field("scale", validate.positive("scale", scale, proper))
+        proper_prior_hint = "an improper prior has no evidence: use a small but positive number."
+        set_field("shape", validate.positive("shape", shape, proper_prior_hint))
+        set_field("scale", validate.positive("scale", scale, proper_prior_hint))
 
     def posterior(self, y: ArrayLike) -> Joint:
         """Return p(beta, sigma2 | y) (Bishop 2006, exercise 3.12)."""
         y = self._observations(y)
         with matrices.digits():
             beta, C, excess = self._posterior(y)
-            V = matrices.solve(C, matrices.exactly(np.eye(len(beta))))
-            law = distributions.LocatedVector(beta, matrices.cholesky(V))
+            V = matrices.solve(C, matrices.to_decimal(np.eye(len(beta))))
+            distribution = distributions.LocatedVector(beta, matrices.cholesky(V))
         a, b = self.shape + len(y) / 2, self.scale + float(excess)
-        return Joint(m=law.loc, V=matrices.rounded(V), law=law, a=a, b=b)
+        return Joint(m=distribution.loc, V=matrices.to_float(V), distribution=distribution, a=a, b=b)
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return the marginals of ``beta``, array-valued, one Student's t a coefficient, and of ``sigma2``."""
         joint = self.posterior(y)
         return {
-            "beta": joint.along(np.eye(len(joint.m))),
+            "beta": joint.project(np.eye(len(joint.m))),
             "sigma2": distributions.inverse_gamma(joint.a, scale=joint.b),
         }
 
     def projections(self, y: ArrayLike) -> Projections:
         """Return z(w . beta | sigma2) in P directions and the distance of beta from its mean, as scores: Normal(0, 1).
 
-        The directions are sums of all coefficients with signs, in units of their sds. All are turned by the sign of
-        sigma2 less its median.
+        The directions are sums of all coefficients with signs, in units of their sds. The sign of each is flipped
+        where sigma2 is below its median.
         """
         joint = self.posterior(y)
         median = float(distributions.inverse_gamma(joint.a, scale=joint.b).median())
         whiten = linalg.solve_triangular(np.linalg.cholesky(joint.V), np.eye(len(joint.m)), lower=True)
 
-        def along(w: NDArray[np.float64]) -> Callable[[Draws], NDArray[np.float64]]:
+        def projection(w: NDArray[np.float64]) -> Callable[[Draws], NDArray[np.float64]]:
             sd = np.sqrt(w @ joint.V @ w)  # in units of sigma
 
             def score(draws: Draws) -> NDArray[np.float64]:
                 z = (draws["beta"] - joint.m) @ w / (sd * np.sqrt(draws["sigma2"]))
-                return turned(z, draws["sigma2"], median)
+                return flip_sign(z, draws["sigma2"], median)
 
             return score
 
         def distance(draws: Draws) -> NDArray[np.float64]:
             # (beta - m)' V^-1 (beta - m) / sigma2 ~ chi^2_P
             squares = np.sum(((draws["beta"] - joint.m) @ whiten.T) ** 2, axis=-1) / draws["sigma2"]
-            return turned(distance_score(squares, len(joint.m)), draws["sigma2"], median)
+            return flip_sign(distance_score(squares, len(joint.m)), draws["sigma2"], median)
 
-        found: Projections = {
-            f"z(w{i + 1} . beta | sigma2) by sigma2": (along(w), STANDARD)
+        functions: Projections = {
+            f"z(w{i + 1} . beta | sigma2) by sigma2": (projection(w), STANDARD)
             for i, w in enumerate(directions(np.sqrt(np.diag(joint.V))))
         }
-        return found | {"|z(beta | sigma2)| by sigma2": (distance, STANDARD)}
+        return functions | {"|z(beta | sigma2)| by sigma2": (distance, STANDARD)}
 
     def predictive(self, y: ArrayLike, x_new: ArrayLike | None = None) -> Distribution:
         """Return p(y_new | y) at ``x_new`` (P,), by default at the row of the design that follows the data."""
@@ -169,9 +169,9 @@ class LinearRegression:
             raise ValueError(f"`x_new` must have {len(self.prior_mean)} numbers, got {len(x)}.")
         with matrices.digits():
             beta, C, excess = self._posterior(y)
-            mean, rest = matrices.split(matrices.exactly(x) @ beta)
+            mean, rest = matrices.split(matrices.to_decimal(x) @ beta)
             # the variance of x . beta + eps in units of sigma2
-            variance = float(1 + np.sum(matrices.solve_lower(C, matrices.exactly(x)) ** 2))
+            variance = float(1 + np.sum(matrices.solve_lower(C, matrices.to_decimal(x)) ** 2))
         a, b = self.shape + len(y) / 2, self.scale + float(excess)
         return distributions.Located(
             distributions.student_t, 2 * a, loc=float(mean), rest=float(rest), scale=sqrt(b / a) * sqrt(variance)
@@ -183,25 +183,25 @@ class LinearRegression:
         n = len(y)
         with matrices.digits():
             _, C, excess = self._posterior(y)
-            log_det = matrices.log_det(C, matrices.cholesky(matrices.exactly(self.prior_covariance)))
+            log_det = matrices.log_det(C, matrices.cholesky(matrices.to_decimal(self.prior_covariance)))
         # log p(y) = -n/2 log(2 pi) - 1/2 log(|V0| / |V_n|) + log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n
-        of_variance = log_gamma_evidence(self.shape, self.scale, n / 2, Fraction(excess), normals=n)
-        return float(of_variance - log_det / 2)
+        log_gamma_term = log_gamma_evidence(self.shape, self.scale, n / 2, Fraction(excess), normals=n)
+        return float(log_gamma_term - log_det / 2)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """Draw beta and sigma2 from the prior and ``n`` observations given them, n up to N; return ``(params, y)``."""
         n = validate.number_of_observations(n)
         if n > len(self.design):
             raise ValueError(f"`n` must be at most {len(self.design)}, the rows of the design, got {n}.")
-        drawn = self.posterior([]).rvs(1, rng)
-        params = {"beta": drawn["beta"][0], "sigma2": float(drawn["sigma2"][0])}
+        draws = self.posterior([]).rvs(1, rng)
+        params = {"beta": draws["beta"][0], "sigma2": float(draws["sigma2"][0])}
         return params, rng.normal(self.design[:n] @ params["beta"], sqrt(params["sigma2"]))
 
     def _posterior(self, y: NDArray[np.float64]) -> tuple[matrices.Matrix, matrices.Matrix, Decimal]:
         """Return m_n and the Cholesky factor of V_n^-1 in decimals, and b_n - b."""
-        X, m0 = self.design[: len(y)], matrices.exactly(self.prior_mean)
-        identity = matrices.exactly(np.eye(len(m0)))
-        prior_precision = matrices.solve(matrices.cholesky(matrices.exactly(self.prior_covariance)), identity)
+        X, m0 = self.design[: len(y)], matrices.to_decimal(self.prior_mean)
+        identity = matrices.to_decimal(np.eye(len(m0)))
+        prior_precision = matrices.solve(matrices.cholesky(matrices.to_decimal(self.prior_covariance)), identity)
         squares = matrices.gram(X)
         C = matrices.cholesky(prior_precision + squares)
         # V_n^-1 = V0^-1 + X'X,    m_n = b + V_n (X'r + V0^-1 (m0 - b)),    r = y - X b, for any b.
@@ -218,13 +218,13 @@ class LinearRegression:
     ) -> tuple[matrices.Matrix, matrices.Matrix, matrices.Matrix, Decimal]:
         """Return b near ``start``, the step from it to m_n, X'r and r'r of r = y - X b."""
         X, near = self.design[: len(y)], matrices.split(start)
-        b = matrices.exactly(near[0]) + matrices.exactly(near[1])
-        product, lost = matrices.times(X, near)
+        b = matrices.to_decimal(near[0]) + matrices.to_decimal(near[1])
+        product, errors = matrices.multiply(X, near)
         r, rest = two_sum(y, -product)
-        r, rest = two_sum(r, rest - lost)
-        projected = np.array([matrices.fraction(dot(x, r)) for x in X.T]) + matrices.exactly(X.T @ rest)
-        step = matrices.solve(C, projected + prior_precision @ (matrices.exactly(self.prior_mean) - b))
-        return b, step, projected, matrices.fraction(dot(r, r)) + 2 * Decimal(float(r @ rest))
+        r, rest = two_sum(r, rest - errors)
+        projected = np.array([matrices.from_fraction(dot(x, r)) for x in X.T]) + matrices.to_decimal(X.T @ rest)
+        step = matrices.solve(C, projected + prior_precision @ (matrices.to_decimal(self.prior_mean) - b))
+        return b, step, projected, matrices.from_fraction(dot(r, r)) + 2 * Decimal(float(r @ rest))
 
     def _observations(self, y: ArrayLike) -> NDArray[np.float64]:
         y = validate.observations(y)

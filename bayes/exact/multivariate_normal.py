@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.numerics import distributions, matrices
-from bayes.exact.numerics import exact_sums as sums
+from bayes.exact.numerics import distributions, exact_sums, matrices
 from bayes.exact.projections import Draws, Projections, directions
 
 
@@ -24,12 +23,12 @@ class Joint:
 
     mean: NDArray[np.float64]
     covariance: NDArray[np.float64]
-    law: distributions.LocatedVector
-    """The two with all their digits."""
+    distribution: distributions.LocatedVector
+    """The normal with this mean and covariance, with all their digits."""
 
     def logpdf(self, params: dict[str, NDArray[np.float64]]) -> float:
         """Return the log density of ``mu``, in nats."""
-        return float(self.law.logpdf(params["mu"]))
+        return float(self.distribution.logpdf(params["mu"]))
 
     def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
         """Return ``size`` independent draws, (size, K)."""
@@ -74,13 +73,15 @@ class MultivariateNormal:
         """Return p(mu | y), a normal (Bishop 2006, eq. 2.116 and 2.117)."""
         with matrices.digits():
             mean, covariance = self._posterior(self._rows(y))
-            law = distributions.LocatedVector(mean, matrices.cholesky(covariance))
-            return Joint(mean=matrices.rounded(mean), covariance=matrices.rounded(covariance), law=law)
+            distribution = distributions.LocatedVector(mean, matrices.cholesky(covariance))
+            return Joint(
+                mean=matrices.to_float(mean), covariance=matrices.to_float(covariance), distribution=distribution
+            )
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return ``{"mu": normals}``, array-valued: one normal an element."""
         joint = self.posterior(y)
-        return {"mu": joint.law.along(np.eye(len(joint.mean)))}
+        return {"mu": joint.distribution.project(np.eye(len(joint.mean)))}
 
     def projections(self, y: ArrayLike) -> Projections:
         """Return the sums of all elements with signs, in units of their sds: normals again. One element has none."""
@@ -89,29 +90,29 @@ class MultivariateNormal:
             return {}
         weights = directions(np.sqrt(np.diag(joint.covariance)))
 
-        def along(w: NDArray[np.float64]) -> Callable[[Draws], NDArray[np.float64]]:
+        def projection(w: NDArray[np.float64]) -> Callable[[Draws], NDArray[np.float64]]:
             return lambda draws: draws["mu"] @ w
 
-        return {f"w{i + 1} . mu": (along(w), joint.law.along(w)) for i, w in enumerate(weights)}
+        return {f"w{i + 1} . mu": (projection(w), joint.distribution.project(w)) for i, w in enumerate(weights)}
 
     def predictive(self, y: ArrayLike) -> distributions.LocatedVector:
         """Return p(y_new | y), a normal with covariance S_n + Sigma (Bishop 2006, eq. 2.115)."""
         with matrices.digits():
             mean, covariance = self._posterior(self._rows(y))
             return distributions.LocatedVector(
-                mean, matrices.cholesky(covariance + matrices.exactly(self.noise_covariance))
+                mean, matrices.cholesky(covariance + matrices.to_decimal(self.noise_covariance))
             )
 
     def predictive_marginals(self, y: ArrayLike) -> Distribution:
         """Return the distribution of each element of a new observation, array-valued: normals."""
-        return self.predictive(y).along(np.eye(len(self.prior_mean)))
+        return self.predictive(y).project(np.eye(len(self.prior_mean)))
 
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats."""
         y = self._rows(y)
         n, K = y.shape
         with matrices.digits():
-            Sigma, S0 = matrices.exactly(self.noise_covariance), matrices.exactly(self.prior_covariance)
+            Sigma, S0 = matrices.to_decimal(self.noise_covariance), matrices.to_decimal(self.prior_covariance)
             distance, S = self._statistics(y)
             # log p(y) = -1/2 (n K log(2 pi) + (n - 1) log|Sigma| + log|Sigma + n S0|
             #                  + tr(Sigma^-1 S) + n d' (Sigma + n S0)^-1 d)
@@ -129,11 +130,11 @@ class MultivariateNormal:
     def _posterior(self, y: NDArray[np.float64]) -> tuple[matrices.Matrix, matrices.Matrix]:
         """Return m_n and S_n in decimals."""
         n = len(y)
-        Sigma, S0 = matrices.exactly(self.noise_covariance), matrices.exactly(self.prior_covariance)
+        Sigma, S0 = matrices.to_decimal(self.noise_covariance), matrices.to_decimal(self.prior_covariance)
         # S_n = S0 (Sigma + n S0)^-1 Sigma,    m_n = m0 + n S0 (Sigma + n S0)^-1 d,    d = ybar - m0
         C = matrices.cholesky(Sigma + n * S0)
         distance, _ = self._statistics(y)
-        mean = matrices.exactly(self.prior_mean) + n * S0 @ matrices.solve(C, distance)
+        mean = matrices.to_decimal(self.prior_mean) + n * S0 @ matrices.solve(C, distance)
         covariance = S0 @ matrices.solve(C, Sigma)
         return mean, (covariance + covariance.T) / 2
 
@@ -141,13 +142,13 @@ class MultivariateNormal:
         """Return ybar - m0 and S = sum (y_i - ybar) (y_i - ybar)' in decimals, zeros for no observations."""
         n, K = y.shape
         if n == 0:
-            return matrices.exactly(np.zeros(K)), matrices.exactly(np.zeros((K, K)))
-        ybar = np.array([matrices.fraction(sums.about(column, 0.0)[1]) for column in y.T])
-        near, left_out = matrices.split(ybar)
-        rest, lost = sums.two_sum(y, -near)
-        cross = matrices.exactly(rest.T @ lost)
-        S = matrices.gram(rest) + cross + cross.T - n * matrices.exactly(np.outer(left_out, left_out))
-        return ybar - matrices.exactly(self.prior_mean), S
+            return matrices.to_decimal(np.zeros(K)), matrices.to_decimal(np.zeros((K, K)))
+        ybar = np.array([matrices.from_fraction(exact_sums.moments_about(column, 0.0)[1]) for column in y.T])
+        near, corrections = matrices.split(ybar)
+        rest, errors = exact_sums.two_sum(y, -near)
+        cross = matrices.to_decimal(rest.T @ errors)
+        S = matrices.gram(rest) + cross + cross.T - n * matrices.to_decimal(np.outer(corrections, corrections))
+        return ybar - matrices.to_decimal(self.prior_mean), S
 
     def _rows(self, y: ArrayLike) -> NDArray[np.float64]:
         return validate.rows(y, len(self.prior_mean))

@@ -17,10 +17,9 @@ from scipy.stats import norm
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.numerics import distributions
-from bayes.exact.numerics import exact_sums as sums
+from bayes.exact.numerics import distributions, exact_sums
 from bayes.exact.numerics.log_gamma import log_gamma_evidence
-from bayes.exact.projections import STANDARD, Draws, Projections, distance_score, turned
+from bayes.exact.projections import STANDARD, Draws, Projections, distance_score, flip_sign
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +28,7 @@ class Joint:
 
     m: float
     rest: float
-    """What m lacks, that float64 has no place for: the mean of mu is m + rest."""
+    """Rounding error of m: the mean of mu is m + rest."""
     k: float
     a: float
     b: float
@@ -37,8 +36,8 @@ class Joint:
     def logpdf(self, params: dict[str, Any]) -> Any:
         """Return the log density of mu and sigma2, in nats."""
         mu, sigma2 = params["mu"], params["sigma2"]
-        given = norm.logpdf((mu - self.m) - self.rest, 0, np.sqrt(sigma2 / self.k))
-        return distributions.inverse_gamma.logpdf(sigma2, self.a, scale=self.b) + given
+        log_p_mu = norm.logpdf((mu - self.m) - self.rest, 0, np.sqrt(sigma2 / self.k))
+        return distributions.inverse_gamma.logpdf(sigma2, self.a, scale=self.b) + log_p_mu
 
     def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
         """Return ``size`` independent draws of mu and sigma2."""
@@ -87,9 +86,9 @@ class NormalInverseGamma:
     def __post_init__(self) -> None:
         set_field = partial(object.__setattr__, self)
         set_field("prior_mean", validate.finite("prior_mean", self.prior_mean))
-        proper = "an improper prior has no evidence: use a small but positive number."
+        proper_prior_hint = "an improper prior has no evidence: use a small but positive number."
         for name in ["prior_count", "shape", "scale"]:
-            set_field(name, validate.positive(name, getattr(self, name), proper))
+            set_field(name, validate.positive(name, getattr(self, name), proper_prior_hint))
 
     def posterior(self, y: ArrayLike) -> Joint:
         """Return p(mu, sigma2 | y), a normal inverse gamma (Gelman et al. 2013, section 3.3)."""
@@ -100,7 +99,10 @@ class NormalInverseGamma:
         return self.posterior(y).marginals()
 
     def projections(self, y: ArrayLike) -> Projections:
-        """Return z(mu | sigma2) and its distance from 0, turned by the sign of sigma2 less its median: Normal(0, 1)."""
+        """Return z(mu | sigma2) and its distance from 0, with signs flipped where sigma2 is below its median.
+
+        Both are Normal(0, 1).
+        """
         joint = self.posterior(y)
         median = float(distributions.inverse_gamma(joint.a, scale=joint.b).median())
 
@@ -108,10 +110,10 @@ class NormalInverseGamma:
             return (draws["mu"] - joint.m) / np.sqrt(draws["sigma2"] / joint.k)
 
         def score(draws: Draws) -> NDArray[np.float64]:
-            return turned(z(draws), draws["sigma2"], median)
+            return flip_sign(z(draws), draws["sigma2"], median)
 
         def distance(draws: Draws) -> NDArray[np.float64]:
-            return turned(distance_score(z(draws) ** 2, 1), draws["sigma2"], median)
+            return flip_sign(distance_score(z(draws) ** 2, 1), draws["sigma2"], median)
 
         return {
             "z(mu | sigma2) by sigma2": (score, STANDARD),
@@ -129,8 +131,8 @@ class NormalInverseGamma:
         y = validate.observations(y)
         n, (_, excess) = len(y), self._posterior(y)
         # log p(y) = -n/2 log(2 pi) + 1/2 log(k0 / k_n) + log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n
-        of_variance = log_gamma_evidence(self.shape, self.scale, n / 2, excess, normals=n)
-        return float(of_variance - Decimal(log1p(n / self.prior_count)) / 2)
+        log_gamma_term = log_gamma_evidence(self.shape, self.scale, n / 2, excess, normals=n)
+        return float(log_gamma_term - Decimal(log1p(n / self.prior_count)) / 2)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw mu and sigma2 from the prior and ``n`` observations given them; return ``(params, y)``."""
@@ -140,12 +142,12 @@ class NormalInverseGamma:
 
     def _posterior(self, y: NDArray[np.float64]) -> tuple[Joint, Fraction]:
         """Return the joint posterior, and b_n - b."""
-        n, ybar, distance, scatter = sums.about(y, self.prior_mean)
+        n, ybar, distance, scatter = exact_sums.moments_about(y, self.prior_mean)
         k0, m0 = Fraction(self.prior_count), Fraction(self.prior_mean)
         # k_n = k0 + n,    m_n = (k0 m0 + n ybar) / k_n,    a_n = a + n/2
         # b_n = b + 1/2 sum (y_i - ybar)^2 + k0 n (ybar - m0)^2 / (2 k_n)
         excess = scatter / 2 + k0 * n / (k0 + n) * distance**2 / 2
-        m, rest = sums.split((k0 * m0 + n * ybar) / (k0 + n))
+        m, rest = exact_sums.split((k0 * m0 + n * ybar) / (k0 + n))
         return Joint(m=m, rest=rest, k=float(k0 + n), a=self.shape + n / 2, b=self.scale + float(excess)), excess
 
 

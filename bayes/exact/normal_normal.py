@@ -17,8 +17,7 @@ from scipy.stats import norm
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.numerics import distributions, matrices
-from bayes.exact.numerics import exact_sums as sums
+from bayes.exact.numerics import distributions, exact_sums, matrices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +57,11 @@ class NormalNormal:
     def __post_init__(self) -> None:
         set_field = partial(object.__setattr__, self)  # the one way past `frozen`: store what was validated, as float
         set_field("prior_mean", validate.finite("prior_mean", self.prior_mean))
-        known = "a prior without width is a known mean: use a small but positive sd."
-        flat = "a flat prior has no evidence: use a large but finite sd."
-        set_field("prior_sd", validate.positive("prior_sd", self.prior_sd, known, above=flat))
-        exact = "an observation without noise is mu itself: use a small but positive sd."
-        set_field("noise_sd", validate.positive("noise_sd", self.noise_sd, exact))
+        known_mean_hint = "a prior without width is a known mean: use a small but positive sd."
+        flat_prior_hint = "a flat prior has no evidence: use a large but finite sd."
+        set_field("prior_sd", validate.positive("prior_sd", self.prior_sd, known_mean_hint, large_hint=flat_prior_hint))
+        no_noise_hint = "an observation without noise is mu itself: use a small but positive sd."
+        set_field("noise_sd", validate.positive("noise_sd", self.noise_sd, no_noise_hint))
 
     def posterior(self, y: ArrayLike) -> Distribution:
         """Return p(mu | y), a normal; the prior if ``y`` is empty (Bishop 2006, eq. 2.141 and 2.142)."""
@@ -88,13 +87,13 @@ class NormalNormal:
                 "`y` is empty: the maximum likelihood estimate needs at least one point; "
                 "use `predictive(y)` or `map_predictive(y)`, which fall back on the prior."
             )
-        ybar, rest = sums.split(sums.about(y, self.prior_mean)[1])
+        ybar, rest = exact_sums.split(exact_sums.moments_about(y, self.prior_mean)[1])
         return distributions.Located(norm, loc=ybar, rest=rest, scale=self.noise_sd)
 
     def map_predictive(self, y: ArrayLike) -> Distribution:
         """Return p(y_new | mu = m_n), the plug-in predictive at the maximum of the posterior."""
         mean, _ = self._posterior(validate.observations(y))
-        m_n, rest = sums.split(mean)
+        m_n, rest = exact_sums.split(mean)
         return distributions.Located(norm, loc=m_n, rest=rest, scale=self.noise_sd)
 
     def log_evidence(self, y: ArrayLike) -> float:
@@ -120,9 +119,9 @@ class NormalNormal:
 
     def _terms(self, y: ArrayLike) -> dict[str, Decimal]:
         """Return the terms in decimals: those of a million points are some 1e6, and may cancel."""
-        n, _, *statistics = sums.about(validate.observations(y), self.prior_mean)
+        n, _, *statistics = exact_sums.moments_about(validate.observations(y), self.prior_mean)
         with matrices.digits():
-            distance, scatter = (matrices.fraction(value) for value in statistics)
+            distance, scatter = (matrices.from_fraction(value) for value in statistics)
             tau2, sigma2 = Decimal(self.prior_sd) ** 2, Decimal(self.noise_sd) ** 2
             # log p(y) = -n/2 log(2 pi sigma^2) - 1/2 log(1 + n tau^2/sigma^2)
             #            - sum (y_i - ybar)^2 / (2 sigma^2) - n (ybar - m0)^2 / (2 (sigma^2 + n tau^2))
@@ -140,7 +139,7 @@ class NormalNormal:
         derivative of ``log_evidence`` in tau^2 vanishes. Raises ValueError for an empty ``y``, whose evidence is 1
         under every prior.
         """
-        n, _, distance, _ = sums.about(validate.observations(y), self.prior_mean)
+        n, _, distance, _ = exact_sums.moments_about(validate.observations(y), self.prior_mean)
         if n == 0:
             raise ValueError("`y` is empty: every prior then has evidence 1; give at least one point.")
         return sqrt(max(0.0, distance**2 - Fraction(self.noise_sd) ** 2 / n))
@@ -158,29 +157,29 @@ class NormalNormal:
         tau2, sigma2 = self.prior_sd**2, self.noise_sd**2
         sd = self.prior_sd / np.sqrt(1 + n * tau2 / sigma2)
         with matrices.digits():
-            totals = np.cumsum(matrices.exactly(np.concatenate([[0.0], y])))
+            totals = np.cumsum(matrices.to_decimal(np.concatenate([[0.0], y])))
             m0, prior, noise = (Decimal(v) for v in (self.prior_mean, self.prior_sd, self.noise_sd))
             # m_n = (sigma^2 m0 + tau^2 sum y_i) / (sigma^2 + n tau^2)
             mean, rest = matrices.split((noise**2 * m0 + prior**2 * totals) / (noise**2 + n.astype(object) * prior**2))
-            ybar, of_ybar = matrices.split(totals / np.maximum(n, 1))
+            ybar, ybar_rest = matrices.split(totals / np.maximum(n, 1))
         ybar[0] = np.nan
         return Sequence(
             n=n,
             posterior=distributions.Located(norm, loc=mean, rest=rest, scale=sd),
             predictive=distributions.Located(norm, loc=mean, rest=rest, scale=np.hypot(sd, self.noise_sd)),
-            mle_predictive=distributions.Located(norm, loc=ybar, rest=of_ybar, scale=self.noise_sd),
+            mle_predictive=distributions.Located(norm, loc=ybar, rest=ybar_rest, scale=self.noise_sd),
             map_predictive=distributions.Located(norm, loc=mean, rest=rest, scale=self.noise_sd),
         )
 
     def _normal(self, y: ArrayLike, noise: float) -> Distribution:
         """Return the normal about m_n whose variance is that of mu and that of ``noise``."""
         mean, sd = self._posterior(validate.observations(y))
-        m_n, rest = sums.split(mean)
+        m_n, rest = exact_sums.split(mean)
         return distributions.Located(norm, loc=m_n, rest=rest, scale=hypot(sd, noise))
 
     def _posterior(self, y: NDArray[np.float64]) -> tuple[Fraction, float]:
         """Return the mean m_n, a rational number, and the standard deviation s_n of mu."""
-        n, ybar, _, _ = sums.about(y, self.prior_mean)
+        n, ybar, _, _ = exact_sums.moments_about(y, self.prior_mean)
         m0, tau2, sigma2 = Fraction(self.prior_mean), Fraction(self.prior_sd) ** 2, Fraction(self.noise_sd) ** 2
         # 1/s_n^2 = 1/tau^2 + n/sigma^2        (precisions add),    m_n = s_n^2 (m0/tau^2 + n ybar/sigma^2)
         s2 = 1 / (1 / tau2 + n / sigma2)

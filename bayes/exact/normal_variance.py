@@ -14,8 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.numerics import distributions
-from bayes.exact.numerics import exact_sums as sums
+from bayes.exact.numerics import distributions, exact_sums
 from bayes.exact.numerics.log_gamma import log_gamma_evidence
 
 
@@ -49,9 +48,9 @@ class NormalVariance:
     def __post_init__(self) -> None:
         set_field = partial(object.__setattr__, self)
         set_field("mean", validate.finite("mean", self.mean))
-        proper = "an improper prior has no evidence: use a small but positive number."
-        set_field("shape", validate.positive("shape", self.shape, proper))
-        set_field("scale", validate.positive("scale", self.scale, proper))
+        proper_prior_hint = "an improper prior has no evidence: use a small but positive number."
+        set_field("shape", validate.positive("shape", self.shape, proper_prior_hint))
+        set_field("scale", validate.positive("scale", self.scale, proper_prior_hint))
 
     def posterior(self, y: ArrayLike) -> Distribution:
         """Return p(sigma2 | y), an inverse gamma (Bishop 2006, eq. 2.150 and 2.151)."""
@@ -87,7 +86,7 @@ class NormalVariance:
 
     def _statistics(self, y: ArrayLike) -> tuple[int, Fraction]:
         """Return n and sum (y_i - mu)^2."""
-        n, _, distance, scatter = sums.about(validate.observations(y), self.mean)
+        n, _, distance, scatter = exact_sums.moments_about(validate.observations(y), self.mean)
         return n, scatter + n * distance**2
 
 

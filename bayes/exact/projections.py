@@ -1,8 +1,9 @@
-"""Functions of a joint distribution whose law is known: what the marginals cannot show.
+"""Functions of a joint distribution whose own distribution is known: they show what the marginals cannot.
 
-Several elements of a vector are combined, and of what is normal given a scale z(x | scale), x standardised given it, is
-Normal(0, 1) whatever the scale is. It stays so where its sign is turned wherever the scale is below its median, which
-is what "by" means in their names: a z that depends on the scale then has another mean.
+There are two kinds. One combines several elements of a vector. The other is z(x | scale), x standardised given a scale,
+where x is normal given that scale: it is Normal(0, 1) whatever the scale is. Its sign is flipped where the scale is
+below its median, which is what "by" means in their names. It stays Normal(0, 1) if z and the scale are independent; a z
+that depends on the scale has another mean.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ Draws = Mapping[str, NDArray[Any]]
 """Draws of variables by name, of shapes (chain, draw, ...)."""
 
 Projections = dict[str, tuple[Callable[[Draws], NDArray[np.float64]], Distribution]]
-"""What it is called -> the function, whose values have the shape (chain, draw), and their distribution."""
+"""Name -> the function, whose values have the shape (chain, draw), and their distribution."""
 
 STANDARD = norm()
 
@@ -37,9 +38,9 @@ def directions(sds: NDArray[np.float64]) -> NDArray[np.float64]:
     return signs(len(sds)) / sds
 
 
-def turned(z: NDArray[np.float64], by: NDArray[np.float64], median: float) -> NDArray[np.float64]:
-    """Return sign(by - median) z, which has the law of a symmetric z if ``by`` is independent of z."""
-    return np.where(by > median, z, -z)
+def flip_sign(z: NDArray[np.float64], scale: NDArray[np.float64], median: float) -> NDArray[np.float64]:
+    """Return sign(scale - median) z, which has the distribution of a symmetric z if ``scale`` is independent of z."""
+    return np.where(scale > median, z, -z)
 
 
 def distance_score(squares: NDArray[np.float64], degrees_of_freedom: int) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Checks at the edge of every exact model: hyperparameters and observations come in as float64 or not at all."""
+"""Validation for every exact model: hyperparameters and observations become float64, or ValueError names the fault."""
 
 from math import inf
 from numbers import Real
@@ -19,27 +19,27 @@ LARGEST_COUNT = 2**53
 
 def finite(name: str, value: Any) -> float:
     """Return ``value`` as a float, or raise ValueError naming the argument if it is no finite real number."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not abs(_rounded(value)) <= LARGEST:
+    if isinstance(value, bool) or not isinstance(value, Real) or not abs(_as_float(value)) <= LARGEST:
         raise ValueError(f"`{name}` must be a real number of magnitude at most {LARGEST:g}, got {shown(value)}.")
     return float(value)
 
 
-def positive(name: str, value: Any, hint: str, above: str = "use other units.") -> float:
+def positive(name: str, value: Any, hint: str, large_hint: str = "use other units.") -> float:
     """Return ``value`` as a float, or raise ValueError naming the argument if it is no positive real number.
 
-    ``hint`` ends the message where it is too small, and ``above`` where it is too large: what to do instead.
+    ``hint`` ends the message where it is too small, and ``large_hint`` where it is too large.
     """
     number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or not SMALLEST <= _rounded(value) <= LARGEST:
-        way_out = (
+    if not number or not SMALLEST <= _as_float(value) <= LARGEST:
+        advice = (
             "give one number."
-            if not number or _rounded(value) != _rounded(value)
-            else above
-            if _rounded(value) > 1
+            if not number or _as_float(value) != _as_float(value)
+            else large_hint
+            if _as_float(value) > 1
             else hint
         )
         raise ValueError(
-            f"`{name}` must be a positive number between {SMALLEST:g} and {LARGEST:g}, got {shown(value)}; {way_out}"
+            f"`{name}` must be a positive number between {SMALLEST:g} and {LARGEST:g}, got {shown(value)}; {advice}"
         )
     return float(value)
 
@@ -62,16 +62,16 @@ def rows(y: ArrayLike, columns: int) -> NDArray[np.float64]:
     return _bounded(_real_numbers(y))
 
 
-def counts(y: ArrayLike, most: int | None = None, columns: int | None = None) -> NDArray[np.int64]:
-    """Return ``y`` as an int64 array of counts, each 0 or more and at most ``most``, or raise ValueError.
+def counts(y: ArrayLike, largest: int | None = None, columns: int | None = None) -> NDArray[np.int64]:
+    """Return ``y`` as an int64 array of counts, each 0 or more and at most ``largest``, or raise ValueError.
 
     Its shape is (n,), and (n, columns) where these are given.
     """
     values = observations(y) if columns is None else rows(y, columns)
-    limit = LARGEST_COUNT if most is None else most
-    wrong = (values != np.round(values)) | (values < 0) | (values > limit)
-    if wrong.any():
-        raise ValueError(f"`y` must hold whole numbers between 0 and {limit}, got {_first(values, wrong)}.")
+    limit = LARGEST_COUNT if largest is None else largest
+    invalid = (values != np.round(values)) | (values < 0) | (values > limit)
+    if invalid.any():
+        raise ValueError(f"`y` must hold whole numbers between 0 and {limit}, got {_first(values, invalid)}.")
     return values.astype(np.int64)
 
 
@@ -101,18 +101,18 @@ def _real_numbers(y: ArrayLike) -> NDArray[Any]:
 def _bounded(values: NDArray[Any]) -> NDArray[np.float64]:
     """Return observations as float64, or raise ValueError if one is not finite or too large."""
     values = values.astype(np.float64)
-    wrong = ~(np.abs(values) <= LARGEST)
-    if wrong.any():
+    invalid = ~(np.abs(values) <= LARGEST)
+    if invalid.any():
         raise ValueError(
-            f"`y` must hold finite numbers of magnitude at most {LARGEST:g}, got {_first(values, wrong)}; "
-            f"drop the {wrong.sum()} such point(s) or mend them."
+            f"`y` must hold finite numbers of magnitude at most {LARGEST:g}, got {_first(values, invalid)}; "
+            f"drop the {invalid.sum()} such point(s) or mend them."
         )
     return values
 
 
-def _first(values: NDArray[np.float64], wrong: NDArray[np.bool_]) -> str:
+def _first(values: NDArray[np.float64], invalid: NDArray[np.bool_]) -> str:
     """Return the place and the value of the first that is wrong, with all its digits: y[1, 0] = 0.5."""
-    place = tuple(np.argwhere(wrong)[0].tolist())
+    place = tuple(np.argwhere(invalid)[0].tolist())
     value = float(values[place])
     return f"y[{', '.join(map(str, place))}] = {int(value) if value.is_integer() and abs(value) < 1e17 else value!r}"
 
@@ -137,7 +137,7 @@ def vector(name: str, value: ArrayLike) -> NDArray[np.float64]:
         raise ValueError(
             f"`{name}` must be a vector of one or more numbers of magnitude at most {LARGEST:g}, got {shown(value)}."
         )
-    return _frozen(values)
+    return _read_only(values)
 
 
 def positive_vector(name: str, value: ArrayLike) -> NDArray[np.float64]:
@@ -153,12 +153,12 @@ def matrix(name: str, value: ArrayLike, columns: int | None = None) -> NDArray[n
     values = _array(name, value)
     fits = values.ndim == 2 and values.size > 0 and (columns is None or values.shape[1] == columns)
     if values.dtype.kind not in "iuf" or not fits or not np.all(np.abs(values) <= LARGEST):
-        wanted = "one or more columns" if columns is None else f"{columns} column(s)"
+        column_rule = "one or more columns" if columns is None else f"{columns} column(s)"
         raise ValueError(
-            f"`{name}` must be a matrix of numbers of magnitude at most {LARGEST:g} with {wanted}, got shape "
+            f"`{name}` must be a matrix of numbers of magnitude at most {LARGEST:g} with {column_rule}, got shape "
             f"{values.shape} and dtype {values.dtype}."
         )
-    return _frozen(values)
+    return _read_only(values)
 
 
 def covariance(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
@@ -173,8 +173,8 @@ def covariance(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
         )
     variances = np.diag(values)
     with matrices.digits():
-        definite = np.all(variances > 0) and matrices.is_positive_definite(matrices.exactly(values))
-    if not definite:
+        is_definite = np.all(variances > 0) and matrices.is_positive_definite(matrices.to_decimal(values))
+    if not is_definite:
         raise ValueError(
             f"`{name}` must be positive definite, got {shown(value)}; drop an element that the others determine, or "
             f"add to the diagonal."
@@ -184,10 +184,10 @@ def covariance(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
             f"`{name}` must have variances between {SMALLEST:g} and {LARGEST:g} on its diagonal, got {shown(value)}; "
             f"use other units."
         )
-    return _frozen(np.tril(values) + np.tril(values, -1).T)
+    return _read_only(np.tril(values) + np.tril(values, -1).T)
 
 
-def whole(name: str, value: Any) -> int:
+def positive_integer(name: str, value: Any) -> int:
     """Return ``value`` as an int of 1 or more, or raise ValueError naming the argument."""
     return whole_number(name, value, f" between 1 and {LARGEST_COUNT}", 1, LARGEST_COUNT)
 
@@ -213,7 +213,7 @@ def _array(name: str, value: Any) -> NDArray[Any]:
     return values
 
 
-def _rounded(value: Any) -> float:
+def _as_float(value: Any) -> float:
     """Return a real number as a float, infinity if it is beyond them."""
     try:
         return float(value)
@@ -221,7 +221,7 @@ def _rounded(value: Any) -> float:
         return inf
 
 
-def _frozen(values: NDArray[Any]) -> NDArray[np.float64]:
+def _read_only(values: NDArray[Any]) -> NDArray[np.float64]:
     values = values.astype(np.float64)
     values.flags.writeable = False
     return values

@@ -1,4 +1,4 @@
-"""How often the verdicts condemn a right sampler: many simulated runs of one over the registry.
+"""False alarms: how often a correct sampler fails, in many simulated runs over the registry.
 
 A run is one family: draws of every model from its exact joint posterior, judged together as ``check_sampler`` does.
 Draws are independent, or chains that stay where they are with a known probability: the autocorrelation at lag k of any
@@ -23,7 +23,7 @@ CHAINS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """The verdicts on one run of a right sampler over the models, at one false-alarm rate."""
+    """The verdicts on one run of a correct sampler over the models, at one false-alarm rate."""
 
     alpha: float
     one_stage: Verdict
@@ -33,30 +33,31 @@ class Family:
 
 
 def exact_chains(model: Model, rng: np.random.Generator, n: int, stay: float = 0.0) -> dict[str, NDArray[np.float64]]:
-    """Return ``n`` exact posterior draws of ``one`` in each of 4 chains: {name: (chain, draw, ...)}."""
+    """Return ``n`` exact posterior draws of ``model`` in each of 4 chains: {name: (chain, draw, ...)}."""
     return chains(model.exact.posterior(model.y), model, rng, n, stay)
 
 
 def chains(
     posterior: Any, model: Model, rng: np.random.Generator, n: int, stay: float = 0.0
 ) -> dict[str, NDArray[np.float64]]:
-    """Return draws of ``posterior``, right or wrong, of the parameters of ``one``, as ``exact_chains`` does."""
+    """Return draws of ``posterior``, exact or faulty, for the parameters of ``model``, as ``exact_chains`` does."""
     if hasattr(posterior, "dist"):  # a frozen scipy.stats distribution, of the one parameter
         (name,) = model.marginals
-        drawn = {name: posterior.rvs(CHAINS * n, random_state=rng)}
+        draws = {name: posterior.rvs(CHAINS * n, random_state=rng)}
     else:
-        drawn = posterior.rvs(CHAINS * n, rng)
-    chain, draw = np.indices((CHAINS, n))
-    moved = np.maximum.accumulate(np.where(rng.random((CHAINS, n)) < stay, 0, draw), axis=1)  # when it last did
-    return {name: values.reshape(CHAINS, n, *values.shape[1:])[chain, moved] for name, values in drawn.items()}
+        draws = posterior.rvs(CHAINS * n, rng)
+    chain, iteration = np.indices((CHAINS, n))
+    # the iteration at which a chain last moved
+    last_move = np.maximum.accumulate(np.where(rng.random((CHAINS, n)) < stay, 0, iteration), axis=1)
+    return {name: values.reshape(CHAINS, n, *values.shape[1:])[chain, last_move] for name, values in draws.items()}
 
 
 def families(
     models: Sequence[Model], alphas: Sequence[float], *, count: int, seed: int, draws: int = 1000, stay: float = 0.0
 ) -> Iterator[list[Family]]:
-    """Yield, for each of ``count`` runs of a right sampler, its verdicts at each of ``alphas``.
+    """Yield, for each of ``count`` runs of a correct sampler, its verdicts at each of ``alphas``.
 
-    A run is drawn once, with ``draws`` a chain; what is flagged at a rate, or unconverged, is drawn again for it.
+    A run is drawn once, with ``draws`` a chain. For each rate, what is flagged or unconverged is resampled.
     """
     for run in range(count):
 

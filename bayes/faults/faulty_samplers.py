@@ -1,7 +1,7 @@
-"""Samplers that are wrong on purpose, each with its correct variant: what shows that the verdicts can fail.
+"""Samplers that are faulty on purpose, each with its correct variant: they show that the verdicts can fail.
 
 Each faulty sampler draws from the posterior of a model of the registry, or estimates its evidence, with a mistake that
-people make, and goes through the public ``bayes.check`` as anybody's draws do. A mistake is detected if a check fails
+people make, and goes through the public ``bayes.check``. A mistake is detected if a check fails
 or the draws are refused, and where chains that have not converged are the mistake, if the verdict is inconclusive.
 """
 
@@ -75,12 +75,12 @@ def detect(
     (name,) = model.exact.marginals(model.y)
     by_detector: Counter[str] = Counter()
     verdicts: Counter[str] = Counter()
-    for drawn in faulty.sample(np.random.default_rng([seed, n, injected]), repeats, n, injected):
+    for draws in faulty.sample(np.random.default_rng([seed, n, injected]), repeats, n, injected):
         try:
-            if drawn.ndim == 1:
-                checks = check(None, model.exact, model.y, evidence=drawn, alpha=alpha)
+            if draws.ndim == 1:
+                checks = check(None, model.exact, model.y, evidence=draws, alpha=alpha)
             else:
-                checks = check({name: drawn}, model.exact, model.y, alpha=alpha)
+                checks = check({name: draws}, model.exact, model.y, alpha=alpha)
         except ValueError:
             verdicts[REFUSED] += 1
             by_detector[REFUSED] += 1
@@ -88,11 +88,11 @@ def detect(
         verdicts[checks.verdict] += 1
         by_detector.update(result.statistic for result in checks if result.verdict == "fail")
         by_detector[NOT_CONVERGED] += any(result.reason for result in checks)
-    undecided = verdicts["inconclusive"] if faulty.detected_by == NOT_CONVERGED else 0
+    inconclusive = verdicts["inconclusive"] if faulty.detected_by == NOT_CONVERGED else 0
     return Detection(
         n=n,
         repeats=repeats,
-        detected=verdicts["fail"] + verdicts[REFUSED] + undecided,
+        detected=verdicts["fail"] + verdicts[REFUSED] + inconclusive,
         passed=verdicts["pass"],
         failed=verdicts["fail"],
         by_detector={detector: by_detector[detector] for detector in DETECTORS},
@@ -102,23 +102,23 @@ def detect(
 def random_walk(
     log_density: LogDensity, start: Array, step: float, rng: np.random.Generator, n: int
 ) -> tuple[Array, NDArray[np.bool_]]:
-    """Return ``n`` draws of random walk Metropolis from each place of ``start``, draws last, and which moves were made.
+    """Return ``n`` draws of random walk Metropolis from each point of ``start``, draws last, and which were moves.
 
     Metropolis et al. (1953), "Equation of state calculations by fast computing machines".
     """
     x, log_p = start, log_density(start)
-    draws, moved = np.empty((*start.shape, n)), np.empty((*start.shape, n), bool)
+    draws, moves = np.empty((*start.shape, n)), np.empty((*start.shape, n), bool)
     for i in range(n):
         proposed = x + step * rng.normal(size=x.shape)
         log_q = log_density(proposed)
         accepted = np.log(rng.random(x.shape)) < log_q - log_p
         x, log_p = np.where(accepted, proposed, x), np.where(accepted, log_q, log_p)
-        draws[..., i], moved[..., i] = x, accepted
-    return draws, moved
+        draws[..., i], moves[..., i] = x, accepted
+    return draws, moves
 
 
 def langevin(mean: float, sd: float, start: Array, rng: np.random.Generator, n: int, *, adjusted: bool) -> Array:
-    """Return ``n`` draws of Langevin steps on a normal from each place of ``start``, if ``adjusted`` with rejections.
+    """Return ``n`` draws of Langevin steps on a normal from each point of ``start``; with rejections if ``adjusted``.
 
     Roberts and Tweedie (1996), "Exponential convergence of Langevin distributions and their discrete approximations".
     """
@@ -149,25 +149,25 @@ def _exact(rng: np.random.Generator, repeats: int, n: int) -> Array:
 
 
 def _walk(
-    rng: np.random.Generator, repeats: int, n: int, step: float = _WELL_TUNED, off: float = 0.0
+    rng: np.random.Generator, repeats: int, n: int, step: float = _WELL_TUNED, shift: float = 0.0
 ) -> tuple[Array, NDArray[np.bool_]]:
-    """Return a random walk on the posterior of the normal mean that starts within it, moved by ``off`` sds."""
-    start = _exact(rng, repeats, 1)[..., 0] + off * _SD
+    """Return a random walk on the posterior of the normal mean that starts within it, moved by ``shift`` sds."""
+    start = _exact(rng, repeats, 1)[..., 0] + shift * _SD
     return random_walk(lambda mu: -(((mu - _MEAN) / _SD) ** 2) / 2, start, step, rng, n)
 
 
-def _too_wide(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+def _overdispersed(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
     return _MEAN + (1.05 if injected else 1.0) * (_exact(rng, repeats, n) - _MEAN)
 
 
-def _off(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+def _shifted(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
     return _exact(rng, repeats, n) + (0.05 * _SD if injected else 0.0)
 
 
 def _variance_as_sd(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
     exact = _NORMAL.exact
-    told = replace(exact, prior_sd=exact.prior_sd**2) if injected else exact
-    return told.posterior(_NORMAL.y).rvs((repeats, CHAINS, n), random_state=rng)
+    model = replace(exact, prior_sd=exact.prior_sd**2) if injected else exact
+    return model.posterior(_NORMAL.y).rvs((repeats, CHAINS, n), random_state=rng)
 
 
 def _without_jacobian(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
@@ -188,26 +188,28 @@ def _unadjusted(rng: np.random.Generator, repeats: int, n: int, injected: bool) 
 
 def _short_burn_in(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
     warm_up = 0 if injected else 1000
-    return _walk(rng, repeats, n + warm_up, off=30.0)[0][..., warm_up:]
+    return _walk(rng, repeats, n + warm_up, shift=30.0)[0][..., warm_up:]
 
 
-def _stuck(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+def _stuck_chain(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
     draws, _ = _walk(rng, repeats, n)
     if injected:
         draws[:, -1, 10:] = draws[:, -1, 9:10]
     return draws
 
 
-def _copied(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+def _copied_chains(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
     draws, _ = _walk(rng, repeats, n)
     return draws[:, [0, 1, 0, 1]] if injected else draws
 
 
-def _moves_alone(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+def _without_rejections(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
     if not injected:
         return _walk(rng, repeats, n)[0]
-    draws, moved = _walk(rng, repeats, 4 * n)  # of which about 0.44 are moves
-    return np.array([[chain[m][:n] for chain, m in zip(*run, strict=True)] for run in zip(draws, moved, strict=True)])
+    draws, moves = _walk(rng, repeats, 4 * n)  # of which about 0.44 are moves
+    return np.array(
+        [[chain[is_move][:n] for chain, is_move in zip(*run, strict=True)] for run in zip(draws, moves, strict=True)]
+    )
 
 
 def _heavy_tails(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
@@ -237,21 +239,21 @@ def _without_constant(rng: np.random.Generator, repeats: int, n: int, injected: 
     return logsumexp(log_prior + log_likelihood - q.logpdf(mu), axis=2) - log(n)
 
 
-_of_normal = partial(FaultySampler, model="normal_normal")
+_normal_sampler = partial(FaultySampler, model="normal_normal")
 FAULTY_SAMPLERS = (
-    _of_normal(
+    _normal_sampler(
         name="5 % too wide",
         mistake="Exact draws, 1.05 times as far from the mean.",
-        sample=_too_wide,
+        sample=_overdispersed,
         detected_by="scale",
     ),
-    _of_normal(
+    _normal_sampler(
         name="off by 0.05 sd",
         mistake="Exact draws, moved by a twentieth of the posterior's sd.",
-        sample=_off,
+        sample=_shifted,
         detected_by="location",
     ),
-    _of_normal(
+    _normal_sampler(
         name="variance as sd",
         mistake="The prior's variance, given to a program that expects its sd.",
         sample=_variance_as_sd,
@@ -264,50 +266,50 @@ FAULTY_SAMPLERS = (
         sample=_without_jacobian,
         detected_by="location",
     ),
-    _of_normal(
+    _normal_sampler(
         name="unadjusted Langevin",
         mistake="Langevin steps that are never rejected; the correct variant does so by Metropolis and Hastings' rule.",
         sample=_unadjusted,
         detected_by="scale",
     ),
-    _of_normal(
+    _normal_sampler(
         name="no burn-in",
         mistake="Random walk Metropolis from 30 sds away with every draw kept; the correct variant drops 1,000.",
         sample=_short_burn_in,
         detected_by="scale",
     ),
-    _of_normal(
+    _normal_sampler(
         name="a chain stuck",
         mistake="Random walk Metropolis, one of whose four chains does not move after its tenth draw.",
-        sample=_stuck,
+        sample=_stuck_chain,
         detected_by=NOT_CONVERGED,
     ),
-    _of_normal(
+    _normal_sampler(
         name="chains copied",
         mistake="Two chains of random walk Metropolis given twice, as if they were four.",
-        sample=_copied,
+        sample=_copied_chains,
         detected_by=REFUSED,
     ),
-    _of_normal(
+    _normal_sampler(
         name="rejections dropped",
         mistake="Random walk Metropolis thinned to the draws that moved, without the repeats that weigh them.",
-        sample=_moves_alone,
+        sample=_without_rejections,
         detected_by="scale",
     ),
-    _of_normal(
+    _normal_sampler(
         name="draws shuffled",
-        mistake="Random walk Metropolis with steps of 0.05 sd, its draws shuffled so that they look independent; made "
-        "right, with steps that mix, and in their order.",
+        mistake="Random walk Metropolis with steps of 0.05 sd, its draws shuffled so that they look independent; its "
+        "correct variant has steps that mix, and draws in their order.",
         sample=_shuffled,
         detected_by=REFUSED,
     ),
-    _of_normal(
+    _normal_sampler(
         name="tails too heavy",
         mistake="Exact mean and sd, but the shape of a Student t with 8 degrees of freedom.",
         sample=_heavy_tails,
         detected_by="uniformity",
     ),
-    _of_normal(
+    _normal_sampler(
         name="constant dropped",
         mistake="Evidence by importance sampling with a prior density without its 1 / sqrt(2 pi s^2).",
         sample=_without_constant,

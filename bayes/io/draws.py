@@ -1,4 +1,4 @@
-"""Draws and marginals at the edge of every comparison: they come in as float64 (chain, draw) or not at all."""
+"""Draws and marginals validated before every check: float64 (chain, draw), or a ValueError that says what is wrong."""
 
 import re
 from collections.abc import Iterable, Mapping, Sized
@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayes.exact.distribution import Distribution
-from bayes.io.independent_chains import require_chains, returns
+from bayes.io.independent_chains import require_chains, shared_values
 from closedform.validation import in_words
 
 Draws = xr.DataTree | Mapping[str, ArrayLike]
@@ -41,15 +41,15 @@ def chains_and_draws(name: str, draws: Draws) -> NDArray[np.float64]:
 
     ``name`` is a scalar variable, or an element of an array, such as ``theta[2]``.
     """
-    base, place = _element(name, variable_names(draws))
+    base, index = _element(name, variable_names(draws))
     theta = variable(base, draws)
-    if len(place) != theta.ndim - 2:
+    if len(index) != theta.ndim - 2:
         raise ValueError(
             f"`draws[{base!r}]` has the shape {theta.shape}, chains, draws and {theta.ndim - 2} more, but {name!r} has "
-            f"{len(place)} more; give the marginal of an array as one array-valued distribution, or name an element."
+            f"{len(index)} more; give the marginal of an array as one array-valued distribution, or name an element."
         )
     try:
-        theta = theta[(..., *place)]
+        theta = theta[(..., *index)]
     except IndexError:
         raise ValueError(f"`draws[{base!r}]` has no element {name!r}: its shape is {theta.shape}.") from None
     if theta.dtype.kind not in "iuf":
@@ -63,12 +63,12 @@ def chains_and_draws(name: str, draws: Draws) -> NDArray[np.float64]:
     if theta.shape[0] < 1 or theta.shape[1] < 4:
         raise ValueError(f"`draws[{name!r}]` must have at least 4 draws a chain, got shape {theta.shape}; draw more.")
     theta = theta.astype(np.float64)
-    wrong = np.argwhere(np.isnan(theta))
-    if len(wrong):
-        chain, draw = wrong[0]
+    nans = np.argwhere(np.isnan(theta))
+    if len(nans):
+        chain, draw = nans[0]
         raise ValueError(
             f"`draws[{name!r}]` must be numbers, got {theta[chain, draw]} at chain {chain}, draw {draw} "
-            f"and {len(wrong)} such draws in all; a sampler that returns them is broken or not finished."
+            f"and {len(nans)} such draws in all; a sampler that returns them is broken or not finished."
         )
     if np.ptp(theta) == 0:
         raise ValueError(f"`draws[{name!r}]` are all {theta[0, 0]}; the sampler did not move.")
@@ -109,23 +109,23 @@ def require_shapes(names: Iterable[str], draws: Draws) -> None:
     for name in names:
         base, place = _element(name, [])
         places.setdefault(base, []).append(place)
-    for name, its_places in places.items():
-        shape = tuple(max(along) + 1 for along in zip(*its_places, strict=True))
-        has = variable(name, draws).shape
-        if has[2:] == (*shape, 1):
-            way_out = "take its last axis away, x[..., 0]"
+    for name, indices in places.items():
+        expected = tuple(max(axis) + 1 for axis in zip(*indices, strict=True))
+        shape = variable(name, draws).shape
+        if shape[2:] == (*expected, 1):
+            advice = "take its last axis away, x[..., 0]"
         else:
-            way_out = "if its axes are in another order, move them with np.moveaxis"
-        if has[2:] != shape:
-            wanted = ", ".join(["chain", "draw", *map(str, shape)])
-            raise ValueError(f"`draws[{name!r}]` must have the shape ({wanted}), got {has}; {way_out}.")
+            advice = "if its axes are in another order, move them with np.moveaxis"
+        if shape[2:] != expected:
+            dimensions = ", ".join(["chain", "draw", *map(str, expected)])
+            raise ValueError(f"`draws[{name!r}]` must have the shape ({dimensions}), got {shape}; {advice}.")
 
 
 def require_fresh(names: Iterable[str], old: Draws, fresh: Draws) -> None:
     """Raise ValueError if ``fresh`` draws of ``names`` begin with the ``old`` ones, contain or repeat them."""
     for name in names:
         before, after = chains_and_draws(name, old), chains_and_draws(name, fresh)
-        for (a, b), count in returns([*before, *after]).items():
+        for (a, b), count in shared_values([*before, *after]).items():
             if a < len(before) <= b:
                 raise ValueError(
                     f"the fresh draws of {name!r} are not independent of the first: chain {b - len(before)} has "
@@ -176,8 +176,8 @@ def evidence_runs(tree: xr.DataTree) -> NDArray[np.float64]:
     """
     stats = tree["sample_stats"].to_dataset()
     values = stats[next(name for name in EVIDENCE if name in stats.data_vars)].to_numpy()
-    alone = values.ndim == 1 and values.dtype != object and "posterior" in tree.children
-    rows = [values] if alone and tree["posterior"].sizes.get("chain") == 1 else values
+    single_run = values.ndim == 1 and values.dtype != object and "posterior" in tree.children
+    rows = [values] if single_run and tree["posterior"].sizes.get("chain") == 1 else values
     try:
         stages = [np.ravel(np.asarray(row, dtype=np.float64)) for row in rows]
     except (ValueError, TypeError) as error:  # numpy's, of text

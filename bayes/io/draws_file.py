@@ -1,6 +1,6 @@
-"""Draws that somebody saved: an ArviZ netCDF file or Zarr folder, of ArviZ 0.x too, or a CSV file.
+"""Saved draws: an ArviZ netCDF file or Zarr folder, of ArviZ 0.x too, or a CSV file.
 
-Nothing is unpickled, and of large files only what is asked for is read.
+Nothing is unpickled, and of large files only the variables asked for are read.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ NETCDF = (b"\x89HDF", b"CDF")
 NETCDF_NAMES = {".nc", ".nc4", ".netcdf", ".cdf", ".h5", ".hdf5"}
 
 
-def load_draws(path: Path, names: Iterable[str], renamed: dict[str, str] | None = None) -> Draws:
+def load_draws(path: Path, names: Iterable[str], rename: dict[str, str] | None = None) -> Draws:
     """Read the variables ``names`` from a file of draws.
 
     Parameters
@@ -30,7 +30,7 @@ def load_draws(path: Path, names: Iterable[str], renamed: dict[str, str] | None 
         and one for each scalar: ``mu``, ``beta[0]``, ``beta[1]``, or as Stan has it ``beta.1``, ``beta.2``.
     names
         Names of the variables, without indices, as the model has them.
-    renamed
+    rename
         Name in the file -> name of the model, where they differ.
 
     Raises
@@ -39,27 +39,27 @@ def load_draws(path: Path, names: Iterable[str], renamed: dict[str, str] | None 
         If the file is not there, empty, damaged, of another kind, too large, asks for pickle, or lacks a variable (but
         not if it has evidence runs of SMC, which are judged by themselves); in one line.
     """
-    wanted = dict(renamed or {})
-    if len(set(wanted.values())) < len(wanted):
+    name_map = dict(rename or {})
+    if len(set(name_map.values())) < len(name_map):
         raise ValueError(
-            f"`var` must give a variable of the model once, got {', '.join(map('='.join, wanted.items()))}."
+            f"`var` must give a variable of the model once, got {', '.join(map('='.join, name_map.items()))}."
         )
-    wanted |= {name: name for name in names if name not in wanted.values()}
-    shown = repr(str(path))
+    name_map |= {name: name for name in names if name not in name_map.values()}
+    label = repr(str(path))
     if not path.exists():
-        raise ValueError(f"file {shown} does not exist.")
+        raise ValueError(f"file {label} does not exist.")
     if path.is_file() and path.stat().st_size == 0:
-        raise ValueError(f"file {shown} is empty; the sampler that wrote it may not have ended.")
-    found, has = (_from_groups if _has_groups(path) else from_csv)(path, wanted)
-    evidence = is_smc(found)
-    here = variable_names(found)
-    for theirs, ours in wanted.items():
-        if ours not in here and (theirs in (renamed or {}) or not evidence):
+        raise ValueError(f"file {label} is empty; the sampler that wrote it may not have ended.")
+    draws, names_in_file = (_from_groups if _has_groups(path) else from_csv)(path, name_map)
+    evidence = is_smc(draws)
+    loaded_names = variable_names(draws)
+    for name_in_file, name in name_map.items():
+        if name not in loaded_names and (name_in_file in (rename or {}) or not evidence):
             raise ValueError(
-                f"file {shown} has no {theirs!r}, only {', '.join(has)[:200]}; if it has another name there, say "
-                f"--var NAME={ours}."
+                f"file {label} has no {name_in_file!r}, only {', '.join(names_in_file)[:200]}; if it has another name "
+                f"there, say --var NAME={name}."
             )
-    return found
+    return draws
 
 
 def _has_groups(path: Path) -> bool:
@@ -70,24 +70,24 @@ def _has_groups(path: Path) -> bool:
         return file.read(4).startswith(NETCDF) or path.suffix.lower() in NETCDF_NAMES
 
 
-def _from_groups(path: Path, wanted: dict[str, str]) -> tuple[xr.DataTree, list[str]]:
-    """Read a netCDF file or a Zarr folder; return the wanted, and the names of all variables there are."""
-    shown = repr(str(path))
+def _from_groups(path: Path, name_map: dict[str, str]) -> tuple[xr.DataTree, list[str]]:
+    """Read a netCDF file or a Zarr folder; return the variables in ``name_map`` and the names of all."""
+    label = repr(str(path))
     try:
-        with _opened(path) as tree:
+        with _open(path) as tree:
             groups = {name: group.dataset for name, group in tree.children.items()}
             if {"chain", "draw"} <= set(tree.dataset.dims):  # one group, saved by itself
                 groups["posterior"] = tree.dataset
             if "posterior" not in groups:
-                there = ", ".join(sorted(groups)) or "no group"
+                group_names = ", ".join(sorted(groups)) or "no group"
                 raise ValueError(
-                    f"file {shown} has no group `posterior`, but {there}; save what ArviZ calls posterior."
+                    f"file {label} has no group `posterior`, but {group_names}; save what ArviZ calls posterior."
                 )
-            has = [str(name) for name in groups["posterior"].data_vars]
-            kept = {"posterior": _load(groups["posterior"], wanted, shown)}
+            names_in_file = [str(name) for name in groups["posterior"].data_vars]
+            contents = {"posterior": _load(groups["posterior"], name_map, label)}
             if "sample_stats" in groups:
-                kept["sample_stats"] = _load(
-                    groups["sample_stats"], dict(zip(STATISTICS, STATISTICS, strict=True)), shown
+                contents["sample_stats"] = _load(
+                    groups["sample_stats"], dict(zip(STATISTICS, STATISTICS, strict=True)), label
                 )
     except ValueError as error:
         if str(error).startswith(("file ", "folder ")):
@@ -95,11 +95,11 @@ def _from_groups(path: Path, wanted: dict[str, str]) -> tuple[xr.DataTree, list[
         raise _unreadable(path, error) from error
     except Exception as error:  # whatever a damaged file makes of the libraries that read it
         raise _unreadable(path, error) from error
-    return xr.DataTree.from_dict(kept), has
+    return xr.DataTree.from_dict(contents), names_in_file
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[xr.DataTree]:
+def _open(path: Path) -> Iterator[xr.DataTree]:
     """Open a Zarr folder or a netCDF file, of the classic format too, which has no groups."""
     if path.is_dir():
         _refuse_pickle(path)
@@ -117,17 +117,17 @@ def _begins_with(path: Path, mark: bytes) -> bool:
         return file.read(len(mark)) == mark
 
 
-def _load(dataset: xr.Dataset, wanted: dict[str, str], shown: str) -> xr.Dataset:
-    """Read the wanted variables of a group, under the names of the model."""
-    here = [name for name in wanted if name in dataset.data_vars]
-    for name in here:
+def _load(dataset: xr.Dataset, name_map: dict[str, str], label: str) -> xr.Dataset:
+    """Read the variables in ``name_map`` of a group, under the names of the model."""
+    names = [name for name in name_map if name in dataset.data_vars]
+    for name in names:
         if dataset[name].nbytes > LARGEST:
             raise ValueError(
-                f"file {shown} has {dataset[name].nbytes / 2**30:.1f} GiB of {name!r}, more than "
+                f"file {label} has {dataset[name].nbytes / 2**30:.1f} GiB of {name!r}, more than "
                 f"{LARGEST / 2**30:.0f}; thin the draws."
             )
-    found = dataset[here].reset_coords(drop=True)
-    return found.load().rename({name: wanted[name] for name in here}).drop_attrs()
+    selection = dataset[names].reset_coords(drop=True)
+    return selection.load().rename({name: name_map[name] for name in names}).drop_attrs()
 
 
 def _refuse_pickle(folder: Path) -> None:

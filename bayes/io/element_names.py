@@ -1,4 +1,4 @@
-"""Arrays whose elements are named one by one: ``p[0]``, ``p[1]``, ..., or as Stan has it ``p.1``, ``p.2``, ..."""
+"""Arrays whose elements have names: ``p[0]``, ``p[1]``, ..., or as Stan has it ``p.1``, ``p.2``, ..."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,18 +10,18 @@ import xarray as xr
 from bayes.io.draws import Draws, variable, variable_names
 
 
-def gathered(names: Iterable[str], draws: Draws) -> Draws:
-    """Return ``draws`` with the arrays ``names`` put together where their elements are named one by one.
+def gather(names: Iterable[str], draws: Draws) -> Draws:
+    """Return ``draws`` with the arrays ``names`` put together where their elements have names of their own.
 
     ``p[0]``, ``p[1]``, ..., counted from 0 or from 1, or as Stan has it ``p.1``, ``p.2``, ..., become ``p``. ValueError
     if elements are missing.
     """
-    here = variable_names(draws)
+    names_in_draws = variable_names(draws)
     for name in names:
-        places = {} if name in here else named_elements(name, here)
+        places = {} if name in names_in_draws else elements_by_place(name, names_in_draws)
         if not places:
             continue
-        shape = shape_of(name, places, "`draws`")
+        shape = array_shape(name, places, "`draws`")
         first = np.shape(variable(next(iter(places.values())), draws))
         theta = np.empty((*first[:2], *shape))
         for place, element in places.items():
@@ -41,28 +41,28 @@ def gathered(names: Iterable[str], draws: Draws) -> Draws:
     return draws
 
 
-def named_elements(name: str, names: Iterable[str]) -> dict[tuple[int, ...], str]:
+def elements_by_place(name: str, names: Iterable[str]) -> dict[tuple[int, ...], str]:
     """Return place -> name of a variable: itself, or its elements counted from 0 or 1."""
     names = list(names)
     if name in names:
         return {(): name}
     places = {}
     for element in names:
-        matched = re.fullmatch(re.escape(name) + r"(?:\[(\d+(?:, ?\d+)*)\]|((?:\.\d+)+))", element)
-        if matched:
-            places[tuple(map(int, re.findall(r"\d+", matched[1] or matched[2])))] = element
+        match = re.fullmatch(re.escape(name) + r"(?:\[(\d+(?:, ?\d+)*)\]|((?:\.\d+)+))", element)
+        if match:
+            places[tuple(map(int, re.findall(r"\d+", match[1] or match[2])))] = element
     if len({len(place) for place in places}) != 1:
         return places
-    first = [min(along) for along in zip(*places, strict=True)]
+    first = [min(axis) for axis in zip(*places, strict=True)]
     return {tuple(i - j for i, j in zip(place, first, strict=True)): element for place, element in places.items()}
 
 
-def shape_of(name: str, places: Mapping[tuple[int, ...], str], where: str) -> tuple[int, ...]:
+def array_shape(name: str, places: Mapping[tuple[int, ...], str], where: str) -> tuple[int, ...]:
     """Return the shape of an array with elements at ``places``; ValueError, saying ``where``, if one is missing."""
     elements = ", ".join(places.values())[:200]
     if len({len(place) for place in places}) > 1:
         raise ValueError(f"{where} must have as many indices at every element of {name!r}, got {elements}.")
-    shape = tuple(max(along) + 1 for along in zip(*places, strict=True))
+    shape = tuple(max(axis) + 1 for axis in zip(*places, strict=True))
     if len(places) != prod(shape):
         raise ValueError(f"{where} lacks some elements of {name!r} of shape {shape}: it has {elements}.")
     return shape

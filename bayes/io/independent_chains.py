@@ -1,17 +1,17 @@
-"""Are draws chains, each of its own? Values that come back, and stretches of draws that are found again.
+"""Are draws independent chains? Values that come back, and stretches of draws that occur twice, say no.
 
 A Markov chain of continuous parameters repeats a value where it rejects a move, side by side; once it has left a value
 it never meets it again, and neither does another chain. What is drawn with replacement (equal-weight samples of nested
 sampling, SMC or importance resampling), shuffled, or interleaved has values that come back; chains that are copies,
-windows or reversals of one another share theirs. An ESS, which knows only the order of the draws, counts such values
-as news.
+windows or reversals of one another share theirs. An ESS knows only the order of the draws, and counts such
+values as new.
 
 Draws that were rounded meet by chance, and look the same. Two counts tell them apart.
 
     values      Rounding to a grid of step g that makes two draws equal makes as many differ by g. So the number of
                 equal pairs is held to the number that draws of the same density would have on a grid as fine as the
-                smallest difference seen near by. No copy changes that difference.
-    stretches   On a coarse grid many values are equal, but not many one after another: a word of w moves is found twice
+                smallest difference near by. No copy changes that difference.
+    stretches   On a coarse grid many values are equal, but not many one after another: a word of w moves occurs twice
                 by chance in fewer than one in a million sets of draws.
 """
 
@@ -28,13 +28,13 @@ from scipy.sparse import csr_array
 BLOCKS = 16
 """Blocks of neighbouring values within which density and grid are taken to be even."""
 TIMES_CHANCE, TIMES_CHANCE_IN_ALL = 10, 4
-"""Equal pairs over those by chance, of two chains and of all, for which draws are refused. The most seen of right AR(1)
+"""Equal pairs over those by chance, of two chains and of all, for which draws are refused. The most in correct AR(1)
 and Metropolis chains, rounded to 1 to 6 digits, of up to 32 x 1,000 and 4 x 10,000 draws, was 6.3 and 2.6: a chain that
 hardly moves is at one place longer than its share."""
 FEWEST = 10
 """Different values that come back: fewer are as many chains from one starting point, or nothing that matters."""
 CHANCE = 1e-6
-"""Probability that a word is found twice among draws that are right, were their moves independent."""
+"""Probability that a word occurs twice among correct draws, if their moves were independent."""
 
 Chain = NDArray[np.float64]
 Pair = tuple[int, int]
@@ -42,30 +42,32 @@ Pair = tuple[int, int]
 
 def require_chains(name: str, theta: NDArray[np.float64]) -> None:
     """Raise ValueError, naming the chains, unless the draws ``theta`` (chain, draw) are chains, each of its own."""
-    found = returns(list(theta))
-    within = [a for a, b in found if a == b]
-    if within:
+    shared = shared_values(list(theta))
+    repeating = [a for a, b in shared if a == b]
+    if repeating:
+        first, *others = repeating
         raise ValueError(
-            f"`draws[{name!r}]` are no chains: {found[within[0], within[0]]} values of chain {within[0]} come back "
-            f"after others stood between them{_and_so(within[1:])}, which no Markov chain does. Equal-weight samples "
+            f"`draws[{name!r}]` are no chains: {shared[first, first]} values of chain {first} come back "
+            f"after others stood between them{_more_chains(others)}, which no Markov chain does. Equal-weight samples "
             "of nested sampling, SMC or importance resampling, and draws that were shuffled, joined twice or "
             "interleaved (emcee's flat=True), have no ESS to be judged by; give every chain in the order in which it "
             "was drawn, once."
         )
-    if found:
-        (a, b), *others = found
-        more = f", and so have {', '.join(f'{c} and {d}' for c, d in others[:5])}" if others else ""
+    if shared:
+        (a, b), *others = shared
+        addition = f", and so have {', '.join(f'{c} and {d}' for c, d in others[:5])}" if others else ""
+        ellipsis = ", ..." if len(others) > 5 else ""
         raise ValueError(
-            f"`draws[{name!r}]` hold copied chains: chains {a} and {b} have {found[a, b]} values or stretches in common"
-            f"{more}{', ...' if len(others) > 5 else ''}; give each chain its own seed, and every draw once."
+            f"`draws[{name!r}]` hold copied chains: chains {a} and {b} have {shared[a, b]} values or stretches in "
+            f"common{addition}{ellipsis}; give each chain its own seed, and every draw once."
         )
 
 
-def _and_so(chains: list[int]) -> str:
+def _more_chains(chains: list[int]) -> str:
     return f" (so do some of {', '.join(map(str, chains[:5]))}{', ...' if len(chains) > 5 else ''})" if chains else ""
 
 
-def returns(chains: Sequence[Chain]) -> dict[Pair, int]:
+def shared_values(chains: Sequence[Chain]) -> dict[Pair, int]:
     """Return pairs of chains (a, b), a <= b, with values in common, and how many: (a, a) has some that come back.
 
     ``chains`` are vectors, of any lengths. Pairs with no more than rounding explains are left out.
@@ -86,13 +88,13 @@ class _Moves:
 
 def _moves(chains: Sequence[Chain]) -> _Moves:
     """Round each value to 46 bits of its own, as transforms of rounded draws differ in the last, and drop repeats."""
-    together = np.concatenate(chains)
+    draws = np.concatenate(chains)
     chain = np.repeat(np.arange(len(chains)), [len(values) for values in chains])
-    fraction, exponent = np.frexp(together)
+    fraction, exponent = np.frexp(draws)
     rounded = np.ldexp(np.round(np.ldexp(fraction, 46)), exponent - 46)
     values, place = np.unique(rounded, return_inverse=True)
-    moved = np.concatenate([[True], (np.diff(place) != 0) | (np.diff(chain) != 0)])
-    return _Moves(values, place[moved], chain[moved], len(chains))
+    is_move = np.concatenate([[True], (np.diff(place) != 0) | (np.diff(chain) != 0)])
+    return _Moves(values, place[is_move], chain[is_move], len(chains))
 
 
 def _by_values(moves: _Moves) -> dict[Pair, int]:
@@ -100,20 +102,20 @@ def _by_values(moves: _Moves) -> dict[Pair, int]:
     n, chain, place = moves.n_chains, moves.chain, moves.place
     counts = csr_array((np.ones(len(place)), (chain, place)), shape=(n, len(moves.values)))
     counts.sum_duplicates()
-    once, often = counts.copy(), counts.copy()
-    once.data[:] = 1.0
-    often.data = counts.data * (counts.data - 1) / 2
-    own = np.arange(n)
+    presence, repeats = counts.copy(), counts.copy()
+    presence.data[:] = 1.0
+    repeats.data = counts.data * (counts.data - 1) / 2
+    diagonal = np.arange(n)
     pairs = (counts @ counts.T).toarray()  # (chain, chain): the sum over the values of count_a count_b
-    pairs[own, own] = often.sum(axis=1)
-    shared = (once @ once.T).toarray()  # how many different values
-    shared[own, own] = (often > 0).sum(axis=1)
+    pairs[diagonal, diagonal] = repeats.sum(axis=1)
+    shared = (presence @ presence.T).toarray()  # how many different values
+    shared[diagonal, diagonal] = (repeats > 0).sum(axis=1)
     chance = _pairs_by_chance(moves)
     upper = np.triu(np.ones((n, n), bool))
-    many = (pairs > TIMES_CHANCE * chance + FEWEST) & (shared >= FEWEST) & upper
-    if not many.any() and pairs[upper].sum() > TIMES_CHANCE_IN_ALL * chance[upper].sum() + FEWEST:
-        many = (shared > 0) & upper & (np.sum(counts.sum(axis=0) > 1) >= FEWEST)
-    return {(int(a), int(b)): int(shared[a, b]) for a, b in np.argwhere(many)}
+    excess = (pairs > TIMES_CHANCE * chance + FEWEST) & (shared >= FEWEST) & upper
+    if not excess.any() and pairs[upper].sum() > TIMES_CHANCE_IN_ALL * chance[upper].sum() + FEWEST:
+        excess = (shared > 0) & upper & (np.sum(counts.sum(axis=0) > 1) >= FEWEST)
+    return {(int(a), int(b)): int(shared[a, b]) for a, b in np.argwhere(excess)}
 
 
 def _pairs_by_chance(moves: _Moves) -> NDArray[np.float64]:
@@ -129,8 +131,8 @@ def _pairs_by_chance(moves: _Moves) -> NDArray[np.float64]:
     gaps = [np.diff(moves.values[low:high]) for low, high in pairwise(edges)]
     cells = np.array([1 + gap.sum() / gap.min() if len(gap) else 1.0 for gap in gaps])
     chance = (inside / cells) @ inside.T
-    own = np.arange(moves.n_chains)
-    chance[own, own] = (inside * np.maximum(inside - 1, 0) / cells).sum(axis=1) / 2
+    diagonal = np.arange(moves.n_chains)
+    chance[diagonal, diagonal] = (inside * np.maximum(inside - 1, 0) / cells).sum(axis=1) / 2
     return chance
 
 
@@ -144,15 +146,15 @@ def _by_stretches(moves: _Moves) -> dict[Pair, int]:
     start = np.flatnonzero(moves.chain[: len(windows)] == moves.chain[w - 1 :])  # where a word lies in one chain
     forwards, backwards = (windows @ factors)[start], (windows @ factors[::-1])[start]
     order = np.argsort(forwards, kind="stable")
-    found: Counter[Pair] = Counter()
+    counts: Counter[Pair] = Counter()
     for words in (forwards, backwards):
         nearest = np.minimum(np.searchsorted(forwards, words, sorter=order), max(len(order) - 1, 0))
         first = order[nearest] if len(order) else nearest
-        apart = np.abs(start - start[first]) >= w  # a chain that swings to and fro is like itself a few moves ago
-        for i in np.flatnonzero((forwards[first] == words) & apart):
+        is_apart = np.abs(start - start[first]) >= w  # a chain that swings to and fro is like itself a few moves ago
+        for i in np.flatnonzero((forwards[first] == words) & is_apart):
             a, b = sorted((int(moves.chain[start[i]]), int(moves.chain[start[first[i]]])))
-            found[a, b] += 1
-    return dict(sorted(found.items()))
+            counts[a, b] += 1
+    return dict(sorted(counts.items()))
 
 
 def _word_length(moves: _Moves) -> int:
@@ -165,9 +167,9 @@ def _word_length(moves: _Moves) -> int:
     x, n = moves.values[moves.place], len(moves.place)
     p = 1 / n
     for steps in (1, 2):
-        by = x[steps:] - x[:-steps]
-        size = np.abs(by).max(initial=0.0)
+        increments = x[steps:] - x[:-steps]
+        size = np.abs(increments).max(initial=0.0)
         if size > 0:
-            _, counts = np.unique(np.round(by / size, 9), return_counts=True)
+            _, counts = np.unique(np.round(increments / size, 9), return_counts=True)
             p = max(p, float(np.sum(counts * (counts - 1.0))) / n**2)
     return 2 * ceil(log(n**2 / 2 / CHANCE) / -log(min(p, 0.99)))

@@ -1,4 +1,4 @@
-"""A person's own observations, read from a text file."""
+"""Observations of the user, read from a text file."""
 
 import csv
 import re
@@ -40,24 +40,24 @@ def read_observations(path: Path, columns: int = 1) -> NDArray[np.float64]:
         if line.strip(" \t,") and not _is_comment(line)
     ]
     rows = [(number, _cells(line)) for number, line in lines]
-    headed = len(rows) > 1 and len(rows[0][1]) == columns and all(map(_is_heading, rows[0][1]))
-    rows = rows[1:] if headed else rows
+    has_heading = len(rows) > 1 and len(rows[0][1]) == columns and all(map(_is_heading, rows[0][1]))
+    rows = rows[1:] if has_heading else rows
     lines = lines[-len(rows) :]
     for number, line in lines:
         if re.search(r"[;\t]", line.strip()):
-            way_out = "write one number a line" if columns == 1 else "separate the columns with commas"
+            advice = "write one number a line" if columns == 1 else "separate the columns with commas"
             raise ValueError(
-                f"`data` file {name}, line {number}: {_quoted(line)} is separated by semicolons or tabs; {way_out}, "
+                f"`data` file {name}, line {number}: {_quoted(line)} is separated by semicolons or tabs; {advice}, "
                 "with a decimal point, not a decimal comma."
             )
-    wanted = f"an observation has {columns} numbers" if columns > 1 else "keep the one column of observations"
-    if columns > 1 or headed or len(rows) > 1:
+    column_rule = f"an observation has {columns} numbers" if columns > 1 else "keep the one column of observations"
+    if columns > 1 or has_heading or len(rows) > 1:
         for number, row in rows:
             if len(row) != columns:
-                has = "1 column" if len(row) == 1 else f"{len(row)} columns"
+                size = "1 column" if len(row) == 1 else f"{len(row)} columns"
                 raise ValueError(
-                    f"`data` file {name}, line {number} {_quoted(dict(lines)[number])} has {has}; {wanted}, with "
-                    "commas between columns, and a decimal point, not a decimal comma."
+                    f"`data` file {name}, line {number} {_quoted(dict(lines)[number])} has {size}; {column_rule}, "
+                    "with commas between columns, and a decimal point, not a decimal comma."
                 )
     elif rows and _may_be_one_number(lines[0][1]):
         raise ValueError(
@@ -69,12 +69,12 @@ def read_observations(path: Path, columns: int = 1) -> NDArray[np.float64]:
         for cell in row:
             value = _as_number(cell)
             if value is None or not np.isfinite(value):
-                way_out = "with a decimal point, and leave out what is missing."
+                advice = "with a decimal point, and leave out what is missing."
                 if "," in cell:
-                    way_out = f"and {POINT}."
+                    advice = f"and {POINT}."
                 raise ValueError(
                     f"`data` file {name}, line {number}: {_quoted(cell)} is not a finite number; write one number a "
-                    f"{'line' if columns == 1 else 'cell'}, {way_out}"
+                    f"{'line' if columns == 1 else 'cell'}, {advice}"
                 )
             values.append(value)
     if not values:

@@ -76,8 +76,8 @@ def numpyro_nuts(
     )
     names = ("diverging", "accept_prob", "energy", "potential_energy", "num_steps", "adapt_state.step_size")
     # NumPyro takes one chain without its axis.
-    alone = len(start[0]) == 1
-    mcmc.run(key, init_params=[value[0] for value in start] if alone else start, extra_fields=names)
+    single_chain = len(start[0]) == 1
+    mcmc.run(key, init_params=[value[0] for value in start] if single_chain else start, extra_fields=names)
     info = mcmc.get_extra_fields(group_by_chain=True)
     stats = {
         "diverging": info["diverging"],
@@ -101,7 +101,7 @@ def blackjax_nuts(
         (state, parameters), _ = warm_up.run(warm_up_key, position, num_steps=tune)
         kernel = blackjax.nuts(log_density, **parameters)
 
-        def one_draw(state: Any, key: jax.Array) -> tuple[Any, Chains]:
+        def step(state: Any, key: jax.Array) -> tuple[Any, Chains]:
             state, info = kernel.step(key, state)
             stats = {
                 "diverging": info.is_divergent,
@@ -113,7 +113,7 @@ def blackjax_nuts(
             }
             return state, (state.position, stats)
 
-        return jax.lax.scan(one_draw, state, jax.random.split(draws_key, draws))[1]
+        return jax.lax.scan(step, state, jax.random.split(draws_key, draws))[1]
 
     return jax.jit(jax.vmap(chain))(jax.random.split(key, len(start[0])), start)
 

@@ -54,7 +54,7 @@ def slice_sampling(model: pm.Model, *, seed: int, draws: int, chains: int, tune:
 
 
 def without_jacobian(model: pm.Model, *, seed: int, draws: int, chains: int, tune: int) -> Draws:
-    """Sample with NumPyro, wrong on purpose: on the unconstrained space with the density of the constrained one."""
+    """Sample with NumPyro, a faulty sampler: on the unconstrained space with the density of the constrained one."""
     from bayes.sampling._jax_engines import numpyro_nuts, run
 
     settings = {"seed": seed, "draws": draws, "chains": chains, "tune": tune, "target_accept": TARGET_ACCEPT}
@@ -74,7 +74,7 @@ PACKAGES = {
 ENGINES: dict[str, Callable[..., Draws]] = {f.__name__: f for f in (nutpie, pymc, numpyro, blackjax)}
 """Implementations of NUTS."""
 SAMPLERS: dict[str, Callable[..., Draws]] = {**ENGINES, "slice": slice_sampling, "no Jacobian": without_jacobian}
-"""All of them; the last is faulty and must fail wherever a parameter is constrained."""
+"""Name -> sampler; the last is faulty and must fail wherever a parameter is constrained."""
 
 
 def _pymc_sample(model: pm.Model, nuts_sampler: Any, *, seed: int, draws: int, chains: int, tune: int) -> Draws:

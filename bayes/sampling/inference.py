@@ -111,7 +111,7 @@ def mcmc(
     """Sample the posterior of ``model`` with any of ``bayes.sampling.engines.SAMPLERS``, and nothing else.
 
     Parameters are those of ``nuts``; ``sampler`` is also ``slice`` (Neal 2003), which has no sample stats, or
-    ``no Jacobian``, which is wrong on purpose.
+    ``no Jacobian``, which is faulty on purpose.
 
     Returns
     -------
@@ -196,7 +196,7 @@ def observed_data(model: pm.Model) -> dict[str, NDArray[Any]]:
 
 @contextmanager
 def _warnings_only() -> Iterator[None]:
-    """Keep PyMC's announcements out of the log, which not every function of its can be asked to do."""
+    """Keep PyMC's announcements out of the log; not every function of PyMC has an option for it."""
     logger = logging.getLogger("pymc")
     level = logger.level
     logger.setLevel(logging.WARNING)

@@ -7,7 +7,7 @@ adaptive sequential Monte Carlo methods"). With everything fixed beforehand E[Z_
 
 Measured, E[Z_r] / Z - 1 over 300 runs on the normal-normal example with prior variance 0.1: with 500 particles
 -0.029 +- 0.006 by PyMC's kernel and 0.006 +- 0.006 by ``Scheduled``; with 100 particles -0.190 +- 0.019 and
-0.004 +- 0.014. A test in ``tests/bayes/sampling/test_inference.py`` sees the first bias and no other.
+0.004 +- 0.014. A test in ``tests/bayes/sampling/test_inference.py`` detects the first bias and no other.
 """
 
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ class Scheduled(_WithSchedule):
         """Leave the proposal alone: PyMC would fit it to the particles."""
 
     def mutate(self) -> None:
-        """Take the stage's number of Metropolis-Hastings steps with its proposal q, which does not look where it is."""
+        """Take the stage's number of Metropolis-Hastings steps with its independence proposal q."""
         q, self.n_steps = self.stage.proposal, self.stage.n_steps
         rates = []
         for _ in range(self.n_steps):

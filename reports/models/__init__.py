@@ -19,13 +19,13 @@ CLAIM = (
 
 
 def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
-    """Compute everything and return the page; ``progress`` is told each step. Nothing is written."""
+    """Compute everything and return the page; call ``progress`` with each step. Nothing is written."""
     from bayes.checking.judging import judge
     from reports.models import runs, sections
     from reports.shared.page import Page
 
     page = Page(NAME, TITLE, CLAIM)
-    results = [result for model in problem.models for result in runs.of(model, options, progress)]
+    results = [result for model in problem.models for result in runs.sample_model(model, options, progress)]
     checks = judge([check for result in results for check in result.checks])
     progress("closed forms and their figures")
     sections.add_overview(page, problem.models)

@@ -29,33 +29,35 @@ def posterior_and_predictive(
     rows = ceil(panels / columns)
     figure, axes = plt.subplots(rows, columns, figsize=(10, 0.4 + 1.9 * rows), squeeze=False)
     flat = list(axes.flat)
-    for axis, (name, exact) in zip(flat, marginals.items(), strict=False):
-        low, high = exact.ppf([TAIL, 1 - TAIL])
+    for axis, (name, distribution) in zip(flat, marginals.items(), strict=False):
+        low, high = distribution.ppf([TAIL, 1 - TAIL])
         axis.hist(draws[name].ravel(), bins=60, range=(low, high), density=True, color=DRAWS, alpha=0.35)
         x = np.linspace(low, high, 400)
-        axis.plot(x, exact.pdf(x), color=EXACT)
+        axis.plot(x, distribution.pdf(x), color=EXACT)
         axis.set(title=name, yticks=[], ylim=(0, None))
     data = np.reshape(y, (len(y), -1)).T
-    for axis, (name, exact), seen in zip(flat[len(marginals) :], predictives.items(), data, strict=False):
-        if hasattr(exact, "pmf"):
-            _bars(axis, exact, seen)
+    for axis, (name, distribution), observations in zip(
+        flat[len(marginals) :], predictives.items(), data, strict=False
+    ):
+        if hasattr(distribution, "pmf"):
+            _bars(axis, distribution, observations)
         else:
-            low, high = exact.ppf([TAIL, 1 - TAIL])
+            low, high = distribution.ppf([TAIL, 1 - TAIL])
             x = np.linspace(low, high, 400)
-            axis.plot(x, exact.pdf(x), color="C1")
-            axis.plot(seen, np.zeros(len(seen)), "|", color=EXACT, markersize=12)
+            axis.plot(x, distribution.pdf(x), color="C1")
+            axis.plot(observations, np.zeros(len(observations)), "|", color=EXACT, markersize=12)
         axis.set(title=name, yticks=[], ylim=(0, None))
     for axis in flat[panels:]:
         axis.remove()
     return figure
 
 
-def _bars(axis: Any, exact: Any, seen: NDArray[Any]) -> None:
+def _bars(axis: Any, distribution: Any, observations: NDArray[Any]) -> None:
     """Draw the probability of each whole number, and the share of the data that have it."""
-    k = np.arange(exact.ppf(TAIL), exact.ppf(1 - TAIL) + 1)
-    axis.vlines(k, 0, exact.pmf(k), color="C1", linewidth=max(0.8, min(6.0, 120 / len(k))))
-    values, counts = np.unique(seen, return_counts=True)
-    if len(seen) == 1:
+    k = np.arange(distribution.ppf(TAIL), distribution.ppf(1 - TAIL) + 1)
+    axis.vlines(k, 0, distribution.pmf(k), color="C1", linewidth=max(0.8, min(6.0, 120 / len(k))))
+    values, counts = np.unique(observations, return_counts=True)
+    if len(observations) == 1:
         axis.plot(values, [0], "|", color=EXACT, markersize=12)
     else:
-        axis.plot(values, counts / len(seen), "o", color=EXACT, fillstyle="none", markersize=5)
+        axis.plot(values, counts / len(observations), "o", color=EXACT, fillstyle="none", markersize=5)

@@ -19,7 +19,7 @@ SMC_RUNS, PARTICLES = 8, 1500
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What one sampler made of one model."""
+    """The checks of one sampler on one model."""
 
     model: str
     run: str
@@ -29,8 +29,8 @@ class Result:
     """The draws, of NUTS."""
 
 
-def of(model: Model, options: Options, progress: Callable[[str], None]) -> Iterator[Result]:
-    """Run every engine, and SMC, on the example of ``one``; ``progress`` is told before each."""
+def sample_model(model: Model, options: Options, progress: Callable[[str], None]) -> Iterator[Result]:
+    """Run every engine, and SMC, on the example of ``model``; call ``progress`` before each."""
     program = model.program()
     for engine in options.engines:
         progress(f"{model.name}: NUTS by {engine}, 4 chains of {options.draws} draws")
@@ -40,10 +40,10 @@ def of(model: Model, options: Options, progress: Callable[[str], None]) -> Itera
         checks, notes = compare_with_model(tree, model.exact, model.y)
         yield Result(model=model.name, run=f"NUTS, {engine}", checks=checks, notes=notes, tree=tree)
     progress(f"{model.name}: SMC, {SMC_RUNS} runs of {PARTICLES} particles")
-    exact = model.exact.log_evidence(model.y)
+    log_evidence = model.exact.log_evidence(model.y)
     try:
         tree = inference.smc(program, seed=stream(options.seed, f"{model.name} smc"), runs=SMC_RUNS, draws=PARTICLES)
-        check = compare_evidence(exact, tree.sample_stats["log_evidence"].to_numpy())
+        check = compare_evidence(log_evidence, tree.sample_stats["log_evidence"].to_numpy())
     except TooManyStagesError as error:
-        check = no_runs(exact, str(error))
+        check = no_runs(log_evidence, str(error))
     yield Result(model=model.name, run="SMC", checks=[check])

@@ -1,4 +1,4 @@
-"""The sections of the page: what is known of each model, what the samplers made of it, and the verdicts."""
+"""The sections of the page: the formulas of each model, its checks by samplers, and the verdicts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ from reports.shared.sampling import add_conclusion
 
 ROUNDING = 1e-10
 """Gap of the chain rule, relative to the terms that were added up, beyond which a closed form is wrong."""
-NUMBERS_SHOWN = 40
+LARGEST_LIST = 40
 
 
 def add_overview(page: Page, models: Sequence[Model]) -> None:
@@ -64,9 +64,9 @@ def add_verdicts(page: Page, results: Sequence[Result], checks: Checks) -> None:
     page.section("Verdicts")
     page.text(
         "Draws of every parameter are judged as normal scores by their location, their scale and their uniformity, and "
-        "so are functions of several parameters whose law is known; evidence by the mean of independent runs. If all "
-        "samplers are right, one of these {checks} checks fails with probability {alpha:g} at most (Holm 1979). Errors "
-        "are in standard errors under the hypothesis that the sampler is right.",
+        "so are functions of several parameters with known distributions; evidence is judged by the mean of "
+        "independent runs. If all samplers are right, one of these {checks} checks fails with probability {alpha:g} at "
+        "most (Holm 1979). Errors are in standard errors under the hypothesis that the sampler is right.",
         checks=len(checks),
         alpha=checks.alpha,
     )
@@ -79,7 +79,7 @@ def add_verdicts(page: Page, results: Sequence[Result], checks: Checks) -> None:
             "model": [result.model for result in results],
             "run": [result.run for result in results],
             "checks": [len(group) for group in grouped],
-            "worst of": [check.parameter for check in extreme],
+            "parameter": [check.parameter for check in extreme],
             "statistic": [check.statistic for check in extreme],
             "error / se": [check.z for check in extreme],
             "p": [check.p_value for check in extreme],
@@ -104,7 +104,7 @@ def add_model(page: Page, model: Model, results: Sequence[Result], checks: Check
     for label, latex in model.example.formulas.items():
         page.text(f"<strong>{label.capitalize()}.</strong>")
         page.formula(latex)
-    own = [
+    model_results = [
         (result, group)
         for result, group in zip(results, _by_result(results, checks), strict=True)
         if result.model == model.name
@@ -113,11 +113,11 @@ def add_model(page: Page, model: Model, results: Sequence[Result], checks: Check
         page.text(
             "<strong>Example.</strong> {source}: {data}. Hyperparameters: {hyperparameters}.",
             source=model.source,
-            data=_shown(model.y),
-            hyperparameters=_hyperparameters(model.exact),
+            data=_data_text(model.y),
+            hyperparameters=_hyperparameter_text(model.exact),
         )
         page.text("References: {references}", references=model.example.references)
-        tree = next(result.tree for result, _ in own if result.tree is not None)
+        tree = next(result.tree for result, _ in model_results if result.tree is not None)
         marginals = scalars(model.exact, model.y)
         page.figure(
             figures.posterior_and_predictive(
@@ -126,10 +126,10 @@ def add_model(page: Page, model: Model, results: Sequence[Result], checks: Check
             caption="Black lines: the exact posterior, over a histogram of the draws of {first_run}. Last, in red: the "
             "exact predictive of the next observation, and the data (ticks; circles are shares).",
             alt="Exact posterior densities over histograms of draws, and the predictive over the data.",
-            first_run=own[0][0].run,
+            first_run=model_results[0][0].run,
         )
-        page.table("by_parameter", "Exact and sampled, with the worst check of each row.", *_rows(own))
-        for result, group in own:
+        page.table("by_parameter", "Exact and sampled, with the worst check of each row.", *_rows(model_results))
+        for result, group in model_results:
             for i, note in enumerate([*result.notes, *dict.fromkeys(check.reason for check in group if check.reason)]):
                 name = f"note_{result.run}_{i}".replace(", ", "_")
                 page.text(f"{{{name}_run}}: {{{name}}}", **{name: note, f"{name}_run": result.run})
@@ -151,23 +151,23 @@ def _predictives(model: Model) -> dict[str, Any]:
 
 def _by_result(results: Sequence[Result], checks: Checks) -> list[list[Check]]:
     """Return the checks of each result."""
-    every = iter(checks)
-    return [[next(every) for _ in result.checks] for result in results]
+    remaining = iter(checks)
+    return [[next(remaining) for _ in result.checks] for result in results]
 
 
-def _rows(own: Sequence[tuple[Result, list[Check]]]) -> tuple[dict[str, list[Any]], dict[str, str]]:
+def _rows(model_results: Sequence[tuple[Result, list[Check]]]) -> tuple[dict[str, list[Any]], dict[str, str]]:
     """Return columns and formats of the table of one model, a row a run and parameter."""
     rows: list[dict[str, Any]] = []
-    for result, group in own:
+    for result, group in model_results:
         for parameter in dict.fromkeys(check.parameter for check in group):
-            several = {check.statistic: check for check in group if check.parameter == parameter}
-            central = several.get("location") or several.get("runs")
-            spread = several.get("scale")
-            extreme = most_extreme(list(several.values()))
+            by_statistic = {check.statistic: check for check in group if check.parameter == parameter}
+            central = by_statistic.get("location") or by_statistic.get("runs")
+            spread = by_statistic.get("scale")
+            extreme = most_extreme(list(by_statistic.values()))
             rows.append(
                 {
                     "run": result.run,
-                    "of": parameter,
+                    "parameter": parameter,
                     "exact mean": central and central.exact,
                     "sampled": central and central.estimate,
                     "exact sd": spread and spread.exact,
@@ -175,7 +175,7 @@ def _rows(own: Sequence[tuple[Result, list[Check]]]) -> tuple[dict[str, list[Any
                     "worst": extreme.statistic,
                     "error / se": extreme.z,
                     "p": extreme.p_value,
-                    "verdict": worst([check.verdict for check in several.values()]),
+                    "verdict": worst([check.verdict for check in by_statistic.values()]),
                 }
             )
     numbers = dict.fromkeys(["exact mean", "sampled", "exact sd", "sampled "], ".5g")
@@ -183,9 +183,9 @@ def _rows(own: Sequence[tuple[Result, list[Check]]]) -> tuple[dict[str, list[Any
     return columns, {**numbers, "error / se": "+.2f", "p": ".2g"}
 
 
-def _shown(y: np.ndarray) -> str:
+def _data_text(y: np.ndarray) -> str:
     """Return the data as text, or how often each number is among them if they are many."""
-    if len(y) <= NUMBERS_SHOWN:
+    if len(y) <= LARGEST_LIST:
         return ", ".join(_number(value) for value in y)
     values, counts = np.unique(y, return_counts=True)
     return ", ".join(f"{count} times {_number(value)}" for value, count in zip(values, counts, strict=True))
@@ -195,12 +195,12 @@ def _number(value: Any) -> str:
     return f"({', '.join(_number(element) for element in value)})" if np.ndim(value) else f"{value:.6g}"
 
 
-def _hyperparameters(exact: Any) -> str:
+def _hyperparameter_text(exact: Any) -> str:
     """Return every hyperparameter by its name; a long array by its shape."""
-    shown = []
+    parts = []
     for name, value in vars(exact).items():
         if np.size(value) > 9:
-            shown.append(f"{name} of shape {np.shape(value)}")
+            parts.append(f"{name} of shape {np.shape(value)}")
         else:
-            shown.append(f"{name} = {_number(value)}")
-    return ", ".join(shown)
+            parts.append(f"{name} = {_number(value)}")
+    return ", ".join(parts)

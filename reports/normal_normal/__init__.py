@@ -1,4 +1,4 @@
-"""The normal-normal page: what plug-in predictives lose against the full one, and what a sampler gets right."""
+"""The normal-normal page: what plug-in predictives lose against the full one, and checks of samplers."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ CLAIM = (
 
 
 def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
-    """Compute everything and return the page; ``progress`` is told each step. Nothing is written."""
+    """Compute everything and return the page; call ``progress`` with each step. Nothing is written."""
     from bayes.programs.normal_normal import program  # here, not above: --help and bad input answer without PyMC
     from reports.shared import sampling
 

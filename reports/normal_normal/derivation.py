@@ -5,7 +5,7 @@ from reports.shared.page import Page
 
 
 def add_derivation(page: Page, problem: Problem) -> None:
-    """Add the model, its posterior, the three predictives and the evidence, each derived and said in words."""
+    """Add the model, its posterior, the three predictives and the evidence, each derived and explained."""
     model, y = problem.model, problem.y
     n, posterior = len(y), model.posterior(y)
     weight = 1 - posterior.var() / model.prior_sd**2
@@ -73,7 +73,7 @@ def add_derivation(page: Page, problem: Problem) -> None:
         "posterior is highest. Both forget that they might be wrong: $s_n^2$ is gone from the variance."
     )
     page.text(
-        "<strong>Marginal likelihood.</strong> The evidence is what the model said of these data before it saw them. "
+        "<strong>Marginal likelihood.</strong> The evidence is the density that the model gave these data beforehand. "
         "Completing the square in $\\mu$ leaves two misfits that do not depend on it,"
     )
     page.formula(

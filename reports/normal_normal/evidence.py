@@ -70,8 +70,8 @@ def _evidence_curve(page: Page, problem: Problem) -> None:
         marks["maximum"] = (best, log_evidence(best))
     anchors = [point[0] for point in marks.values()] + [model.noise_sd**2 / len(y)]
     # A hundredth inside what a model accepts, so that rounding a root does not step over.
-    least, most = (1.01 * SMALLEST) ** 2, (0.99 * LARGEST) ** 2
-    variances = np.geomspace(max(least, min(anchors) / 10), min(most, max(anchors) * 100), 400)
+    smallest, largest = (1.01 * SMALLEST) ** 2, (0.99 * LARGEST) ** 2
+    variances = np.geomspace(max(smallest, min(anchors) / 10), min(largest, max(anchors) * 100), 400)
     page.figure(
         figures.evidence_curve(variances, np.array([log_evidence(v) for v in variances]), marks),
         caption="Log evidence over the variance of the prior: one number a model, no parameter left in it.",
@@ -113,8 +113,8 @@ def _power_of_ten(log_value: float) -> str:
 
 def _strength(log_bayes_factor: float) -> str:
     """Return the words of Kass and Raftery (1995), "Bayes factors", section 3.2, for a log Bayes factor in nats."""
-    twice = 2 * log_bayes_factor
+    two_log_bayes_factor = 2 * log_bayes_factor
     for limit, words in [(2, "not worth more than a bare mention"), (6, "positive"), (10, "strong")]:
-        if twice < limit:
+        if two_log_bayes_factor < limit:
             return words
     return "very strong"

@@ -19,9 +19,9 @@ MANY = 1000
 """More points than this are drawn as pixels: as vectors they would make the page too heavy to open."""
 
 
-def predictive_grid(model: NormalNormal, y: NDArray[np.float64], shown: Sequence[int]) -> Figure:
-    """Draw the three predictives after each number of points in ``shown``, at most 15, with the data as ticks."""
-    rows, columns = math.ceil(len(shown) / 5), min(5, len(shown))
+def predictive_grid(model: NormalNormal, y: NDArray[np.float64], numbers: Sequence[int]) -> Figure:
+    """Draw the three predictives after each number of points in ``numbers``, at most 15, with the data as ticks."""
+    rows, columns = math.ceil(len(numbers) / 5), min(5, len(numbers))
     figure, axes = plt.subplots(rows, columns, figsize=(10, 0.6 + 1.8 * rows), sharex=True, sharey=True, squeeze=False)
     final = model.predictive(y)
     low, high = (f([*y, *final.ppf([0.0005, 0.9995])]) for f in (min, max))
@@ -31,7 +31,7 @@ def predictive_grid(model: NormalNormal, y: NDArray[np.float64], shown: Sequence
         "plug-in at the MLE": (model.mle_predictive, MLE, "--"),
         "plug-in at the MAP": (model.map_predictive, MAP, ":"),
     }
-    for panel, n in zip(axes.flat, shown, strict=False):
+    for panel, n in zip(axes.flat, numbers, strict=False):
         for name, (predictive, colour, line) in predictives.items():
             if n > 0 or predictive != model.mle_predictive:
                 panel.plot(x, predictive(y[:n]).pdf(x), color=colour, linestyle=line, label=name)
@@ -39,9 +39,9 @@ def predictive_grid(model: NormalNormal, y: NDArray[np.float64], shown: Sequence
         panel.plot(y[:n], np.full(n, 0.05), "|", **ticks, rasterized=n > MANY, label="data so far")
         panel.set_title(f"n = {n}", pad=3)
         panel.set_yticks([])
-    for panel in axes.flat[len(shown) :]:
+    for panel in axes.flat[len(numbers) :]:
         panel.set_axis_off()
-    for panel in axes.flat[max(0, len(shown) - columns) : len(shown)]:
+    for panel in axes.flat[max(0, len(numbers) - columns) : len(numbers)]:
         panel.tick_params(labelbottom=True)  # the lowest of each column, where the last row is not full
     figure.legend(*axes.flat[1].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     figure.supxlabel("value of the next observation", fontsize=9)
@@ -52,17 +52,17 @@ def movement(beliefs: Beliefs, loss_mle: NDArray[np.float64], loss_map: NDArray[
     """Draw the means, the variances and the plug-ins' expected loss against n."""
     figure, (means, variances, losses) = plt.subplots(1, 3, figsize=(10, 3.2))
     n = beliefs.n
-    look: dict[str, Any] = {"markersize": 3 if len(n) <= 50 else 0, "rasterized": len(n) > MANY}
-    means.plot(n, beliefs.predictive.mean(), "o-", color=FULL, label="full = MAP", **look)
-    means.plot(n, beliefs.mle_predictive.mean(), "s--", color=MLE, label="MLE", **look)
+    style: dict[str, Any] = {"markersize": 3 if len(n) <= 50 else 0, "rasterized": len(n) > MANY}
+    means.plot(n, beliefs.predictive.mean(), "o-", color=FULL, label="full = MAP", **style)
+    means.plot(n, beliefs.mle_predictive.mean(), "s--", color=MLE, label="MLE", **style)
     means.set(title="mean of the predictive")
-    variances.plot(n, beliefs.predictive.var(), "o-", color=FULL, label="full", **look)
-    variances.plot(n, beliefs.map_predictive.var() * np.ones(len(n)), ":", color=MAP, label="MLE and MAP", **look)
+    variances.plot(n, beliefs.predictive.var(), "o-", color=FULL, label="full", **style)
+    variances.plot(n, beliefs.map_predictive.var() * np.ones(len(n)), ":", color=MAP, label="MLE and MAP", **style)
     variances.set(title="variance of the predictive")
     if beliefs.predictive.var()[0] > 100 * beliefs.predictive.var()[-1]:
         variances.set_yscale("log")
-    losses.plot(n, loss_mle, "s--", color=MLE, label="MLE", **look)
-    losses.plot(n, loss_map, "^:", color=MAP, label="MAP", **look)
+    losses.plot(n, loss_mle, "s--", color=MLE, label="MLE", **style)
+    losses.plot(n, loss_map, "^:", color=MAP, label="MAP", **style)
     losses.set(title="expected log score lost (nats a point)", yscale="log")
     for axis in (means, variances, losses):
         axis.legend()
@@ -75,20 +75,20 @@ def movement(beliefs: Beliefs, loss_mle: NDArray[np.float64], loss_map: NDArray[
 
 
 def orders(paths: Sequence[Beliefs], log_evidence: Sequence[NDArray[np.float64]]) -> Figure:
-    """Draw the posterior mean and the log evidence so far of the same data in several orders; the first is as given."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2))
+    """Draw the posterior mean and the log evidence so far of the same data in several orders, the original first."""
+    figure, (mean_axis, evidence_axis) = plt.subplots(1, 2, figsize=(10, 3.2))
     for i, (beliefs, evidence) in enumerate(zip(paths, log_evidence, strict=True)):
-        look: dict[str, Any] = {"color": FULL, "linewidth": 2.2} if i == 0 else {"color": "0.6", "linewidth": 0.9}
-        look |= {"zorder": 3 - (i > 0), "rasterized": len(beliefs.n) > MANY}
-        left.plot(beliefs.n, beliefs.posterior.mean(), **look)
-        right.plot(beliefs.n, evidence, **look)
-    left.plot(paths[0].n[-1], paths[0].posterior.mean()[-1], "o", color=EXACT, zorder=4)
-    right.plot(paths[0].n[-1], log_evidence[0][-1], "o", color=EXACT, zorder=4)
-    left.set(title="posterior mean of mu", xlabel="points seen")
-    right.set(title="log evidence of the points seen (nats)", xlabel="points seen")
-    given = Line2D([], [], color=FULL, linewidth=2.2, label="in the order given")
+        style: dict[str, Any] = {"color": FULL, "linewidth": 2.2} if i == 0 else {"color": "0.6", "linewidth": 0.9}
+        style |= {"zorder": 3 - (i > 0), "rasterized": len(beliefs.n) > MANY}
+        mean_axis.plot(beliefs.n, beliefs.posterior.mean(), **style)
+        evidence_axis.plot(beliefs.n, evidence, **style)
+    mean_axis.plot(paths[0].n[-1], paths[0].posterior.mean()[-1], "o", color=EXACT, zorder=4)
+    evidence_axis.plot(paths[0].n[-1], log_evidence[0][-1], "o", color=EXACT, zorder=4)
+    mean_axis.set(title="posterior mean of mu", xlabel="points observed")
+    evidence_axis.set(title="log evidence of the points observed (nats)", xlabel="points observed")
+    original = Line2D([], [], color=FULL, linewidth=2.2, label="in the original order")
     shuffled = Line2D([], [], color="0.6", linewidth=0.9, label=f"in {len(paths) - 1} random orders")
-    right.legend(handles=[given, shuffled])
+    evidence_axis.legend(handles=[original, shuffled])
     return figure
 
 
@@ -98,8 +98,8 @@ def evidence_curve(
     """Draw log evidence over the prior variance; ``marks`` maps a label to a point (variance, log evidence)."""
     figure, axis = plt.subplots(figsize=(10, 3.4))
     axis.plot(variances, log_evidence, color=FULL)
-    looks = [("o", MLE), ("s", MAP), ("*", EXACT)]
-    for (label, (x, y)), (marker, colour) in zip(marks.items(), looks, strict=False):
+    styles = [("o", MLE), ("s", MAP), ("*", EXACT)]
+    for (label, (x, y)), (marker, colour) in zip(marks.items(), styles, strict=False):
         axis.plot(x, y, marker=marker, linestyle="", color=colour, markersize=10 if marker == "*" else 7, label=label)
     axis.set(xscale="log", xlabel="prior variance $\\tau^2$", ylabel="log evidence (nats)")
     axis.legend()

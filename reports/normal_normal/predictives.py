@@ -1,4 +1,4 @@
-"""The sections on the three predictives: their densities, how they move with n, and that the order is nothing."""
+"""The sections on the three predictives: their densities, how they move with n, and that the order does not matter."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from reports.shared.page import Page
 PANELS = 15
 ORDERS = 12
 MET = 0.1
-"""Means closer than this many predictive sds can be told apart by nobody who sees a few new points."""
+"""Means closer than this many predictive sds cannot be told apart by a few new points."""
 ROUNDING = 1e-12
 """Relative difference of two float64 routes to one number, with room for a sum of 10^4 terms."""
 _MEANS_AND_VARIANCES = [
@@ -27,16 +27,16 @@ def add_predictives(page: Page, problem: Problem) -> None:
     """Add the grid of the three predictives as points come in."""
     y, beliefs = problem.y, problem.model.sequence(problem.y)
     page.section("Three predictions of the next point")
-    shown = _shown(len(y))
+    numbers = _panel_numbers(len(y))
     page.figure(
-        figures.predictive_grid(problem.model, y, shown),
-        caption=f"The density of the next observation after {_listed(shown)} points. Without data there is no MLE.",
-        alt="A grid of panels, one for each number of points seen, each with the densities of the full posterior "
-        "predictive, the MLE plug-in and the MAP plug-in, and the data seen so far as ticks.",
+        figures.predictive_grid(problem.model, y, numbers),
+        caption=f"Density of the next observation after {_enumeration(numbers)} points. Without data there is no MLE.",
+        alt="A grid of panels, one for each number of points observed, each with the densities of the full "
+        "posterior predictive, the MLE plug-in and the MAP plug-in, and the data observed so far as ticks.",
     )
     ratio = beliefs.predictive.std() / problem.model.noise_sd
     page.conclusion(
-        "The plug-ins' sd is {plug_in_sd:.4g} whatever has been seen. The full predictive's is {sd_ratio_before:.4g} "
+        "The plug-ins' sd is {plug_in_sd:.4g} for any data. The full predictive's is {sd_ratio_before:.4g} "
         "times that before any data, and {sd_ratio_after:.4g} times at $n$ = {n}.",
         plug_in_sd=problem.model.noise_sd,
         sd_ratio_before=ratio[0],
@@ -53,11 +53,11 @@ def add_movement(page: Page, problem: Problem) -> None:
     page.section("How they move as points come in")
     page.figure(
         figures.movement(beliefs, loss_mle, loss_map),
-        caption="Mean, variance and expected loss of the three predictives against the number of points seen.",
+        caption="Mean, variance and expected loss of the three predictives against the number of points observed.",
         alt="Three panels over n: the mean of the full predictive and of the MLE; the variance of the full predictive "
         "falling towards that of the plug-ins; the expected log score the plug-ins lose.",
     )
-    rows = _shown(n)
+    rows = _panel_numbers(n)
     page.table(
         "predictives",
         "The numbers behind the figure. The loss is the expected log predictive score, in nats a point, that a plug-in "
@@ -142,8 +142,8 @@ def add_order(page: Page, problem: Problem, rng: np.random.Generator) -> None:
     page.figure(
         figures.orders(paths, evidence),
         caption="The same points in other orders: different journeys, one destination.",
-        alt="Two panels: posterior mean and accumulated log evidence against points seen, for several orders of the "
-        "data; all lines end in the same point.",
+        alt="Two panels: posterior mean and accumulated log evidence against points observed, for several orders "
+        "of the data; all lines end in the same point.",
     )
     means = np.array([path.posterior.mean()[-1] for path in paths])
     totals = np.array([total[-1] for total in evidence])
@@ -161,15 +161,15 @@ def add_order(page: Page, problem: Problem, rng: np.random.Generator) -> None:
     )
 
 
-def _shown(n: int) -> list[int]:
+def _panel_numbers(n: int) -> list[int]:
     """Return the numbers of points to show: 0 to n, or if those are more than 15, 0, 1, ..., n with growing steps."""
     if n < PANELS:
         return list(range(n + 1))
     steps = PANELS - 1
-    while len(shown := np.unique(np.geomspace(1, n, steps).round().astype(int))) < PANELS - 1:
+    while len(numbers := np.unique(np.geomspace(1, n, steps).round().astype(int))) < PANELS - 1:
         steps += 1
-    return [0, *shown[: PANELS - 2].tolist(), n]
+    return [0, *numbers[: PANELS - 2].tolist(), n]
 
 
-def _listed(numbers: list[int]) -> str:
+def _enumeration(numbers: list[int]) -> str:
     return f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"

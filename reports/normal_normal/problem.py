@@ -61,10 +61,10 @@ class Problem:
 def read(options: Options) -> Problem:
     """Read and validate everything the options name; raise ValueError with one clear line for what is wrong."""
     fewest = 400 if options.quick else 100  # --quick takes a quarter
-    for name, (least, most) in {"draws": (fewest, 10**6), "chains": (1, 100)}.items():
+    for name, (smallest, largest) in {"draws": (fewest, 10**6), "chains": (1, 100)}.items():
         value = getattr(options, name)
-        if not least <= value <= most:
-            raise ValueError(f"`{name}` must lie between {least} and {most}, got {value}.")
+        if not smallest <= value <= largest:
+            raise ValueError(f"`{name}` must lie between {smallest} and {largest}, got {value}.")
     if options.seed < 0:
         raise ValueError(f"`seed` must be 0 or more, got {options.seed}.")
     model = NormalNormal(prior_mean=options.prior_mean, prior_sd=options.prior_sd, noise_sd=options.noise_sd)

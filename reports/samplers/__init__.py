@@ -1,4 +1,4 @@
-"""The samplers page: many samplers on many models that are known exactly, and what the verdicts can see."""
+"""The samplers page: many samplers on many models that are known exactly, and what the verdicts can detect."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -14,31 +14,31 @@ NAME = "samplers"
 TITLE = "Which sampler to trust"
 CLAIM = (
     "A sampler cannot be judged where nobody knows the answer. Here are samplers on models whose answer is known, the "
-    "verdict on each, and what the verdicts are worth: how often they condemn a right sampler, and which mistakes they "
-    "see with how many draws."
+    "verdict on each, and what the verdicts are worth: how often they fail a correct sampler, and which mistakes they "
+    "detect with how many draws."
 )
 
 
 def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
-    """Compute everything and return the page; ``progress`` is told each step.
+    """Compute everything and return the page; call ``progress`` with each step.
 
-    What each sampler made of each model is kept in the folder of the pages until the page is done, so that a run that
-    was interrupted goes on where it stopped.
+    The cells are stored in the folder of the pages until the page is done, so that a run that was interrupted goes on
+    where it stopped.
     """
     from reports.samplers import cells, detection, grid, rates
     from reports.shared.page import Page  # here, not above: --help and bad input answer without PyMC
 
     page = Page(NAME, TITLE, CLAIM)
-    with cells.kept_in(options.out / f"{NAME}.unfinished") as kept:
-        run = cells.Runner(options=options, kept=kept, progress=progress)
+    with cells.cell_folder(options.out / f"{NAME}.unfinished") as folder:
+        run = cells.Runner(options=options, folder=folder, progress=progress)
         table = grid.judge_all(problem.models, run)
         detections = detection.detect_all(options, progress)
-        measured = rates.measure(problem.models, options, progress)
+        false_alarm_rates = rates.measure(problem.models, options, progress)
     grid.add_grid(page, table)
     detection.add_detection(page, detections)
-    rates.add_rates(page, measured)
+    rates.add_rates(page, false_alarm_rates)
     grid.add_details(page, problem.models, table)
-    verdicts = {grid.verdict(table), detection.verdict(detections), rates.verdict(measured)}
+    verdicts = {grid.verdict(table), detection.verdict(detections), rates.verdict(false_alarm_rates)}
     page.verdict = "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
     return page
 

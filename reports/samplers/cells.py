@@ -1,4 +1,4 @@
-"""A cell: one sampler on one model, compared with the exact answer; kept in a file until the page is done."""
+"""A cell: one sampler on one model, compared with the exact answer; stored in a file until the page is done."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ NO_JACOBIAN = "no Jacobian"
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """What one sampler made of one model."""
+    """The checks of one sampler on one model."""
 
     model: str
     engine: str
@@ -42,15 +42,15 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Runner:
-    """Runs samplers, or takes what an earlier run of the same page left."""
+    """Runs samplers, or reads the cells that an interrupted run of the same page stored."""
 
     options: Options
-    kept: Path
+    folder: Path
     progress: Callable[[str], None]
 
     def cell(self, model: Model, engine: str, stage: int = 1) -> Cell:
-        """Return the cell of a sampler and a model; in the second stage of other draws, and more of them."""
-        file = self.kept / f"{model.name}-{engine}-{stage}.json".replace(" ", "-")
+        """Return the cell of a sampler and a model; in the second stage from fresh draws, and more of them."""
+        file = self.folder / f"{model.name}-{engine}-{stage}.json".replace(" ", "-")
         key = {
             "seed": self.options.seed,
             "draws": self.options.draws_a_chain,
@@ -58,18 +58,18 @@ class Runner:
             "commit": commit(),
             "versions": versions(["closedform", "numpy", "arviz-stats", *PACKAGES.get(engine, PACKAGES["pymc"])]),
         }
-        there = _read(file, key)
+        stored = _read(file, key)
         if stage == 1:
-            self.progress(f"{model.name}: {engine}{'' if there is None else ', as an interrupted run left it'}")
-        if there is not None:
-            return there
+            self.progress(f"{model.name}: {engine}{'' if stored is None else ', as an interrupted run left it'}")
+        if stored is not None:
+            return stored
         cell = _run(model, engine, self.options, stage)
         write_text(file, json.dumps({"key": key, "cell": asdict(cell)}))
         return cell
 
 
 @contextmanager
-def kept_in(folder: Path) -> Iterator[Path]:
+def cell_folder(folder: Path) -> Iterator[Path]:
     """Yield a folder for cells, which is removed when the page is done and stays if it is interrupted."""
     folder.mkdir(parents=True, exist_ok=True)
     yield folder
@@ -91,27 +91,27 @@ def _read(file: Path, key: dict[str, Any]) -> Cell | None:
 
 
 def _run(model: Model, engine: str, options: Options, stage: int) -> Cell:
-    """Run a sampler on the example of ``one``."""
+    """Run a sampler on the example of ``model``."""
     seed = stream(options.seed, f"{model.name} {engine} {stage}")
-    more = MORE if stage == 2 else 1
+    factor = MORE if stage == 2 else 1
     program = model.program()
-    begun = time.perf_counter()
+    start = time.perf_counter()
     notes: list[str] = []
     refused = ""
     if engine == "smc":
-        exact = model.exact.log_evidence(model.y)
+        log_evidence = model.exact.log_evidence(model.y)
         try:
-            tree = inference.smc(program, seed=seed, runs=more * options.smc_runs, draws=PARTICLES)
-            seconds = time.perf_counter() - begun
-            checks = [compare_evidence(exact, tree.sample_stats["log_evidence"].to_numpy())]
+            tree = inference.smc(program, seed=seed, runs=factor * options.smc_runs, draws=PARTICLES)
+            seconds = time.perf_counter() - start
+            checks = [compare_evidence(log_evidence, tree.sample_stats["log_evidence"].to_numpy())]
         except TooManyStagesError as error:
-            seconds = time.perf_counter() - begun
-            checks = [no_runs(exact, str(error))]
+            seconds = time.perf_counter() - start
+            checks = [no_runs(log_evidence, str(error))]
     else:
-        tree = inference.mcmc(program, sampler=engine, seed=seed, draws=more * options.draws_a_chain)
-        seconds = time.perf_counter() - begun
+        tree = inference.mcmc(program, sampler=engine, seed=seed, draws=factor * options.draws_a_chain)
+        seconds = time.perf_counter() - start
         try:
             checks, notes = compare_draws(model.marginals, tree, projections(model.exact, model.y))
-        except ValueError as error:  # draws that are none: a chain that never moved, a number that is not finite
+        except ValueError as error:  # invalid draws: a chain that never moved, a number that is not finite
             checks, refused = [], str(error)
     return Cell(model=model.name, engine=engine, checks=checks, notes=notes, seconds=seconds, refused=refused)

@@ -12,7 +12,7 @@ from closedform.verdict import Verdict, worst
 from reports.samplers.cells import NO_JACOBIAN, PARTICLES, Cell, Runner
 from reports.samplers.problem import Options
 from reports.shared.page import Link, Page
-from reports.shared.sampling import CHECK_FORMATS, add_conclusion, columns_of
+from reports.shared.sampling import CHECK_FORMATS, add_conclusion, check_columns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class Grid:
     injected: dict[str, tuple[Cell, list[Check]]]
     """Model -> NUTS without the Jacobian."""
 
-    def of(self, model: str, engine: str) -> tuple[Cell, list[Check]]:
+    def cell_and_checks(self, model: str, engine: str) -> tuple[Cell, list[Check]]:
         """Return a cell with its checks."""
         if engine == NO_JACOBIAN:
             return self.injected[model]
@@ -35,13 +35,13 @@ class Grid:
 
 
 def judge_all(models: Sequence[Model], run: Runner) -> Grid:
-    """Run every sampler on every model and judge all as one family; flagged cells are run again."""
+    """Run every sampler on every model and judge all as one family; flagged cells are resampled."""
     options = run.options
     by_name = {model.name: model for model in models}
     cells = [run.cell(model, engine) for model in models for engine in options.engines]
     injected = {name: run.cell(by_name[name], NO_JACOBIAN) for name in options.injected}
-    run.progress("what is flagged, again")
-    first = [check for cell in cells for check in _comparisons(cell)]
+    run.progress("flagged cells, resampled")
+    first = [check for cell in cells for check in _cell_checks(cell)]
     notes = [f"{_family(cell)}: {note}" for cell in cells for note in cell.notes]
 
     def resample(places: list[int]) -> list[Check]:
@@ -50,7 +50,7 @@ def judge_all(models: Sequence[Model], run: Runner) -> Grid:
             check
             for cell in cells
             if _family(cell) in flagged
-            for check in _comparisons(run.cell(by_name[cell.model], cell.engine, stage=2))
+            for check in _cell_checks(run.cell(by_name[cell.model], cell.engine, stage=2))
         ]
         return same_checks(first, places, fresh)
 
@@ -63,8 +63,8 @@ def judge_all(models: Sequence[Model], run: Runner) -> Grid:
 
 
 def verdict(grid: Grid) -> Verdict:
-    """Return the verdict on the samplers: a fail if an injected mistake was not detected, or a draw is none."""
-    return "fail" if _missed(grid) or any(cell.refused for cell in grid.cells) else grid.checks.verdict
+    """Return the verdict on the samplers: a fail if an injected mistake is not detected, or draws are refused."""
+    return "fail" if _undetected(grid) or any(cell.refused for cell in grid.cells) else grid.checks.verdict
 
 
 def cell_verdict(cell: Cell, checks: Sequence[Check]) -> Verdict:
@@ -80,26 +80,26 @@ def add_grid(page: Page, grid: Grid) -> None:
         "Every sampler runs on the example of every model, with {chains} chains of {draws} draws; SMC with {smc_runs} "
         "runs of {particles} particles. Of every parameter the mean, the sd, the shares below the exact 5, 50 and 95 % "
         "points and the whole distribution (PIT) are held to the exact ones, the joint distribution by functions whose "
-        "law is known, and evidence by the mean of independent runs.",
+        "distribution is known, and evidence by the mean of independent runs.",
         chains=4,
         draws=options.draws_a_chain,
         smc_runs=options.smc_runs,
         particles=PARTICLES,
     )
-    resample = {check.model for check in grid.checks if check.stage == 2}
+    resampled = {check.model for check in grid.checks if check.stage == 2}
     page.text(
         "All {checks} checks of the samplers are one family: if all are right, one of them fails with probability "
-        "{alpha:g} at most. What is flagged at a higher rate is run again with {more} times as many draws, which "
-        "alone decide (Gandy and Scott 2020); here that were {again}.",
+        "{alpha:g} at most. What is flagged at a higher rate is resampled with {more} times as many draws, which "
+        "alone decide (Gandy and Scott 2020); here: {resampled}.",
         checks=len(grid.checks),
         alpha=grid.checks.alpha,
         more=MORE,
-        resample=", ".join(sorted(resample)) or "none",
+        resampled=", ".join(sorted(resampled)) or "none",
     )
     columns: dict[str, list[Any]] = {"model": list(options.models)}
     for engine in [*options.engines, *([NO_JACOBIAN] if grid.injected else [])]:
         columns[engine] = [
-            _link(*grid.of(name, engine)) if engine != NO_JACOBIAN or name in grid.injected else None
+            _link(*grid.cell_and_checks(name, engine)) if engine != NO_JACOBIAN or name in grid.injected else None
             for name in options.models
         ]
     page.table(
@@ -121,18 +121,18 @@ def add_grid(page: Page, grid: Grid) -> None:
                 "refused": cell.refused,
                 "checks": Checks(checks=tuple(checks), alpha=grid.checks.alpha).rows(),
             }
-            for cell, checks in _every(grid)
+            for cell, checks in _all_cells(grid)
         ]
     )
     add_conclusion(page, grid.checks)
-    missed = _missed(grid)
+    undetected = _undetected(grid)
     if grid.injected:
         page.conclusion(
             "The missing Jacobian is detected on {detected_injected} of {injected} models."
-            + (" <strong>Not detected on: {missed}.</strong>" if missed else ""),
-            detected_injected=len(grid.injected) - len(missed),
+            + (" <strong>Not detected on: {undetected}.</strong>" if undetected else ""),
+            detected_injected=len(grid.injected) - len(undetected),
             injected=len(grid.injected),
-            missed=", ".join(missed),
+            undetected=", ".join(undetected),
         )
 
 
@@ -142,11 +142,11 @@ def add_details(page: Page, models: Sequence[Model], grid: Grid) -> None:
         page.section(model.example.title)
         with page.about(model.name):
             page.text("Example: {source}.", source=model.source)
-            for cell, checks in _every(grid):
+            for cell, checks in _all_cells(grid):
                 if cell.model != model.name:
                     continue
                 if cell.refused:
-                    engine = cell.engine.replace(" ", "_")  # several may be refused
+                    engine = cell.engine.replace(" ", "_")  # more than one may be refused
                     page.text(f"{cell.engine}: {{refused_{engine}}}", **{f"refused_{engine}": cell.refused})
                 if checks:
                     _add_checks(page, cell, checks)
@@ -157,7 +157,7 @@ def _add_checks(page: Page, cell: Cell, checks: Sequence[Check]) -> None:
     page.table(
         f"checks_{name}",
         "<strong>{" + f"engine_{name}" + "}</strong>, {" + f"seconds_{name}" + ":.1f} s.",
-        columns_of(checks),
+        check_columns(checks),
         CHECK_FORMATS,
         anchor=_anchor(cell),
         **{f"engine_{name}": cell.engine, f"seconds_{name}": cell.seconds},
@@ -166,18 +166,18 @@ def _add_checks(page: Page, cell: Cell, checks: Sequence[Check]) -> None:
         page.text(f"{{note_{name}_{i}}}", **{f"note_{name}_{i}": note})
 
 
-def _missed(grid: Grid) -> list[str]:
+def _undetected(grid: Grid) -> list[str]:
     """Return the models on which the injected mistake does not fail."""
     return [name for name, (cell, checks) in grid.injected.items() if cell_verdict(cell, checks) != "fail"]
 
 
-def _every(grid: Grid) -> list[tuple[Cell, list[Check]]]:
+def _all_cells(grid: Grid) -> list[tuple[Cell, list[Check]]]:
     """Return all cells with their checks, the injected ones last."""
-    return [grid.of(cell.model, cell.engine) for cell in grid.cells] + list(grid.injected.values())
+    return [grid.cell_and_checks(cell.model, cell.engine) for cell in grid.cells] + list(grid.injected.values())
 
 
 def _link(cell: Cell, checks: Sequence[Check]) -> Link:
-    """Return what the grid shows of a cell."""
+    """Return the verdict, the most extreme error and the seconds of a cell, as a link to its checks."""
     verdict = cell_verdict(cell, checks)
     if cell.refused:
         return Link(f"{verdict}, refused, {cell.seconds:.0f} s", _anchor(cell), verdict)
@@ -194,5 +194,5 @@ def _family(cell: Cell) -> str:
     return f"{cell.model} {cell.engine}"
 
 
-def _comparisons(cell: Cell) -> list[Check]:
+def _cell_checks(cell: Cell) -> list[Check]:
     return [replace(check, model=_family(cell)) for check in cell.checks]

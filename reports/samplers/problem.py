@@ -20,12 +20,12 @@ INJECTED = (
     "hierarchical_normal",
 )
 """Models that NUTS without the Jacobian must fail on. Two others have no constraint, and so none to forget; and the
-probability of `beta_binomial` is moved by 0.007 of its sd, less than anything here can see."""
+probability of `beta_binomial` is moved by 0.007 of its sd, less than anything here can detect."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Common):
-    """Samplers on every model that is known exactly, a verdict on each, and what the verdicts can see.
+    """Samplers on every model that is known exactly, a verdict on each, and what the verdicts can detect.
 
     A run that was interrupted goes on where it stopped when the same command is given again.
     """
@@ -64,8 +64,8 @@ class Options(Common):
     @property
     def injected(self) -> tuple[str, ...]:
         """Return the models that the injected mistake is run on: one is enough for a first look."""
-        here = tuple(name for name in INJECTED if name in self.models)
-        return here[:1] if self.quick else here
+        names = tuple(name for name in INJECTED if name in self.models)
+        return names[:1] if self.quick else names
 
 
 @dataclass(frozen=True)

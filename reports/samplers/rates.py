@@ -1,4 +1,4 @@
-"""The section on what the verdicts attain: how often they condemn a right sampler, and how small an error they see."""
+"""The section on false alarms and power: how often a correct sampler fails, and how small an error is detected."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ SHIFTS = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1)
 
 @dataclass(frozen=True, kw_only=True)
 class Rates:
-    """What was measured: verdicts on right samplers, and how often shifts of the mean are seen in one stage and two."""
+    """Measured: the verdicts on correct samplers, and how often one and two stages detect shifts of the mean."""
 
     runs: list[list[Family]]
     repeats: int
@@ -36,9 +36,9 @@ class Rates:
 
 def measure(models: Sequence[Model], options: Options, progress: Callable[[str], None]) -> Rates:
     """Measure both, on exact draws."""
-    progress("how often a right sampler is condemned")
+    progress("how often a correct sampler fails")
     runs = list(families(models, ALPHAS, count=20 if options.quick else 150, seed=options.seed, draws=DRAWS))
-    progress("how small an error is seen")
+    progress("how small an error is detected")
     repeats = 20 if options.quick else 200
     model = get_model("normal_normal")
     posterior = model.exact.posterior(model.y)
@@ -46,71 +46,73 @@ def measure(models: Sequence[Model], options: Options, progress: Callable[[str],
     for place, shift in enumerate(SHIFTS):
         rng = np.random.default_rng([options.seed, place])
 
-        def wrong(_: int, n: int, rng: np.random.Generator = rng, shift: float = shift) -> dict[str, np.ndarray]:
+        def shifted_draws(
+            _: int, n: int, rng: np.random.Generator = rng, shift: float = shift
+        ) -> dict[str, np.ndarray]:
             return {"mu": posterior.rvs((4, n), random_state=rng) + shift * posterior.std()}
 
         count_by_stage = {"one stage": 0, "two stages": 0}
         for _ in range(repeats):
-            draws = wrong(0, DRAWS)
+            draws = shifted_draws(0, DRAWS)
             count_by_stage["one stage"] += check(draws, model.exact, model.y).verdict == "fail"
-            count_by_stage["two stages"] += check(draws, model.exact, model.y, resample=wrong).verdict == "fail"
+            count_by_stage["two stages"] += check(draws, model.exact, model.y, resample=shifted_draws).verdict == "fail"
         for name, count in count_by_stage.items():
             detected[name].append(count)
     return Rates(runs=runs, repeats=repeats, detected=detected)
 
 
 def verdict(rates: Rates) -> Verdict:
-    """Return ``fail`` if right samplers fail far more often than they may."""
-    return "fail" if any(_too_often(*_counted(rates, i)) for i in range(len(ALPHAS))) else "pass"
+    """Return ``fail`` if correct samplers fail far more often than they may."""
+    return "fail" if any(_too_often(*_counts(rates, i)) for i in range(len(ALPHAS))) else "pass"
 
 
 def add_rates(page: Page, rates: Rates) -> None:
     """Add the attained false-alarm rates and the power."""
-    page.section("How often a right sampler is condemned, and how small an error is seen")
+    page.section("How often a correct sampler fails, and how small an error is detected")
     page.text(
-        "Exact draws of every model, {rate_chains} chains of {rate_draws}, stand for a right sampler. All checks of "
+        "Exact draws of every model, {rate_chains} chains of {rate_draws}, stand for a correct sampler. All checks of "
         "one run over the models are one family, which should fail no more often than its rate, with one stage as with "
         "two. Intervals are of 95 % (Clopper and Pearson 1934).",
         rate_chains=4,
         rate_draws=DRAWS,
     )
-    counted = [_counted(rates, i) for i in range(len(ALPHAS))]
+    counts_by_rate = [_counts(rates, i) for i in range(len(ALPHAS))]
     page.table(
         "false_alarms",
-        "Runs of a right sampler with a failed check, of {rate_runs}.",
+        "Runs of a correct sampler with a failed check, of {rate_runs}.",
         {
             "rate": list(ALPHAS),
-            "one stage": [one_stage / runs for _, runs, one_stage, _ in counted],
-            "interval": [_interval(one_stage, runs) for _, runs, one_stage, _ in counted],
-            "two stages": [two_stages / runs for _, runs, _, two_stages in counted],
-            "interval ": [_interval(two_stages, runs) for _, runs, _, two_stages in counted],
-            "asked for more draws": [
+            "one stage": [one_stage / runs for _, runs, one_stage, _ in counts_by_rate],
+            "interval": [_interval(one_stage, runs) for _, runs, one_stage, _ in counts_by_rate],
+            "two stages": [two_stages / runs for _, runs, _, two_stages in counts_by_rate],
+            "interval ": [_interval(two_stages, runs) for _, runs, _, two_stages in counts_by_rate],
+            "second stage": [
                 sum(run[i].resampled > 0 for run in rates.runs) / len(rates.runs) for i in range(len(ALPHAS))
             ],
         },
-        {"rate": "g", "one stage": ".3f", "two stages": ".3f", "asked for more draws": ".3f"},
+        {"rate": "g", "one stage": ".3f", "two stages": ".3f", "second stage": ".3f"},
         rate_runs=len(rates.runs),
     )
     page.figure(
         _power(rates),
-        caption=f"How often an error of the mean is seen at the rate {ALPHA:g}: {{power_repeats}} runs of 4 chains of "
-        f"{DRAWS} exact draws of a normal's mean, moved; with two stages a flagged run is asked for {MORE} times as "
-        "many.",
+        caption=f"How often an error of the mean is detected at the rate {ALPHA:g}: {{power_repeats}} runs of 4 chains "
+        f"of {DRAWS} exact draws of a normal's mean, moved; with two stages a flagged run is resampled with {MORE} "
+        "times as many.",
         alt="The share of runs that fail against the error of the mean, for one stage and for two.",
         power_repeats=rates.repeats,
         power={name: [count / rates.repeats for count in counts] for name, counts in rates.detected.items()},
         power_shifts=list(SHIFTS),
     )
-    often = [alpha for alpha, runs, one_stage, two_stages in counted if _too_often(alpha, runs, one_stage, two_stages)]
+    excessive_rates = [counts[0] for counts in counts_by_rate if _too_often(*counts)]
     page.conclusion(
-        "<strong>Right samplers fail too often, at the rates {too_often}.</strong>"
-        if often
-        else "Right samplers fail no more often than they may.",
-        too_often=", ".join(f"{alpha:g}" for alpha in often),
+        "<strong>Correct samplers fail too often, at the rates {too_often}.</strong>"
+        if excessive_rates
+        else "Correct samplers fail no more often than they may.",
+        too_often=", ".join(f"{alpha:g}" for alpha in excessive_rates),
     )
 
 
-def _counted(rates: Rates, i: int) -> tuple[float, int, int, int]:
+def _counts(rates: Rates, i: int) -> tuple[float, int, int, int]:
     """Return a rate, the number of runs, and how many failed in one stage and in two."""
     column = [run[i] for run in rates.runs]
     return (

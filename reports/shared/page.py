@@ -116,12 +116,12 @@ class Page:
         Missing numbers (None or nan) show as a dash; the format ``code`` shows text as program text.
         """
         self._record(name, {_plain(heading): list(column) for heading, column in columns.items()})
-        shown = [[_cell(value, formats.get(heading, "")) for value in column] for heading, column in columns.items()]
+        cells = [[_cell(value, formats.get(heading, "")) for value in column] for heading, column in columns.items()]
         self._add(
             "table",
             caption=self._fill(caption, numbers),
             headings=[self._fill(heading, {}) for heading in columns],
-            rows=list(zip(*shown, strict=True)),
+            rows=list(zip(*cells, strict=True)),
             numeric=[not any(isinstance(value, str | Link) for value in column) for column in columns.values()],
             anchor=anchor,
         )
@@ -161,20 +161,20 @@ class Page:
 
     def _fill(self, sentence: str, numbers: Mapping[str, Any]) -> Markup:
         self.record(**numbers)
-        own = {
+        section_numbers = {
             name.removeprefix(self._prefix): value
             for name, value in self.numbers.items()
             if name.startswith(self._prefix)
         }
-        known = {**self.numbers, **own, **numbers}
+        fields = {**self.numbers, **section_numbers, **numbers}
         parts = sentence.split("$")  # text and LaTeX in turn
         return Markup("").join(
-            typeset(part, inline=True) if i % 2 else _typography(Markup(part).format(**known))
+            typeset(part, inline=True) if i % 2 else _typography(Markup(part).format(**fields))
             for i, part in enumerate(parts)
         )
 
     def _record(self, name: str, value: Any) -> None:
-        name, value = self._prefix + name, _as_json(value)
+        name, value = self._prefix + name, _to_json(value)
         if self.numbers.setdefault(name, value) != value:
             raise ValueError(f"`{name}` is on page {self.name} as {self.numbers[name]!r}, got {value!r}; rename one.")
 
@@ -232,16 +232,16 @@ def _plain(heading: str) -> str:
     return heading.replace("$", "")
 
 
-def _as_json(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     """Return ``value`` with numpy types as Python's own and numbers that JSON lacks (nan, infinities) as None."""
     if isinstance(value, Mapping):
-        return {key: _as_json(item) for key, item in value.items()}
+        return {key: _to_json(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
-        return _as_json(value.tolist())
+        return _to_json(value.tolist())
     if isinstance(value, Link):
         return value.text
     if isinstance(value, list | tuple):
-        return [_as_json(item) for item in value]
+        return [_to_json(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,4 +1,4 @@
-"""Sections that hold samplers to an exact answer; written for any exact model that has a program.
+"""Sections that check samplers against an exact answer, for any exact model that has a program.
 
 Each function draws, adds what it drew to the page, and returns checks with the name of the run they belong to. All
 checks of a page are judged together at its end, as one family with one false-alarm rate.
@@ -21,11 +21,11 @@ from bayes.evidence.estimates import Evidence, combine, log_bayes_factor
 from bayes.exact.distribution import Distribution
 from bayes.sampling import inference
 from bayes.sampling.smc_kernels import TooManyStagesError
-from reports.shared import sampling_figures as figures
+from reports.shared import sampling_figures
 from reports.shared.page import Page
 
 type Runs = list[tuple[str, Check]]
-"""Comparisons, each with the name of the run it belongs to."""
+"""Checks, each with the name of the run it belongs to."""
 
 QUANTILES = (0.05, 0.5, 0.95)
 NEW = "new y"
@@ -58,7 +58,7 @@ def add_posterior(
         program, seed=stream(seed, engine), draws=draws, chains=chains, engine=engine, predict=predict
     )
     (observed,) = inference.observed_data(program)
-    exact = {**marginals, NEW: predictive}
+    distributions = {**marginals, NEW: predictive}
     sampled = xr.Dataset(
         {name: tree.posterior[name] for name in marginals}
         | {NEW: (("chain", "draw"), tree.posterior_predictive[observed].to_numpy()[..., 0])}
@@ -69,25 +69,27 @@ def add_posterior(
         draws=draws,
     )
     page.figure(
-        figures.density_and_trace(tree, marginals),
+        sampling_figures.density_and_trace(tree, marginals),
         caption="Left: the density of each chain's draws, with the exact density in black. Right: their traces.",
         alt="Density estimates of the chains with the exact density over them, and the trace of each chain.",
     )
     page.figure(
-        figures.pit({name: exact[name].cdf(sampled[name].to_numpy()) for name in exact}, ALPHA),
+        sampling_figures.pit(
+            {name: distributions[name].cdf(sampled[name].to_numpy()) for name in distributions}, ALPHA
+        ),
         caption="The exact CDF at the draws (PIT), thinned to their effective sample size: ECDF minus uniform. "
         f"Independent right draws leave the dashed band (Kolmogorov) with probability {ALPHA:g}; the verdict below "
         "thins each variable by itself.",
         alt="The difference between the ECDF of the PIT values and the uniform CDF, with a band around zero.",
     )
     page.figure(
-        figures.histogram(sampled, NEW, predictive),
+        sampling_figures.histogram(sampled, NEW, predictive),
         caption="Posterior predictive draws of a new observation, with the exact predictive density in black.",
         alt="A histogram of the predictive draws with the exact predictive density over it.",
     )
-    _add_summary(page, engine, sampled, exact)
+    _add_summary(page, engine, sampled, distributions)
     groups = {"posterior": sampled, "sample_stats": tree.sample_stats.dataset}
-    checks, notes = compare_draws(exact, xr.DataTree.from_dict(groups))
+    checks, notes = compare_draws(distributions, xr.DataTree.from_dict(groups))
     for i, note in enumerate(notes):
         page.text(f"{{{engine}_note_{i}}}", **{f"{engine}_note_{i}": note})
     return [(f"NUTS, {engine}", check) for check in checks]
@@ -103,7 +105,7 @@ def add_evidence(
     runs: int,
 ) -> Runs:
     """Add the log evidence of each labelled model by SMC, run by run and combined, and the first two's Bayes factor."""
-    exact = {label: model.log_evidence(y) for label, (model, _) in models.items()}
+    exact_log_evidence = {label: model.log_evidence(y) for label, (model, _) in models.items()}
     page.text(
         "<strong>SMC.</strong> Particles are carried from the prior to the posterior, and the evidence is estimated "
         "on the way: {smc_runs} independent runs of {smc_particles} particles for each prior. Runs are averaged on "
@@ -112,32 +114,34 @@ def add_evidence(
         smc_particles=draws,
     )
     estimates: dict[str, NDArray[np.float64]] = {}
-    judged: Runs = []
+    evidence_checks: Runs = []
     for label, (_, program) in models.items():
         try:
             tree = inference.smc(program, seed=stream(seed, label), runs=runs, draws=draws)
         except TooManyStagesError as error:
-            judged.append((f"SMC, {label}", no_runs(exact[label], str(error))))
+            evidence_checks.append((f"SMC, {label}", no_runs(exact_log_evidence[label], str(error))))
             continue
         estimates[label] = tree.sample_stats["log_evidence"].to_numpy()
-        judged.append((f"SMC, {label}", compare_evidence(exact[label], estimates[label])))
+        evidence_checks.append((f"SMC, {label}", compare_evidence(exact_log_evidence[label], estimates[label])))
     if not estimates:
-        page.text("No run of SMC came through.")
-        return judged
+        page.text("No run of SMC finished.")
+        return evidence_checks
     combined = {label: combine(values) for label, values in estimates.items()}
     page.figure(
-        figures.evidence_runs(estimates, exact, combined),
+        sampling_figures.evidence_runs(estimates, exact_log_evidence, combined),
         caption="The error of each run's log evidence (dots) and of the runs combined, with two standard errors (bar).",
         alt="A row of dots for each prior around zero, with a bar for the combined estimate.",
     )
-    columns: dict[str, Sequence[Any]] = {"run": [*(str(run + 1) for run in range(runs)), "combined", "its se", "exact"]}
+    columns: dict[str, Sequence[Any]] = {
+        "run": [*(str(run + 1) for run in range(runs)), "combined", "standard error", "exact"]
+    }
     for label, estimate in combined.items():
-        last = [estimate.log_evidence, estimate.standard_error, exact[label]]
+        last = [estimate.log_evidence, estimate.standard_error, exact_log_evidence[label]]
         columns[f"log $p(y)$, {label}"] = [*estimates[label], *last]
     page.table("smc", "Log evidence in nats, run by run.", columns, dict.fromkeys(list(columns)[1:], ".4f"))
     if len(combined) == 2:
-        _add_bayes_factor(page, exact, combined)
-    return judged
+        _add_bayes_factor(page, exact_log_evidence, combined)
+    return evidence_checks
 
 
 def stream(seed: int, name: str) -> int:
@@ -145,13 +149,13 @@ def stream(seed: int, name: str) -> int:
     return int(np.random.SeedSequence([seed, *name.encode()]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def no_runs(exact: float, reason: str) -> Check:
-    """Return the comparison of an exact log evidence with runs that did not come through."""
+def no_runs(log_evidence: float, reason: str) -> Check:
+    """Return the check of an exact log evidence whose SMC runs did not finish."""
     nothing: dict[str, Any] = dict.fromkeys(["estimate", "error", "null_error", "p_value", "degrees_of_freedom"], nan)
-    return Check(parameter="log evidence", statistic="runs", exact=exact, ess=0, reason=reason, **nothing)
+    return Check(parameter="log evidence", statistic="runs", exact=log_evidence, ess=0, reason=reason, **nothing)
 
 
-def _add_bayes_factor(page: Page, exact: Mapping[str, float], combined: Mapping[str, Evidence]) -> None:
+def _add_bayes_factor(page: Page, exact_log_evidence: Mapping[str, float], combined: Mapping[str, Evidence]) -> None:
     (first, a), (second, b) = combined.items()
     factor = log_bayes_factor(a, b)
     page.conclusion(
@@ -162,8 +166,9 @@ def _add_bayes_factor(page: Page, exact: Mapping[str, float], combined: Mapping[
         second_label=second,
         smc_log_bayes_factor=factor.value,
         smc_log_bayes_factor_se=factor.standard_error,
-        exact_log_bayes_factor=exact[first] - exact[second],
-        smc_log_bayes_factor_z=abs(factor.value - (exact[first] - exact[second])) / factor.standard_error,
+        exact_log_bayes_factor=exact_log_evidence[first] - exact_log_evidence[second],
+        smc_log_bayes_factor_z=abs(factor.value - (exact_log_evidence[first] - exact_log_evidence[second]))
+        / factor.standard_error,
     )
 
 
@@ -171,11 +176,11 @@ def add_verdicts(page: Page, runs: Runs) -> Checks:
     """Judge all checks of the page as one family, add the table and the conclusion, and return the checks."""
     checks = judge([check for _, check in runs])
     page.text(
-        "Every comparison above, judged as one family: if all samplers are right, one of its {checks} checks fails "
+        "Every check above, judged as one family: if all samplers are right, one of its {checks} checks fails "
         "with probability {alpha:g} at most (Holm 1979). Draws are judged as normal scores, z = Φ<sup>-1</sup>(F(θ)) "
         "with the exact F, which are standard normal if the sampler is right, and errors are in their standard errors. "
-        "The minimum detectable effect is the one that a normal statistic shows with probability 0.9: a pass says "
-        "nothing about less.",
+        "The minimum detectable effect is the error that a normal statistic detects with probability 0.9: a pass says "
+        "nothing about smaller errors.",
         checks=len(checks),
         alpha=checks.alpha,
     )
@@ -185,7 +190,7 @@ def add_verdicts(page: Page, runs: Runs) -> Checks:
         "quantile whose share of draws below it is farthest off. The minimum detectable effect is in posterior sds, in "
         "parts of the sd, in shares of draws, and for evidence in nats. Evidence is estimated by the mean of the runs "
         "and half their variance, which differs from log-mean-exp in the third order of their sd.",
-        {"run": [name for name, _ in runs], **columns_of(checks)},
+        {"run": [name for name, _ in runs], **check_columns(checks)},
         CHECK_FORMATS,
     )
     add_conclusion(page, checks)
@@ -202,27 +207,27 @@ def add_verdicts(page: Page, runs: Runs) -> Checks:
 
 
 def add_conclusion(page: Page, checks: Checks) -> None:
-    """Add what the verdict on the checks of a page means, and how many pass."""
-    counted = {verdict: [c.verdict for c in checks].count(verdict) for verdict in ("pass", "fail", "inconclusive")}
+    """Add the verdict on the checks of a page, and how many pass."""
+    counts = {verdict: [c.verdict for c in checks].count(verdict) for verdict in ("pass", "fail", "inconclusive")}
     meaning = {
         "pass": "Nothing here speaks against the samplers.",
         "fail": "<strong>A check fails,</strong> which right samplers let happen no more often than that.",
         "inconclusive": "Nothing fails, but not everything could be judged.",
     }
     page.conclusion(
-        f"{meaning[checks.verdict]} {{passed}} checks pass, {{failed}} fail, {{undecided}} are inconclusive.",
-        passed=counted["pass"],
-        failed=counted["fail"],
-        undecided=counted["inconclusive"],
+        f"{meaning[checks.verdict]} {{passed}} checks pass, {{failed}} fail, {{inconclusive}} are inconclusive.",
+        passed=counts["pass"],
+        failed=counts["fail"],
+        inconclusive=counts["inconclusive"],
         verdict=checks.verdict,
     )
 
 
-def columns_of(checks: Iterable[Check]) -> dict[str, list[Any]]:
+def check_columns(checks: Iterable[Check]) -> dict[str, list[Any]]:
     """Return the columns of a table with a row a check; ``CHECK_FORMATS`` are their formats."""
     rows = list(checks)
     return {
-        "of": [check.parameter for check in rows],
+        "parameter": [check.parameter for check in rows],
         "statistic": [check.statistic for check in rows],
         "exact": [check.exact for check in rows],
         "sampled": [check.estimate for check in rows],
@@ -234,17 +239,17 @@ def columns_of(checks: Iterable[Check]) -> dict[str, list[Any]]:
     }
 
 
-def _add_summary(page: Page, engine: str, sampled: xr.Dataset, exact: Mapping[str, Distribution]) -> None:
+def _add_summary(page: Page, engine: str, sampled: xr.Dataset, distributions: Mapping[str, Distribution]) -> None:
     """Add mean, sd and quantiles beside the exact ones, with ArviZ's Monte Carlo standard errors."""
     rows: list[tuple[str, str, float, float, float]] = []
-    for name, distribution in exact.items():
+    for name, distribution in distributions.items():
         x = sampled[name].to_numpy()
         rows.append((name, "mean", distribution.mean(), x.mean(), arviz_stats.mcse(x, method="mean")))
         rows.append((name, "sd", distribution.std(), x.std(ddof=1), arviz_stats.mcse(x, method="sd")))
         for q in QUANTILES:
             error = arviz_stats.mcse(x, method="quantile", prob=q)
             rows.append((name, f"{q:.0%} point", distribution.ppf(q), np.quantile(x, q), error))
-    headings = ["of", "statistic", "exact", engine, "MCSE"]
+    headings = ["variable", "statistic", "exact", engine, "MCSE"]
     page.table(
         f"summary_{engine}",
         "The posterior and the predictive in figures, with the Monte Carlo standard error (MCSE) that ArviZ estimates "

@@ -28,14 +28,14 @@ def density_and_trace(tree: xr.DataTree, marginals: Mapping[str, Distribution]) 
         visuals={"dist": {"width": 1.0}, "trace": {"width": 0.5}},
         figure_kwargs={"figsize": (10, 2.8 * len(marginals))},
     )
-    for name, exact in marginals.items():
-        _overlay(plots.get_target(name, {"column": "dist"}), exact)
+    for name, distribution in marginals.items():
+        _overlay(plots.get_target(name, {"column": "dist"}), distribution)
         for line in plots.get_target(name, {"column": "trace"}).lines:
             line.set_rasterized(True)  # thousands of points a line
     return plots.viz["figure"].item()
 
 
-def histogram(sampled: xr.Dataset, name: str, exact: Distribution) -> Figure:
+def histogram(sampled: xr.Dataset, name: str, distribution: Distribution) -> Figure:
     """Draw a histogram of the draws of all chains with the exact density over it."""
     plots: Any = azp.plot_dist(
         xr.DataTree.from_dict({"posterior": sampled}),
@@ -46,7 +46,7 @@ def histogram(sampled: xr.Dataset, name: str, exact: Distribution) -> Figure:
     )
     axis = plots.get_target(name, {})
     axis.set_xlabel(name)
-    _overlay(axis, exact)
+    _overlay(axis, distribution)
     return axis.figure
 
 
@@ -60,7 +60,7 @@ def pit(values: Mapping[str, NDArray[np.float64]], alpha: float) -> Figure:
         xr.DataTree.from_dict({"pit": thinned}),
         group="pit",
         sample_dims=["chain", "draw"],
-        visuals={"p_value_text": False, "suspicious_points": False},  # the verdict on the page is ours
+        visuals={"p_value_text": False, "suspicious_points": False},  # the page has its own verdict
         figure_kwargs={"figsize": (10, 2.8)},
     )
     for name in values:
@@ -73,15 +73,22 @@ def pit(values: Mapping[str, NDArray[np.float64]], alpha: float) -> Figure:
 
 
 def evidence_runs(
-    runs: Mapping[str, NDArray[np.float64]], exact: Mapping[str, float], combined: Mapping[str, Evidence]
+    runs: Mapping[str, NDArray[np.float64]], exact_log_evidence: Mapping[str, float], combined: Mapping[str, Evidence]
 ) -> Figure:
     """Draw the error of each run's log evidence, a row a model, and the combined estimate with two standard errors."""
     figure, axis = plt.subplots(figsize=(10, 0.9 + 0.6 * len(runs)))
     for row, (label, values) in enumerate(runs.items()):
-        axis.plot(values - exact[label], np.full(len(values), row), "o", color=f"C{row}", alpha=0.6)
+        axis.plot(values - exact_log_evidence[label], np.full(len(values), row), "o", color=f"C{row}", alpha=0.6)
         estimate = combined[label]
         error = 2 * estimate.standard_error
-        axis.errorbar(estimate.log_evidence - exact[label], row + 0.25, xerr=error, fmt="D", color=f"C{row}", capsize=4)
+        axis.errorbar(
+            estimate.log_evidence - exact_log_evidence[label],
+            row + 0.25,
+            xerr=error,
+            fmt="D",
+            color=f"C{row}",
+            capsize=4,
+        )
     axis.axvline(0, color=EXACT)
     axis.set(xlabel="SMC log evidence minus the exact value (nats)", ylim=(-0.6, len(runs) - 0.3))
     axis.set_yticks(range(len(runs)), list(runs))
@@ -89,6 +96,6 @@ def evidence_runs(
     return figure
 
 
-def _overlay(axis: Any, exact: Distribution) -> None:
-    x = np.linspace(exact.ppf(1e-4), exact.ppf(1 - 1e-4), 400)
-    axis.plot(x, exact.pdf(x), color=EXACT, linewidth=2)
+def _overlay(axis: Any, distribution: Distribution) -> None:
+    x = np.linspace(distribution.ppf(1e-4), distribution.ppf(1 - 1e-4), 400)
+    axis.plot(x, distribution.pdf(x), color=EXACT, linewidth=2)

@@ -1,6 +1,6 @@
 """The log of cases: small inputs from public bug reports and files on which this project was once wrong, by number.
 
-Each says what it was, and holds what is right now. Of numbers that are not here the right answer is held where it is
+Each says what was wrong, and tests what is right now. Numbers that are missing here are tested where their answer is
 computed.
 """
 
@@ -44,12 +44,12 @@ def nested_sampling(rng, runs, live_points, shrink):
         squares = np.sum((y - y.mean()) ** 2) + n * np.interp(x, volume, distance) ** 2
         return -n / 2 * np.log(2 * np.pi * exact.noise_sd**2) - squares / (2 * exact.noise_sd**2)
 
-    live, every, terms = rng.random((runs, N)), np.arange(runs), []
+    live, rows, terms = rng.random((runs, N)), np.arange(runs), []
     for i in range(12 * N):
         worst = live.argmax(axis=1)
-        outermost = live[every, worst]
+        outermost = live[rows, worst]
         terms.append(log_likelihood(outermost) - i * shrink + np.log(-np.expm1(-shrink)))
-        live[every, worst] = outermost * rng.random(runs)
+        live[rows, worst] = outermost * rng.random(runs)
     rest = logsumexp(log_likelihood(live), axis=1) - np.log(N) - 12 * N * shrink
     return np.logaddexp(logsumexp(terms, axis=0), rest)
 
@@ -64,10 +64,10 @@ SHRINK = {
 def test_01_a_wrong_joint_distribution_fails_though_every_marginal_is_right():
     """Columns of exact draws, each in an order of its own: correlations of 0.6 became 0.01, and it passed."""
     schools = get_model("hierarchical_normal")
-    drawn = schools.exact.posterior(schools.y).rvs(8_000, np.random.default_rng(0))
+    samples = schools.exact.posterior(schools.y).rvs(8_000, np.random.default_rng(0))
     rng = np.random.default_rng(1)
-    apart = {name: rng.permuted(values, axis=0) for name, values in drawn.items()}
-    for draws, verdict in [(drawn, "pass"), (apart, "fail")]:
+    permuted = {name: rng.permuted(values, axis=0) for name, values in samples.items()}
+    for draws, verdict in [(samples, "pass"), (permuted, "fail")]:
         chains = {name: values.reshape(4, 2_000, *values.shape[1:]) for name, values in draws.items()}
         assert check(chains, schools.exact, schools.y).verdict == verdict
 
@@ -75,9 +75,9 @@ def test_01_a_wrong_joint_distribution_fails_though_every_marginal_is_right():
 @pytest.mark.parametrize("name", ["normal_inverse_gamma", "linear_regression"])
 def test_01_a_variance_in_another_order_fails(name):
     model = get_model(name)
-    drawn = model.exact.posterior(model.y).rvs(8_000, np.random.default_rng(2))
-    drawn["sigma2"] = np.random.default_rng(3).permutation(drawn["sigma2"])
-    chains = {name: values.reshape(4, 2_000, *values.shape[1:]) for name, values in drawn.items()}
+    samples = model.exact.posterior(model.y).rvs(8_000, np.random.default_rng(2))
+    samples["sigma2"] = np.random.default_rng(3).permutation(samples["sigma2"])
+    chains = {name: values.reshape(4, 2_000, *values.shape[1:]) for name, values in samples.items()}
     assert check(chains, model.exact, model.y).verdict == "fail"
 
 
@@ -95,9 +95,9 @@ def test_02_a_prior_that_was_forgotten_fails(name, change):
 
     def sample(model, seed, n):
         wrong = replace(model.exact, **change)
-        drawn = wrong.posterior(model.y).rvs(4 * n, random_state=np.random.default_rng([seed, 77]))
-        drawn = drawn if isinstance(drawn, dict) else {next(iter(model.exact.marginals(model.y))): drawn}
-        return {key: np.asarray(values).reshape(4, n, *np.shape(values)[1:]) for key, values in drawn.items()}
+        samples = wrong.posterior(model.y).rvs(4 * n, random_state=np.random.default_rng([seed, 77]))
+        samples = samples if isinstance(samples, dict) else {next(iter(model.exact.marginals(model.y))): samples}
+        return {key: np.asarray(values).reshape(4, n, *np.shape(values)[1:]) for key, values in samples.items()}
 
     assert check_sampler(sample, models=[name]).verdict == "fail"
 
@@ -108,24 +108,24 @@ def test_05_what_converged_is_not_failed_beside_what_did_not():
     exact, y, k = model.exact, np.asarray(model.y, float), model.exact.prior_count + len(model.y)
     rng = np.random.default_rng(1)
     runs, chains, n = 8, 4, 2_000
-    drawn = exact.posterior(y).rvs(runs * chains, rng)
-    mu, v = drawn["mu"].reshape(runs, chains), np.log(drawn["sigma2"]).reshape(runs, chains)
+    samples = exact.posterior(y).rvs(runs * chains, rng)
+    mu, v = samples["mu"].reshape(runs, chains), np.log(samples["sigma2"]).reshape(runs, chains)
 
     def log_density(v, mu):
         """Of v = log sigma2 given mu."""
         squares = exact.prior_count * (mu - exact.prior_mean) ** 2 + ((y - mu[..., None]) ** 2).sum(-1)
         return -(exact.shape + (len(y) + 1) / 2) * v - (exact.scale + squares / 2) * np.exp(-v)
 
-    kept = {"mu": np.empty((runs, chains, n)), "sigma2": np.empty((runs, chains, n))}
+    draws = {"mu": np.empty((runs, chains, n)), "sigma2": np.empty((runs, chains, n))}
     for i in range(n):
         mean = (exact.prior_count * exact.prior_mean + y.sum()) / k
         mu = mean + np.sqrt(np.exp(v) / k) * rng.normal(size=mu.shape)
         proposed = v + 0.02 * rng.normal(size=v.shape)
         accepted = np.log(rng.random(v.shape)) < log_density(proposed, mu) - log_density(v, mu)
         v = np.where(accepted, proposed, v)
-        kept["mu"][..., i], kept["sigma2"][..., i] = mu, np.exp(v)
+        draws["mu"][..., i], draws["sigma2"][..., i] = mu, np.exp(v)
     for r in range(runs):
-        checks = check({name: values[r] for name, values in kept.items()}, exact, y)
+        checks = check({name: values[r] for name, values in draws.items()}, exact, y)
         assert checks.verdict == "inconclusive"
         assert "sigma2" in checks.checks[0].reason
 
@@ -134,20 +134,20 @@ def test_05_what_converged_is_not_failed_beside_what_did_not():
 def test_04_nested_sampling_is_judged_by_the_law_of_its_shrinkage(law):
     """Ideal runs with 25 live points, 100 of them, failed 56 % of the time: they were held to E[Z_r] = Z."""
     runs = nested_sampling(np.random.default_rng(4), 2000, 25, SHRINK[law](25))
-    verdicts = [check_normal(None, evidence=some, evidence_law=law).verdict for some in runs.reshape(20, 100)]
+    verdicts = [check_normal(None, evidence=batch, evidence_law=law).verdict for batch in runs.reshape(20, 100)]
     assert verdicts == ["pass"] * 20
     assert check_normal(None, evidence=runs + 0.2, evidence_law=law).verdict == "fail"  # negative control
-    others = {other: check_normal(None, evidence=runs, evidence_law=other) for other in SHRINK if other != law}
-    assert "fail" in {checks.verdict for checks in others.values()}
-    assert all(f"evidence law {other} " in checks.notes[0] for other, checks in others.items())
+    other_laws = {other: check_normal(None, evidence=runs, evidence_law=other) for other in SHRINK if other != law}
+    assert "fail" in {checks.verdict for checks in other_laws.values()}
+    assert all(f"evidence law {other} " in checks.notes[0] for other, checks in other_laws.items())
 
 
-@pytest.mark.parametrize("others", [0, 1, 10, 500])
-def test_06_chains_that_are_copies_but_for_some_draws_are_refused(others):
+@pytest.mark.parametrize("n_other", [0, 1, 10, 500])
+def test_06_chains_that_are_copies_but_for_some_draws_are_refused(n_other):
     """Copies but for the first draw, from other starting points, were counted four times: 28 % failed."""
     rng = np.random.default_rng(6)
     draws = np.repeat(POSTERIOR.rvs((1, 1000), random_state=rng), 4, axis=0)
-    draws[:, :others] = POSTERIOR.rvs((4, others), random_state=rng)
+    draws[:, :n_other] = POSTERIOR.rvs((4, n_other), random_state=rng)
     with pytest.raises(ValueError, match="hold copied chains: chains 0 and 1"):
         check_normal({"mu": draws})
 
@@ -212,7 +212,7 @@ def test_15_messages_say_what_is_wrong(tmp_path):
         check_sampler(lambda *_: {}, models="normal_normal")
 
 
-def test_16_pymc_s_own_tree_of_smc_is_known():
+def test_16_pymc_s_own_tree_of_smc_is_recognised():
     """Its particles were judged as chains, and it was refused as evidence: its name of the evidence is another."""
     draws = POSTERIOR.rvs((4, 1000), random_state=np.random.default_rng(16))
     stages = np.array([[np.nan, NORMAL.exact.log_evidence(NORMAL.y) + shift] for shift in (-0.1, 0.02, 0.05, 0.0)])
@@ -225,7 +225,7 @@ def test_16_pymc_s_own_tree_of_smc_is_known():
     assert any("PyMC's own SMC adapts" in note for note in checks.notes)
 
 
-def test_17_a_redraw_that_ignores_its_seed_is_noticed():
+def test_17_a_resample_that_ignores_its_seed_is_detected():
     """The second stage judged the first stage's draws again, at 22 times its level."""
 
     def resample(seed, n, run):
@@ -243,7 +243,7 @@ def test_17_a_redraw_that_ignores_its_seed_is_noticed():
     assert all("are not independent of the first: chain 0 has 250 values" in refusal for refusal in refusals)
 
 
-def test_17_a_redraw_of_the_same_object_or_of_too_few_draws_is_refused():
+def test_17_a_resample_of_the_same_object_or_of_too_few_draws_is_refused():
     bad = {"mu": POSTERIOR.rvs((4, 1000), random_state=0) + 0.07 * POSTERIOR.std()}
     few = {"mu": POSTERIOR.rvs((4, 150), random_state=9)}
     old = {"mu": np.concatenate([POSTERIOR.rvs((4, 3000), random_state=9), bad["mu"]], axis=1)}

@@ -37,7 +37,7 @@ def test_draws_of_another_model_fail(nuts, smc, change):
     assert check(None, other, EXAMPLE.y, evidence=smc).verdict == "fail"
 
 
-def test_a_sampler_on_many_models_is_told_where_its_draws_are_none(smc):
+def test_check_sampler_names_the_model_whose_draws_are_refused(smc):
     with pytest.raises(ValueError, match=r"^normal_normal: `draws` are particles of SMC"):
         check_sampler(lambda *_: smc, models=["normal_normal"])
     with pytest.raises(ValueError, match=r"^beta_binomial: .* the sampler did not move"):
@@ -91,32 +91,32 @@ def test_bad_input_is_refused(nuts, smc):
 
 def test_an_exact_evidence_estimator_passes():
     """Importance sampling from the posterior returns the evidence itself, up to rounding, in every run."""
-    exact = EXAMPLE.model.log_evidence(EXAMPLE.y)
-    assert check(None, EXAMPLE.model, EXAMPLE.y, evidence=[exact] * 16).verdict == "pass"
-    assert check(None, EXAMPLE.model, EXAMPLE.y, evidence=exact + 1e-15 * np.arange(16)).verdict == "pass"
-    assert check(None, EXAMPLE.model, EXAMPLE.y, evidence=exact + 1e-9 * (1 + np.arange(16))).verdict == "fail"
+    log_evidence = EXAMPLE.model.log_evidence(EXAMPLE.y)
+    assert check(None, EXAMPLE.model, EXAMPLE.y, evidence=[log_evidence] * 16).verdict == "pass"
+    assert check(None, EXAMPLE.model, EXAMPLE.y, evidence=log_evidence + 1e-15 * np.arange(16)).verdict == "pass"
+    assert check(None, EXAMPLE.model, EXAMPLE.y, evidence=log_evidence + 1e-9 * (1 + np.arange(16))).verdict == "fail"
 
 
 def test_a_sampler_is_checked_on_models_with_own_data_and_hyperparameters():
-    mine = NormalNormal(prior_mean=170.0, prior_sd=20.0, noise_sd=7.0)
-    own = get_model("normal-normal").with_data([181.0, 169.5, 175.2], exact=mine)
+    own_exact = NormalNormal(prior_mean=170.0, prior_sd=20.0, noise_sd=7.0)
+    own_model = get_model("normal-normal").with_data([181.0, 169.5, 175.2], exact=own_exact)
 
-    def right(model, seed, n):
+    def correct(model, seed, n):
         return {"mu": model.exact.posterior(model.y).rvs((4, n), random_state=np.random.default_rng(seed))}
 
-    def of_the_example(_, seed, n):
-        return right(get_model("normal_normal"), seed, n)
+    def example_draws(_, seed, n):
+        return correct(get_model("normal_normal"), seed, n)
 
-    assert check_sampler(right, models=[own, "normal_normal"]).verdict == "pass"
-    checks = check_sampler(of_the_example, models=own)
+    assert check_sampler(correct, models=[own_model, "normal_normal"]).verdict == "pass"
+    checks = check_sampler(example_draws, models=own_model)
     assert checks.verdict == "fail"
     assert "normal_normal (own)" in str(checks)
     with pytest.raises(ValueError, match=r"`models` has normal_normal \(own\) twice"):
-        check_sampler(right, models=[own, own])
+        check_sampler(correct, models=[own_model, own_model])
     with pytest.raises(ValueError, match="`exact` must be a NormalNormal, got a str"):
-        own.with_data([1.0], exact="normal")
+        own_model.with_data([1.0], exact="normal")
     with pytest.raises(ValueError, match="`y` must be one-dimensional"):
-        own.with_data([[1.0]])
+        own_model.with_data([[1.0]])
 
 
 @pytest.mark.parametrize(
@@ -131,12 +131,12 @@ def test_a_sampler_is_checked_on_models_with_own_data_and_hyperparameters():
         ([1.0, 1.0, 2.0], "the evidence runs hold one number twice among 3"),
     ],
 )
-def test_wrong_evidence_is_called_by_its_name(evidence, message):
+def test_messages_about_wrong_evidence_name_it(evidence, message):
     with pytest.raises(ValueError, match=message):
         check(None, EXAMPLE.model, EXAMPLE.y, evidence=evidence)
 
 
-def test_log_evidence_that_is_text_is_said_in_words():
+def test_log_evidence_that_is_text_is_refused_in_words():
     stats = xr.Dataset({"log_evidence": ("chain", ["a", "b"])})
     with pytest.raises(ValueError, match="the log evidence of every run must be a number, got text"):
         check(None, EXAMPLE.model, EXAMPLE.y, evidence=xr.DataTree.from_dict({"sample_stats": stats}))

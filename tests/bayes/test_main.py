@@ -17,15 +17,14 @@ import xarray as xr
 from bayes import check
 from bayes.__main__ import main
 from bayes.exact.normal_normal import EXAMPLE, NormalNormal
-from bayes.io import options as hyperparameters
-from bayes.io import stan
+from bayes.io import hyperparameters, stan
 from bayes.registry import NAMES, get_model
 from closedform.command_line import CLOSED_PIPE, run
 
 
 def bayes(*arguments, cwd, interpreter=()):
     """Run ``python -m bayes``; return exit code, standard output and error."""
-    made = subprocess.run(
+    finished = subprocess.run(
         [sys.executable, *interpreter, "-m", "bayes", *map(str, arguments)],
         capture_output=True,
         text=True,
@@ -33,7 +32,7 @@ def bayes(*arguments, cwd, interpreter=()):
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
         check=False,
     )
-    return made.returncode, made.stdout, made.stderr
+    return finished.returncode, finished.stdout, finished.stderr
 
 
 @pytest.mark.parametrize("interpreter", [(), ("-OO",)])  # which leaves out docstrings
@@ -94,9 +93,9 @@ def saved(tmp_path):
     [([], 0, "pass"), (["--prior-sd", 1], 1, "fail"), (["--prior-mean=1e3", "--prior_sd=0.1"], 1, "fail")],
 )
 def test_draws_of_a_file_get_a_verdict_and_an_exit_code(saved, options, code, verdict):
-    made = bayes("check", "draws.nc", "--model", "normal_normal", *options, cwd=saved)
-    assert (made[0], made[2]) == (code, "")
-    assert f"{verdict}: 3 checks share a false-alarm rate of 0.001." in made[1]
+    finished = bayes("check", "draws.nc", "--model", "normal_normal", *options, cwd=saved)
+    assert (finished[0], finished[2]) == (code, "")
+    assert f"{verdict}: 3 checks share a false-alarm rate of 0.001." in finished[1]
 
 
 def test_too_few_draws_are_inconclusive(tmp_path):
@@ -106,19 +105,19 @@ def test_too_few_draws_are_inconclusive(tmp_path):
     assert "cannot pass: bulk ESS" in out
 
 
-def test_data_hyperparameters_and_names_of_ones_own(tmp_path):
-    mine, heights = NormalNormal(prior_mean=170.0, prior_sd=20.0, noise_sd=7.0), [181.0, 169.5, 175.2]
-    exact_draws(mine, heights).rename(mu="height").to_netcdf(tmp_path / "draws.nc")
+def test_data_hyperparameters_and_names_of_the_user(tmp_path):
+    exact, heights = NormalNormal(prior_mean=170.0, prior_sd=20.0, noise_sd=7.0), [181.0, 169.5, 175.2]
+    exact_draws(exact, heights).rename(mu="height").to_netcdf(tmp_path / "draws.nc")
     (tmp_path / "heights.csv").write_text("cm\n181.0\n169.5\n175.2\n")
     options = ["--data", "heights.csv", "--prior-mean", 170, "--prior-sd", 20, "--noise-sd", 7, "--var", "height=mu"]
     code, out, err = bayes("check", "draws.nc", "--model", "normal_normal", *options, "--json", cwd=tmp_path)
     assert (code, err) == (0, "")
-    told = json.loads(out)
-    assert (told["verdict"], told["observations"]) == ("pass", 3)
-    assert told["hyperparameters"] == {"prior_mean": 170, "prior_sd": 20, "noise_sd": 7}
-    assert [row["statistic"] for row in told["checks"]][:2] == ["location", "scale"]
-    assert told["checks"][0]["exact"] == pytest.approx(mine.posterior(heights).mean())
-    assert told["checks"][0]["p_value"] > 0.001
+    report = json.loads(out)
+    assert (report["verdict"], report["observations"]) == ("pass", 3)
+    assert report["hyperparameters"] == {"prior_mean": 170, "prior_sd": 20, "noise_sd": 7}
+    assert [row["statistic"] for row in report["checks"]][:2] == ["location", "scale"]
+    assert report["checks"][0]["exact"] == pytest.approx(exact.posterior(heights).mean())
+    assert report["checks"][0]["p_value"] > 0.001
 
 
 def test_evidence_runs_of_a_file_are_held_to_the_exact_evidence(tmp_path):
@@ -127,14 +126,14 @@ def test_evidence_runs_of_a_file_are_held_to_the_exact_evidence(tmp_path):
         stats = xr.Dataset({"log_evidence": ("chain", log_evidence + shift)})
         tree = xr.DataTree.from_dict({"posterior": exact_draws(EXAMPLE.model, EXAMPLE.y), "sample_stats": stats})
         tree.to_netcdf(tmp_path / f"smc{code}.nc")
-        found, out, err = bayes("check", f"smc{code}.nc", "--model", "normal_normal", cwd=tmp_path)
-        assert (found, err) == (code, "")
+        exit_code, out, err = bayes("check", f"smc{code}.nc", "--model", "normal_normal", cwd=tmp_path)
+        assert (exit_code, err) == (code, "")
         assert "log evidence  runs" in out
         assert "E[Z_r] = Z, evidence law unbiased" in out
         for law, equation in [("log_unbiased", "E[log Z_r] = log Z"), ("inverse_unbiased", "E[1/Z_r] = 1/Z")]:
             options = ["--model", "normal_normal", "--evidence-law", law]
-            found, out, err = bayes("check", f"smc{code}.nc", *options, cwd=tmp_path)
-            assert (found, err) == (code, "")
+            exit_code, out, err = bayes("check", f"smc{code}.nc", *options, cwd=tmp_path)
+            assert (exit_code, err) == (code, "")
             assert f"{equation}, evidence law {law}" in out
 
 
@@ -176,7 +175,7 @@ def test_a_model_is_exported_as_stan_code_and_data(tmp_path):
     assert (code, out, "`model` must be one of" in err) == (2, "", True)
 
 
-def here(*arguments):
+def run_in_process(*arguments):
     """Run the command line in this process, and return the exit code."""
     try:
         return main(list(map(str, arguments)))
@@ -186,37 +185,37 @@ def here(*arguments):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_help_shows_the_hyperparameters_of_the_model_and_the_exit_codes(name, capsys):
-    assert here("check", "--model", name.replace("_", "-"), "--help") == 0
-    shown = " ".join(capsys.readouterr().out.split())
+    assert run_in_process("check", "--model", name.replace("_", "-"), "--help") == 0
+    help_text = " ".join(capsys.readouterr().out.split())
     for field in fields(get_model(name).exact):
-        assert f"--{field.name.replace('_', '-')} JSON" in shown
-    assert "Exit code: 0 if every check passes, 1 if one fails" in shown
+        assert f"--{field.name.replace('_', '-')} JSON" in help_text
+    assert "Exit code: 0 if every check passes, 1 if one fails" in help_text
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_hyperparameter_is_described(name):
     exact = get_model(name).exact
-    described = hyperparameters.described(exact)
-    assert set(described) == {field.name for field in fields(exact)}
-    assert all(described.values())
+    descriptions = hyperparameters.descriptions(exact)
+    assert set(descriptions) == {field.name for field in fields(exact)}
+    assert all(descriptions.values())
 
 
 def test_help_describes_the_hyperparameters_of_the_model(capsys):
-    assert here("check", "--model", "normal_normal", "--help") == 0
+    assert run_in_process("check", "--model", "normal_normal", "--help") == 0
     assert "the known standard deviation of one observation around mu" in " ".join(
         capsys.readouterr().out.replace("│", "").split()
     )
 
 
-def test_one_model_is_shown_alone_and_all_as_json(capsys):
-    assert here("models", "normal-normal") == 0
+def test_a_single_model_is_listed_and_all_as_json(capsys):
+    assert run_in_process("models", "normal-normal") == 0
     assert "normal_variance" not in capsys.readouterr().out
-    assert here("models", "--json") == 0
-    told = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
-    assert set(told) == set(NAMES)
-    assert told["normal_normal"]["hyperparameters"] == {"prior_mean": 0.0, "prior_sd": 5**0.5, "noise_sd": 1.0}
-    assert told["normal_normal"]["example"]["posterior"]["mu"]["mean"] == pytest.approx(2.0866197)
-    assert told["hierarchical_normal"]["example"]["log_evidence"] == pytest.approx(-31.3113, abs=1e-4)
+    assert run_in_process("models", "--json") == 0
+    report = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert set(report) == set(NAMES)
+    assert report["normal_normal"]["hyperparameters"] == {"prior_mean": 0.0, "prior_sd": 5**0.5, "noise_sd": 1.0}
+    assert report["normal_normal"]["example"]["posterior"]["mu"]["mean"] == pytest.approx(2.0866197)
+    assert report["hierarchical_normal"]["example"]["log_evidence"] == pytest.approx(-31.3113, abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -231,12 +230,12 @@ def test_one_model_is_shown_alone_and_all_as_json(capsys):
     ],
 )
 def test_a_wrong_name_suggests_the_nearest(arguments, capsys):
-    assert here(*arguments) == 2
+    assert run_in_process(*arguments) == 2
     assert "did you mean normal_normal?" in capsys.readouterr().err
 
 
 def test_a_name_near_to_none_gets_the_list(capsys):
-    assert here("check", "ok.csv", "--model", "eight_schools", "--shape", "3") == 2
+    assert run_in_process("check", "ok.csv", "--model", "eight_schools", "--shape", "3") == 2
     assert capsys.readouterr().err.startswith(f"error: `model` must be one of {', '.join(NAMES)}, got 'eight_schools'.")
 
 
@@ -262,7 +261,7 @@ def test_the_model_is_known_by_its_place_and_not_by_the_values_of_options(
     arguments, message, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    assert here(*arguments.split()) == 2
+    assert run_in_process(*arguments.split()) == 2
     out, err = capsys.readouterr()
     assert message in err
     assert (out, err.count("\n")) == ("", 1)
@@ -270,7 +269,7 @@ def test_the_model_is_known_by_its_place_and_not_by_the_values_of_options(
 
 @pytest.mark.parametrize("arguments", [["--data", ""], ["--data="], [""], ["--prior-sd", ""]])
 def test_an_empty_argument_is_named(arguments, capsys):
-    assert here("export", "normal_normal", *arguments) == 2
+    assert run_in_process("export", "normal_normal", *arguments) == 2
     assert " is empty; " in capsys.readouterr().err
 
 
@@ -280,16 +279,20 @@ def test_an_empty_argument_is_named(arguments, capsys):
         (
             "multivariate_normal",
             "1,2,3\n2,1,0.5\n",
-            ["--prior-mean", "[0,0,0]", *(f"--{of}-covariance=[[2,0,0],[0,2,0],[0,0,2]]" for of in ("prior", "noise"))],
+            [
+                "--prior-mean",
+                "[0,0,0]",
+                *(f"--{kind}-covariance=[[2,0,0],[0,2,0],[0,0,2]]" for kind in ("prior", "noise")),
+            ],
         ),
         ("dirichlet_multinomial", "2,2,1\n0,5,0\n", ["--concentration", "[1,1,1]", "--trials", 5]),
     ],
 )
 def test_own_hyperparameters_of_another_size_have_data_of_that_size(name, text, options, tmp_path, capsys):
     (tmp_path / "y.csv").write_text(text)
-    assert here("export", name, "--format", "json", "--data", tmp_path / "y.csv", *options) == 0
+    assert run_in_process("export", name, "--format", "json", "--data", tmp_path / "y.csv", *options) == 0
     assert json.loads(capsys.readouterr().out)["y"] == [list(map(float, line.split(","))) for line in text.split()]
-    assert here("export", name, "--format", "json", *options) == 2
+    assert run_in_process("export", name, "--format", "json", *options) == 2
     assert (
         "Without --data the observations are those of the example: give yours with --data." in capsys.readouterr().err
     )
@@ -299,16 +302,16 @@ def test_own_hyperparameters_of_another_size_have_data_of_that_size(name, text, 
     ("text", "number"), [(".5", 0.5), ("2.", 2), ("+2", 2), ("1E0", 1), ("007", 7), (" 3 ", 3), ("+.5e+1", 5)]
 )
 def test_hyperparameters_are_numbers_as_python_has_them(text, number, capsys):
-    assert here("export", "normal_normal", "--format", "json", "--prior-sd", text) == 0
+    assert run_in_process("export", "normal_normal", "--format", "json", "--prior-sd", text) == 0
     assert json.loads(capsys.readouterr().out)["prior_sd"] == number
     vector = f"--prior-mean=[{text}, 0]"
-    assert here("export", "multivariate_normal", "--format", "json", vector) == 0
+    assert run_in_process("export", "multivariate_normal", "--format", "json", vector) == 0
     assert json.loads(capsys.readouterr().out)["prior_mean"] == [number, 0]
 
 
 @pytest.mark.parametrize("text", ["null", "true", "1_000", '"2"', "3,14", "1 2", "0x10", "{}", "2,"])
 def test_what_is_no_number_is_no_hyperparameter(text, capsys):
-    assert here("export", "normal_normal", f"--prior-sd={text}") == 2
+    assert run_in_process("export", "normal_normal", f"--prior-sd={text}") == 2
     assert (
         f"`prior_sd` must be a number, or numbers in brackets such as [1, 2], got {text!r}." in capsys.readouterr().err
     )
@@ -352,7 +355,7 @@ def test_what_is_no_number_is_no_hyperparameter(text, capsys):
     ],
 )
 def test_what_the_parser_refuses_is_one_line_with_the_command_for_help(arguments, message, capsys):
-    assert here(*arguments.split()) == 2
+    assert run_in_process(*arguments.split()) == 2
     out, err = capsys.readouterr()
     assert err.startswith("error: ")
     assert message in err
@@ -372,7 +375,7 @@ def test_a_closed_standard_output_is_one_line(arguments, monkeypatch, capsys):
 )
 def test_a_closed_standard_input_is_one_line(arguments, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", None)
-    assert here(*arguments) == 2
+    assert run_in_process(*arguments) == 2
     assert capsys.readouterr().err.startswith("error: file - is the standard input, which is closed; give a file, or")
 
 
@@ -380,22 +383,22 @@ def test_a_closed_standard_input_is_one_line(arguments, monkeypatch, capsys):
 def test_a_refusal_is_one_line_in_every_encoding(encoding):
     command = [sys.executable, "-m", "bayes", "sample", "normal_normal", "--draws", "1.5"]
     environment = os.environ | {"PYTHONIOENCODING": encoding}
-    made = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    finished = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     message = "error: --draws must be a whole number, got '1.5'; see `python -m bayes sample normal_normal --help`.\n"
-    assert (made.returncode, made.stderr) == (2, message)
+    assert (finished.returncode, finished.stderr) == (2, message)
 
 
 def test_streams_that_a_shell_has_closed_end_in_one_line():
     command = f"exec {sys.executable} -m bayes models >&-"
-    made = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
-    assert (made.returncode, made.stderr.count("\n")) == (2, 1)
+    finished = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+    assert (finished.returncode, finished.stderr.count("\n")) == (2, 1)
 
 
 def test_a_pipe_by_its_path_is_read_as_the_standard_input(capsys):
     reading, writing = os.pipe()
     os.write(writing, b"1.5\n2.5\n")
     os.close(writing)
-    assert here("export", "normal_normal", "--format", "json", "--data", f"/dev/fd/{reading}") == 0
+    assert run_in_process("export", "normal_normal", "--format", "json", "--data", f"/dev/fd/{reading}") == 0
     os.close(reading)
     assert json.loads(capsys.readouterr().out)["y"] == [1.5, 2.5]
 
@@ -411,13 +414,13 @@ def test_a_pipe_by_its_path_is_read_as_the_standard_input(capsys):
 )
 def test_settings_of_a_sampler_are_refused_before_it_is_announced(options, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert here("sample", "normal_normal", *options) == 2
+    assert run_in_process("sample", "normal_normal", *options) == 2
     assert capsys.readouterr().err.startswith(f"error: {message}")
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="no folder that nobody can write to")
 def test_a_folder_that_cannot_be_written_to_is_named_with_the_file_of_the_user(capsys):
-    assert here("sample", "normal_normal", "--out", "/proc/x.nc") == 2
+    assert run_in_process("sample", "normal_normal", "--out", "/proc/x.nc") == 2
     assert capsys.readouterr().err.startswith("error: `out` /proc/x.nc cannot be written: ")
 
 
@@ -435,10 +438,10 @@ def test_a_closed_pipe_ends_silently(command):
     """With a reader that is gone before the first line, as `| true` may be."""
     reading, writing = os.pipe()
     os.close(reading)
-    made = subprocess.run([sys.executable, *command.split()], stdout=writing, stderr=subprocess.PIPE, check=False)
+    finished = subprocess.run([sys.executable, *command.split()], stdout=writing, stderr=subprocess.PIPE, check=False)
     os.close(writing)
-    assert made.stderr == b""
-    assert made.returncode == CLOSED_PIPE
+    assert finished.stderr == b""
+    assert finished.returncode == CLOSED_PIPE
 
 
 def test_the_command_works_where_docstrings_and_assertions_are_left_out():
@@ -449,32 +452,34 @@ def test_the_command_works_where_docstrings_and_assertions_are_left_out():
 def test_own_data_and_hyperparameters_are_exported(tmp_path, capsys):
     (tmp_path / "counts.csv").write_text("3\n0\n2\n")
     options = ["--data", tmp_path / "counts.csv", "--shape", 2, "--inverse-scale", 0.5]
-    assert here("export", "gamma-poisson", "--format", "json", *options) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told == {"n": 3, "y": [3, 0, 2], "shape": 2.0, "inverse_scale": 0.5}
-    assert isinstance(told["y"][0], int)  # as Stan wants counts
+    assert run_in_process("export", "gamma-poisson", "--format", "json", *options) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report == {"n": 3, "y": [3, 0, 2], "shape": 2.0, "inverse_scale": 0.5}
+    assert isinstance(report["y"][0], int)  # as Stan wants counts
     (tmp_path / "counts.csv").write_text("-3\n")
-    assert here("export", "gamma-poisson", *options) == 2
+    assert run_in_process("export", "gamma-poisson", *options) == 2
     assert "`y` must hold whole numbers" in capsys.readouterr().err
 
 
 def test_own_data_and_hyperparameters_are_sampled_and_draws_come_from_standard_input(tmp_path):
     (tmp_path / "heights.csv").write_text("cm\n181.0\n169.5\n175.2\n")
-    own = ["--data", "heights.csv", "--prior-mean", "1.7e2", "--prior-sd", "20", "--noise-sd", "7"]
-    code, _, err = bayes("sample", "normal-normal", *own, "--engine", "pymc", "--out", "draws.nc", cwd=tmp_path)
+    data_options = ["--data", "heights.csv", "--prior-mean", "1.7e2", "--prior-sd", "20", "--noise-sd", "7"]
+    code, _, err = bayes(
+        "sample", "normal-normal", *data_options, "--engine", "pymc", "--out", "draws.nc", cwd=tmp_path
+    )
     assert code == 0, err
     mu = xr.open_datatree(tmp_path / "draws.nc")["posterior"]["mu"]
     assert 173 < mu.mean() < 176  # and not about 2, as the example's
     command = [sys.executable, "-m", "bayes", "check", "-", "--model", "normal_normal", "--json"]
-    for end, code in [(own, 0), ([], 1)]:
+    for end, code in [(data_options, 0), ([], 1)]:
         with (tmp_path / "draws.nc").open("rb") as draws:
-            made = subprocess.run([*command, *end], stdin=draws, capture_output=True, cwd=tmp_path, check=False)
-        assert made.returncode == code, made.stderr
-        assert json.loads(made.stdout)["file"] == "-"
+            finished = subprocess.run([*command, *end], stdin=draws, capture_output=True, cwd=tmp_path, check=False)
+        assert finished.returncode == code, finished.stderr
+        assert json.loads(finished.stdout)["file"] == "-"
 
 
 @pytest.mark.parametrize(
-    ("given", "options", "message"),
+    ("standard_input", "options", "message"),
     [
         ("", ["-"], "error: file - (standard input) is empty"),
         ("nonsense\n", ["-"], "error: file - (standard input) must have one column 'chain'"),
@@ -482,17 +487,17 @@ def test_own_data_and_hyperparameters_are_sampled_and_draws_come_from_standard_i
         ("one\ntwo\n", ["draws.nc", "--data", "-"], "error: `data` file - (standard input), line 2: 'two'"),
     ],
 )
-def test_what_is_wrong_with_the_standard_input_is_said_of_it(saved, given, options, message):
+def test_an_error_in_the_standard_input_names_it(saved, standard_input, options, message):
     command = [sys.executable, "-m", "bayes", "check", *options, "--model", "normal_normal"]
-    made = subprocess.run(command, input=given, capture_output=True, text=True, cwd=saved, check=False)
-    assert (made.returncode, made.stdout) == (2, "")
-    assert made.stderr.startswith(message)
-    assert made.stderr.count("\n") == 1
+    finished = subprocess.run(command, input=standard_input, capture_output=True, text=True, cwd=saved, check=False)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert finished.stderr.startswith(message)
+    assert finished.stderr.count("\n") == 1
 
 
 def test_a_store_that_cannot_be_read_is_not_one_that_cannot_be_written(tmp_path, capsys):
     (tmp_path / "draws.zarr" / "zarr.json").mkdir(parents=True)
-    assert here("check", tmp_path / "draws.zarr", "--model", "normal_normal") == 2
+    assert run_in_process("check", tmp_path / "draws.zarr", "--model", "normal_normal") == 2
     message = capsys.readouterr().err
     assert "cannot be read" in message
     assert "zarr.json" in message

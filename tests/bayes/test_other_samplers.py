@@ -55,11 +55,11 @@ def nuts_draws(model, seed, n, chains=4, forget_jacobian=False):
         keys = jax.random.split(key, n + 501)
         start = nuts.init(jnp.log(a / b) + 0.1 * jax.random.normal(keys[0]))
 
-        def one_draw(state, key):
+        def step(state, key):
             state, _ = nuts.step(key, state)
             return state, state.position
 
-        return jnp.exp(jax.lax.scan(one_draw, start, keys[1:])[1][500:])
+        return jnp.exp(jax.lax.scan(step, start, keys[1:])[1][500:])
 
     return {"rate": np.asarray(jax.jit(jax.vmap(chain))(jax.random.split(jax.random.key(seed), chains)))}
 

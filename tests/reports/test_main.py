@@ -60,18 +60,18 @@ def test_the_command_in_the_provenance_makes_the_page_again(rendered):
     )
 
 
-def others(kind):
+def other_values(kind):
     """Values of an option that are not its default, by its type."""
     choices = [choice for choice in get_args(kind) if choice is not type(None)]
     if get_origin(kind) is Annotated:
-        return others(choices[0])
+        return other_values(choices[0])
     if get_origin(kind) is tuple:
-        each = others(choices[0])
-        return [tuple(each[:1]), tuple(each[:2])]
+        values = other_values(choices[0])
+        return [tuple(values[:1]), tuple(values[:2])]
     if get_origin(kind) is Literal:
         return choices
     if choices:  # of an option that may be left out
-        return others(choices[0])
+        return other_values(choices[0])
     return {bool: [True], int: [7, 12], float: [-2.5e-05, 0.25], str: ["one", "-two"], Path: [Path("a b"), Path("c")]}[
         kind
     ]
@@ -84,16 +84,16 @@ def test_the_command_of_every_page_gives_its_options_again(name):
     for field in fields(options):
         if field.name == "out":
             continue
-        for value in others(kinds[field.name]):
-            made = options(**{field.name: value})
-            words = shlex.split(command(name, made))
+        for value in other_values(kinds[field.name]):
+            page_options = options(**{field.name: value})
+            words = shlex.split(command(name, page_options))
             assert words[:3] == ["python", "-m", "reports"]
-            assert reports.__main__.parse(words[3:]) == (name, made), words
+            assert reports.__main__.parse(words[3:]) == (name, page_options), words
 
 
 def test_two_models_are_two_options():
-    made = reports.__main__.PAGES["models"].Options(model=("normal_normal", "beta_binomial"))
-    assert command("models", made) == "python -m reports models --model normal_normal --model beta_binomial"
+    page_options = reports.__main__.PAGES["models"].Options(model=("normal_normal", "beta_binomial"))
+    assert command("models", page_options) == "python -m reports models --model normal_normal --model beta_binomial"
 
 
 def test_pages_and_models_may_be_written_with_either_sign():
@@ -198,6 +198,9 @@ def test_bad_usage_exits_with_2(tmp_path, arguments):
 def test_help_teaches(tmp_path):
     finished = run("normal-normal", "--help", cwd=tmp_path)
     assert finished.returncode == 0
-    common, own = ["out", "seed", "quick"], ["data", "prior-mean", "prior-sd", "noise-sd", "draws", "chains", "engine"]
-    for option in common + own:
+    common, page_specific = (
+        ["out", "seed", "quick"],
+        ["data", "prior-mean", "prior-sd", "noise-sd", "draws", "chains", "engine"],
+    )
+    for option in common + page_specific:
         assert f"--{option}" in finished.stdout

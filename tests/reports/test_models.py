@@ -16,10 +16,10 @@ from reports.shared.page import Page, drawing
 
 def page_of(**options):
     options = models.Options(**options)
-    told = []
+    messages = []
     with drawing():
-        page = models.build(models.read(options), options, told.append)
-    assert len(told) == models.steps(options)
+        page = models.build(models.read(options), options, messages.append)
+    assert len(messages) == models.steps(options)
     return page
 
 
@@ -39,14 +39,14 @@ def test_a_model_has_its_formulas_its_example_and_a_row_for_each_parameter(page)
     assert "(315, 108, 101, 32)" in text
     assert "concentration&nbsp;=&nbsp;(1, 1, 1, 1), trials&nbsp;=&nbsp;556" in text
     rows = page.numbers["dirichlet_multinomial_by_parameter"]
-    assert rows["of"][:4] == ["p[0]", "p[1]", "p[2]", "p[3]"]
-    assert rows["of"][-1] == "log evidence"
+    assert rows["parameter"][:4] == ["p[0]", "p[1]", "p[2]", "p[3]"]
+    assert rows["parameter"][-1] == "log evidence"
     assert rows["exact mean"][0] == pytest.approx(316 / 560)
     assert rows["sampled"][0] == pytest.approx(316 / 560, rel=0.01)
     assert all(row in {"pass", "fail", "inconclusive"} for row in rows["verdict"])
 
 
-def test_every_check_is_in_the_file_and_the_verdict_is_theirs(page):
+def test_every_check_is_in_the_file_and_the_verdict_is_that_of_the_checks(page):
     checks = page.numbers["checks_in_full"]
     assert len(checks) == page.numbers["checks"] == sum(page.numbers["verdicts"]["checks"])
     assert {check["model"] for check in checks} == {"normal_normal", "dirichlet_multinomial"}
@@ -64,10 +64,10 @@ def test_every_formula_is_typeset_at_a_readable_height(name):
 
 
 def test_a_sampler_that_is_wrong_fails_the_page(monkeypatch):
-    right = inference.nuts
+    nuts = inference.nuts
 
     def too_wide(*args, **kwargs):
-        tree = right(*args, **kwargs)
+        tree = nuts(*args, **kwargs)
         mu = tree.posterior["mu"]
         tree["posterior"] = tree.posterior.dataset.assign(mu=2.0866 + 1.1 * (mu - 2.0866))
         return tree
@@ -102,10 +102,10 @@ def test_a_closed_form_that_contradicts_itself_fails_the_page():
 
 
 def test_many_data_are_counted_and_long_hyperparameters_have_a_shape():
-    shown = sections._shown(get_model("gamma_poisson").y)
-    assert shown == "109 times 0, 65 times 1, 22 times 2, 3 times 3, 1 times 4"
-    assert "design of shape (18, 2)" in sections._hyperparameters(get_model("linear_regression").exact)
-    assert sections._shown(np.array([[1.0, 2.5]])) == "(1, 2.5)"
+    text = sections._data_text(get_model("gamma_poisson").y)
+    assert text == "109 times 0, 65 times 1, 22 times 2, 3 times 3, 1 times 4"
+    assert "design of shape (18, 2)" in sections._hyperparameter_text(get_model("linear_regression").exact)
+    assert sections._data_text(np.array([[1.0, 2.5]])) == "(1, 2.5)"
 
 
 @pytest.mark.parametrize(

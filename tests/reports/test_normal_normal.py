@@ -75,27 +75,27 @@ def test_changing_one_datum_changes_every_number_that_depends_on_it(example, dat
 
 def test_changing_the_data_changes_the_conclusions(example, data_file):
     """Data near the prior mean turn the Bayes factor round, weaken it, and take the maximum of the evidence away."""
-    turned = exact_page(data=data_file([float(y - np.mean(EXAMPLE.y) + 0.1) for y in EXAMPLE.y]))
+    near_prior = exact_page(data=data_file([float(y - np.mean(EXAMPLE.y) + 0.1) for y in EXAMPLE.y]))
     assert example.numbers["favoured"] == "prior variance 5"
     assert example.numbers["strength"] == "very strong"
-    assert turned.numbers["favoured"] == "prior variance 0.1"
-    assert turned.numbers["strength"] == "positive"
+    assert near_prior.numbers["favoured"] == "prior variance 0.1"
+    assert near_prior.numbers["strength"] == "positive"
     assert any("The evidence is largest at" in s for s in sentences(example))
-    assert any("has no maximum at a positive" in s for s in sentences(turned))
+    assert any("has no maximum at a positive" in s for s in sentences(near_prior))
     equal = exact_page(other_prior_sd=EXAMPLE.model.prior_sd)
     assert any("the Bayes factor is 1" in s for s in sentences(equal))
 
 
 @pytest.mark.parametrize("values", [[2.0], [1e8 + 1, 1e8 + 2], [-3.0] * 40, np.linspace(0, 1, 1200).tolist()])
-def test_a_persons_own_data_make_a_page(data_file, values):
+def test_data_of_the_user_make_a_page(data_file, values):
     page = exact_page(data=data_file(values))
     assert page.numbers["n"] == len(values)
     assert page.numbers["source"] == "y.csv"
-    shown = page.numbers["predictives"]["n"]
-    assert shown[:2] == [0, 1]
-    assert shown[-1] == len(values)
-    assert shown == sorted(shown)
-    assert len(shown) == min(15, len(values) + 1) == len(set(shown))
+    numbers = page.numbers["predictives"]["n"]
+    assert numbers[:2] == [0, 1]
+    assert numbers[-1] == len(values)
+    assert numbers == sorted(numbers)
+    assert len(numbers) == min(15, len(values) + 1) == len(set(numbers))
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_sampled_results_stand_beside_the_exact_ones(sampled):
         assert_allclose(summary["exact"][:5], exact)
         assert_array_less(np.abs(np.subtract(summary[engine], summary["exact"])), 6 * np.array(summary["MCSE"]))
     smc = sampled.numbers["smc"]
-    assert smc["run"] == [*"12345678", "combined", "its se", "exact"]
+    assert smc["run"] == [*"12345678", "combined", "standard error", "exact"]
     assert_allclose(smc["log p(y), prior variance 5"][-1], -21.5300583, atol=PRINTED)
     assert_allclose(smc["log p(y), prior variance 0.1"][-1], -32.4593718, atol=PRINTED)
     assert_allclose(sampled.numbers["exact_log_bayes_factor"], 10.9293135, atol=PRINTED)
@@ -162,7 +162,7 @@ def test_evidence_that_smc_cannot_reach_is_inconclusive_with_the_reason():
     assert any("SMC is not through after 100 stages" in s for s in sentences(page))
 
 
-def test_two_priors_with_one_label_are_told_apart():
+def test_two_priors_with_one_label_have_different_names():
     options = normal_normal.Options(quick=True, engine=("pymc",), draws=400, other_prior_sd=EXAMPLE.model.prior_sd)
     page = normal_normal.build(normal_normal.read(options), options, [].append)
     assert page.numbers["evidence"]["prior"] == ["prior variance 5", "prior variance 5 (second)"]
@@ -170,18 +170,18 @@ def test_two_priors_with_one_label_are_told_apart():
 
 
 def test_sentences_hold_for_data_they_were_not_written_for(data_file):
-    def said(values, **options):
+    def page_text(values, **options):
         return " ".join(sentences(exact_page(data=data_file(values), **options)))
 
-    assert "The means have as good as met" in said([0.1] * 50)
-    assert "not brought them together yet" in said([3.0, 4.0, 5.0], prior_sd=1e-3)
-    assert "(here it has none)" in said([0.0, 0.0])
-    assert "more than rounding" not in said([1e8 + 1, 1e8 + 2, 1e8 + 4])
-    assert "more than rounding" not in said([1.0, 2.0, 3.0], noise_sd=1e60)
-    assert "10^(" in said([1e8])
-    assert "equally well" in said([1.0, 2.0], prior_sd=1e-6, other_prior_sd=2e-6)
+    assert "The means have as good as met" in page_text([0.1] * 50)
+    assert "not brought them together yet" in page_text([3.0, 4.0, 5.0], prior_sd=1e-3)
+    assert "(here it has none)" in page_text([0.0, 0.0])
+    assert "more than rounding" not in page_text([1e8 + 1, 1e8 + 2, 1e8 + 4])
+    assert "more than rounding" not in page_text([1.0, 2.0, 3.0], noise_sd=1e60)
+    assert "10^(" in page_text([1e8])
+    assert "equally well" in page_text([1.0, 2.0], prior_sd=1e-6, other_prior_sd=2e-6)
     for options in [{"prior_sd": 1e75}, {"prior_sd": 1e-75}, {"other_prior_sd": 1e75, "noise_sd": 1e75}]:
-        assert "evidence" in said([1.0, 2.0], **options)
+        assert "evidence" in page_text([1.0, 2.0], **options)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_bad_options_are_refused_by_name(changes, message):
 
 
 @pytest.mark.parametrize(
-    ("log_value", "shown"),
+    ("log_value", "text"),
     [
         (np.log(55788.3), "55788"),
         (0.0, "1"),
@@ -212,5 +212,5 @@ def test_bad_options_are_refused_by_name(changes, message):
         (np.log(2e-9), "2.0000e-09"),
     ],
 )
-def test_powers_of_ten(log_value, shown):
-    assert _power_of_ten(log_value) == shown
+def test_powers_of_ten(log_value, text):
+    assert _power_of_ten(log_value) == text

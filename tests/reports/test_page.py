@@ -99,9 +99,9 @@ def test_the_same_figure_is_the_same_bytes():
 
 
 def test_files_are_whole_and_listed(page, tmp_path):
-    written = page.write(tmp_path)
+    html_file = page.write(tmp_path)
     index = write_index(tmp_path, ["example", "not-made-yet"])
-    assert written.read_text(encoding="utf-8") == page.html()
+    assert html_file.read_text(encoding="utf-8") == page.html()
     assert 'href="example.html"' in index.read_text(encoding="utf-8")
     assert "A &lt;title&gt;" in index.read_text(encoding="utf-8")
     assert "not-made-yet" not in index.read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
-"""The samplers page: cells with verdicts, mistakes that are seen, runs that go on, and able to fail."""
+"""The samplers page: cells with verdicts, mistakes that are detected, runs that go on, and able to fail."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -23,10 +23,10 @@ def exact_nuts(model):
 
     def mcmc(program, *, sampler, seed, draws):  # noqa: ARG001
         mcmc.calls.append((sampler, seed, draws))
-        drawn = exact_chains(mcmc.model, np.random.default_rng(seed), draws)
+        draws_by_name = exact_chains(mcmc.model, np.random.default_rng(seed), draws)
         if sampler == cells.NO_JACOBIAN:
-            drawn = {name: 0.9 * values for name, values in drawn.items()}
-        posterior = {name: (("chain", "draw"), values) for name, values in drawn.items()}
+            draws_by_name = {name: 0.9 * values for name, values in draws_by_name.items()}
+        posterior = {name: (("chain", "draw"), values) for name, values in draws_by_name.items()}
         return xr.DataTree.from_dict({"posterior": xr.Dataset(posterior)})
 
     mcmc.calls, mcmc.model = [], model
@@ -35,14 +35,14 @@ def exact_nuts(model):
 
 @pytest.fixture
 def runner(tmp_path):
-    """A runner for one model and one sampler, that tells what it does."""
+    """A runner for one model and one sampler, and its messages."""
 
     def make(**options):
         options = samplers.Options(**{"model": ("gamma_exponential",), "engine": ("nutpie",), "draws": 2000} | options)
-        return cells.Runner(options=options, kept=tmp_path, progress=told.append)
+        return cells.Runner(options=options, folder=tmp_path, progress=messages.append)
 
-    told: list[str] = []
-    make.told = told
+    messages: list[str] = []
+    make.messages = messages
     return make
 
 
@@ -50,11 +50,11 @@ def runner(tmp_path):
 def page(tmp_path_factory):
     """A page with real samplers on two models, and the messages on the way."""
     options = samplers.Options(model=ROWS, engine=COLUMNS, quick=True, out=tmp_path_factory.mktemp("page"))
-    told: list[str] = []
+    messages: list[str] = []
     with drawing():
-        page = samplers.build(samplers.read(options), options, told.append)
-    assert len(told) == samplers.steps(options)
-    assert not list(options.out.iterdir())  # what was kept is gone
+        page = samplers.build(samplers.read(options), options, messages.append)
+    assert len(messages) == samplers.steps(options)
+    assert not list(options.out.iterdir())  # the stored cells are gone
     return page
 
 
@@ -69,17 +69,17 @@ def test_a_cell_has_a_verdict_and_leads_to_its_checks(page):
             assert f'<table id="{name}-{engine}">' in html
     assert page.numbers["grid"][cells.NO_JACOBIAN][0] is None
     assert page.numbers["grid"][cells.NO_JACOBIAN][1].startswith("fail, ")
-    assert "The missing Jacobian is seen on 1 of 1 models." in html
+    assert "The missing Jacobian is detected on 1 of 1 models." in html
 
 
 def test_the_numbers_of_every_check_are_in_the_file(page):
-    found = page.numbers["cells"]
-    assert [(cell["model"], cell["engine"]) for cell in found] == [
+    cells_in_file = page.numbers["cells"]
+    assert [(cell["model"], cell["engine"]) for cell in cells_in_file] == [
         *((name, engine) for name in ROWS for engine in COLUMNS),
         ("gamma_exponential", cells.NO_JACOBIAN),
     ]
-    assert page.numbers["checks"] == sum(len(cell["checks"]) for cell in found if not cell["must_fail"]) == 8
-    assert all(cell["seconds"] > 0 for cell in found)
+    assert page.numbers["checks"] == sum(len(cell["checks"]) for cell in cells_in_file if not cell["must_fail"]) == 8
+    assert all(cell["seconds"] > 0 for cell in cells_in_file)
     json.loads(page.json())
 
 
@@ -96,9 +96,10 @@ def test_an_interrupted_run_goes_on_where_it_stopped(monkeypatch, runner):
     stand_in = exact_nuts(model)
     monkeypatch.setattr(inference, "mcmc", stand_in)
     first = runner().cell(model, "nutpie")
-    assert runner().cell(model, "nutpie") == first
+    # as JSON, because the level of an unjudged check is nan, which equals nothing
+    assert json.dumps(asdict(runner().cell(model, "nutpie"))) == json.dumps(asdict(first))
     assert len(stand_in.calls) == 1
-    assert runner.told[-1].endswith("as an interrupted run left it")
+    assert runner.messages[-1].endswith("as an interrupted run left it")
     runner(seed=1).cell(model, "nutpie")
     assert len(stand_in.calls) == 2
     runner(draws=3000).cell(model, "nutpie")
@@ -115,62 +116,62 @@ def test_a_damaged_cell_is_made_again(monkeypatch, runner, tmp_path, content):
     assert len(stand_in.calls) == 1
 
 
-def test_what_is_kept_stays_when_the_page_is_interrupted(tmp_path):
+def test_stored_cells_stay_when_the_page_is_interrupted(tmp_path):
     def interrupted():
-        with cells.kept_in(tmp_path / "kept") as kept:
-            (kept / "cell.json").write_text("{}")
+        with cells.cell_folder(tmp_path / "cells") as folder:
+            (folder / "cell.json").write_text("{}")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert (tmp_path / "kept" / "cell.json").exists()
+    assert (tmp_path / "cells" / "cell.json").exists()
 
 
-def judged(monkeypatch, runner, mcmc, **options):
+def judge_one_model(monkeypatch, runner, mcmc, **options):
     monkeypatch.setattr(inference, "mcmc", mcmc)
     return grid.judge_all([get_model("gamma_exponential")], runner(**options))
 
 
-def test_what_is_suspicious_is_run_again_with_more_draws(monkeypatch, runner):
+def test_what_is_flagged_is_run_again_with_more_draws(monkeypatch, runner):
     model = get_model("gamma_exponential")
-    right = exact_nuts(model)
+    correct = exact_nuts(model)
 
-    def unlucky(program, *, sampler, seed, draws):
-        tree = right(program, sampler=sampler, seed=seed, draws=draws)
+    def unlucky_draws(program, *, sampler, seed, draws):
+        tree = correct(program, sampler=sampler, seed=seed, draws=draws)
         if sampler == "nutpie" and draws == 2000:  # off by 3.2 standard errors, as one in 700 is
             posterior, exact = tree["posterior"].to_dataset(), model.marginals["rate"]
             tree["posterior"] = posterior - posterior.mean() + exact.mean() + 3.2 * exact.std() / np.sqrt(4 * 2000)
         return tree
 
-    table = judged(monkeypatch, runner, unlucky)
-    assert [draws for sampler, _, draws in right.calls if sampler == "nutpie"] == [2000, 8000]
+    table = judge_one_model(monkeypatch, runner, unlucky_draws)
+    assert [draws for sampler, _, draws in correct.calls if sampler == "nutpie"] == [2000, 8000]
     assert {check.stage for check in table.checks} == {1, 2}
     assert grid.verdict(table) == "pass"
 
 
 def test_a_sampler_that_is_wrong_fails_the_page(monkeypatch, runner):
-    right = exact_nuts(get_model("gamma_exponential"))
+    correct = exact_nuts(get_model("gamma_exponential"))
 
     def wrong(program, *, sampler, seed, draws):
-        tree = right(program, sampler=sampler, seed=seed, draws=draws)
+        tree = correct(program, sampler=sampler, seed=seed, draws=draws)
         tree["posterior"] = 1.1 * tree["posterior"].to_dataset()
         return tree
 
-    assert grid.verdict(judged(monkeypatch, runner, wrong)) == "fail"
+    assert grid.verdict(judge_one_model(monkeypatch, runner, wrong)) == "fail"
 
 
-def test_draws_that_are_none_fail_the_page_and_say_why(monkeypatch, runner):
-    right = exact_nuts(get_model("gamma_exponential"))
+def test_draws_that_are_refused_fail_the_page_and_say_why(monkeypatch, runner):
+    correct = exact_nuts(get_model("gamma_exponential"))
 
-    def still(program, *, sampler, seed, draws):
-        tree = right(program, sampler=sampler, seed=seed, draws=draws)
+    def constant_draws(program, *, sampler, seed, draws):
+        tree = correct(program, sampler=sampler, seed=seed, draws=draws)
         if sampler in ("slice", "numpyro"):
             tree["posterior"] = 0 * tree["posterior"].to_dataset() + len(sampler)
         return tree
 
-    table = judged(monkeypatch, runner, still, engine=("nutpie", "slice", "numpyro"))
+    table = judge_one_model(monkeypatch, runner, constant_draws, engine=("nutpie", "slice", "numpyro"))
     assert grid.verdict(table) == "fail"
-    assert grid.cell_verdict(*table.of("gamma_exponential", "nutpie")) == "pass"
+    assert grid.cell_verdict(*table.cell_and_checks("gamma_exponential", "nutpie")) == "pass"
     page = Page("samplers", "", "")
     grid.add_grid(page, table)
     grid.add_details(page, [get_model("gamma_exponential")], table)
@@ -179,17 +180,17 @@ def test_draws_that_are_none_fail_the_page_and_say_why(monkeypatch, runner):
 
 
 def test_an_injected_mistake_that_is_not_detected_fails_the_page(monkeypatch, runner):
-    right = exact_nuts(get_model("gamma_exponential"))
+    correct = exact_nuts(get_model("gamma_exponential"))
 
     def harmless(program, *, sampler, seed, draws):  # noqa: ARG001
-        return right(program, sampler="nutpie", seed=seed, draws=draws)
+        return correct(program, sampler="nutpie", seed=seed, draws=draws)
 
-    table = judged(monkeypatch, runner, harmless)
+    table = judge_one_model(monkeypatch, runner, harmless)
     assert table.checks.verdict == "pass"
     assert grid.verdict(table) == "fail"
     page = Page("samplers", "", "")
     grid.add_grid(page, table)
-    assert "Not seen on: gamma_exponential" in page.html()
+    assert "Not detected on: gamma_exponential" in page.html()
 
 
 def counts(n, **changes):
@@ -198,40 +199,40 @@ def counts(n, **changes):
     )
 
 
-def test_a_mistake_that_is_not_detected_and_right_samplers_that_fail_are_told(monkeypatch):
+def test_a_mistake_that_is_not_detected_and_correct_samplers_that_fail_are_on_the_page(monkeypatch):
     monkeypatch.setattr(
         detection, "detect", lambda _, n, injected=True, **__: counts(n, detected=20 * injected, failed=0)
     )
     fine = detection.detect_all(samplers.Options(), lambda _: None)
     assert detection.verdict(fine) == "pass"
-    faulty, injected, right = fine[0]
-    blind = [(faulty, [*injected[:-1], counts(8000, detected=15)], right), *fine[1:]]
-    assert detection.missed(blind) == [faulty.name]
+    faulty, injected, correct = fine[0]
+    blind = [(faulty, [*injected[:-1], counts(8000, detected=15)], correct), *fine[1:]]
+    assert detection.undetected(blind) == [faulty.name]
     assert detection.verdict(blind) == "fail"
     refused = counts(8000, failed=0, by_detector=dict.fromkeys(DETECTORS, 0) | {REFUSED: 20})
-    assert detection.verdict([(faulty, injected, [*right[:-1], refused]), *fine[1:]]) == "fail"
-    alarms = [(faulty, injected, [*right[:-1], counts(8000, failed=8)]), *fine[1:]]
+    assert detection.verdict([(faulty, injected, [*correct[:-1], refused]), *fine[1:]]) == "fail"
+    alarms = [(faulty, injected, [*correct[:-1], counts(8000, failed=8)]), *fine[1:]]
     assert detection.verdict(alarms) == "fail"
     page = Page("samplers", "", "")
     with drawing():
         detection.add_detection(page, alarms)
-    assert "Too many of the right samplers fail" in page.html()
+    assert "Too many of the correct samplers fail" in page.html()
 
 
 @pytest.mark.parametrize(("failed", "verdict"), [(2, "pass"), (12, "fail")])
-def test_right_samplers_that_fail_too_often_fail_the_page(failed, verdict):
+def test_correct_samplers_that_fail_too_often_fail_the_page(failed, verdict):
     """12 of 150 are what rates of 0.2 and 0.05 allow, but not one of 0.01."""
 
     def run(verdict):
         return [rates.Family(alpha=a, one_stage=verdict, two_stages="pass", resampled=0) for a in rates.ALPHAS]
 
     runs = [run("fail") if i < failed else run("pass") for i in range(150)]
-    found = rates.Rates(runs=runs, repeats=20, seen={"one stage": [0] * 6, "two stages": [0] * 6})
-    assert rates.verdict(found) == verdict
+    measured_rates = rates.Rates(runs=runs, repeats=20, detected={"one stage": [0] * 6, "two stages": [0] * 6})
+    assert rates.verdict(measured_rates) == verdict
     page = Page("samplers", "", "")
     with drawing():
-        rates.add_rates(page, found)
-    assert ("Right samplers fail too often, at the rates 0.01" in page.html()) == (verdict == "fail")
+        rates.add_rates(page, measured_rates)
+    assert ("Correct samplers fail too often, at the rates 0.01" in page.html()) == (verdict == "fail")
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,8 @@ from bayes.exact.numerics.log_gamma import (
     quotient_log,
     remainder,
 )
-from bayes.exact.numerics.matrices import Matrix, digits, exactly, inverse, log_det, rounded, solve_lower, split
-from bayes.exact.numerics.sums_over_integers import Summed
+from bayes.exact.numerics.matrices import Matrix, digits, inverse, log_det, solve_lower, split, to_decimal, to_float
+from bayes.exact.numerics.sums_over_integers import SummedDistribution
 
 Frozen: Any = type(stats.norm())
 FrozenVector: Any = type(stats.multivariate_normal([0.0]))
@@ -43,7 +43,7 @@ FrozenCounts: Any = type(stats.dirichlet_multinomial([1.0, 1.0], 1))
 
 
 class Located(Frozen):
-    """A frozen distribution of scipy at a location that is no float64: ``loc`` + ``rest``, which is what that lacks.
+    """A frozen distribution of scipy whose location is no float64: it is ``loc`` + ``rest``.
 
     Densities and probabilities of observations near 1e16 are then as right as those of observations near 0. Parameters
     may be arrays.
@@ -118,38 +118,38 @@ class LocatedVector(FrozenVector):
 
     def cdf(self, x: ArrayLike, *, lower_limit: ArrayLike | None = None, **options: Any) -> Any:
         """Return P(lower_limit < X <= x), x of shape (..., K), by scipy's integration with its ``options``."""
-        low = None if lower_limit is None else self._off(lower_limit)
-        return self._centred.cdf(self._off(x), lower_limit=low, **options)
+        low = None if lower_limit is None else self._deviation(lower_limit)
+        return self._centred.cdf(self._deviation(x), lower_limit=low, **options)
 
-    def _off(self, x: ArrayLike) -> NDArray[np.float64]:
+    def _deviation(self, x: ArrayLike) -> NDArray[np.float64]:
         return (np.asarray(x, dtype=float) - self.loc) - self.rest
 
-    def combined(self, weights: NDArray[np.float64]) -> tuple[Any, Any, Any]:
+    def combination(self, weights: NDArray[np.float64]) -> tuple[Any, Any, Any]:
         """Return the mean of weights . x, rounded, what the rounding left out, and the standard deviation."""
         with digits():
-            w = exactly(weights)
-            return *split(w @ self._mean), np.sqrt(rounded(np.sum((w @ self._root) ** 2, axis=-1)))
+            w = to_decimal(weights)
+            return *split(w @ self._mean), np.sqrt(to_float(np.sum((w @ self._root) ** 2, axis=-1)))
 
-    def along(self, weights: NDArray[np.float64]) -> Located:
+    def project(self, weights: NDArray[np.float64]) -> Located:
         """Return the normal of weights . x, one for each row of weights."""
-        loc, rest, scale = self.combined(weights)
+        loc, rest, scale = self.combination(weights)
         return Located(stats.norm, loc=loc, rest=rest, scale=scale)
 
     def _misfit(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return |z|^2 of rows (M, K), z what whitens to independent elements, refined once."""
-        off, lost = two_sum(rows, -self.loc)
-        z = linalg.solve_triangular(self.root, off.T, lower=True)  # (K, M)
-        left = (lost - self.rest).T
+        deviation, error = two_sum(rows, -self.loc)
+        z = linalg.solve_triangular(self.root, deviation.T, lower=True)  # (K, M)
+        residual = (error - self.rest).T
         for i, root in enumerate(zip(self.root, self._root_rest, strict=True)):
-            product, of_product = matrices.times(z.T, root)
-            left[i] += (off[:, i] - product) - of_product
-        return np.sum(z * (z + 2 * linalg.solve_triangular(self.root, left, lower=True)), axis=0)
+            product, product_error = matrices.multiply(z.T, root)
+            residual[i] += (deviation[:, i] - product) - product_error
+        return np.sum(z * (z + 2 * linalg.solve_triangular(self.root, residual, lower=True)), axis=0)
 
     def _exact_misfit(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the same in decimals, 50 us an element."""
         with digits():
-            z = solve_lower(self._root, exactly(rows).T - self._mean[:, None])
-            return rounded(np.sum(z * z, axis=0))
+            z = solve_lower(self._root, to_decimal(rows).T - self._mean[:, None])
+            return to_float(np.sum(z * z, axis=0))
 
     def pdf(self, x: ArrayLike) -> Any:
         """Return the density of x (..., K)."""
@@ -186,8 +186,8 @@ class _InverseGamma(type(stats.invgamma)):
 class _Beta(type(stats.beta)):
     def _logpdf(self, x: Any, a: Any, b: Any) -> Any:
         inside = (x > 0) & (x < 1)
-        at = np.where(inside, x, 0.5)
-        density = log_dirichlet(np.stack([at, 1 - at], axis=-1), np.stack([a, b], axis=-1))
+        p = np.where(inside, x, 0.5)
+        density = log_dirichlet(np.stack([p, 1 - p], axis=-1), np.stack([a, b], axis=-1))
         return np.where(inside, density, super()._logpdf(x, a, b))
 
     def _pdf(self, x: Any, a: Any, b: Any) -> Any:
@@ -251,28 +251,28 @@ class _BetaBinomial(type(stats.betabinom)):
         return log_dirichlet_multinomials(np.stack([k, n - k], axis=-1), np.stack(np.broadcast_arrays(a, b), axis=-1))
 
     def _cdf(self, x: Any, n: Any, a: Any, b: Any) -> Any:
-        return self._each(lambda summed, k: summed.cdf(np.floor(k)), x, n, a, b)
+        return self._evaluate(lambda summed, k: summed.cdf(np.floor(k)), x, n, a, b)
 
     def _ppf(self, q: Any, n: Any, a: Any, b: Any) -> Any:
-        return self._each(lambda summed, q: summed.ppf(q), q, n, a, b)
+        return self._evaluate(lambda summed, q: summed.ppf(q), q, n, a, b)
 
-    def _each(self, of: Callable[[Any, Any], Any], values: Any, n: Any, a: Any, b: Any) -> Any:
+    def _evaluate(self, function: Callable[[Any, Any], Any], values: Any, n: Any, a: Any, b: Any) -> Any:
         """Return a function of the probabilities of 0, ..., n, which are summed up once for all values."""
         values, n, a, b = np.broadcast_arrays(values, n, a, b)
-        found = np.empty(values.shape)
+        results = np.empty(values.shape)
         for m, successes, failures in set(zip(n.ravel().tolist(), a.ravel().tolist(), b.ravel().tolist(), strict=True)):
-            its = (n == m) & (a == successes) & (b == failures)
-            found[its] = of(self._summed(int(m), successes, failures), values[its])
-        return found
+            same_parameters = (n == m) & (a == successes) & (b == failures)
+            results[same_parameters] = function(self._summed(int(m), successes, failures), values[same_parameters])
+        return results
 
-    def _summed(self, n: int, a: float, b: float) -> Summed:
+    def _summed(self, n: int, a: float, b: float) -> SummedDistribution:
         alpha = np.array([a, b])
 
         def pmf(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
             return np.exp(log_dirichlet_multinomials(np.stack([x, y], axis=-1), alpha))
 
         _, var, *_ = self._stats(n, a, b)
-        return Summed(pmf, n, (n * a / (a + b), n * b / (a + b)), float(np.sqrt(var)))
+        return SummedDistribution(pmf, n, (n * a / (a + b), n * b / (a + b)), float(np.sqrt(var)))
 
 
 class GammaPoisson(stats.rv_discrete):
@@ -317,8 +317,8 @@ class GammaPoisson(stats.rv_discrete):
         return a / b, a / b * (1 + 1 / b), (b + 2) / np.sqrt(a * (b + 1)), (6 + b**2 / (b + 1)) / a
 
 
-def others(alpha: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sum of all other elements, for each: subtracted from the sum of all, a small one would be lost."""
+def sums_of_others(alpha: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return for each element the sum of all others, added up: as total less element a small sum would lose digits."""
     return (1 - np.eye(len(alpha))) @ alpha
 
 
@@ -327,8 +327,10 @@ class DirichletMultinomial(FrozenCounts):
 
     def logpmf(self, x: ArrayLike) -> Any:
         y = np.asarray(x, dtype=float)
-        given = np.asarray(super().logpmf(x))  # which checks shapes, and is -inf where x has another sum
-        return np.where(np.isneginf(given), given, log_dirichlet_multinomials(y, np.squeeze(self.alpha)))[()]
+        scipy_logpmf = np.asarray(super().logpmf(x))  # which checks shapes, and is -inf where x has another sum
+        return np.where(np.isneginf(scipy_logpmf), scipy_logpmf, log_dirichlet_multinomials(y, np.squeeze(self.alpha)))[
+            ()
+        ]
 
     def pmf(self, x: ArrayLike) -> Any:
         return np.exp(self.logpmf(x))
@@ -336,7 +338,7 @@ class DirichletMultinomial(FrozenCounts):
     def var(self) -> Any:
         # the variances of beta-binomials: scipy's takes the share of the other classes from 1
         alpha = np.squeeze(self.alpha)
-        return beta_binomial.var(np.squeeze(self.n), alpha, others(alpha))
+        return beta_binomial.var(np.squeeze(self.n), alpha, sums_of_others(alpha))
 
     def cov(self) -> Any:
         covariance = super().cov()

@@ -1,4 +1,4 @@
-"""Sums of observations that keep their digits, and products that keep both halves of theirs."""
+"""Sums and products with their rounding errors, so that nothing is lost to cancellation."""
 
 from fractions import Fraction
 from math import fsum
@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 _HALF = 2.0**27 + 1
 
 
-def about(y: NDArray[np.float64], centre: float) -> tuple[int, Fraction, Fraction, Fraction]:
-    """Return n, ybar, ybar - centre and sum (y_i - ybar)^2, none of which loses digits to what cancels.
+def moments_about(y: NDArray[np.float64], centre: float) -> tuple[int, Fraction, Fraction, Fraction]:
+    """Return n, ybar, ybar - centre and sum (y_i - ybar)^2, none of which loses digits to cancellation.
 
     They are rational numbers. The error of ybar is some 1e-16 of the differences between the data and not of the mean.
     The squares are taken about it (the corrected two-pass algorithm; Chan, Golub and LeVeque 1983, "Algorithms for
-    computing the sample variance", eq. 1.7), and are right to 1e-16 of what ybar lacks. All are 0 for no observations.
+    computing the sample variance", eq. 1.7), and are right to 1e-16 of the rounding error of ybar. Without observations
+    all are 0.
 
     Examples
     --------
-    >>> n, ybar, distance, scatter = about(np.array([1e16, 1.0, -1e16]), centre=0.0)
+    >>> n, ybar, distance, scatter = moments_about(np.array([1e16, 1.0, -1e16]), centre=0.0)
     >>> float(ybar), float(distance)
     (0.3333333333333333, 0.3333333333333333)
     """
@@ -27,11 +28,11 @@ def about(y: NDArray[np.float64], centre: float) -> tuple[int, Fraction, Fractio
     if n == 0:
         return 0, Fraction(), Fraction(), Fraction()
     near = float(y.mean())
-    rest, lost = two_sum(y, -near)
-    left_out = Fraction(fsum(rest.tolist()) + float(lost.sum())) / n
-    ybar = Fraction(near) + left_out
-    squares = dot(rest, rest) + 2 * Fraction(float(rest @ lost))
-    return n, ybar, ybar - Fraction(centre), squares - n * left_out**2
+    rest, errors = two_sum(y, -near)
+    correction = Fraction(fsum(rest.tolist()) + float(errors.sum())) / n
+    ybar = Fraction(near) + correction
+    squares = dot(rest, rest) + 2 * Fraction(float(rest @ errors))
+    return n, ybar, ybar - Fraction(centre), squares - n * correction**2
 
 
 def dot(x: NDArray[np.float64], y: NDArray[np.float64]) -> Fraction:
@@ -39,14 +40,14 @@ def dot(x: NDArray[np.float64], y: NDArray[np.float64]) -> Fraction:
 
     Ogita, Rump and Oishi 2005, "Accurate sum and dot product", algorithm 5.3, in another order.
     """
-    sums, of_products = two_product(x, y)
-    lost = Fraction(float(of_products.sum()))
+    sums, product_errors = two_product(x, y)
+    error = Fraction(float(product_errors.sum()))
     while len(sums) > 1:
         odd = sums[len(sums) // 2 * 2 :]
-        pairs, of_pairs = two_sum(sums[: len(sums) // 2], sums[len(sums) // 2 : len(sums) // 2 * 2])
-        lost += Fraction(float(of_pairs.sum())) + sum(map(Fraction, odd.tolist()))
+        pairs, pair_errors = two_sum(sums[: len(sums) // 2], sums[len(sums) // 2 : len(sums) // 2 * 2])
+        error += Fraction(float(pair_errors.sum())) + sum(map(Fraction, odd.tolist()))
         sums = pairs
-    return lost + sum(map(Fraction, sums.tolist()))
+    return error + sum(map(Fraction, sums.tolist()))
 
 
 def total(counts: NDArray[np.int64]) -> int:
@@ -56,23 +57,23 @@ def total(counts: NDArray[np.int64]) -> int:
 
 
 def split(x: Fraction) -> tuple[float, float]:
-    """Return x rounded, and what the rounding left out, rounded."""
+    """Return x rounded, and its rounding error, rounded."""
     near = float(x)
     return near, float(x - Fraction(near))
 
 
 def two_sum(a: Any, b: Any) -> tuple[Any, Any]:
-    """Return a + b rounded, and what the rounding left out, exactly (Knuth; Ogita, Rump and Oishi 2005, algorithm 3.1).
+    """Return a + b rounded, and its exact rounding error (Knuth; Ogita, Rump and Oishi 2005, algorithm 3.1).
 
     "Accurate sum and dot product".
     """
     rounded = a + b
-    of_b = rounded - a
-    return rounded, (a - (rounded - of_b)) + (b - of_b)
+    b_virtual = rounded - a
+    return rounded, (a - (rounded - b_virtual)) + (b - b_virtual)
 
 
 def two_product(a: Any, b: Any) -> tuple[Any, Any]:
-    """Return a b rounded, and what the rounding left out, exactly (Dekker and Veltkamp; ibid., algorithm 3.3)."""
+    """Return a b rounded, and its exact rounding error (Dekker and Veltkamp; ibid., algorithm 3.3)."""
     rounded = a * b
     (a1, a2), (b1, b2) = _halves(a), _halves(b)
     return rounded, a2 * b2 - (((rounded - a1 * b1) - a2 * b1) - a1 * b2)
@@ -80,9 +81,9 @@ def two_product(a: Any, b: Any) -> tuple[Any, Any]:
 
 def difference_of_products(a: Any, b: Any, c: Any, d: Any) -> Any:
     """Return a b - c d, rounded as if only once, however nearly the products cancel."""
-    (left, left_lost), (right, right_lost) = two_product(a, b), two_product(c, d)
-    difference, lost = two_sum(left, -right)
-    return difference + (lost + (left_lost - right_lost))
+    (ab, ab_error), (cd, cd_error) = two_product(a, b), two_product(c, d)
+    difference, error = two_sum(ab, -cd)
+    return difference + (error + (ab_error - cd_error))
 
 
 def _halves(a: Any) -> tuple[Any, Any]:

@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, xlogy
 
 from bayes.exact.numerics.exact_sums import difference_of_products
-from bayes.exact.numerics.matrices import PI, digits, fraction
+from bayes.exact.numerics.matrices import PI, digits, from_fraction
 
 LARGE = 10.0
 """From where on Stirling's series is right to rounding."""
@@ -45,12 +45,12 @@ def remainder(x: ArrayLike) -> Any:
     [0.0, 1.0, 19.3396]
     """
     x = np.asarray(x, dtype=float)
-    found, large = np.empty(x.shape), x >= LARGE
-    at = x[large]
-    found[large] = np.log(2 * np.pi * at) / 2 + np.polynomial.polynomial.polyval(at**-2, _STIRLING) / at
-    at = x[~large]
-    found[~large] = gammaln(at + 1) - xlogy(at, at) + at
-    return found[()]
+    result, large = np.empty(x.shape), x >= LARGE
+    z = x[large]
+    result[large] = np.log(2 * np.pi * z) / 2 + np.polynomial.polynomial.polyval(z**-2, _STIRLING) / z
+    z = x[~large]
+    result[~large] = gammaln(z + 1) - xlogy(z, z) + z
+    return result[()]
 
 
 def deviance(x: ArrayLike, mean: ArrayLike, difference: ArrayLike) -> Any:
@@ -105,7 +105,7 @@ def log_gamma_evidence(a: float, b: float, n: float, total: Fraction, normals: i
     # log Gamma(x) = x log x - x + r(x) - log x
     with digits():
         A, B = Decimal(a), Decimal(b)
-        A_n, B_n = A + Decimal(n), B + fraction(total)
+        A_n, B_n = A + Decimal(n), B + from_fraction(total)
         large = A_n * (A_n / B_n).ln() - A * (A / B).ln() - Decimal(n) - normals * (2 * PI).ln() / 2
         return large + Decimal(float(remainder(a + n) - remainder(a) - np.log1p(n / a)))
 
@@ -123,12 +123,12 @@ def log_negative_binomial(total: int, a: float, b: float, n: int) -> float:
 def log_dirichlet_multinomial(counts: Sequence[int], alpha: ArrayLike) -> float:
     """Return log p(counts), counts ~ Multinomial(N, p), p ~ Dirichlet(alpha), N the sum of the counts, in nats."""
     alpha = np.asarray(alpha, dtype=float)
-    each = [Fraction(a) for a in alpha.tolist()]
-    N, A = sum(counts), sum(each, Fraction())
+    fractions = [Fraction(a) for a in alpha.tolist()]
+    N, A = sum(counts), sum(fractions, Fraction())
     y = np.array(counts, dtype=float)
-    seen = [(a + k) / (A + N) for a, k in zip(each, counts, strict=True)]
-    difference = np.array([float(a - s * A) for a, s in zip(each, seen, strict=True)])
-    expected = np.array([(float(s * A), float(s * N)) for s in seen])
+    shares = [(a + k) / (A + N) for a, k in zip(fractions, counts, strict=True)]
+    difference = np.array([float(a - s * A) for a, s in zip(fractions, shares, strict=True)])
+    expected = np.array([(float(s * A), float(s * N)) for s in shares])
     misfit = deviance(alpha, expected[:, 0], difference) + deviance(y, expected[:, 1], -difference)
     return float(fsum(_remainders(alpha, y)) - _remainders(float(A), float(N)) - fsum(misfit))
 
@@ -140,8 +140,8 @@ def log_dirichlet_multinomials(y: NDArray[np.float64], alpha: NDArray[np.float64
     """
     N, A = y.sum(axis=-1, keepdims=True), alpha.sum(axis=-1, keepdims=True)
     difference = difference_of_products(alpha, N, y, A) / (A + N)
-    seen = (alpha + y) / (A + N)
-    misfit = deviance(alpha, seen * A, difference) + deviance(y, seen * N, -difference)
+    shares = (alpha + y) / (A + N)
+    misfit = deviance(alpha, shares * A, difference) + deviance(y, shares * N, -difference)
     return np.sum(_remainders(alpha, y) - misfit, axis=-1) - _remainders(A, N)[..., 0]
 
 
@@ -160,9 +160,9 @@ def log_arrangements(
     # sum_i log m! - sum_ik log y_ik! - log N! + sum_k log Y_k!, where the terms x log x leave D(y_ik, Y_k / n)
     expected = np.array([total / n for total in totals])
     rows = 0.0 if trials is None else remainder(trials)
-    each = rows - np.sum(remainder(y), axis=1) - np.sum(deviance(y, expected, y - expected), axis=1)
-    whole = fsum(remainder(np.array(totals, dtype=float)))
-    return float(np.sum(times * each) + whole - (0.0 if trials is None else remainder(float(n * trials))))
+    row_terms = rows - np.sum(remainder(y), axis=1) - np.sum(deviance(y, expected, y - expected), axis=1)
+    total_term = fsum(remainder(np.array(totals, dtype=float)))
+    return float(np.sum(times * row_terms) + total_term - (0.0 if trials is None else remainder(float(n * trials))))
 
 
 def log_dirichlet(p: NDArray[np.float64], alpha: NDArray[np.float64]) -> Any:
@@ -170,8 +170,8 @@ def log_dirichlet(p: NDArray[np.float64], alpha: NDArray[np.float64]) -> Any:
     A = alpha.sum(axis=-1)
     misfit = deviance(alpha, A[..., None] * p, difference_of_products(alpha, 1.0, A[..., None], p))
     with np.errstate(divide="ignore"):
-        each = quotient_log(alpha, p) - remainder(alpha) - misfit
-    return np.sum(each, axis=-1) + remainder(A) - np.log(A)
+        terms = quotient_log(alpha, p) - remainder(alpha) - misfit
+    return np.sum(terms, axis=-1) + remainder(A) - np.log(A)
 
 
 def _remainders(a: Any, k: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Matrices of a few rows in 300 decimal digits: what nearly parallel columns and far data cancel is not missed.
+"""Matrices of a few rows in 300 decimal digits, for nearly parallel columns and far data.
 
 A matrix is an array of ``decimal.Decimal``, which numpy adds and multiplies. A Cholesky factor of 10 rows takes 1 ms,
 one of 100 rows 0.8 s.
@@ -21,13 +21,13 @@ SINGULAR = Decimal("1e-40")
 """Least share of an element's variance that the others leave unexplained, which of two float64 columns is 1e-32."""
 
 Matrix = NDArray[Any]
-exactly = np.vectorize(Decimal, otypes=[object])
-"""Return numbers as decimals, all their digits."""
-rounded = np.vectorize(float, otypes=[float])
+to_decimal = np.vectorize(Decimal, otypes=[object])
+"""Return numbers as decimals with all their digits."""
+to_float = np.vectorize(float, otypes=[float])
 """Return decimals as float64."""
 
 
-def fraction(x: Fraction) -> Decimal:
+def from_fraction(x: Fraction) -> Decimal:
     """Return a rational number to so many digits."""
     return Decimal(x.numerator) / Decimal(x.denominator)
 
@@ -44,9 +44,9 @@ def digits() -> Iterator[None]:
 
 
 def split(values: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return decimals rounded to float64, and what the rounding left out."""
-    near = rounded(values)
-    return near, rounded(values - exactly(near))
+    """Return decimals rounded to float64, and the rounding errors."""
+    near = to_float(values)
+    return near, to_float(values - to_decimal(near))
 
 
 def cholesky(M: Matrix) -> Matrix:
@@ -96,7 +96,7 @@ def log_det(*factors: Matrix) -> Decimal:
 
 def inverse(L: Matrix) -> Matrix:
     """Return L^-1 of a lower triangular L."""
-    return solve_lower(L, exactly(np.eye(len(L))))
+    return solve_lower(L, to_decimal(np.eye(len(L))))
 
 
 def gram(X: NDArray[np.float64]) -> Matrix:
@@ -105,15 +105,15 @@ def gram(X: NDArray[np.float64]) -> Matrix:
     products = np.full((P, P), Decimal(0))
     for i in range(P):
         for j in range(i + 1):
-            products[i, j] = products[j, i] = fraction(dot(X[:, i], X[:, j]))
+            products[i, j] = products[j, i] = from_fraction(dot(X[:, i], X[:, j]))
     return products
 
 
-def times(X: NDArray[np.float64], beta: tuple[NDArray[np.float64], NDArray[np.float64]]) -> Any:
-    """Return X beta, each as a float64 and what it lacks, for a ``beta`` that is split likewise."""
-    product, lost = np.zeros(len(X)), np.zeros(len(X))
+def multiply(X: NDArray[np.float64], beta: tuple[NDArray[np.float64], NDArray[np.float64]]) -> Any:
+    """Return X beta as float64 and its rounding errors, for a ``beta`` that is split likewise."""
+    product, error = np.zeros(len(X)), np.zeros(len(X))
     for x, near, rest in zip(X.T, *beta, strict=True):
-        term, of_term = two_product(x, near)
-        product, of_sum = two_sum(product, term)
-        lost += of_sum + (of_term + x * rest)
-    return two_sum(product, lost)
+        term, term_error = two_product(x, near)
+        product, sum_error = two_sum(product, term)
+        error += sum_error + (term_error + x * rest)
+    return two_sum(product, error)

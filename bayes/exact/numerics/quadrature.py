@@ -2,7 +2,7 @@
 
 Both have the methods of a frozen ``scipy.stats`` distribution. An integral over a positive x is taken in v = log x, in
 panels of Gauss-Legendre nodes on which the integrand is a polynomial to rounding (Trefethen 2013, Approximation Theory
-and Approximation Practice, chapter 19), from where it is e^-40 of what it is at its centre to where it is that again.
+and Approximation Practice, chapter 19), between the two points where it is e^-40 of its value at the centre.
 """
 
 from collections.abc import Callable
@@ -39,16 +39,16 @@ class LogQuadrature:
         log_f = log_density(self._v.ravel()).reshape(self._v.shape)
         peak = log_f.max()
         self._f = np.exp(log_f - peak)
-        whole = float((self._f @ _WEIGHTS).sum() * self._half)
-        self.log_integral = float(peak + np.log(whole))
-        self._f /= whole
+        integral = float((self._f @ _WEIGHTS).sum() * self._half)
+        self.log_integral = float(peak + np.log(integral))
+        self._f /= integral
 
     @property
     def nodes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return places v and weights that sum to 1, for expectations under the normalised density."""
         weights = (self._f * _WEIGHTS * self._half).ravel()
-        kept = weights > 0  # far and unlikely ones too: the second moment of a heavy tail is theirs
-        return self._v.ravel()[kept], weights[kept] / weights[kept].sum()
+        positive = weights > 0  # far nodes too: they carry the second moment of a heavy tail
+        return self._v.ravel()[positive], weights[positive] / weights[positive].sum()
 
     def cdf(self, v: Any) -> Any:
         """Return the integral from ``low`` to v of the normalised density."""
@@ -114,10 +114,10 @@ class Positive:
         """Return P(X > x)."""
         return self._integral(self._quadrature.sf, x)
 
-    def _integral(self, of: Callable[[Any], Any], x: Any) -> Any:
+    def _integral(self, function: Callable[[Any], Any], x: Any) -> Any:
         with np.errstate(divide="ignore"):
             v = np.maximum(np.log(np.maximum(x, 0)), self._quadrature.edges[0])
-        return of(np.atleast_1d(v)).reshape(np.shape(v))[()]
+        return function(np.atleast_1d(v)).reshape(np.shape(v))[()]
 
     def ppf(self, q: Any) -> Any:
         """Return the quantiles."""
@@ -166,7 +166,7 @@ class Mixture:
     def logpdf(self, x: Any) -> Any:
         """Return its logarithm, which is finite where the density is 0 in float64."""
         log_weights = self._log_weights
-        return self._each(lambda z: logsumexp(log_weights - z**2 / 2, axis=1), x)
+        return self._evaluate(lambda z: logsumexp(log_weights - z**2 / 2, axis=1), x)
 
     def cdf(self, x: Any) -> Any:
         """Return P(X <= x)."""
@@ -178,8 +178,8 @@ class Mixture:
 
     def ppf(self, q: Any) -> Any:
         """Return the quantiles."""
-        about = self._about
-        return self._origin + quantile(about.cdf, about.pdf, *about._grid, q)[()]
+        centred = self._centred
+        return self._origin + quantile(centred.cdf, centred.pdf, *centred._grid, q)[()]
 
     def mean(self) -> float:
         """Return the mean."""
@@ -198,14 +198,14 @@ class Mixture:
     def rvs(self, size: Any = None, random_state: Any = None) -> Any:
         """Return independent draws."""
         rng = np.random.default_rng(random_state)
-        which = rng.choice(len(self._weights), size=size, p=self._weights)
-        return self._origin + rng.normal(self._means[which], self._sds[which])
+        component = rng.choice(len(self._weights), size=size, p=self._weights)
+        return self._origin + rng.normal(self._means[component], self._sds[component])
 
     def _average(self, f: Callable[[Any], Any], x: Any) -> Any:
         """Return the weighted mean of f(z) over the components."""
-        return self._each(lambda z: f(z) @ self._weights, x)
+        return self._evaluate(lambda z: f(z) @ self._weights, x)
 
-    def _each(self, f: Callable[[Any], Any], x: Any) -> Any:
+    def _evaluate(self, f: Callable[[Any], Any], x: Any) -> Any:
         """Return f of z (block, G) of every place, in blocks: a million draws would need gigabytes."""
         x = np.asarray(x, dtype=float) - self._origin
         blocks = np.array_split(x.ravel(), 1 + x.size * len(self._means) // BLOCK)
@@ -218,25 +218,25 @@ class Mixture:
         return np.log(self._weights) - np.log(self._sds) - np.log(2 * np.pi) / 2
 
     @cached_property
-    def _about(self) -> "Mixture":
-        """The same mixture from 0, whose quantiles keep their digits."""
+    def _centred(self) -> "Mixture":
+        """The same mixture with origin 0, whose quantiles keep their digits."""
         return Mixture(self._weights, self._means, self._sds, self._moments, origin=0.0)
 
     @cached_property
     def _grid(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Places that are dense where the mixture has its mass and reach as far as any component does, and the CDF."""
         levels = norm.cdf(np.linspace(-8.2, 8.2, 83))[:, None]
-        some = np.unique(np.linspace(0, len(self._means) - 1, 80).astype(int))
-        of_each = norm.ppf(levels, self._means[some], self._sds[some])
+        subset = np.unique(np.linspace(0, len(self._means) - 1, 80).astype(int))
+        quantiles = norm.ppf(levels, self._means[subset], self._sds[subset])
         ends = norm.ppf([[1e-17], [1 - 1e-16]], self._means, self._sds)
-        places = np.unique(np.concatenate([of_each.ravel(), ends.ravel()]))
+        places = np.unique(np.concatenate([quantiles.ravel(), ends.ravel()]))
         return places, self.cdf(places)
 
 
 class MixtureWithTails(Mixture):
-    """One whose log density at one place is ``log_density`` where it is e^-`DEEP` of what it is at most.
+    """A mixture whose log density is ``log_density``, place by place, where it is below e^-`DEEP` of its peak.
 
-    There the components that are cut count, as its tails are theirs.
+    The components that the weights cut make its tails.
     """
 
     def __init__(self, *args: Any, log_density: Callable[[float], float], **kwargs: Any) -> None:

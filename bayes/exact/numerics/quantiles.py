@@ -38,13 +38,13 @@ def _invert(
     """
     level = np.asarray(level, dtype=float)
     levels = level.ravel()
-    right = np.clip(np.searchsorted(np.maximum.accumulate(values), levels), 1, len(grid) - 1)
-    low, high = grid[right - 1], grid[right]
+    upper = np.clip(np.searchsorted(np.maximum.accumulate(values), levels), 1, len(grid) - 1)
+    low, high = grid[upper - 1], grid[upper]
     roots = (low + high) / 2
-    moving = np.arange(levels.size)
+    active = np.arange(levels.size)
     for _ in range(NEWTON_STEPS):
-        x = roots[moving]
-        excess = f(x) - levels[moving]
+        x = roots[active]
+        excess = f(x) - levels[active]
         low, high = np.where(excess < 0, x, low), np.where(excess < 0, high, x)
         with np.errstate(divide="ignore", invalid="ignore"):
             newton = x - excess / slope(x)
@@ -52,9 +52,9 @@ def _invert(
         # less than its width belongs to the edge, and one that leaves it by more to the middle.
         width = high - low
         inside = (newton >= low - width) & (newton <= high + width)
-        roots[moving] = np.where(inside, np.clip(newton, low, high), (low + high) / 2)
-        unsettled = abs(roots[moving] - x) > 2 * np.finfo(float).eps * abs(x)
-        moving, low, high = moving[unsettled], low[unsettled], high[unsettled]
-        if not moving.size:
+        roots[active] = np.where(inside, np.clip(newton, low, high), (low + high) / 2)
+        unconverged = abs(roots[active] - x) > 2 * np.finfo(float).eps * abs(x)
+        active, low, high = active[unconverged], low[unconverged], high[unconverged]
+        if not active.size:
             break
     return roots.reshape(level.shape)

@@ -32,7 +32,7 @@ def _rise(derivative: int) -> NDArray[np.float64]:
 _RISES = _rise(1), _rise(3)
 
 
-class Summed:
+class SummedDistribution:
     """The distribution function of whole numbers x = 0, ..., n of probabilities ``f(x, n - x)``, of some means and sd.
 
     ``f`` is smooth on x to 2 x from either end, and on two standard deviations where it has a peak. The upper half is
@@ -41,35 +41,35 @@ class Summed:
 
     def __init__(self, f: Callable[[Any, Any], Any], n: int, means: tuple[float, float], sd: float) -> None:
         self._n, self._half = n, n // 2
-        self._low = _Below(lambda x: f(x, n - x), self._half, means[0], sd)
-        self._high = _Below(lambda y: f(n - y, y), n - self._half - 1, means[1], sd)
+        self._low = _CumulativeSums(lambda x: f(x, n - x), self._half, means[0], sd)
+        self._high = _CumulativeSums(lambda y: f(n - y, y), n - self._half - 1, means[1], sd)
 
     def cdf(self, k: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return P(X <= k) of whole numbers from 0 to n in an array (M,)."""
-        found, low = np.ones(len(k)), k <= self._half
-        found[low] = np.minimum(self._low.sum(k[low]), 1.0)
+        result, low = np.ones(len(k)), k <= self._half
+        result[low] = np.minimum(self._low.sum(k[low]), 1.0)
         above = ~low & (k < self._n)
-        found[above] = 1 - np.minimum(self._high.sum((self._n - 1) - k[above]), 1.0)
-        return found
+        result[above] = 1 - np.minimum(self._high.sum((self._n - 1) - k[above]), 1.0)
+        return result
 
     def ppf(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the smallest whole numbers whose P(X <= k) is at least q, in an array (M,)."""
         low = q <= self._low.total
-        found = np.empty(len(q))
-        found[low] = self._low.first(lambda sums: sums >= q[low], int(low.sum()))
+        result = np.empty(len(q))
+        result[low] = self._low.first(lambda sums: sums >= q[low], int(low.sum()))
         # P(X <= n - j) is 1 less the sum up to j - 1: the first j whose own sum is too much
-        found[~low] = self._n - self._high.first(lambda sums: 1 - sums < q[~low], int((~low).sum()))
-        return found
+        result[~low] = self._n - self._high.first(lambda sums: 1 - sums < q[~low], int((~low).sum()))
+        return result
 
 
-class _Below:
-    """Sums of f at 0, ..., k, up to a largest k, ``most``."""
+class _CumulativeSums:
+    """Sums of f at 0, ..., k, up to a ``largest`` k."""
 
-    def __init__(self, f: Callable[[Any], Any], most: int, mean: float, sd: float) -> None:
+    def __init__(self, f: Callable[[Any], Any], largest: int, mean: float, sd: float) -> None:
         self._f = f
         doubled = SHORT * 2.0 ** np.arange(53)
         inside = np.round(np.concatenate([doubled, mean + sd * np.arange(-REACH, REACH + 1, 2)]))
-        self._edges = np.unique(np.concatenate([[0.0], inside[(inside > 0) & (inside <= most)], [most + 1.0]]))
+        self._edges = np.unique(np.concatenate([[0.0], inside[(inside > 0) & (inside <= largest)], [largest + 1.0]]))
         self._before = np.concatenate([[0.0], np.cumsum(self._sums(self._edges[:-1], self._edges[1:]))])
         self.total = self._before[-1]
 
@@ -78,28 +78,28 @@ class _Below:
         panel = np.searchsorted(self._edges, k, side="right") - 1
         return self._before[panel] + self._sums(self._edges[panel], k + 1.0)
 
-    def first(self, enough: Callable[[Any], Any], M: int) -> NDArray[np.float64]:
-        """Return the first k whose sums are ``enough``, of M conditions at once, and the largest k + 1 for none."""
-        passed = np.stack([np.broadcast_to(enough(before), M) for before in self._before[1:]])
-        ever = passed.any(axis=0)
-        panel = np.where(ever, passed.argmax(axis=0), len(passed) - 1)
-        low, high = self._edges[panel] - 1, self._edges[panel + 1] - ever  # the last that is not, the first that is
-        low = np.where(ever, low, high - 1)
-        while np.any(open := high - low > 1):
-            middle = np.where(open, np.floor(low + (high - low) / 2), low)
-            is_enough = enough(self.sum(np.maximum(middle, 0.0)))
-            low, high = np.where(open & ~is_enough, middle, low), np.where(open & is_enough, middle, high)
+    def first(self, condition: Callable[[Any], Any], M: int) -> NDArray[np.float64]:
+        """Return the first k whose sums meet ``condition``, of M conditions at once, and the largest k + 1 for none."""
+        holds_after_panel = np.stack([np.broadcast_to(condition(before), M) for before in self._before[1:]])
+        exists = holds_after_panel.any(axis=0)
+        panel = np.where(exists, holds_after_panel.argmax(axis=0), len(holds_after_panel) - 1)
+        low, high = self._edges[panel] - 1, self._edges[panel + 1] - exists  # the last that is not, the first that is
+        low = np.where(exists, low, high - 1)
+        while np.any(unresolved := high - low > 1):
+            middle = np.where(unresolved, np.floor(low + (high - low) / 2), low)
+            holds = condition(self.sum(np.maximum(middle, 0.0)))
+            low, high = np.where(unresolved & ~holds, middle, low), np.where(unresolved & holds, middle, high)
         return high
 
     def _sums(self, start: NDArray[np.float64], stop: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the sums of f from each start, up to but without its stop."""
-        found, m = np.empty(len(start)), stop - start
+        result, m = np.empty(len(start)), stop - start
         for i in np.flatnonzero(m <= SHORT):
-            found[i] = self._f(np.arange(start[i], stop[i])).sum()
+            result[i] = self._f(np.arange(start[i], stop[i])).sum()
         long = m > SHORT
         half = m[long, None] / 2
         values = self._f((start[long, None] - 0.5) + half * (1 + _X))  # (panels, ORDER)
         # sum f = integral f - f'/24 + 7 f'''/5760 - ..., each from end to end
         weights = half * _WEIGHTS - _RISES[0] / 24 / half + _RISES[1] * 7 / 5760 / half**3
-        found[long] = np.sum(values * weights, axis=1)
-        return found
+        result[long] = np.sum(values * weights, axis=1)
+        return result

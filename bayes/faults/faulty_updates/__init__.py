@@ -1,9 +1,9 @@
 """Conjugate updates with a mistake that people make, for every model: what ``check_sampler`` must not pass.
 
-A mistake is a function ``wrong(exact, y)`` that returns a posterior to draw from: that of another model, of other data,
-or an update written out with the mistake in it. Where the data drown the prior many of these are right to less than
-anybody could see, which is why every model has a data set whose prior weighs as much as its data.
-``benchmarks/mistakes.py`` counts how often each is detected.
+A mistake is a function ``mistake(exact, y)`` that returns a posterior to draw from: that of another model, of other
+data, or an update written out with the mistake in it. Where the data outweigh the prior, many of these errors are too
+small to detect. So every model has a data set whose prior weighs as much as its data. ``benchmarks/mistakes.py`` counts
+how often each mistake is detected.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ MISTAKES: dict[str, dict[str, Mistake]] = {
 """Model -> what is wrong -> the posterior with that mistake."""
 
 
-def sampler(wrong: Mistake) -> Callable[[Model, int, int], dict[str, Array]]:
+def sampler(mistake: Mistake) -> Callable[[Model, int, int], dict[str, Array]]:
     """Return independent draws with the mistake, as ``check_sampler`` takes them.
 
     Examples
@@ -32,6 +32,6 @@ def sampler(wrong: Mistake) -> Callable[[Model, int, int], dict[str, Array]]:
     """
 
     def sample(model: Model, seed: int, n: int) -> dict[str, Array]:
-        return chains(wrong(model.exact, model.y), model, np.random.default_rng([seed, 1936]), n)
+        return chains(mistake(model.exact, model.y), model, np.random.default_rng([seed, 1936]), n)
 
     return sample

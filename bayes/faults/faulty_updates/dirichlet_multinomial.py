@@ -6,14 +6,14 @@ import numpy as np
 
 from bayes.exact import dirichlet_multinomial
 from bayes.faults.faulty_updates.updates import (
-    LAST_LEFT_OUT,
+    DATA_TWICE,
     TINY,
-    TWICE,
+    WITHOUT_LAST,
     Array,
     Mistake,
-    drawn,
-    in_other_orders,
-    one_in_another_order,
+    permuted,
+    permuted_element,
+    with_draws,
 )
 
 
@@ -27,11 +27,11 @@ def _rescaled(p: Array) -> Array:
 
 
 def _share_sorted(p: Array) -> Array:
-    """Return p with the shares of its first two classes in the order of their sums: as many of each, and dependent."""
-    both = p[:, 0] + p[:, 1]
+    """Return p with the shares of its first two classes sorted as their sums are: the same marginals, but dependent."""
+    pair_sum = p[:, 0] + p[:, 1]
     share = np.empty(len(p))
-    share[np.argsort(both)] = np.sort(p[:, 0] / both)
-    return np.column_stack([share * both, (1 - share) * both, p[:, 2:]])
+    share[np.argsort(pair_sum)] = np.sort(p[:, 0] / pair_sum)
+    return np.column_stack([share * pair_sum, (1 - share) * pair_sum, p[:, 2:]])
 
 
 MISTAKES: dict[str, Mistake] = {
@@ -44,12 +44,12 @@ MISTAKES: dict[str, Mistake] = {
     "two classes swapped": _dirichlet(lambda alpha, counts: alpha + counts[[1, 0, *range(2, len(counts))]]),
     "exponents for parameters": _dirichlet(lambda alpha, counts: np.maximum(alpha + counts - 1, TINY)),
     "shares for counts": _dirichlet(lambda alpha, counts: alpha + counts / counts.sum()),
-    "data counted twice": TWICE,
-    "n - 1 for n": LAST_LEFT_OUT,
-    "every class in another order": in_other_orders("p"),
-    "every class in another order, rescaled": drawn(
-        lambda right, rng: {"p": _rescaled(rng.permuted(right["p"], axis=0))}
+    "data counted twice": DATA_TWICE,
+    "n - 1 for n": WITHOUT_LAST,
+    "every class in another order": permuted("p"),
+    "every class in another order, rescaled": with_draws(
+        lambda draws, rng: {"p": _rescaled(rng.permuted(draws["p"], axis=0))}
     ),
-    "one class in another order": one_in_another_order("p", 3),
-    "a share that goes with its sum": drawn(lambda right, _: {"p": _share_sorted(right["p"])}),
+    "one class in another order": permuted_element("p", 3),
+    "a share that goes with its sum": with_draws(lambda draws, _: {"p": _share_sorted(draws["p"])}),
 }

@@ -9,20 +9,20 @@ from scipy.stats import invgamma
 
 from bayes.faults.faulty_updates.updates import (
     HUGE,
-    LAST_LEFT_OUT,
     TINY,
+    WITHOUT_LAST,
     Array,
-    Drawn,
     Mistake,
+    PosteriorSampler,
     diagonal,
-    given_variance,
-    in_other_orders,
-    one_in_another_order,
-    told,
+    permuted,
+    permuted_element,
+    with_conditional_sd,
+    with_hyperparameters,
 )
 
 
-def unscaled_covariance(exact: Any, y: Array) -> Drawn:
+def unscaled_covariance(exact: Any, y: Array) -> PosteriorSampler:
     """Return the posterior of the regression with beta ~ Normal(m0, V0), sigma2 on a fine grid of its prior."""
     X, m0, V0 = exact.design[: len(y)], exact.prior_mean, exact.prior_covariance
     sigma2 = invgamma(exact.shape, scale=exact.scale).ppf((np.arange(4000) + 0.5) / 4000)
@@ -39,7 +39,7 @@ def unscaled_covariance(exact: Any, y: Array) -> Drawn:
         step = np.einsum("sij,sj->si", np.linalg.cholesky(V), rng.standard_normal((size, len(m0))))
         return {"beta": m + step, "sigma2": s2}
 
-    return Drawn(draw)
+    return PosteriorSampler(draw)
 
 
 def _repeated(exact: Any, y: Array) -> Any:
@@ -54,25 +54,27 @@ def _fit(e: Any, y: Array) -> float:
 
 
 MISTAKES: dict[str, Mistake] = {
-    "prior of beta forgotten": told(prior_covariance=lambda e: HUGE * np.eye(len(e.prior_mean))),
-    "prior of sigma2 forgotten": told(shape=TINY, scale=TINY),
-    "prior mean 0": told(prior_mean=lambda e: 0 * e.prior_mean),
-    "V0 without correlation": told(prior_covariance=lambda e: diagonal(e.prior_covariance)),
-    "prior sds for variances": told(prior_covariance=lambda e: np.sqrt(diagonal(e.prior_covariance))),
-    "prior precision for covariance": told(prior_covariance=lambda e: np.linalg.inv(e.prior_covariance)),
+    "prior of beta forgotten": with_hyperparameters(prior_covariance=lambda e: HUGE * np.eye(len(e.prior_mean))),
+    "prior of sigma2 forgotten": with_hyperparameters(shape=TINY, scale=TINY),
+    "prior mean 0": with_hyperparameters(prior_mean=lambda e: 0 * e.prior_mean),
+    "V0 without correlation": with_hyperparameters(prior_covariance=lambda e: diagonal(e.prior_covariance)),
+    "prior sds for variances": with_hyperparameters(prior_covariance=lambda e: np.sqrt(diagonal(e.prior_covariance))),
+    "prior precision for covariance": with_hyperparameters(
+        prior_covariance=lambda e: np.linalg.inv(e.prior_covariance)
+    ),
     "V0 not scaled by sigma2": unscaled_covariance,
-    "rate for scale": told(scale=lambda e: 1 / e.scale),
+    "rate for scale": with_hyperparameters(scale=lambda e: 1 / e.scale),
     "n for n/2": lambda e, y: replace(e.posterior(y), a=e.shape + len(y)),
     "n - P for n": lambda e, y: replace(e.posterior(y), a=e.shape + (len(y) - len(e.prior_mean)) / 2),
     "b_n without the distance from m0": lambda e, y: replace(e.posterior(y), b=e.scale + _fit(e, y)),
     "b_n without its half": lambda e, y: replace(e.posterior(y), b=2 * e.posterior(y).b - e.scale),
-    "variance for sd of beta": given_variance("beta", lambda _, sigma2: sigma2),
-    "V_n not scaled by sigma2": given_variance("beta", lambda *_: 1.0),
+    "variance for sd of beta": with_conditional_sd("beta", lambda _, sigma2: sigma2),
+    "V_n not scaled by sigma2": with_conditional_sd("beta", lambda *_: 1.0),
     "coefficients independent": lambda e, y: replace(e.posterior(y), V=diagonal(e.posterior(y).V)),
     "data counted twice": _repeated,
-    "n - 1 for n": LAST_LEFT_OUT,
-    "mean of sigma2 for sigma2": given_variance("beta", lambda joint, _: sqrt(joint.b / (joint.a - 1))),
-    "sigma2 in another order": in_other_orders("sigma2"),
-    "one coefficient in another order": one_in_another_order("beta", 1),
-    "every column in another order": in_other_orders("beta", "sigma2"),
+    "n - 1 for n": WITHOUT_LAST,
+    "mean of sigma2 for sigma2": with_conditional_sd("beta", lambda joint, _: sqrt(joint.b / (joint.a - 1))),
+    "sigma2 in another order": permuted("sigma2"),
+    "one coefficient in another order": permuted_element("beta", 1),
+    "every column in another order": permuted("beta", "sigma2"),
 }

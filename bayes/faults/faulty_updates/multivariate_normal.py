@@ -5,26 +5,34 @@ from dataclasses import replace
 import numpy as np
 
 from bayes.faults.faulty_updates.updates import (
-    AVERAGE_ALONE,
+    AVERAGE_AS_ONE,
+    DATA_TWICE,
     HUGE,
-    LAST_LEFT_OUT,
-    TWICE,
+    WITHOUT_LAST,
     Mistake,
     diagonal,
-    in_other_orders,
-    told,
+    permuted,
+    with_hyperparameters,
 )
 
 MISTAKES: dict[str, Mistake] = {
-    "prior forgotten": told(prior_covariance=lambda e: HUGE * np.eye(len(e.prior_mean))),
-    "prior mean 0": told(prior_mean=lambda e: 0 * e.prior_mean),
-    "prior mean reversed": told(prior_mean=lambda e: e.prior_mean[::-1]),
-    "prior covariance without correlation": told(prior_covariance=lambda e: diagonal(e.prior_covariance)),
-    "noise covariance without correlation": told(noise_covariance=lambda e: diagonal(e.noise_covariance)),
-    "prior sds for variances": told(prior_covariance=lambda e: np.sqrt(diagonal(e.prior_covariance))),
-    "prior precision for covariance": told(prior_covariance=lambda e: np.linalg.inv(e.prior_covariance)),
-    "noise precision for covariance": told(noise_covariance=lambda e: np.linalg.inv(e.noise_covariance)),
-    "covariances swapped": told(
+    "prior forgotten": with_hyperparameters(prior_covariance=lambda e: HUGE * np.eye(len(e.prior_mean))),
+    "prior mean 0": with_hyperparameters(prior_mean=lambda e: 0 * e.prior_mean),
+    "prior mean reversed": with_hyperparameters(prior_mean=lambda e: e.prior_mean[::-1]),
+    "prior covariance without correlation": with_hyperparameters(
+        prior_covariance=lambda e: diagonal(e.prior_covariance)
+    ),
+    "noise covariance without correlation": with_hyperparameters(
+        noise_covariance=lambda e: diagonal(e.noise_covariance)
+    ),
+    "prior sds for variances": with_hyperparameters(prior_covariance=lambda e: np.sqrt(diagonal(e.prior_covariance))),
+    "prior precision for covariance": with_hyperparameters(
+        prior_covariance=lambda e: np.linalg.inv(e.prior_covariance)
+    ),
+    "noise precision for covariance": with_hyperparameters(
+        noise_covariance=lambda e: np.linalg.inv(e.noise_covariance)
+    ),
+    "covariances swapped": with_hyperparameters(
         prior_covariance=lambda e: e.noise_covariance, noise_covariance=lambda e: e.prior_covariance
     ),
     "mean of the data": lambda e, y: replace(e.posterior(y), mean=y.mean(axis=0)),
@@ -32,8 +40,8 @@ MISTAKES: dict[str, Mistake] = {
     "mean field": lambda e, y: replace(
         e.posterior(y), covariance=np.linalg.inv(diagonal(np.linalg.inv(e.posterior(y).covariance)))
     ),
-    "average as one observation": AVERAGE_ALONE,
-    "data counted twice": TWICE,
-    "n - 1 for n": LAST_LEFT_OUT,
-    "every element in another order": in_other_orders("mu"),
+    "average as one observation": AVERAGE_AS_ONE,
+    "data counted twice": DATA_TWICE,
+    "n - 1 for n": WITHOUT_LAST,
+    "every element in another order": permuted("mu"),
 }

@@ -4,20 +4,27 @@ from math import sqrt
 
 from scipy.stats import norm
 
-from bayes.faults.faulty_updates.updates import AVERAGE_ALONE, HUGE, LAST_LEFT_OUT, TWICE, Mistake, told
+from bayes.faults.faulty_updates.updates import (
+    AVERAGE_AS_ONE,
+    DATA_TWICE,
+    HUGE,
+    WITHOUT_LAST,
+    Mistake,
+    with_hyperparameters,
+)
 
 MISTAKES: dict[str, Mistake] = {
-    "prior forgotten": told(prior_sd=HUGE),
-    "prior mean 0": told(prior_mean=0.0),
-    "prior mean 10": told(prior_mean=10.0),
-    "prior variance as sd": told(prior_sd=lambda e: e.prior_sd**2),
-    "prior sd as precision": told(prior_sd=lambda e: e.prior_sd**-0.5),
-    "prior precision as sd": told(prior_sd=lambda e: e.prior_sd**-2),
-    "noise variance as sd": told(noise_sd=lambda e: e.noise_sd**2),
-    "noise sd as precision": told(noise_sd=lambda e: e.noise_sd**-0.5),
-    "data counted twice": TWICE,
-    "n - 1 for n": LAST_LEFT_OUT,
-    "average as one observation": AVERAGE_ALONE,
+    "prior forgotten": with_hyperparameters(prior_sd=HUGE),
+    "prior mean 0": with_hyperparameters(prior_mean=0.0),
+    "prior mean 10": with_hyperparameters(prior_mean=10.0),
+    "prior variance as sd": with_hyperparameters(prior_sd=lambda e: e.prior_sd**2),
+    "prior sd as precision": with_hyperparameters(prior_sd=lambda e: e.prior_sd**-0.5),
+    "prior precision as sd": with_hyperparameters(prior_sd=lambda e: e.prior_sd**-2),
+    "noise variance as sd": with_hyperparameters(noise_sd=lambda e: e.noise_sd**2),
+    "noise sd as precision": with_hyperparameters(noise_sd=lambda e: e.noise_sd**-0.5),
+    "data counted twice": DATA_TWICE,
+    "n - 1 for n": WITHOUT_LAST,
+    "average as one observation": AVERAGE_AS_ONE,
     "prior as one more observation": lambda e, y: norm(
         (e.prior_mean + y.sum()) / (len(y) + 1), e.noise_sd / sqrt(len(y) + 1)
     ),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import gamma, invgamma
 
-from bayes.faults.faulty_updates.updates import TINY, TWICE, Array, Drawn, Mistake, told
+from bayes.faults.faulty_updates.updates import DATA_TWICE, TINY, Array, Mistake, PosteriorSampler, with_hyperparameters
 
 
 def _squares(e: Any, y: Array) -> float:
@@ -14,14 +14,14 @@ def _squares(e: Any, y: Array) -> float:
 
 
 MISTAKES: dict[str, Mistake] = {
-    "prior forgotten": told(shape=TINY, scale=TINY),
-    "scale left out": told(scale=TINY),
-    "rate for scale": told(scale=lambda e: 1 / e.scale),
-    "shape - 1 for shape": told(shape=lambda e: e.shape - 1),
-    "shape and scale of the scaled chi-square": told(
+    "prior forgotten": with_hyperparameters(shape=TINY, scale=TINY),
+    "scale left out": with_hyperparameters(scale=TINY),
+    "rate for scale": with_hyperparameters(scale=lambda e: 1 / e.scale),
+    "shape - 1 for shape": with_hyperparameters(shape=lambda e: e.shape - 1),
+    "shape and scale of the scaled chi-square": with_hyperparameters(
         shape=lambda e: e.shape / 2, scale=lambda e: e.shape * e.scale / 2
     ),
-    "mean 0": told(mean=0.0),
+    "mean 0": with_hyperparameters(mean=0.0),
     "about the mean of the data": lambda e, y: replace(e, mean=float(y.mean())).posterior(y),
     "n for n/2": lambda e, y: invgamma(e.shape + len(y), scale=e.scale + _squares(e, y) / 2),
     "n - 1 for n": lambda e, y: invgamma(e.shape + (len(y) - 1) / 2, scale=e.scale + _squares(e, y) / 2),
@@ -29,7 +29,9 @@ MISTAKES: dict[str, Mistake] = {
     "variance for sum of squares": lambda e, y: invgamma(
         e.shape + len(y) / 2, scale=e.scale + _squares(e, y) / len(y) / 2
     ),
-    "data counted twice": TWICE,
+    "data counted twice": DATA_TWICE,
     "precision for variance": lambda e, y: gamma(e.shape + len(y) / 2, scale=1 / (e.scale + _squares(e, y) / 2)),
-    "sd for variance": lambda e, y: Drawn(lambda size, rng: {"sigma2": np.sqrt(e.posterior(y).rvs(size, rng))}),
+    "sd for variance": lambda e, y: PosteriorSampler(
+        lambda size, rng: {"sigma2": np.sqrt(e.posterior(y).rvs(size, rng))}
+    ),
 }

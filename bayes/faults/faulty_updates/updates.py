@@ -1,4 +1,4 @@
-"""Posteriors that are wrong because a model was told, or was shown, something else; and data that are miscounted."""
+"""Ways to make a posterior faulty: other hyperparameters, other data, or draws that are changed afterwards."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,28 +9,28 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Mistake = Callable[[Any, Array], Any]
-"""``wrong(exact, y)``: a posterior with a mistake, which has the method ``rvs``."""
+"""``mistake(exact, y)`` returns a posterior with a mistake, which has the method ``rvs``."""
 
 TINY, HUGE = 1e-9, 1e9
 
 
-def told(**changes: Any) -> Mistake:
-    """Return the posterior of a model with other hyperparameters: values, or functions of the right model."""
+def with_hyperparameters(**changes: Any) -> Mistake:
+    """Return the posterior of a model with other hyperparameters: values, or functions of the exact model."""
 
-    def wrong(exact: Any, y: Array) -> Any:
+    def faulty_posterior(exact: Any, y: Array) -> Any:
         return replace(exact, **{k: new(exact) if callable(new) else new for k, new in changes.items()}).posterior(y)
 
-    return wrong
+    return faulty_posterior
 
 
-def shown(change: Callable[[Array], Any]) -> Mistake:
+def with_data(change: Callable[[Array], Any]) -> Mistake:
     """Return the posterior given other data."""
     return lambda exact, y: exact.posterior(change(y))
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A posterior known by its draws: ``draw(size, rng)`` returns them by name."""
+class PosteriorSampler:
+    """A posterior given by a sampler: ``draw(size, rng)`` returns draws by name."""
 
     draw: Callable[[int, np.random.Generator], dict[str, Any]]
 
@@ -39,67 +39,67 @@ class Drawn:
         return self.draw(size, random_state)
 
 
-def given_variance(name: str, sd: Callable[[Any, Array], Any]) -> Mistake:
-    """Return right draws of sigma2, and ``name`` with ``sd(joint, sigma2)`` where sqrt(sigma2) belongs."""
+def with_conditional_sd(name: str, sd: Callable[[Any, Array], Any]) -> Mistake:
+    """Return exact draws of sigma2, and of ``name`` with ``sd(joint, sigma2)`` in place of sqrt(sigma2)."""
 
-    def wrong(exact: Any, y: Array) -> Any:
+    def faulty_posterior(exact: Any, y: Array) -> Any:
         joint = exact.posterior(y)
 
         def draw(size: int, rng: np.random.Generator) -> dict[str, Any]:
-            drawn = joint.rvs(size, rng)
-            sigma2 = drawn["sigma2"].reshape(-1, *[1] * (drawn[name].ndim - 1))
-            return drawn | {name: joint.m + (drawn[name] - joint.m) / np.sqrt(sigma2) * sd(joint, sigma2)}
+            draws = joint.rvs(size, rng)
+            sigma2 = draws["sigma2"].reshape(-1, *[1] * (draws[name].ndim - 1))
+            return draws | {name: joint.m + (draws[name] - joint.m) / np.sqrt(sigma2) * sd(joint, sigma2)}
 
-        return Drawn(draw)
+        return PosteriorSampler(draw)
 
-    return wrong
+    return faulty_posterior
 
 
-def drawn(change: Callable[[dict[str, Array], np.random.Generator], dict[str, Any]]) -> Mistake:
-    """Return right draws of the joint posterior with those that ``change(drawn, rng)`` returns in their place."""
+def with_draws(change: Callable[[dict[str, Array], np.random.Generator], dict[str, Any]]) -> Mistake:
+    """Return exact draws of the joint posterior, updated with the variables that ``change(draws, rng)`` returns."""
 
-    def wrong(exact: Any, y: Array) -> Drawn:
+    def faulty_posterior(exact: Any, y: Array) -> PosteriorSampler:
         joint = exact.posterior(y)
 
         def draw(size: int, rng: np.random.Generator) -> dict[str, Any]:
-            right = joint.rvs(size, rng)
-            return right | change(right, rng)
+            draws = joint.rvs(size, rng)
+            return draws | change(draws, rng)
 
-        return Drawn(draw)
+        return PosteriorSampler(draw)
 
-    return wrong
-
-
-def in_other_orders(*names: str) -> Mistake:
-    """Return right draws, every column of the variables ``names`` in an order of its own: right marginals alone."""
-    return drawn(lambda right, rng: {name: rng.permuted(right[name], axis=0) for name in names})
+    return faulty_posterior
 
 
-def one_in_another_order(name: str, place: int) -> Mistake:
-    """Return right draws with one column of a vector in another order."""
+def permuted(*names: str) -> Mistake:
+    """Return exact draws with each column of the variables ``names`` permuted by itself: the marginals stay exact."""
+    return with_draws(lambda draws, rng: {name: rng.permuted(draws[name], axis=0) for name in names})
 
-    def change(right: dict[str, Array], rng: np.random.Generator) -> dict[str, Any]:
-        values = right[name].copy()
-        values[:, place] = rng.permutation(values[:, place])
+
+def permuted_element(name: str, index: int) -> Mistake:
+    """Return exact draws with one column of a vector permuted."""
+
+    def change(draws: dict[str, Array], rng: np.random.Generator) -> dict[str, Any]:
+        values = draws[name].copy()
+        values[:, index] = rng.permutation(values[:, index])
         return {name: values}
 
-    return drawn(change)
+    return with_draws(change)
 
 
-TWICE = shown(lambda y: np.concatenate([y, y]))
-LAST_LEFT_OUT = shown(lambda y: y[:-1])
-AVERAGE_ALONE = shown(lambda y: [np.mean(y, axis=0)])
+DATA_TWICE = with_data(lambda y: np.concatenate([y, y]))
+WITHOUT_LAST = with_data(lambda y: y[:-1])
+AVERAGE_AS_ONE = with_data(lambda y: [np.mean(y, axis=0)])
 
 GAMMA_PRIOR: dict[str, Mistake] = {
-    "prior forgotten": told(shape=TINY, inverse_scale=TINY),
-    "rate for scale of the prior": told(inverse_scale=lambda e: 1 / e.inverse_scale),
-    "shape and rate swapped": told(shape=lambda e: e.inverse_scale, inverse_scale=lambda e: e.shape),
-    "exponents for parameters": told(shape=lambda e: e.shape - 1 + TINY),
-    "1 added to the shape": told(shape=lambda e: e.shape + 1),
+    "prior forgotten": with_hyperparameters(shape=TINY, inverse_scale=TINY),
+    "rate for scale of the prior": with_hyperparameters(inverse_scale=lambda e: 1 / e.inverse_scale),
+    "shape and rate swapped": with_hyperparameters(shape=lambda e: e.inverse_scale, inverse_scale=lambda e: e.shape),
+    "exponents for parameters": with_hyperparameters(shape=lambda e: e.shape - 1 + TINY),
+    "1 added to the shape": with_hyperparameters(shape=lambda e: e.shape + 1),
 }
-"""Mistakes about a Gamma(shape, inverse_scale) prior, of whatever its rate is."""
+"""Mistakes about a Gamma(shape, inverse_scale) prior of any rate."""
 
 
 def diagonal(matrix: Array) -> Array:
-    """Return the matrix with zeros beside its diagonal."""
+    """Return the diagonal part of a matrix."""
     return np.diag(np.diag(matrix))

@@ -42,8 +42,8 @@ def test_what_did_not_converge_is_inconclusive_and_says_why(draws, reason):
 @pytest.mark.parametrize("distance", [3, -3, 30, 1e6])
 def test_chains_that_are_all_wrong_fail_whether_they_converged_or_not(distance):
     """All chains some sds off and apart: even a draw a chain would not be there."""
-    apart = right_draws(29) + 0.5 * (distance + np.array([[-0.1], [0.0], [0.1], [0.2]]))
-    checks = compare({"mu": EXACT}, {"mu": apart})
+    shifted = right_draws(29) + 0.5 * (distance + np.array([[-0.1], [0.0], [0.1], [0.2]]))
+    checks = compare({"mu": EXACT}, {"mu": shifted})
     assert checks.checks[0].reason
     assert checks.checks[0].ess == 4
     assert checks.verdict == "fail"
@@ -72,7 +72,7 @@ def test_a_gate_that_closes_for_one_parameter_closes_for_the_chain():
     assert "of nu" in checks.checks[0].reason
 
 
-def test_a_slow_part_that_autocorrelations_drown_is_seen_by_batch_means():
+def test_batch_means_detect_a_slow_part_that_autocorrelations_drown():
     """2 % of the variance at an autocorrelation time of 1,000: Geyer's sequence ends before it shows."""
     rng = np.random.default_rng(33)
     verdicts = []
@@ -91,21 +91,21 @@ def test_an_ensemble_of_many_short_chains_gets_a_verdict():
     rng = np.random.default_rng(34)
     chains = np.repeat(rng.normal(size=(32, 60)), 3, axis=1)
     assert compare({"x": norm()}, {"x": chains}).verdict == "pass"
-    apart = chains + np.linspace(-1, 1, 32)[:, None]  # negative control
-    assert compare({"x": norm(0, 1.16)}, {"x": apart}).verdict == "inconclusive"
+    shifted = chains + np.linspace(-1, 1, 32)[:, None]  # negative control
+    assert compare({"x": norm(0, 1.16)}, {"x": shifted}).verdict == "inconclusive"
 
 
 def test_a_share_of_divergences_is_reported_and_more_withhold_a_pass_but_no_fail():
     diverging = np.zeros((4, 1000), dtype=bool)
     diverging[2, :4] = True
-    few = compare({"mu": EXACT}, tree(right_draws(19), diverging=diverging))
-    assert few.verdict == "pass"
-    assert few.notes == ("4 of 4000 transitions diverged.",)
+    below_limit = compare({"mu": EXACT}, tree(right_draws(19), diverging=diverging))
+    assert below_limit.verdict == "pass"
+    assert below_limit.notes == ("4 of 4000 transitions diverged.",)
     diverging[2, 4] = True
-    more = compare({"mu": EXACT}, tree(right_draws(19), diverging=diverging))
-    assert more.verdict == "inconclusive"
-    assert more.checks[0].reason == "divergent transitions 5 of 4000, more than 0.1 %"
-    assert compare({"mu": EXACT}, {"mu": right_draws(19), "diverging": diverging}) == more
+    above_limit = compare({"mu": EXACT}, tree(right_draws(19), diverging=diverging))
+    assert above_limit.verdict == "inconclusive"
+    assert above_limit.checks[0].reason == "divergent transitions 5 of 4000, more than 0.1 %"
+    assert compare({"mu": EXACT}, {"mu": right_draws(19), "diverging": diverging}) == above_limit
     assert compare({"mu": EXACT}, tree(right_draws(19) + 2.0, diverging=diverging)).verdict == "fail"
 
 

@@ -40,14 +40,14 @@ def test_shares_of_whole_counts_are_the_binomial_test(data):
     assert_allclose(share_p_value(k / n, q, n), min(1, 2 * min(sides)), rtol=1e-7, atol=1e-300)
 
 
-def test_a_normal_with_an_estimated_error_finds_ten_times_too_many_small_shares():
+def test_a_normal_with_an_estimated_error_rejects_ten_times_too_many_small_shares():
     """Negative control: z = (p - q) / sqrt(p (1 - p) / n), the estimated error, under the exact binomial."""
     n, q, alpha = 400, 0.05, 1e-4
     k = np.arange(1, n)
     weight = binom(n, q).pmf(k)
     estimated = 2 * norm.sf(abs(k / n - q) / np.sqrt(k / n * (1 - k / n) / n))
-    ours = share_p_value(k / n, q, n)
-    assert weight[ours <= alpha].sum() <= alpha
+    binomial = share_p_value(k / n, q, n)
+    assert weight[binomial <= alpha].sum() <= alpha
     assert weight[estimated <= alpha].sum() > 10 * alpha
 
 
@@ -59,8 +59,8 @@ def test_the_farthest_draw_needs_no_independence(copies):
     """Of draws that come four times over the bound is wider, and never too narrow."""
     z = np.repeat(np.random.default_rng(1).normal(size=(4_000, 100)), copies, axis=1)
     p = np.array([farthest_p_value(row, z.shape[1]) for row in abs(z).max(axis=1)])
-    most = binom(4_000, 0.05).isf(FALSE_ALARM)
-    assert np.sum(p <= 0.05) <= most
+    limit = binom(4_000, 0.05).isf(FALSE_ALARM)
+    assert np.sum(p <= 0.05) <= limit
     assert np.sum(p * copies**-1 <= 0.05) > 0.03 * 4_000 * (copies == 1)
     assert farthest_p_value(np.inf, 4_000) == 0
 
@@ -120,20 +120,20 @@ def test_log_normal_runs_of_mean_one_have_uniform_p_values():
     log_ratios = np.random.default_rng(5).normal(-(0.8**2) / 2, 0.8, size=(2_000, 16))
     p = np.array([log_normal_mean_p_value(row) for row in log_ratios])
     alpha = 0.01
-    most = binom(2_000, alpha).isf(FALSE_ALARM)
-    assert np.sum(p <= alpha) <= most
-    assert np.sum(ttest_1samp(log_ratios, 0, axis=1).pvalue <= alpha) > most
-    assert np.sum(ttest_1samp(np.exp(log_ratios), 1, axis=1).pvalue <= alpha) > most
+    limit = binom(2_000, alpha).isf(FALSE_ALARM)
+    assert np.sum(p <= alpha) <= limit
+    assert np.sum(ttest_1samp(log_ratios, 0, axis=1).pvalue <= alpha) > limit
+    assert np.sum(ttest_1samp(np.exp(log_ratios), 1, axis=1).pvalue <= alpha) > limit
 
 
 @pytest.mark.parametrize("power", [-1, 0, 1])
 def test_each_law_of_the_evidence_has_its_own_null(power):
     """Runs 0.5 nats apart whose mean of exp(power l) is 1: uniform p-values under their own law and no other."""
     log_ratios = np.random.default_rng(6).normal(-power * 0.5**2 / 2, 0.5, size=(1_000, 32))
-    most = binom(1_000, 0.01).isf(FALSE_ALARM)
+    limit = binom(1_000, 0.01).isf(FALSE_ALARM)
     for other in (-1, 0, 1):
         alarms = sum(log_normal_mean_p_value(row, other) <= 0.01 for row in log_ratios)
-        assert (alarms <= most) == (other == power)
+        assert (alarms <= limit) == (other == power)
 
 
 @given(st.integers(2, 40), st.integers(0, 99))

@@ -46,30 +46,30 @@ def test_holm_is_the_closure_of_bonferroni(p_values):
 
 def test_holm_keeps_its_rate_and_no_correction_does_not():
     p = np.random.default_rng(6).uniform(size=(5_000, 7))
-    most = binom(5_000, 0.05).isf(FALSE_ALARM)
-    assert sum(holm(row, 0.05).any() for row in p) <= most
-    assert np.sum((p <= 0.05).any(axis=1)) > most  # negative control
+    limit = binom(5_000, 0.05).isf(FALSE_ALARM)
+    assert sum(holm(row, 0.05).any() for row in p) <= limit
+    assert np.sum((p <= 0.05).any(axis=1)) > limit  # negative control
 
 
 # ---- judge
 
 
 def test_the_verdict_of_a_family_is_its_worst():
-    right, wrong, unknown = check(0.5), check(1e-9), check(0.5, reason="R-hat 1.2 > 1.01")
-    assert judge([right, right]).verdict == "pass"
-    assert judge([right, unknown]).verdict == "inconclusive"
-    assert judge([unknown, wrong, right]).verdict == "fail"
-    assert [check.verdict for check in judge([unknown, wrong, right])] == ["inconclusive", "fail", "pass"]
+    correct, faulty, inconclusive = check(0.5), check(1e-9), check(0.5, reason="R-hat 1.2 > 1.01")
+    assert judge([correct, correct]).verdict == "pass"
+    assert judge([correct, inconclusive]).verdict == "inconclusive"
+    assert judge([inconclusive, faulty, correct]).verdict == "fail"
+    assert [check.verdict for check in judge([inconclusive, faulty, correct])] == ["inconclusive", "fail", "pass"]
 
 
 def test_convergence_is_a_condition_of_passing_and_not_of_failing():
-    """A comparison whose gate is closed has a p-value that holds all the same: that of a draw a chain."""
+    """A check whose gate is closed has a p-value that holds all the same: that of a draw a chain."""
     certain = check(1e-9, reason="R-hat 1.2 > 1.01")
     assert judge([certain, check(0.5)]).verdict == "fail"
     assert judge([check(0.01, reason="R-hat 1.2 > 1.01"), check(0.5)]).verdict == "inconclusive"
 
 
-def test_an_inconclusive_comparison_keeps_its_place_in_the_family():
+def test_an_inconclusive_check_keeps_its_place_in_the_family():
     close = check(0.0004)
     assert judge([close, check(0.5)], alpha=0.001).verdict == "fail"
     family = judge([close, *[check(np.nan, reason="evidence runs 2 < 8")] * 2], alpha=0.001)
@@ -77,8 +77,8 @@ def test_an_inconclusive_comparison_keeps_its_place_in_the_family():
 
 
 def test_nothing_passes_without_a_p_value():
-    (judged,) = judge([check(np.nan)])
-    assert (judged.verdict, judged.reason) == ("inconclusive", "its p-value is not a number")
+    (result,) = judge([check(np.nan)])
+    assert (result.verdict, result.reason) == ("inconclusive", "its p-value is not a number")
 
 
 def test_the_minimum_detectable_effect_is_that_of_the_first_holm_step():

@@ -1,6 +1,6 @@
-"""Draws and runs against exact answers: right ones pass, wrong ones are caught by the check made for them.
+"""Draws and runs against exact answers: right ones pass, faulty ones are detected by the check made for them.
 
-How often right ones fail is measured at length by ``benchmarks/agreement.py``.
+``benchmarks/agreement.py`` measures how often right ones fail.
 """
 
 from math import log, pi
@@ -79,14 +79,14 @@ def tree(draws, **sample_stats):
     ],
     ids=["shifted by 0.2 sd", "10 % too wide", "half log 2 pi dropped"],
 )
-def test_each_error_is_caught_by_the_check_made_for_it(statistic, distort, runs_shift):
+def test_each_error_is_detected_by_the_check_made_for_it(statistic, distort, runs_shift):
     rng = np.random.default_rng(7)
-    caught = sum(
+    detected = sum(
         verdict_of(family(rng, distort(EXACT.rvs(size=(4, 1000), random_state=rng)), runs_shift=runs_shift), statistic)
         == "fail"
         for _ in range(REPEATS)
     )
-    assert caught >= 0.9 * REPEATS
+    assert detected >= 0.9 * REPEATS
 
 
 def test_right_draws_raise_no_more_false_alarms_than_alpha_allows():
@@ -101,7 +101,7 @@ def test_correlated_draws_are_judged_at_their_ess_and_not_at_their_number():
     """AR(1) with correlation 0.7; negative control: the same draws shuffled, which hides their correlation."""
     rng = np.random.default_rng(9)
     alpha, n = 0.05, 60
-    most = binom(n, alpha).isf(FALSE_ALARM)
+    limit = binom(n, alpha).isf(FALSE_ALARM)
     honest = shuffled = 0
     for _ in range(n):
         noise = rng.normal(size=(4, 1000))
@@ -109,8 +109,8 @@ def test_correlated_draws_are_judged_at_their_ess_and_not_at_their_number():
         chains = 2.0 + 0.5 * lfilter([1.0], [1.0, -0.7], noise, axis=1)
         honest += family(rng, chains, alpha=alpha).verdict == "fail"
         shuffled += family(rng, rng.permutation(chains.ravel()).reshape(4, -1), alpha=alpha).verdict == "fail"
-    assert honest <= most
-    assert shuffled > most
+    assert honest <= limit
+    assert shuffled > limit
 
 
 @pytest.mark.parametrize(
@@ -118,21 +118,21 @@ def test_correlated_draws_are_judged_at_their_ess_and_not_at_their_number():
     [laplace(scale=0.5**0.5), student_t(8, scale=(6 / 8) ** 0.5), gamma(30, loc=-(30**0.5), scale=30**-0.5)],
     ids=["Laplace", "Student's t with 8 degrees of freedom", "gamma of shape 30"],
 )
-def test_uniformity_sees_a_wrong_shape_with_the_right_mean_and_sd(shape):
-    caught = dict.fromkeys(STATISTICS, 0)
+def test_uniformity_detects_a_wrong_shape_with_the_right_mean_and_sd(shape):
+    detected = dict.fromkeys(STATISTICS, 0)
     for seed in range(20):
         checks = compare({"mu": norm()}, {"mu": shape.rvs(size=(4, 2000), random_state=np.random.default_rng(seed))})
         for check in checks:
-            caught[check.statistic] += check.verdict == "fail"
-    assert caught["location"] == 0
-    assert caught["uniformity"] >= 18
+            detected[check.statistic] += check.verdict == "fail"
+    assert detected["location"] == 0
+    assert detected["uniformity"] >= 18
 
 
 @pytest.mark.parametrize("side", [-1, 1])
-def test_uniformity_sees_a_tail_that_was_never_visited(side):
+def test_uniformity_detects_a_tail_that_was_never_visited(side):
     draws = right_draws(11)
-    kept = np.where(side * (draws - 2.0) > 0.5 * 1.645, 2.0, draws)
-    assert verdict_of(compare({"mu": EXACT}, {"mu": kept}), "uniformity") == "fail"
+    draws_without_tail = np.where(side * (draws - 2.0) > 0.5 * 1.645, 2.0, draws)
+    assert verdict_of(compare({"mu": EXACT}, {"mu": draws_without_tail}), "uniformity") == "fail"
 
 
 # ---- identities
@@ -153,10 +153,10 @@ def test_other_units_change_no_verdict(shift, scale, skewed):
     """theta -> scale (theta + shift) changes numbers with a unit, and neither z, p nor ESS."""
     kind = (lambda loc, s: gamma(8, loc=loc, scale=s)) if skewed else norm
     draws = kind(0, 1).rvs(size=(2, 500), random_state=np.random.default_rng(13))
-    here = compare({"mu": kind(0, 1)}, {"mu": draws})
-    there = compare({"mu": kind(scale * shift, scale)}, {"mu": scale * (draws + shift)})
-    assert len(here) == len(there) == 3
-    for a, b in zip(here, there, strict=True):
+    original = compare({"mu": kind(0, 1)}, {"mu": draws})
+    transformed = compare({"mu": kind(scale * shift, scale)}, {"mu": scale * (draws + shift)})
+    assert len(original) == len(transformed) == 3
+    for a, b in zip(original, transformed, strict=True):
         numbers = [[c.z, c.p_value, c.ess, c.null_error, c.minimum_detectable_effect] for c in (a, b)]
         assert_allclose(*numbers, rtol=1e-6, atol=1e-6)
         if a.statistic == "scale":
@@ -168,11 +168,11 @@ def test_other_units_change_no_verdict(shift, scale, skewed):
 def test_a_model_changes_no_verdict(distribution):
     """Draws with the same probability integral transform have the same checks, however heavy the tails."""
     u = np.random.default_rng(14).random((4, 1000))
-    here = compare({"x": uniform()}, {"x": u})
-    there = compare({"x": distribution}, {"x": distribution.ppf(u)})
-    for a, b in zip(here, there, strict=True):
+    original = compare({"x": uniform()}, {"x": u})
+    transformed = compare({"x": distribution}, {"x": distribution.ppf(u)})
+    for a, b in zip(original, transformed, strict=True):
         assert_allclose([b.z, b.p_value, b.ess], [a.z, a.p_value, a.ess], rtol=1e-6)
-    assert here.verdict == there.verdict == "pass"
+    assert original.verdict == transformed.verdict == "pass"
     assert compare({"x": distribution}, {"x": distribution.ppf(u**1.2)}).verdict == "fail"  # negative control
 
 
@@ -220,7 +220,7 @@ def test_draws_far_outside_fail_without_a_warning(far):
     assert "outside the support" in checks.notes[0]
 
 
-def test_the_farthest_draw_is_told_where_it_is_too_far():
+def test_the_farthest_draw_has_a_note_where_it_is_too_far():
     draws = right_draws(35)
     draws[0, 0] = 2.0 + 0.5 * 8
     (note,) = compare({"mu": EXACT}, {"mu": draws}).notes
@@ -232,16 +232,16 @@ def test_the_farthest_draw_is_told_where_it_is_too_far():
 
 def test_evidence_is_compared_alone_or_with_draws():
     rng = np.random.default_rng(24)
-    alone = compare(log_evidence=LOG_EVIDENCE, log_evidence_runs=right_runs(rng))
-    assert [check.statistic for check in alone] == ["runs"]
+    evidence_checks = compare(log_evidence=LOG_EVIDENCE, log_evidence_runs=right_runs(rng))
+    assert [check.statistic for check in evidence_checks] == ["runs"]
     assert len(family(rng, right_draws(24))) == 4
 
 
 @given(st.floats(-1e6, 1e6), st.integers(8, 32))
 def test_evidence_knows_no_magnitude(log_evidence, R):
     ratios = np.random.default_rng(R).normal(-0.1, 0.3, size=R)
-    here, there = compare_evidence(0.0, ratios), compare_evidence(log_evidence, log_evidence + ratios)
-    assert_allclose([there.z, there.p_value], [here.z, here.p_value], rtol=1e-6, atol=1e-6)
+    original, transformed = compare_evidence(0.0, ratios), compare_evidence(log_evidence, log_evidence + ratios)
+    assert_allclose([transformed.z, transformed.p_value], [original.z, original.p_value], rtol=1e-6, atol=1e-6)
 
 
 def test_runs_far_apart_are_averaged_on_the_scale_of_the_evidence():
@@ -269,7 +269,7 @@ LAWS = {"unbiased": -1, "log_unbiased": 0, "inverse_unbiased": 1}
 
 
 @pytest.mark.parametrize("law", LAWS)
-def test_runs_are_judged_by_the_law_of_their_estimator_and_it_is_said(law):
+def test_runs_are_judged_by_the_law_of_their_estimator_and_a_note_names_it(law):
     runs = np.random.default_rng(27).normal(LOG_EVIDENCE + LAWS[law] * 0.4**2 / 2, 0.4, size=4000)
     verdicts = {}
     for assumed in LAWS:
@@ -330,7 +330,7 @@ def test_bad_draws_and_marginals_are_refused(marginals, draws, message):
 
 
 @pytest.mark.parametrize(
-    ("exact", "runs", "message"),
+    ("log_evidence", "runs", "message"),
     [
         (np.inf, [0.0, 1.0], "`log_evidence` must be finite, got inf"),
         (0.0, [1.0] * 8, "hold one number twice among 8"),
@@ -338,6 +338,6 @@ def test_bad_draws_and_marginals_are_refused(marginals, draws, message):
         (0.0, None, "come as a pair"),
     ],
 )
-def test_bad_evidence_is_refused(exact, runs, message):
+def test_bad_evidence_is_refused(log_evidence, runs, message):
     with pytest.raises(ValueError, match=message):
-        compare(log_evidence=exact, log_evidence_runs=runs)
+        compare(log_evidence=log_evidence, log_evidence_runs=runs)

@@ -1,4 +1,4 @@
-"""Two stages: the rate is kept, the flagged alone are drawn again, and more is seen than in one."""
+"""Two stages: the rate is kept, the flagged alone are drawn again, and more is detected than in one."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ def never(places):
     raise AssertionError(places)
 
 
-def test_what_is_not_suspicious_is_not_drawn_again():
+def test_what_is_not_flagged_is_not_drawn_again():
     checks = judge_in_two_stages(family([0.5, 0.02, 0.9]), never)
     assert checks.verdict == "pass"
     assert [check.stage for check in checks] == [1, 1, 1]
@@ -31,16 +31,16 @@ def test_what_is_beyond_doubt_fails_at_once():
     assert [check.verdict for check in checks] == ["pass", "fail", "pass"]
 
 
-@pytest.mark.parametrize(("again", "verdict"), [(0.5, "pass"), (0.02, "fail"), (0.03, "pass")])
-def test_the_suspicious_are_judged_by_fresh_draws_alone(resample, verdict):
-    asked = []
+@pytest.mark.parametrize(("fresh_p_value", "verdict"), [(0.5, "pass"), (0.02, "fail"), (0.03, "pass")])
+def test_the_flagged_are_judged_by_fresh_draws_alone(fresh_p_value, verdict):
+    requests = []
 
     def resample(places):
-        asked.append(places)
-        return [check(resample, parameter="theta[1]", estimate=7.0)]
+        requests.append(places)
+        return [check(fresh_p_value, parameter="theta[1]", estimate=7.0)]
 
     checks = judge_in_two_stages(family([0.5, 0.001, 0.9]), resample)
-    assert asked == [[1]]
+    assert requests == [[1]]
     assert [check.verdict for check in checks] == ["pass", verdict, "pass"]
     assert [check.stage for check in checks] == [1, 2, 1]
     assert [check.estimate for check in checks] == [2.1, 7.0, 2.1]
@@ -50,7 +50,7 @@ UNCONVERGED = "means of long batches drift (p = 0.0004)"
 
 
 @pytest.mark.parametrize(
-    ("again", "reason", "verdict"),
+    ("fresh_p_value", "reason", "verdict"),
     [
         (0.5, "", "pass"),
         (2e-3, "", "pass"),  # were it flagged, 0.022 would be enough
@@ -59,17 +59,17 @@ UNCONVERGED = "means of long batches drift (p = 0.0004)"
         (0.5, UNCONVERGED, "inconclusive"),
     ],
 )
-def test_what_seems_not_to_have_converged_is_drawn_again(resample, reason, verdict):
-    asked = []
+def test_what_seems_not_to_have_converged_is_drawn_again(fresh_p_value, reason, verdict):
+    requests = []
 
     def resample(places):
-        asked.append(places)
-        return [check(resample, parameter="theta[1]", reason=reason)]
+        requests.append(places)
+        return [check(fresh_p_value, parameter="theta[1]", reason=reason)]
 
     first = family([0.5, 0.9, 0.9])
     first[1] = replace(first[1], reason=UNCONVERGED)
     checks = judge_in_two_stages(first, resample)
-    assert asked == [[1]]
+    assert requests == [[1]]
     assert [check.verdict for check in checks] == ["pass", verdict, "pass"]
     assert [check.stage for check in checks] == [1, 2, 1]
     assert judge_in_two_stages(first, never, final=[1]).verdict == "inconclusive"
@@ -108,7 +108,7 @@ def test_what_cannot_be_drawn_again_is_judged_at_the_first_stage():
     assert judge_in_two_stages(first, never, final=[1]).verdict == "fail"
 
 
-def test_other_comparisons_than_those_asked_for_are_refused():
+def test_other_checks_than_those_asked_for_are_refused():
     with pytest.raises(ValueError, match="`resample` must return the checks it was asked for"):
         judge_in_two_stages(family([0.5, 0.001]), lambda _: [check(0.5)])
     with pytest.raises(ValueError, match="`alpha` must lie between 0 and 1"):
@@ -143,18 +143,18 @@ def test_the_rate_of_a_family_is_kept_and_looking_twice_at_it_is_not(alpha):
     assert same > binom(runs, alpha).isf(FALSE_ALARM)
 
 
-def test_more_is_seen_than_in_one_stage():
+def test_more_is_detected_than_in_one_stage():
     """An error of 3.5 standard errors in one of 7 checks, and of 7 in four times the draws."""
     rng = np.random.default_rng(6)
 
     def p_value(error):
         return 2 * norm.sf(abs(rng.normal() + error))
 
-    model = two = 0
+    one_stage = two_stages = 0
     for _ in range(400):
         first = family([p_value(3.5), *rng.uniform(size=6)])
-        model += judge(first).verdict == "fail"
-        two += (
+        one_stage += judge(first).verdict == "fail"
+        two_stages += (
             judge_in_two_stages(
                 first,
                 lambda places: [
@@ -163,5 +163,5 @@ def test_more_is_seen_than_in_one_stage():
             ).verdict
             == "fail"
         )
-    assert model < 190  # 0.38 of them
-    assert two > 245  # 0.71
+    assert one_stage < 190  # 0.38 of them
+    assert two_stages > 245  # 0.71

@@ -1,6 +1,6 @@
-"""The closed forms against another implementation of theirs, conjugate-models from PyPI.
+"""The closed forms against another implementation, conjugate-models from PyPI.
 
-Its gamma-exponential is not among them: in 0.14.0 the sum of the times is added to the shape and their number to the
+Its gamma-exponential is left out: in 0.14.0 the sum of the times is added to the shape and their number to the
 rate, and the predictive has the two the wrong way round again.
 """
 
@@ -35,16 +35,16 @@ CASES = {f.__name__: f for f in (beta_binomial, gamma_poisson, normal_variance)}
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_posterior_and_predictive_are_theirs(name):
+def test_posterior_and_predictive_agree_with_conjugate_models(name):
     model = get_model(name)
-    theirs, predictive = CASES[name](model.exact, model.y)
-    for parameter, distribution in theirs.items():
-        ours = model.exact.marginals(model.y)[parameter]
-        assert_allclose(ours.ppf(LEVELS), distribution.dist.ppf(LEVELS), rtol=1e-10)
+    posteriors, predictive = CASES[name](model.exact, model.y)
+    for parameter, distribution in posteriors.items():
+        marginal = model.exact.marginals(model.y)[parameter]
+        assert_allclose(marginal.ppf(LEVELS), distribution.dist.ppf(LEVELS), rtol=1e-10)
     assert_allclose(model.exact.predictive(model.y).ppf(LEVELS), predictive.dist.ppf(LEVELS), rtol=1e-10)
 
 
-def test_the_parameters_of_vectors_are_theirs():
+def test_the_parameters_of_vectors_agree_with_conjugate_models():
     model = get_model("dirichlet_multinomial")
     prior = distributions.Dirichlet(alpha=model.exact.concentration)
     posterior = models.multinomial_dirichlet(x=model.y.sum(axis=0), prior=prior)

@@ -40,7 +40,7 @@ from bayes.exact.normal_variance import NormalVariance
 from bayes.registry import NAMES, data_sets, get_model, one_step_log_predictives, scalars
 from tests.tolerances import FALSE_ALARM, IDENTITY, MONTE_CARLO, QUADRATURE
 
-every = pytest.mark.parametrize("name", NAMES)
+every_model = pytest.mark.parametrize("name", NAMES)
 ORDERED = {"linear_regression", "hierarchical_normal"}  # whose observations are not exchangeable
 
 # Proper priors, small data: none that has no mean, so that moments can be compared.
@@ -101,15 +101,15 @@ def log_posterior(exact, y, params):
     return float(exact.posterior(y).logpdf(next(iter(params.values())) if univariate else params))
 
 
-def as_draws(drawn, chains=4):
+def as_draws(samples, chains=4):
     """Independent draws (size, ...) of each parameter as chains."""
-    return {name: values.reshape(chains, -1, *values.shape[1:]) for name, values in drawn.items()}
+    return {name: values.reshape(chains, -1, *values.shape[1:]) for name, values in samples.items()}
 
 
 def independent_draws(exact, y, size, rng):
     posterior = exact.posterior(y)
-    drawn = posterior.rvs(size, rng) if not hasattr(posterior, "dist") else posterior.rvs(size, random_state=rng)
-    return drawn if isinstance(drawn, dict) else {next(iter(exact.marginals(y))): drawn}
+    samples = posterior.rvs(size, rng) if not hasattr(posterior, "dist") else posterior.rvs(size, random_state=rng)
+    return samples if isinstance(samples, dict) else {next(iter(exact.marginals(y))): samples}
 
 
 def test_every_model_has_a_strategy():
@@ -119,17 +119,17 @@ def test_every_model_has_a_strategy():
 # ---- the evidence
 
 
-@every
+@every_model
 def test_the_evidence_is_the_product_of_one_step_predictives(name):
     model = get_model(name)
     steps, size = by_prediction(model.exact, model.y)
     assert_allclose(model.exact.log_evidence(model.y), steps, atol=IDENTITY * size, rtol=0)
 
 
-@every
+@every_model
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
-def test_it_is_so_for_any_hyperparameters(name, data):
+def test_the_evidence_is_that_product_for_any_hyperparameters(name, data):
     exact = data.draw(STRATEGIES[name])
     _, y = exact.simulate(np.random.default_rng(data.draw(st.integers(0, 1000))), data.draw(st.integers(0, 5)))
     steps, size = by_prediction(exact, y)
@@ -137,7 +137,7 @@ def test_it_is_so_for_any_hyperparameters(name, data):
     assert_allclose(exact.log_evidence(y), steps, atol=1e3 * IDENTITY * size, rtol=0)
 
 
-@every
+@every_model
 def test_the_order_of_exchangeable_data_does_not_matter(name):
     model = get_model(name)
     if name in ORDERED:
@@ -147,15 +147,15 @@ def test_the_order_of_exchangeable_data_does_not_matter(name):
     assert_allclose(model.exact.log_evidence(model.y[::-1]), model.exact.log_evidence(model.y), rtol=IDENTITY)
 
 
-@every
+@every_model
 def test_no_data_leave_the_prior_and_have_evidence_one(name):
     exact = get_model(name).exact
     assert exact.log_evidence([]) == pytest.approx(0, abs=1e-13)
     rng = np.random.default_rng(0)
-    drawn = [exact.simulate(rng, 0)[0] for _ in range(2000)]
+    prior_draws = [exact.simulate(rng, 0)[0] for _ in range(2000)]
     for scalar, marginal in scalars(exact, []).items():
         base, _, place = scalar.partition("[")
-        values = [params[base][int(place[:-1])] if place else params[base] for params in drawn]
+        values = [params[base][int(place[:-1])] if place else params[base] for params in prior_draws]
         assert kstest(values, marginal.cdf).pvalue > FALSE_ALARM
 
 
@@ -164,8 +164,8 @@ def univariate(prior, likelihood):
 
     def evidence(exact, y):
         posterior = exact.posterior(y)
-        at = posterior.mean()
-        peak = prior(exact).logpdf(at) + likelihood(exact, at, y)
+        mean = posterior.mean()
+        peak = prior(exact).logpdf(mean) + likelihood(exact, mean, y)
         ends = posterior.ppf([1e-13, 0.5, 1 - 1e-13])
         return peak + math.log(
             sum(
@@ -190,8 +190,8 @@ def normal_inverse_gamma(exact, y):
     posterior = exact.marginals(y)["sigma2"]
 
     def log_joint(sigma2):
-        given = multivariate_normal(np.full(n, exact.prior_mean), sigma2 * covariance).logpdf(y)
-        return given + invgamma.logpdf(sigma2, exact.shape, scale=exact.scale)
+        log_likelihood = multivariate_normal(np.full(n, exact.prior_mean), sigma2 * covariance).logpdf(y)
+        return log_likelihood + invgamma.logpdf(sigma2, exact.shape, scale=exact.scale)
 
     peak = log_joint(posterior.mean())
     ends = posterior.ppf([1e-12, 0.5, 1 - 1e-12])
@@ -214,13 +214,13 @@ def stacked_t(exact, y):
 
 
 def over_tau(exact, y):
-    def at(u):
+    def density(u):
         tau = halfcauchy.ppf(u, scale=exact.spread)
         variance = exact.noise_sds[: len(y)] ** 2 + tau**2
         covariance = np.diag(variance) + exact.prior_sd**2
         return math.exp(multivariate_normal(np.full(len(y), exact.prior_mean), covariance).logpdf(y))
 
-    return math.log(integrate.quad(at, 0, 1 - 1e-12, epsabs=0, epsrel=1e-9)[0])
+    return math.log(integrate.quad(density, 0, 1 - 1e-12, epsabs=0, epsrel=1e-9)[0])
 
 
 BY_FORCE = {
@@ -248,7 +248,7 @@ BY_FORCE = {
 }
 
 
-@every
+@every_model
 def test_the_evidence_is_the_integral_of_prior_times_likelihood(name):
     model = get_model(name)
     assert_allclose(model.exact.log_evidence(model.y), BY_FORCE[name](model.exact, model.y), rtol=QUADRATURE)
@@ -257,7 +257,7 @@ def test_the_evidence_is_the_integral_of_prior_times_likelihood(name):
 # ---- the posterior
 
 
-@every
+@every_model
 def test_bayes_rule_holds_at_random_parameters(name):
     """log p(y, theta) of the PyMC program less log p(theta | y) is log p(y), wherever theta is."""
     model = get_model(name)
@@ -275,30 +275,30 @@ def test_bayes_rule_holds_at_random_parameters(name):
         point = {}
         for variable in program.free_RVs:
             value, transform = program.rvs_to_values[variable], program.rvs_to_transforms[variable]
-            given = np.asarray(free[variable.name])
+            parameter = np.asarray(free[variable.name])
             inputs = variable.owner.inputs
-            point[value.name] = transform.forward(given, *inputs).eval() if transform else given
+            point[value.name] = transform.forward(parameter, *inputs).eval() if transform else parameter
         assert set(free) == {variable.name for variable in program.free_RVs}
         evidence = float(log_joint(point)) - jacobian - log_posterior(model.exact, model.y, params)
         assert_allclose(evidence, model.exact.log_evidence(model.y), rtol=1e-9)
 
 
 @pytest.mark.parametrize("data_set", ["example", "prior"])
-@every
+@every_model
 def test_marginals_and_projections_are_those_of_the_joint(name, data_set):
     model = get_model(name, data_set)
     rng = np.random.default_rng(2)
-    drawn = as_draws(independent_draws(model.exact, model.y, 8000, rng))
-    checks = check(drawn, model.exact, model.y)
+    draws = as_draws(independent_draws(model.exact, model.y, 8000, rng))
+    checks = check(draws, model.exact, model.y)
     assert checks.verdict == "pass", checks
-    # and a joint that is a little too wide is seen
-    wide = {key: values.mean() + 1.15 * (values - values.mean()) for key, values in drawn.items()}
+    # and a joint that is a little too wide is detected
+    wide = {key: values.mean() + 1.15 * (values - values.mean()) for key, values in draws.items()}
     if "p" not in wide:
-        wide = {key: np.abs(v) if (drawn[key] > 0).all() else v for key, v in wide.items()}
+        wide = {key: np.abs(v) if (draws[key] > 0).all() else v for key, v in wide.items()}
     assert check(wide, model.exact, model.y).verdict == "fail"
 
 
-@every
+@every_model
 def test_parameters_drawn_from_the_prior_are_uniform_in_their_posteriors(name):
     """Cook, Gelman and Rubin 2006: the exact posterior's CDF at the parameters that made the data is uniform."""
     exact = get_model(name).exact
@@ -315,7 +315,7 @@ def test_parameters_drawn_from_the_prior_are_uniform_in_their_posteriors(name):
         assert kstest(u, "uniform").pvalue > FALSE_ALARM, scalar
 
 
-@every
+@every_model
 def test_the_predictive_is_that_of_simulated_observations(name):
     model = get_model(name)
     rng = np.random.default_rng(4)
@@ -338,8 +338,8 @@ def test_the_predictive_is_that_of_simulated_observations(name):
                 merged = dirichlet_multinomial([alpha[k], alpha.sum() - alpha[k]], model.exact.trials)
                 assert_allclose(element.logpmf(100), merged.logpmf([100, model.exact.trials - 100]), rtol=IDENTITY)
             else:
-                alone = multivariate_normal(predictive.mean[k], predictive.cov[k, k])
-                assert_allclose(element.logpdf(4.0), alone.logpdf(4.0), rtol=IDENTITY)
+                element_marginal = multivariate_normal(predictive.mean[k], predictive.cov[k, k])
+                assert_allclose(element.logpdf(4.0), element_marginal.logpdf(4.0), rtol=IDENTITY)
         return
     u = rng.random(2000)
     assert_allclose(predictive.cdf(predictive.ppf(u)) >= u - 1e-9, True)
@@ -349,15 +349,15 @@ def test_the_predictive_is_that_of_simulated_observations(name):
 # ---- bad input
 
 
-@every
+@every_model
 def test_data_that_cannot_be_are_refused_in_one_line(name):
     model = get_model(name)
-    wrong = np.array(model.y, dtype=float)
-    wrong.flat[0] = np.nan
-    for y in [wrong, "abc", [[1.0, 2.0], [3.0]], np.array(model.y, dtype=complex)]:
-        with pytest.raises(ValueError) as caught:  # noqa: PT011
+    with_nan = np.array(model.y, dtype=float)
+    with_nan.flat[0] = np.nan
+    for y in [with_nan, "abc", [[1.0, 2.0], [3.0]], np.array(model.y, dtype=complex)]:
+        with pytest.raises(ValueError) as error:  # noqa: PT011
             model.exact.log_evidence(y)
-        assert "\n" not in str(caught.value)
+        assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -400,7 +400,7 @@ def test_what_cannot_be_is_refused(make, message):
         make()
 
 
-@every
+@every_model
 def test_the_registry_describes_each_model(name):
     model = get_model(name)
     assert model.example.title

@@ -1,4 +1,4 @@
-"""Every answer of every closed form against 50 digits, relative to max(1, |answer|): nothing that cancels excuses it.
+"""Every answer of every closed form against 50 digits, relative to max(1, |answer|): cancellation is no excuse.
 
 `benchmarks/exactness.py` tries many more problems, and prints the worst of each model.
 """
@@ -22,20 +22,19 @@ from bayes.exact.multivariate_normal import MultivariateNormal
 from bayes.exact.normal_inverse_gamma import NormalInverseGamma
 from bayes.exact.normal_normal import NormalNormal
 from bayes.exact.normal_variance import NormalVariance
-from bayes.exact.numerics import distributions, log_gamma
-from bayes.exact.numerics import exact_sums as sums
+from bayes.exact.numerics import distributions, exact_sums, log_gamma
 from bayes.registry import NAMES, get_model
 from benchmarks.fifty_digits import ORACLES, PROBLEMS, Problem, a_million, worst_error
 from tests.tolerances import EXACT, FAR_ELEMENT
 
-every = pytest.mark.parametrize("name", NAMES)
+every_model = pytest.mark.parametrize("name", NAMES)
 
 
 def test_every_model_has_an_oracle_and_problems():
     assert set(ORACLES) == set(PROBLEMS) == set(NAMES)
 
 
-@every
+@every_model
 def test_answers_are_those_of_fifty_digits(name):
     @settings(
         max_examples=4 if name == "hierarchical_normal" else 12,
@@ -50,7 +49,7 @@ def test_answers_are_those_of_fifty_digits(name):
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "hierarchical_normal"])
-def test_so_are_those_of_a_million_observations(name):
+def test_answers_for_a_million_observations_are_those_of_fifty_digits(name):
     model = get_model(name)
     new = np.array([[100, 200, 56, 200]] if name == "dirichlet_multinomial" else [[5.0, 3.0]])
     new = new if model.y.ndim == 2 else np.array([1, 2])
@@ -81,8 +80,8 @@ def test_a_strong_prior_of_a_probability_costs_no_digit():
 def test_large_counts_cost_the_evidence_no_digit(y):
     exact = GammaPoisson(shape=3.0, inverse_scale=1e-3)
     with mpmath.workdps(120):
-        wanted = ORACLES["gamma_poisson"](exact, np.array(y), np.array([]))["log evidence"]
-        assert abs(exact.log_evidence(y) - wanted) < EXACT * max(1, abs(wanted))
+        expected = ORACLES["gamma_poisson"](exact, np.array(y), np.array([]))["log evidence"]
+        assert abs(exact.log_evidence(y) - expected) < EXACT * max(1, abs(expected))
 
 
 def test_a_waiting_time_of_0_is_legal():
@@ -120,8 +119,8 @@ def test_hyperparameters_are_right_up_to_their_bounds_and_refused_beyond(make):
         exact = make(bound)
         name = next(name for name, f in ORACLES.items() if f.__annotations__["m"] is type(exact))
         with mpmath.workdps(250):
-            wanted = ORACLES[name](exact, y, np.array([]))["log evidence"]
-            assert abs(exact.log_evidence(y) - wanted) < EXACT * max(1, abs(wanted))
+            expected = ORACLES[name](exact, y, np.array([]))["log evidence"]
+            assert abs(exact.log_evidence(y) - expected) < EXACT * max(1, abs(expected))
         with pytest.raises(ValueError, match="between 1e-75 and 1e\\+75"):
             make(beyond)
 
@@ -129,8 +128,8 @@ def test_hyperparameters_are_right_up_to_their_bounds_and_refused_beyond(make):
 def test_the_largest_count_is_right_and_one_more_refused():
     exact = GammaPoisson(shape=1.0, inverse_scale=1e-15)
     with mpmath.workdps(120):
-        wanted = ORACLES["gamma_poisson"](exact, np.array([2**53]), np.array([]))["log evidence"]
-        assert abs(exact.log_evidence([2**53]) - wanted) < EXACT * abs(wanted)
+        expected = ORACLES["gamma_poisson"](exact, np.array([2**53]), np.array([]))["log evidence"]
+        assert abs(exact.log_evidence([2**53]) - expected) < EXACT * abs(expected)
     with pytest.raises(ValueError, match="between 0 and 9"):
         exact.log_evidence([2**53 + 2])
 
@@ -142,11 +141,11 @@ def test_the_largest_count_is_right_and_one_more_refused():
 def test_a_ratio_of_gamma_functions_keeps_its_digits(a, n):
     with mpmath.workdps(250):
         x = mpmath.mpf(a)
-        wanted = mpmath.loggamma(x + n) - mpmath.loggamma(x) - n * mpmath.log(x + n)
-        assert abs(log_gamma.log_rising(a, n) - wanted) < EXACT * max(1, abs(wanted))
+        expected = mpmath.loggamma(x + n) - mpmath.loggamma(x) - n * mpmath.log(x + n)
+        assert abs(log_gamma.log_rising(a, n) - expected) < EXACT * max(1, abs(expected))
 
 
-def test_fifty_digits_catch_the_difference_of_log_gammas():
+def test_fifty_digits_detect_the_difference_of_log_gammas():
     """Negative control."""
     off = [abs(gammaln(a + 3) - gammaln(a) - 3 * math.log(a)) for a in (1e9, 1e12, 1e16)]
     assert off[0] > 1e3 * EXACT
@@ -157,16 +156,16 @@ def test_fifty_digits_catch_the_difference_of_log_gammas():
 def test_a_deviance_is_right_relative_to_itself(x, mean):
     with mpmath.workdps(200):
         difference = mpmath.mpf(x) - mean
-        wanted = (mpmath.mpf(x) * mpmath.log(mpmath.mpf(x) / mean) if x else 0) - difference
-        assert abs(log_gamma.deviance(x, mean, float(difference)) - wanted) <= EXACT * abs(wanted)
+        expected = (mpmath.mpf(x) * mpmath.log(mpmath.mpf(x) / mean) if x else 0) - difference
+        assert abs(log_gamma.deviance(x, mean, float(difference)) - expected) <= EXACT * abs(expected)
 
 
 @given(*[st.floats(-1e50, 1e50)] * 3)
 def test_products_that_cancel_are_subtracted_exactly(a, b, c):
     with mpmath.workdps(250):
         d = float(mpmath.mpf(a) * b / c) if abs(c) > 1e-50 and abs(a * b / c) < 1e100 else 1.0
-        wanted = mpmath.mpf(a) * b - mpmath.mpf(c) * d
-        assert abs(sums.difference_of_products(a, b, c, d) - wanted) <= EXACT * abs(wanted) + 1e-280
+        expected = mpmath.mpf(a) * b - mpmath.mpf(c) * d
+        assert abs(exact_sums.difference_of_products(a, b, c, d) - expected) <= EXACT * abs(expected) + 1e-280
 
 
 @pytest.mark.parametrize("a", [0.5, 3.0, 1e4, 1e8])
@@ -177,14 +176,14 @@ def test_densities_of_posteriors_keep_their_digits(a):
         A = mpmath.mpf(a)
         for z in (-2.0, 0.0, 3.0):
             x = a + z * math.sqrt(a) if a > 10 else a * 2**z
-            wanted = (A - 1) * mpmath.log(x) - x - mpmath.loggamma(A)
-            assert abs(distributions.gamma(a).logpdf(x) - wanted) < tolerance * max(1, abs(wanted))
+            expected = (A - 1) * mpmath.log(x) - x - mpmath.loggamma(A)
+            assert abs(distributions.gamma(a).logpdf(x) - expected) < tolerance * max(1, abs(expected))
             inverse = -(A + 1) * mpmath.log(1 / mpmath.mpf(x)) - x - mpmath.loggamma(A)
             assert abs(distributions.inverse_gamma(a).logpdf(1 / x) - inverse) < tolerance * max(1, abs(inverse))
             p = 0.5 + z / 10 / math.sqrt(a)
-            wanted = (A - 1) * (mpmath.log(p) + mpmath.log(1 - mpmath.mpf(p))) + mpmath.loggamma(2 * A)
-            wanted -= 2 * mpmath.loggamma(A)
-            assert abs(distributions.beta(a, a).logpdf(p) - wanted) < tolerance * max(1, abs(wanted))
+            expected = (A - 1) * (mpmath.log(p) + mpmath.log(1 - mpmath.mpf(p))) + mpmath.loggamma(2 * A)
+            expected -= 2 * mpmath.loggamma(A)
+            assert abs(distributions.beta(a, a).logpdf(p) - expected) < tolerance * max(1, abs(expected))
 
 
 # ---- a million terms that cancel

@@ -17,12 +17,12 @@ from bayes.exact.normal_normal import EXAMPLE, NormalNormal, log_score_loss
 from tests.tolerances import EXACT, IDENTITY, PRINTED
 
 # Within a few orders of magnitude of each other, so that an identity's own subtraction does not swamp its answer;
-# the extremes are the business of the comparison with 50 digits.
+# the comparison with 50 digits covers the extremes.
 numbers = st.floats(-100, 100)
 scales = st.floats(0.01, 100)
 models = st.builds(NormalNormal, prior_mean=numbers, prior_sd=scales, noise_sd=scales)
 data = st.lists(numbers, max_size=12).map(np.array)
-some_data = st.lists(numbers, min_size=1, max_size=12).map(np.array)
+nonempty_data = st.lists(numbers, min_size=1, max_size=12).map(np.array)
 
 
 def log_likelihood(model, mu, y):
@@ -82,7 +82,7 @@ def worst_errors(family, y, noise_sd):
                 model = family(prior_mean=prior_mean, prior_sd=noise_sd * ratio**0.5, noise_sd=noise_sd)
                 tau2 = mpmath.mpf(model.prior_sd) ** 2
                 var = 1 / (1 / tau2 + n / sigma2)
-                means = [var * mpmath.mpf(prior_mean) / tau2, var * n * ybar / sigma2]
+                mean_terms = [var * mpmath.mpf(prior_mean) / tau2, var * n * ybar / sigma2]
                 terms = [
                     n * mpmath.log(2 * mpmath.pi * sigma2) / 2,
                     mpmath.log(1 + n * tau2 / sigma2) / 2,
@@ -92,7 +92,7 @@ def worst_errors(family, y, noise_sd):
                 posterior = model.posterior(y)
                 errors.append(
                     (
-                        abs(posterior.mean() - sum(means)) / max(1, abs(sum(means))),
+                        abs(posterior.mean() - sum(mean_terms)) / max(1, abs(sum(mean_terms))),
                         abs(posterior.var() - var) / var,
                         abs(model.log_evidence(y) + mpmath.fsum(terms)) / max(1, abs(mpmath.fsum(terms))),
                     )
@@ -126,7 +126,7 @@ class Textbook(NormalNormal):
         }
 
 
-def test_fifty_digits_catch_the_textbook_formulas():
+def test_fifty_digits_detect_the_errors_of_textbook_formulas():
     """Negative control: a far prior costs them the mean, far data the evidence."""
     y = np.random.default_rng(0).normal(size=14)
     assert worst_errors(Textbook, y, noise_sd=1.0)[0] > 1e3 * EXACT
@@ -180,29 +180,34 @@ def test_sequence_equals_every_prefix(model, y):
     for k in sequence.n:
         for name in ["posterior", "predictive", "map_predictive", *(["mle_predictive"] if k > 0 else [])]:
             single = getattr(model, name)(y[:k])
-            every = getattr(sequence, name)
-            assert_allclose(every.mean()[k], single.mean(), atol=IDENTITY * 100, rtol=0, err_msg=name)
+            array_valued = getattr(sequence, name)
+            assert_allclose(array_valued.mean()[k], single.mean(), atol=IDENTITY * 100, rtol=0, err_msg=name)
             assert_allclose(
-                np.broadcast_to(every.std(), sequence.n.shape)[k], single.std(), rtol=IDENTITY, err_msg=name
+                np.broadcast_to(array_valued.std(), sequence.n.shape)[k], single.std(), rtol=IDENTITY, err_msg=name
             )
 
 
-@given(models, some_data, numbers, st.floats(0.1, 10), st.booleans())
+@given(models, nonempty_data, numbers, st.floats(0.1, 10), st.booleans())
 def test_shifting_and_rescaling_the_problem_shifts_and_rescales_the_answer(model, y, shift, scale, mirror):
     sign = -1 if mirror else 1
-    moved = NormalNormal(
+    rescaled = NormalNormal(
         prior_mean=shift + sign * scale * model.prior_mean,
         prior_sd=scale * model.prior_sd,
         noise_sd=scale * model.noise_sd,
     )
-    moved_y = shift + sign * scale * y
+    rescaled_y = shift + sign * scale * y
     assert_allclose(
-        moved.posterior(moved_y).mean(), shift + sign * scale * model.posterior(y).mean(), atol=IDENTITY * 2000, rtol=0
+        rescaled.posterior(rescaled_y).mean(),
+        shift + sign * scale * model.posterior(y).mean(),
+        atol=IDENTITY * 2000,
+        rtol=0,
     )
-    assert_allclose(moved.posterior(moved_y).std(), scale * model.posterior(y).std(), rtol=IDENTITY)
+    assert_allclose(rescaled.posterior(rescaled_y).std(), scale * model.posterior(y).std(), rtol=IDENTITY)
     # A density of n points in units `scale` times smaller is scale^n times smaller.
-    tolerance = IDENTITY * (size_of_terms(model, y) + size_of_terms(moved, moved_y)) * 100
-    assert_allclose(moved.log_evidence(moved_y), model.log_evidence(y) - len(y) * np.log(scale), atol=tolerance, rtol=0)
+    tolerance = IDENTITY * (size_of_terms(model, y) + size_of_terms(rescaled, rescaled_y)) * 100
+    assert_allclose(
+        rescaled.log_evidence(rescaled_y), model.log_evidence(y) - len(y) * np.log(scale), atol=tolerance, rtol=0
+    )
 
 
 @given(models, data)
@@ -261,7 +266,7 @@ def test_log_score_loss_keeps_its_absolute_error(excess):
         assert abs(log_score_loss(full, plug_in) - loss) < 1e-15 * max(1, excess)
 
 
-@given(models, some_data, st.floats(0.5, 2))
+@given(models, nonempty_data, st.floats(0.5, 2))
 def test_no_prior_sd_has_more_evidence_than_the_best(model, y, factor):
     best = model.best_prior_sd(y)
     assert best >= 0

@@ -1,4 +1,4 @@
-"""Functions of the joint distribution: their law, what they are made of, and what they are for."""
+"""Functions of the joint distribution: their distributions, how they are built, and what they detect."""
 
 import numpy as np
 import pytest
@@ -15,30 +15,35 @@ from bayes.registry import NAMES, data_sets, get_model
 from tests.tolerances import FALSE_ALARM, IDENTITY
 
 JOINT = [model for name in NAMES for model in data_sets(name) if len(model.marginals) > 1]
-every = pytest.mark.parametrize("model", JOINT, ids=lambda model: model.label)
+every_joint_model = pytest.mark.parametrize("model", JOINT, ids=lambda model: model.label)
 AN_ELEMENT = 0.98  # |correlation| with one parameter from which on a projection says nothing new
 
 
-@every
-def test_exact_draws_have_the_law_that_is_said(model):
-    drawn = exact_chains(model, np.random.default_rng(11), 3000)
-    for name, (function, law) in projections(model.exact, model.y).items():
-        values = function(drawn)
+@every_joint_model
+def test_exact_draws_have_the_distributions_of_the_projections(model):
+    draws_by_name = exact_chains(model, np.random.default_rng(11), 3000)
+    for name, (function, distribution) in projections(model.exact, model.y).items():
+        values = function(draws_by_name)
         assert values.shape == (4, 3000)
-        assert kstest(values.ravel(), law.cdf).pvalue > FALSE_ALARM, name
-        # and the law is no other: a little wider it is not that of the draws
-        assert kstest(1.2 * (values.ravel() - law.mean()) + law.mean(), law.cdf).pvalue < FALSE_ALARM, name
+        assert kstest(values.ravel(), distribution.cdf).pvalue > FALSE_ALARM, name
+        # negative control: draws that are a little wider are rejected
+        assert (
+            kstest(1.2 * (values.ravel() - distribution.mean()) + distribution.mean(), distribution.cdf).pvalue
+            < FALSE_ALARM
+        ), name
 
 
-@every
+@every_joint_model
 def test_there_are_no_more_than_parameters_and_none_repeats_another(model):
-    drawn = exact_chains(model, np.random.default_rng(12), 500)
-    values = {name: function(drawn).ravel() for name, (function, _) in projections(model.exact, model.y).items()}
+    draws_by_name = exact_chains(model, np.random.default_rng(12), 500)
+    values = {
+        name: function(draws_by_name).ravel() for name, (function, _) in projections(model.exact, model.y).items()
+    }
     assert 0 < len(values) <= len(model.marginals)
-    scalars = [column for variable in drawn.values() for column in variable.reshape(2000, -1).T]
-    known = np.corrcoef([*scalars, *values.values()])
+    scalars = [column for variable in draws_by_name.values() for column in variable.reshape(2000, -1).T]
+    correlations = np.corrcoef([*scalars, *values.values()])
     for i, name in enumerate(values, start=len(scalars)):
-        assert np.abs(np.delete(known[i], i)).max() < AN_ELEMENT, name
+        assert np.abs(np.delete(correlations[i], i)).max() < AN_ELEMENT, name
 
 
 @pytest.mark.parametrize("K", range(1, 18))
@@ -57,13 +62,13 @@ def test_directions_differ_and_are_of_all_elements(K):
 def test_sums_of_classes_are_of_several_and_leave_out_several(K):
     exact = DirichletMultinomial(concentration=np.arange(1, K + 1) / 2, trials=5)
     y = np.empty((0, K))
-    drawn = {"p": exact.posterior(y).rvs(4000, np.random.default_rng(13)).pop("p").reshape(4, 1000, K)}
-    found = projections(exact, y)
-    assert found is not None
-    assert (0 if K == 2 else 1 if K == 3 else K // 2 + 1) <= len(found) <= max(0, K - 2 if K < 4 else K)
-    for function, law in found.values():
-        assert kstest(function(drawn).ravel(), law.cdf).pvalue > FALSE_ALARM
-    assert check(drawn, exact, y).verdict != "fail"
+    draws_by_name = {"p": exact.posterior(y).rvs(4000, np.random.default_rng(13)).pop("p").reshape(4, 1000, K)}
+    functions = projections(exact, y)
+    assert functions is not None
+    assert (0 if K == 2 else 1 if K == 3 else K // 2 + 1) <= len(functions) <= max(0, K - 2 if K < 4 else K)
+    for function, distribution in functions.values():
+        assert kstest(function(draws_by_name).ravel(), distribution.cdf).pvalue > FALSE_ALARM
+    assert check(draws_by_name, exact, y).verdict != "fail"
 
 
 def test_one_element_has_no_direction():
@@ -74,24 +79,24 @@ def test_one_element_has_no_direction():
 @pytest.mark.parametrize("name", ["normal_inverse_gamma", "linear_regression"])
 def test_a_variance_below_zero_fails(name):
     model = get_model(name)
-    drawn = exact_chains(model, np.random.default_rng(14), 1000)
-    drawn["sigma2"][:, ::3] *= -1
-    assert check(drawn, model.exact, model.y).verdict == "fail"
+    draws_by_name = exact_chains(model, np.random.default_rng(14), 1000)
+    draws_by_name["sigma2"][:, ::3] *= -1
+    assert check(draws_by_name, model.exact, model.y).verdict == "fail"
 
 
-@every
-def test_elements_may_come_one_by_one(model):
-    drawn = exact_chains(model, np.random.default_rng(17), 500)
-    apart = {
-        name: drawn[base][..., int(place[:-1])] if place else drawn[base]
+@every_joint_model
+def test_elements_may_be_variables_of_their_own(model):
+    draws_by_name = exact_chains(model, np.random.default_rng(17), 500)
+    by_element = {
+        name: draws_by_name[base][..., int(place[:-1])] if place else draws_by_name[base]
         for name in model.marginals
         for base, _, place in [name.partition("[")]
     }
-    assert check(apart, model.exact, model.y).checks == check(drawn, model.exact, model.y).checks
+    assert check(by_element, model.exact, model.y).checks == check(draws_by_name, model.exact, model.y).checks
 
 
 class WithoutProjections:
-    """A user's own model, whose marginals are all it knows."""
+    """A model of the user that has marginals and no projections."""
 
     def marginals(self, _):
         return {"a": norm(0, 1), "b": norm(3, 2)}
@@ -103,15 +108,15 @@ class WithoutProjections:
 def test_a_joint_that_is_not_checked_is_noted():
     rng = np.random.default_rng(15)
     a = rng.normal(size=(4, 1000))
-    drawn = {"a": a, "b": 3 + 2 * a}  # right marginals; whether they may depend, nobody said
-    checks = check(drawn, WithoutProjections(), [])
+    draws_by_name = {"a": a, "b": 3 + 2 * a}  # right marginals; their dependence is unspecified
+    checks = check(draws_by_name, WithoutProjections(), [])
     assert checks.verdict == "pass"
     assert checks.notes == ("of the joint distribution of a, b only the marginals are checked.",)
     assert "note: of the joint distribution of a, b" in str(checks)
     assert not check(exact_chains(JOINT[0], rng, 1000), JOINT[0].exact, JOINT[0].y).notes[2:]
 
 
-def test_ones_own_projections_are_checked():
+def test_projections_of_the_user_are_checked():
     a = np.random.default_rng(16).normal(size=(4, 1000))
     marginals = {"a": norm(0, 1), "b": norm(3, 2)}
     independent = {"b - 2 a": (lambda draws: draws["b"] - 2 * draws["a"], norm(3, 8**0.5))}

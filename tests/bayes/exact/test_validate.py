@@ -1,4 +1,4 @@
-"""What a message shows of what is wrong: its place, all its digits, and a way out that is one."""
+"""Messages about invalid input: the place of the value, all its digits, and advice that works."""
 
 import numpy as np
 import pytest
@@ -20,14 +20,14 @@ TIMES = GammaExponential(shape=1.0, inverse_scale=1.0)
 
 
 def message(call, *args, **kwargs):
-    with pytest.raises(ValueError) as caught:  # noqa: PT011
+    with pytest.raises(ValueError) as error:  # noqa: PT011
         call(*args, **kwargs)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+    assert "\n" not in str(error.value)
+    return str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("call", "y", "shown"),
+    ("call", "y", "text"),
     [
         (COUNTS.log_evidence, [3.0000001], "between 0 and 9007199254740992, got y[0] = 3.0000001."),
         (COUNTS.log_evidence, [1, -2], "got y[1] = -2."),
@@ -42,13 +42,13 @@ def message(call, *args, **kwargs):
         (TIMES.log_evidence, [1.0, -1.23456789e-7], "got y[1] = -1.23456789e-07."),
     ],
 )
-def test_a_wrong_number_is_shown_with_its_place_and_digits(call, y, shown):
-    assert shown in message(call, y)
+def test_a_wrong_number_is_shown_with_its_place_and_digits(call, y, text):
+    assert text in message(call, y)
 
 
 @pytest.mark.parametrize("y", [[None], ["1"], [10**20], [True, False], [1.0, None]])
 @pytest.mark.parametrize("call", [NORMAL.log_evidence, COUNTS.log_evidence, TIMES.log_evidence])
-def test_the_way_out_of_a_list_is_one(call, y):
+def test_the_advice_for_a_list_works(call, y):
     text = message(call, y)
     assert "`np.array(y, dtype=float)`" in text
     assert "astype" not in text
@@ -66,7 +66,7 @@ def hierarchical(sd):
 
 @pytest.mark.parametrize("make", [lambda sd: NormalNormal(prior_sd=sd, noise_sd=1.0), hierarchical])
 @pytest.mark.parametrize(
-    ("sd", "way_out"),
+    ("sd", "advice"),
     [
         (-2, "use a small but positive sd."),
         (0, "use a small but positive sd."),
@@ -79,11 +79,11 @@ def hierarchical(sd):
         ([1.0], "give one number."),
     ],
 )
-def test_the_way_out_of_a_wrong_sd_is_on_its_side(make, sd, way_out):
-    assert message(make, sd).endswith(way_out)
+def test_the_advice_for_a_wrong_sd_fits_its_side(make, sd, advice):
+    assert message(make, sd).endswith(advice)
 
 
-def test_the_way_out_of_a_wrong_size_is_on_its_side():
+def test_the_advice_for_a_wrong_size_fits_its_side():
     assert message(GammaPoisson, shape=0, inverse_scale=1).endswith("use a small but positive number.")
     assert message(GammaPoisson, shape=1e80, inverse_scale=1).endswith("use other units.")
 

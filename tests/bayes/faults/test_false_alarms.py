@@ -1,4 +1,4 @@
-"""Runs of a right sampler: its chains are what they are said to be, and its false alarms are counted."""
+"""Runs of a correct sampler: its chains are what they are said to be, and its false alarms are counted."""
 
 import numpy as np
 import pytest
@@ -13,19 +13,19 @@ from tests.tolerances import FALSE_ALARM, MONTE_CARLO
 @pytest.mark.parametrize("name", NAMES)
 def test_draws_are_of_the_exact_posterior_in_shape_and_distribution(name):
     model = get_model(name)
-    drawn = exact_chains(model, np.random.default_rng(0), 500)
-    assert {values.shape[:2] for values in drawn.values()} == {(4, 500)}
+    draws = exact_chains(model, np.random.default_rng(0), 500)
+    assert {values.shape[:2] for values in draws.values()} == {(4, 500)}
     for parameter, marginal in model.marginals.items():
-        base, _, place = parameter.rstrip("]").partition("[")
-        theta = drawn[base][..., int(place)] if place else drawn[base]
+        base, _, index = parameter.rstrip("]").partition("[")
+        theta = draws[base][..., int(index)] if index else draws[base]
         assert kstest(theta.ravel(), marginal.cdf).pvalue > FALSE_ALARM
 
 
 def test_chains_that_stay_are_worth_as_many_draws_as_theory_says():
     model = get_model("beta_binomial")
     theta = exact_chains(model, np.random.default_rng(1), 5000, stay=0.5)["theta"]
-    moved = np.diff(theta, axis=1) != 0
-    assert abs(moved.mean() - 0.5) < MONTE_CARLO * np.sqrt(0.25 / moved.size)
+    moves = np.diff(theta, axis=1) != 0
+    assert abs(moves.mean() - 0.5) < MONTE_CARLO * np.sqrt(0.25 / moves.size)
     (ess,) = effective_sizes(theta[None]).ess
     assert ess == pytest.approx(theta.size / 3, rel=0.15)
     assert len(np.unique(theta[:, 0])) == 4
@@ -35,10 +35,10 @@ def test_families_over_models_keep_their_rate_and_use_the_second_stage():
     models = [get_model(name) for name in ["normal_normal", "beta_binomial", "multivariate_normal"]]
     runs = list(families(models, [0.2], count=100, seed=2, draws=400))
     verdicts = [family for (family,) in runs]
-    most = binom(len(runs), 0.2).isf(FALSE_ALARM)
-    assert sum(family.one_stage == "fail" for family in verdicts) <= most
-    assert sum(family.two_stages == "fail" for family in verdicts) <= most
+    limit = binom(len(runs), 0.2).isf(FALSE_ALARM)
+    assert sum(family.one_stage == "fail" for family in verdicts) <= limit
+    assert sum(family.two_stages == "fail" for family in verdicts) <= limit
     assert any(family.resampled for family in verdicts)
     # At a rate near 1 about six families of ten fail: they are judged, not waved through.
-    (seen,) = zip(*families(models, [0.99], count=30, seed=3, draws=400), strict=True)
-    assert sum(family.one_stage == "fail" for family in seen) > 5
+    (families_at_high_rate,) = zip(*families(models, [0.99], count=30, seed=3, draws=400), strict=True)
+    assert sum(family.one_stage == "fail" for family in families_at_high_rate) > 5

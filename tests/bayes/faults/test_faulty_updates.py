@@ -8,7 +8,7 @@ from bayes.faults.false_alarms import exact_chains
 from bayes.faults.faulty_updates import MISTAKES, sampler
 from bayes.registry import NAMES, data_sets, get_model
 
-DRAWS = 500  # a quarter of the default: what is seen in these is seen in more
+DRAWS = 500  # a quarter of the default: what these detect, more draws detect
 
 
 @pytest.mark.parametrize(("name", "mistake"), [(name, mistake) for name in NAMES for mistake in MISTAKES[name]])
@@ -19,15 +19,15 @@ def test_every_mistake_fails(name, mistake):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_without_a_mistake_it_passes_on_both_data_sets(name):
-    asked = []
+    labels = []
 
-    def right(model, seed, n):
-        asked.append(model.label)
+    def correct(model, seed, n):
+        labels.append(model.label)
         return exact_chains(model, np.random.default_rng([seed, 1]), n)
 
-    checks = check_sampler(right, models=[name], seed=7)
+    checks = check_sampler(correct, models=[name], seed=7)
     assert checks.verdict != "fail", checks
-    assert asked[:2] == [name, f"{name} (prior)"]
+    assert labels[:2] == [name, f"{name} (prior)"]
     assert {check.model for check in checks} == {name, f"{name} (prior)"}
     assert all(check.name.startswith(f"{check.model}: ") for check in checks)
 

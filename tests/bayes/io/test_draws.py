@@ -26,7 +26,7 @@ def tree(**variables):
 @pytest.mark.parametrize("name", ["p[{}]", "p.{}"])
 @pytest.mark.parametrize("first", [0, 1])
 @pytest.mark.parametrize("kind", [dict, tree])
-def test_elements_named_one_by_one_are_the_array(name, first, kind):
+def test_elements_with_names_of_their_own_are_the_array(name, first, kind):
     draws = kind(**{name.format(i + first): P[..., i] for i in range(4)})
     assert check(draws, CLASSES.exact, CLASSES.y) == check({"p": P}, CLASSES.exact, CLASSES.y)
     wrong = kind(**{name.format(i + first): P[..., 3 - i] for i in range(4)})
@@ -72,7 +72,7 @@ def test_vectors_of_another_shape_are_refused_with_the_way_out(draws, message):
         verdict(draws, CLASSES)
 
 
-def test_a_model_of_the_registry_will_do_and_what_is_no_model_is_said():
+def test_a_model_of_the_registry_is_accepted_and_what_is_no_model_refused():
     assert check({"mu": MU}, NORMAL, NORMAL.y) == check({"mu": MU}, NORMAL.exact, NORMAL.y)
     for wrong in ("normal_normal", None, NORMAL.exact.posterior(NORMAL.y)):
         with pytest.raises(ValueError, match="`model` must be a model known in closed form"):
@@ -89,22 +89,22 @@ def test_one_name_is_one_model():
         check_sampler(exact, models=[])
 
 
-# ---- fresh draws that are the first again
+# ---- fresh draws that repeat the first
 
 
 @pytest.fixture(scope="module")
 def flagged():
     """Exact draws off by the least that a second stage is asked about."""
     for shift in np.arange(0.0, 0.2, 0.004):
-        asked = []
+        seeds = []
 
-        def fresh(seed, n, asked=asked):
-            asked.append(seed)
+        def fresh(seed, n, seeds=seeds):
+            seeds.append(seed)
             return exact(NORMAL, seed, n)
 
         draws = MU + shift * NORMAL.exact.posterior(NORMAL.y).std()
         check({"mu": draws}, NORMAL.exact, NORMAL.y, resample=fresh)
-        if asked:
+        if seeds:
             return draws
     raise AssertionError("no shift is flagged")
 
@@ -118,11 +118,11 @@ FRESH = {
 }
 
 
-@pytest.mark.parametrize("how", FRESH)
-def test_fresh_draws_that_are_the_first_again_are_refused(how, flagged):
+@pytest.mark.parametrize("kind", FRESH)
+def test_fresh_draws_that_repeat_the_first_are_refused(kind, flagged):
     message = r"^`resample`: the fresh draws of 'mu' are not independent of the first: chain"
     with pytest.raises(ValueError, match=message):
-        check({"mu": flagged}, NORMAL.exact, NORMAL.y, resample=lambda _, n: {"mu": FRESH[how](flagged, n)})
+        check({"mu": flagged}, NORMAL.exact, NORMAL.y, resample=lambda _, n: {"mu": FRESH[kind](flagged, n)})
 
 
 def test_fresh_draws_must_be_as_many_as_were_asked_for(flagged):
@@ -163,18 +163,18 @@ def smc_tree(name, dims, values, chains):
 @pytest.mark.parametrize("name", ["log_marginal_likelihood", "log_evidence"])
 def test_every_layout_of_evidence_gives_the_last_stage_of_each_run(layout, name):
     dims, values = LAYOUTS[layout]
-    found = smc_tree(name, dims, values, 2)
-    assert is_smc(found)
-    np.testing.assert_array_equal(evidence_runs(found), [-21.5, -21.6])
+    evidence_tree = smc_tree(name, dims, values, 2)
+    assert is_smc(evidence_tree)
+    np.testing.assert_array_equal(evidence_runs(evidence_tree), [-21.5, -21.6])
     with pytest.raises(ValueError, match="particles of SMC"):
-        check(found, NORMAL.exact, NORMAL.y)
-    (judged,) = check(None, NORMAL.exact, NORMAL.y, evidence=found)
-    assert judged.ess == 2
+        check(evidence_tree, NORMAL.exact, NORMAL.y)
+    (result,) = check(None, NORMAL.exact, NORMAL.y, evidence=evidence_tree)
+    assert result.ess == 2
 
 
 def test_a_run_alone_stores_its_stages_where_runs_belong():
-    alone = smc_tree("log_marginal_likelihood", ("chain",), np.array([np.nan, np.nan, -21.5]), 1)
-    np.testing.assert_array_equal(evidence_runs(alone), [-21.5])
+    single_run = smc_tree("log_marginal_likelihood", ("chain",), np.array([np.nan, np.nan, -21.5]), 1)
+    np.testing.assert_array_equal(evidence_runs(single_run), [-21.5])
 
 
 def test_a_run_without_evidence_is_not_dropped():

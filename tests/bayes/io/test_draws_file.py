@@ -23,8 +23,8 @@ NAMES = ["beta", "sigma2"]
 @pytest.fixture(scope="module")
 def draws():
     """Exact draws, (4, 500): beta (…, 2) and sigma2."""
-    drawn = REGRESSION.exact.posterior(REGRESSION.y).rvs(2000, np.random.default_rng(1))
-    return {name: values.reshape(4, 500, *values.shape[1:]) for name, values in drawn.items()}
+    vectors = REGRESSION.exact.posterior(REGRESSION.y).rvs(2000, np.random.default_rng(1))
+    return {name: values.reshape(4, 500, *values.shape[1:]) for name, values in vectors.items()}
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,8 @@ def text(draws, heads=("chain", "draw", "beta[0]", "beta[1]", "sigma2")):
     return "\n".join([",".join(heads), *(",".join(map(repr, map(float, row))) for row in rows)])
 
 
-def values(found, name):
-    return np.asarray(found["posterior"][name] if isinstance(found, xr.DataTree) else found[name])
+def values(loaded, name):
+    return np.asarray(loaded["posterior"][name] if isinstance(loaded, xr.DataTree) else loaded[name])
 
 
 def saved(tmp_path, kind, draws, tree):
@@ -80,11 +80,11 @@ def saved(tmp_path, kind, draws, tree):
 
 @pytest.mark.parametrize("kind", ["nc", "zarr", "zarr2", "old.nc", "one.nc", "classic.nc", "csv", "r.csv", "stan.csv"])
 def test_every_format_gives_the_draws_that_were_saved(tmp_path, draws, tree, kind):
-    found = load_draws(saved(tmp_path, kind, draws, tree), NAMES)
+    loaded = load_draws(saved(tmp_path, kind, draws, tree), NAMES)
     for name in NAMES:
-        np.testing.assert_array_equal(values(found, name), draws[name])
-    assert not is_smc(found)
-    assert check(found, REGRESSION.exact, REGRESSION.y).verdict != "fail"
+        np.testing.assert_array_equal(values(loaded, name), draws[name])
+    assert not is_smc(loaded)
+    assert check(loaded, REGRESSION.exact, REGRESSION.y).verdict != "fail"
 
 
 def test_rows_of_a_csv_file_may_be_in_any_order(tmp_path, draws):
@@ -95,8 +95,8 @@ def test_rows_of_a_csv_file_may_be_in_any_order(tmp_path, draws):
 
 def test_variables_of_other_names_are_mapped(tmp_path, draws, tree):
     saved(tmp_path, "nc", draws, tree)
-    found = load_draws(tmp_path / "draws.nc", NAMES, {"other": "sigma2"})
-    np.testing.assert_array_equal(values(found, "sigma2"), 2 * draws["sigma2"])
+    loaded = load_draws(tmp_path / "draws.nc", NAMES, {"other": "sigma2"})
+    np.testing.assert_array_equal(values(loaded, "sigma2"), 2 * draws["sigma2"])
     with pytest.raises(ValueError, match=r"has no 'nu', only beta, sigma2, other; .* --var NAME=beta"):
         load_draws(tmp_path / "draws.nc", NAMES, {"nu": "beta"})
     with pytest.raises(ValueError, match="has no 'theta', only beta, sigma2, other"):
@@ -119,9 +119,9 @@ def test_divergences_come_with_a_csv_file_of_cmdstanpy(tmp_path, draws, divergen
     head, *rows = text(draws, ("chain__", "draw__", "beta[1]", "beta[2]", "sigma2")).splitlines()
     lines = [f"{head},divergent__", *(f"{row},{int(i < divergent)}" for i, row in enumerate(rows))]
     (tmp_path / "draws.csv").write_text("\n".join(lines))
-    found = load_draws(tmp_path / "draws.csv", NAMES)
-    np.testing.assert_array_equal(values(found, "beta"), draws["beta"])
-    checks = check(found, REGRESSION.exact, REGRESSION.y)
+    loaded = load_draws(tmp_path / "draws.csv", NAMES)
+    np.testing.assert_array_equal(values(loaded, "beta"), draws["beta"])
+    checks = check(loaded, REGRESSION.exact, REGRESSION.y)
     assert checks.verdict == verdict
     assert (f"{divergent} of 2000 transitions diverged" in str(checks)) == (divergent > 0)
     assert ("cannot pass: divergent transitions 3 of 2000" in str(checks)) == (verdict == "inconclusive")
@@ -134,12 +134,12 @@ def bad_csv(old, new):
 def third(cell):
     """Another last cell of the third draw, which is in line 4."""
 
-    def made(draws):
+    def make(draws):
         lines = text(draws).splitlines()
         lines[3] = f"{lines[3].rpartition(',')[0]},{cell}"
         return "\n".join(lines)
 
-    return made
+    return make
 
 
 def merged(draws):
@@ -198,10 +198,10 @@ def merged(draws):
         (bad_csv("\n0.0,1.0,", "\n0.0,1.0,7,"), "line 3 has more cells in its row than headings, 6 and 5"),
         *(
             (
-                third(written),
+                third(text_in_file),
                 f"line 4, column 'sigma2': {cell!r} is not a number; write every draw, with a decimal point",
             )
-            for written, cell in [
+            for text_in_file, cell in [
                 *((cell, cell) for cell in ("word", "TRUE", "NA", "", "nan", "1_0", "#N/A")),
                 ('"2,1"', "2,1"),
             ]
@@ -220,9 +220,9 @@ def merged(draws):
 )
 def test_a_csv_file_that_cannot_be_is_one_line(tmp_path, draws, make, message):
     (tmp_path / "draws.csv").write_text(make(draws))
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError, match=message) as error:
         load_draws(tmp_path / "draws.csv", NAMES)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_a_csv_file_that_cannot_be_is_one_line(tmp_path, draws, make, message):
         ("draws.npy", b"\x93NUMPY\x01\x00", "it is NumPy's"),
     ],
 )
-def test_what_is_no_text_is_said_without_words_of_a_library(tmp_path, name, content, message):
+def test_what_is_no_text_is_refused_in_words_of_our_own(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=f"cannot be read as CSV: {message}"):
         load_draws(tmp_path / name, ["mu"])
@@ -246,8 +246,8 @@ def test_what_is_no_text_is_said_without_words_of_a_library(tmp_path, name, cont
     [("nc", "n.csv"), ("classic.nc", "c.txt"), ("zarr", "z.csv"), ("csv", "draws.txt"), ("csv", "draws")],
 )
 def test_the_kind_of_a_file_is_that_of_its_content(tmp_path, draws, tree, kind, name):
-    found = load_draws(saved(tmp_path, kind, draws, tree).rename(tmp_path / name), NAMES)
-    np.testing.assert_array_equal(values(found, "beta"), draws["beta"])
+    loaded = load_draws(saved(tmp_path, kind, draws, tree).rename(tmp_path / name), NAMES)
+    np.testing.assert_array_equal(values(loaded, "beta"), draws["beta"])
 
 
 def half(file):
@@ -279,17 +279,17 @@ def flat(file):
 def test_a_netcdf_file_that_cannot_be_is_one_line(tmp_path, draws, tree, damage, message):
     file = saved(tmp_path, "nc", draws, tree)
     damage(file)
-    with pytest.raises(ValueError, match=message) as caught:
+    with pytest.raises(ValueError, match=message) as error:
         load_draws(file, NAMES)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("version", [1, 2, 5])
 def test_a_damaged_file_of_the_classic_format_is_one_line(tmp_path, version):
     (tmp_path / "draws.nc").write_bytes(b"CDF" + bytes([version]) + b"\0\0\0\4")
-    with pytest.raises(ValueError, match="cannot be read as a netCDF file") as caught:
+    with pytest.raises(ValueError, match="cannot be read as a netCDF file") as error:
         load_draws(tmp_path / "draws.nc", NAMES)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(error.value)
 
 
 def test_a_zarr_folder_that_cannot_be_opened_is_one_that_cannot_be_read(tmp_path, draws, tree):
@@ -305,9 +305,9 @@ def test_particles_that_pymc_saved_are_known(tmp_path):
     posterior = xr.Dataset({"sigma2": (("chain", "draw"), np.ones((1, 50)))})
     stats = xr.Dataset({"log_marginal_likelihood": ("chain", [np.nan, -3.0]), "beta": ("chain", [0.4, 1.0])})
     xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats}).to_netcdf(tmp_path / "smc.nc")
-    found = load_draws(tmp_path / "smc.nc", NAMES)
-    assert is_smc(found)
-    assert evidence_runs(found).tolist() == [-3.0]
+    loaded = load_draws(tmp_path / "smc.nc", NAMES)
+    assert is_smc(loaded)
+    assert evidence_runs(loaded).tolist() == [-3.0]
 
 
 def test_a_variable_too_large_is_refused_before_it_is_read(tmp_path):
@@ -326,8 +326,8 @@ def test_a_variable_too_large_is_refused_before_it_is_read(tmp_path):
 
 def test_pickle_in_a_zarr_folder_is_refused(tmp_path, draws, tree):
     folder = saved(tmp_path, "zarr2", draws, tree)
-    described = json.loads((folder / "posterior/sigma2/.zarray").read_text())
-    described |= {"dtype": "|O", "filters": [{"id": "pickle", "protocol": 5}]}
-    (folder / "posterior/sigma2/.zarray").write_text(json.dumps(described))
+    metadata = json.loads((folder / "posterior/sigma2/.zarray").read_text())
+    metadata |= {"dtype": "|O", "filters": [{"id": "pickle", "protocol": 5}]}
+    (folder / "posterior/sigma2/.zarray").write_text(json.dumps(metadata))
     with pytest.raises(ValueError, match="holds pickled objects, which are not read"):
         load_draws(folder, NAMES)

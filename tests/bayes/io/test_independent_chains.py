@@ -6,7 +6,7 @@ from scipy.signal import lfilter
 from scipy.stats import invgamma, norm, t
 
 from bayes.faults.faulty_samplers import random_walk
-from bayes.io.independent_chains import require_chains, returns
+from bayes.io.independent_chains import require_chains, shared_values
 
 ROUNDED = [lambda x: x, np.float32, *(lambda x, d=d: x.round(d) for d in (6, 5, 4, 3, 2, 1))]
 IDS = ["float64", "float32", *(f"{d} decimals" for d in (6, 5, 4, 3, 2, 1))]
@@ -46,35 +46,35 @@ RIGHT = {
 @pytest.mark.parametrize("name", RIGHT)
 def test_chains_are_chains_however_their_values_meet(name, rounded):
     draws = np.asarray(rounded(RIGHT[name]), dtype=float)
-    assert returns(list(draws)) == {}
+    assert shared_values(list(draws)) == {}
     require_chains("mu", draws)
 
 
 @pytest.mark.parametrize("digits", [3, 4, 6, 9])
 def test_significant_digits_are_a_grid_of_many_steps(digits):
     draws = [[float(f"{x:.{digits}g}") for x in chain] for chain in RIGHT["heavy tails"]]
-    assert returns(list(np.array(draws))) == {}
+    assert shared_values(list(np.array(draws))) == {}
     require_chains("sigma2", np.array(draws))
 
 
-def but_for(x, others, which):
+def copies_except(x, replacement, index):
     copies = np.repeat(x[:1], 4, axis=0)
-    copies[:, which] = others[:, which]
+    copies[:, index] = replacement[:, index]
     return copies
 
 
-def copied(kind, x):
-    others, n = ar1(99, 0.9, x.shape), x.shape[1]
+def copies_of(kind, x):
+    replacement, n = ar1(99, 0.9, x.shape), x.shape[1]
     half = n // 2
     match kind:
         case "two chains twice":
             return x[[0, 1, 0, 1]]
         case "but for the first":
-            return but_for(x, others, slice(1))
+            return copies_except(x, replacement, slice(1))
         case "but for one in fifty":
-            return but_for(x, others, slice(0, n, 50))
+            return copies_except(x, replacement, slice(0, n, 50))
         case "merged at 80 %":  # chains with common random numbers
-            return but_for(x, others, slice(4 * n // 5))
+            return copies_except(x, replacement, slice(4 * n // 5))
         case "windows":
             return np.array([x.ravel()[37 * i :][:n] for i in range(4)])
         case "half overlapping":
@@ -95,10 +95,10 @@ def copied(kind, x):
         *["half overlapping", "reversed", "repeated within", "back again"],
     ],
 )
-def test_copies_are_found_however_they_are_shifted_and_rounded(kind, rounded):
+def test_copies_are_refused_however_they_are_shifted_and_rounded(kind, rounded):
     for x in (ar1(20, 0.0), ar1(21, 0.9), metropolis(22, 0.6, (4, 2000))):
         with pytest.raises(ValueError, match=r"hold copied chains|are no chains"):
-            require_chains("mu", np.asarray(rounded(copied(kind, x)), dtype=float))
+            require_chains("mu", np.asarray(rounded(copies_of(kind, x)), dtype=float))
 
 
 def test_the_chains_are_named():
@@ -125,7 +125,7 @@ def resampled(seed, shape=(4, 1000), *, by_chain=True):
 @pytest.mark.parametrize("shape", [(1, 4000), (4, 1000), (40, 100)])
 def test_draws_with_replacement_are_no_chains(shape, rounded):
     for draws in (resampled(30, shape), resampled(31, shape, by_chain=False)):
-        assert returns(list(np.asarray(rounded(draws), dtype=float)))
+        assert shared_values(list(np.asarray(rounded(draws), dtype=float)))
 
 
 def test_shuffled_and_interleaved_draws_are_no_chains():
@@ -139,5 +139,5 @@ def test_shuffled_and_interleaved_draws_are_no_chains():
 
 def test_chains_of_different_lengths_are_compared_too():
     x = ar1(34, 0.5, (2, 1000))
-    assert returns([x[0], x[1, :300]]) == {}
-    assert returns([x[0], x[1], np.concatenate([ar1(35, 0.5, (1, 3000))[0], x[1]])]) == {(1, 2): 1000}
+    assert shared_values([x[0], x[1, :300]]) == {}
+    assert shared_values([x[0], x[1], np.concatenate([ar1(35, 0.5, (1, 3000))[0], x[1]])]) == {(1, 2): 1000}

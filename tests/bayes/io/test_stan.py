@@ -17,20 +17,20 @@ STANC = Path(httpstan.__file__).with_name("stanc")
 def stanc(tmp_path, code):
     """Return exit code and messages of Stan's compiler."""
     (tmp_path / "model.stan").write_text(code)
-    made = subprocess.run(
+    finished = subprocess.run(
         [STANC, tmp_path / "model.stan", f"--o={tmp_path / 'model.hpp'}", "--warn-uninitialized"],
         capture_output=True,
         text=True,
         check=False,
     )
-    return made.returncode, made.stdout + made.stderr
+    return finished.returncode, finished.stdout + finished.stderr
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_compiler_takes_the_code_and_finds_its_data(tmp_path, name):
+def test_the_compiler_accepts_the_code_and_its_data(tmp_path, name):
     model = get_model(name)
-    code, said = stanc(tmp_path, stan.code(name))
-    assert (code, said) == (0, "")
+    code, messages = stanc(tmp_path, stan.code(name))
+    assert (code, messages) == (0, "")
     info = subprocess.run([STANC, "--info", tmp_path / "model.stan"], capture_output=True, text=True, check=True)
     declared = json.loads(info.stdout)
     data = json.loads(json.dumps(stan.data(model.exact, model.y)))
@@ -39,12 +39,12 @@ def test_the_compiler_takes_the_code_and_finds_its_data(tmp_path, name):
         assert np.ndim(data[variable]) == kind["dimensions"], variable
         if kind["type"] == "int":
             assert np.asarray(data[variable]).dtype.kind == "i", variable
-    drawn = declared["parameters"].keys() | declared["transformed parameters"].keys()
-    assert {parameter.partition("[")[0] for parameter in model.exact.marginals(model.y)} <= drawn
+    parameters = declared["parameters"].keys() | declared["transformed parameters"].keys()
+    assert {parameter.partition("[")[0] for parameter in model.exact.marginals(model.y)} <= parameters
     np.testing.assert_array_equal(data["y"], model.y)
 
 
-def test_the_compiler_sees_a_slip(tmp_path):
-    code, said = stanc(tmp_path, stan.code("normal_normal").replace("normal_lpdf(mu |", "normal_lpdf(nu |"))
+def test_the_compiler_detects_a_slip(tmp_path):
+    code, messages = stanc(tmp_path, stan.code("normal_normal").replace("normal_lpdf(mu |", "normal_lpdf(nu |"))
     assert code != 0
-    assert "nu" in said
+    assert "nu" in messages

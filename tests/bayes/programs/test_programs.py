@@ -21,14 +21,14 @@ def test_the_program_has_the_names_of_the_marginals():
 @pytest.mark.parametrize("mu", [-3.0, 0.0, 1.7])
 def test_the_program_has_the_joint_density_of_the_exact_model(mu):
     """log p(y, mu) of the program = log p(mu | y) + log p(y) in closed form; a wider prior breaks it."""
-    exact = MODEL.posterior(EXAMPLE.y).logpdf(mu) + MODEL.log_evidence(EXAMPLE.y)
+    log_joint = MODEL.posterior(EXAMPLE.y).logpdf(mu) + MODEL.log_evidence(EXAMPLE.y)
 
     def program_logp(model):
         return normal_normal.program(model, EXAMPLE.y).compile_logp()({"mu": np.array(mu)})
 
-    assert_allclose(program_logp(MODEL), exact, rtol=IDENTITY)
+    assert_allclose(program_logp(MODEL), log_joint, rtol=IDENTITY)
     wider = NormalNormal(prior_mean=0.5, prior_sd=2.2, noise_sd=1.5)
-    assert abs(program_logp(wider) - exact) > 1e-3  # negative control
+    assert abs(program_logp(wider) - log_joint) > 1e-3  # negative control
     assert_allclose(
         program_logp(MODEL), norm(mu, 1.5).logpdf(EXAMPLE.y).sum() + norm(0.5, 2.0).logpdf(mu), rtol=IDENTITY
     )

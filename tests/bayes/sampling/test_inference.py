@@ -41,22 +41,25 @@ def test_nuts_returns_posterior_and_predictive_draws(draws):
 
 
 def test_nuts_agrees_with_the_exact_posterior(draws):
-    exact = EXAMPLE.model.posterior(EXAMPLE.y)
+    distribution = EXAMPLE.model.posterior(EXAMPLE.y)
     mu = draws["posterior"]["mu"].values
-    for method, estimate, truth in [("mean", mu.mean(), exact.mean()), ("sd", mu.std(ddof=1), exact.std())]:
+    for method, estimate, truth in [
+        ("mean", mu.mean(), distribution.mean()),
+        ("sd", mu.std(ddof=1), distribution.std()),
+    ]:
         error = float(arviz_stats.mcse(mu, method=method))
         assert abs(estimate - truth) < MONTE_CARLO * error
         # Negative control: the same draws against a posterior off by 0.6 sd, or half as wide again. An ESS of 300 has
-        # errors of 0.06 and 0.04 sd, so that this is seen also where the draws stray by as much as they may.
-        wrong = truth + 0.6 * exact.std() if method == "mean" else 1.5 * truth
+        # errors of 0.06 and 0.04 sd, so that this is detected also where the draws stray by as much as they may.
+        wrong = truth + 0.6 * distribution.std() if method == "mean" else 1.5 * truth
         assert abs(estimate - wrong) > MONTE_CARLO * error
 
 
 def test_predictive_draws_agree_with_the_exact_predictive(draws):
-    exact = EXAMPLE.model.predictive(EXAMPLE.y)
+    distribution = EXAMPLE.model.predictive(EXAMPLE.y)
     new = draws["posterior_predictive"]["y"].values[..., 0]
     error = float(arviz_stats.mcse(new, method="sd"))
-    assert abs(new.std(ddof=1) - exact.std()) < MONTE_CARLO * error
+    assert abs(new.std(ddof=1) - distribution.std()) < MONTE_CARLO * error
 
 
 def test_every_engine_returns_the_same_groups_and_statistics(draws):
@@ -65,8 +68,8 @@ def test_every_engine_returns_the_same_groups_and_statistics(draws):
     assert stats == dict.fromkeys(STATS, "f") | {"diverging": "b", "n_steps": "i"}
     assert {stat.dims for stat in draws.sample_stats.data_vars.values()} == {("chain", "draw")}
     # The statistics mean the same in every engine: at each draw lp is the joint density, known here in closed form.
-    exact = EXAMPLE.model.posterior(EXAMPLE.y).logpdf(draws.posterior["mu"]) + EXAMPLE.model.log_evidence(EXAMPLE.y)
-    assert_allclose(draws.sample_stats["lp"], exact, rtol=IDENTITY)
+    log_joint = EXAMPLE.model.posterior(EXAMPLE.y).logpdf(draws.posterior["mu"]) + EXAMPLE.model.log_evidence(EXAMPLE.y)
+    assert_allclose(draws.sample_stats["lp"], log_joint, rtol=IDENTITY)
     kinetic = draws.sample_stats["energy"] + draws.sample_stats["lp"]
     assert kinetic.min() > -IDENTITY * 100 or draws.attrs["engine"] == "nutpie"  # which counts it on a rescaled space
     assert draws.sample_stats["acceptance_rate"].mean() > 0.5
@@ -118,9 +121,9 @@ def fresh():
 
 
 def test_same_seed_same_draws_twice_and_in_a_fresh_process(draws, fresh):
-    here: dict = {}
-    exec(FINGERPRINT, here)
-    assert fresh[draws.attrs["engine"]] == [here["fingerprint"](draws)] * 2
+    namespace: dict = {}
+    exec(FINGERPRINT, namespace)
+    assert fresh[draws.attrs["engine"]] == [namespace["fingerprint"](draws)] * 2
 
 
 def test_another_seed_gives_other_draws(model):
@@ -142,8 +145,15 @@ for flags in [None, "--xla_cpu_enable_fast_math=false"]:
     print(os.environ.get("XLA_FLAGS"), jax.config.jax_enable_x64, jax.numpy.ones(1).dtype)
 """
     environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
-    seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
-    assert seen.stdout.split() == ["None", "False", "float32", "--xla_cpu_enable_fast_math=false", "False", "float32"]
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert finished.stdout.split() == [
+        "None",
+        "False",
+        "float32",
+        "--xla_cpu_enable_fast_math=false",
+        "False",
+        "float32",
+    ]
 
 
 def test_smc_gives_up_where_it_would_not_come_to_an_end():
@@ -153,22 +163,24 @@ def test_smc_gives_up_where_it_would_not_come_to_an_end():
 
 
 def test_the_evidence_of_smc_is_unbiased_where_pymcs_own_is_not():
-    """E[Z_r] = Z, seen in standard errors of 100 runs of few particles; PyMC's adaptive kernel is the control."""
+    """E[Z_r] = Z, in standard errors of 100 runs of few particles; PyMC's adaptive kernel is the negative control."""
     narrow = NormalNormal(prior_sd=0.1**0.5, noise_sd=1.0)
-    ours = inference.smc(program(narrow, EXAMPLE.y), seed=5, runs=100, draws=150).sample_stats["log_evidence"].values
+    scheduled = (
+        inference.smc(program(narrow, EXAMPLE.y), seed=5, runs=100, draws=150).sample_stats["log_evidence"].values
+    )
     with program(narrow, EXAMPLE.y), inference._warnings_only():
         tree = pm.sample_smc(
             draws=150, chains=100, cores=1, random_seed=5, progressbar=False, compute_convergence_checks=False
         )
     stages = inference._by_stage(tree.sample_stats["log_marginal_likelihood"].values, 100)
-    theirs = np.nanmax(stages, axis=1)  # one number a run, the rest nan
+    adaptive = np.nanmax(stages, axis=1)  # one number a run, the rest nan
 
     def errors_off(log_z):
         ratio = np.exp(log_z - narrow.log_evidence(EXAMPLE.y))
         return (ratio.mean() - 1) / (ratio.std(ddof=1) / len(ratio) ** 0.5)
 
-    assert abs(errors_off(ours)) < 3.5
-    assert errors_off(theirs) < -3.5
+    assert abs(errors_off(scheduled)) < 3.5
+    assert errors_off(adaptive) < -3.5
 
 
 @pytest.mark.parametrize("engine", ["pymc", "numpyro"])
@@ -244,8 +256,8 @@ def test_smc_saves_and_loads(model, runs, tmp_path):
 
 
 def test_smc_same_seed_same_evidence(model):
-    first, resample, second = (inference.smc(model, seed=s, runs=2, draws=200) for s in [1, 1, 2])
-    assert_array_equal(first["sample_stats"]["log_evidence"], resample["sample_stats"]["log_evidence"])
+    first, repeated, second = (inference.smc(model, seed=s, runs=2, draws=200) for s in [1, 1, 2])
+    assert_array_equal(first["sample_stats"]["log_evidence"], repeated["sample_stats"]["log_evidence"])
     assert (first["sample_stats"]["log_evidence"].values != second["sample_stats"]["log_evidence"].values).all()
 
 

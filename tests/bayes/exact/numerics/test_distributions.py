@@ -47,9 +47,9 @@ def t_tail(x, df):
 def test_the_tails_of_students_t(df):
     x = np.array([1e-3, 1.0, 1e50, 0.99e100, 1.01e100, 1e152, 1e155, 1e160, 1e300])
     with mp.workdps(50):
-        wanted = [float(t_tail(v, df)) for v in x]
-        assert_allclose(distributions.student_t(df).sf(x), wanted, atol=PROBABILITY, rtol=0)
-        assert_allclose(distributions.student_t(df).cdf(-x), wanted, atol=PROBABILITY, rtol=0)
+        expected = [float(t_tail(v, df)) for v in x]
+        assert_allclose(distributions.student_t(df).sf(x), expected, atol=PROBABILITY, rtol=0)
+        assert_allclose(distributions.student_t(df).cdf(-x), expected, atol=PROBABILITY, rtol=0)
         for tail in (0.499, 0.45, 0.4, 0.3, 0.1, 0.01, 1e-3, 1e-20):
             x = distributions.student_t(df).isf(tail)
             assert distributions.student_t(df).ppf(tail) == -x
@@ -87,13 +87,13 @@ def test_quantiles_of_a_wide_inverse_gamma_may_be_beyond_float64():
 def test_densities_next_to_0_are_numbers(a, x):
     with mp.workdps(400):
         A, X = mpf(a), mpf(x)
-        wanted = {
+        expected = {
             distributions.gamma: (A - 1) * mpmath.log(X) - X - mpmath.loggamma(A),
             distributions.inverse_gamma: -(A + 1) * mpmath.log(X) - 1 / X - mpmath.loggamma(A),
         }
-        for law, value in wanted.items():
-            given = law(a).logpdf(x)
-            assert given == -np.inf if value < -1e308 else abs(given - value) <= EXACT * max(1, abs(value))
+        for law, value in expected.items():
+            computed = law(a).logpdf(x)
+            assert computed == -np.inf if value < -1e308 else abs(computed - value) <= EXACT * max(1, abs(value))
         log_beta = mpmath.loggamma(A + 3) - mpmath.loggamma(A) - mpmath.loggamma(3)
         value = (A - 1) * mpmath.log(X) + 2 * mpmath.log(1 - X) + log_beta
         tolerance = EXACT if x > 1e-308 else 1e-4  # 3 x has few digits there
@@ -147,10 +147,10 @@ def test_moments_of_laws_of_one_size(name, a):
 def test_moments_of_laws_of_two_sizes(a, b):
     with mp.workdps(200):
         for n in (1, 10, 2**53):
-            wanted = two_sizes(mpf(a), mpf(b), n)
-            assert_moments(distributions.beta_binomial(n, a, b), *wanted["beta_binomial"])
-        assert_moments(distributions.beta(a, b), *wanted["beta"])
-        assert_moments(distributions.gamma_poisson(a, b), *wanted["gamma_poisson"])
+            expected = two_sizes(mpf(a), mpf(b), n)
+            assert_moments(distributions.beta_binomial(n, a, b), *expected["beta_binomial"])
+        assert_moments(distributions.beta(a, b), *expected["beta"])
+        assert_moments(distributions.gamma_poisson(a, b), *expected["gamma_poisson"])
 
 
 def test_moments_of_predictives_that_were_lost():

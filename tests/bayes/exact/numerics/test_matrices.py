@@ -56,11 +56,11 @@ def test_the_posterior_of_nearly_parallel_columns_keeps_its_digits():
         a, b = mpf(2) + mpf(3) / 2, 1 + ((y - X * m).T * (y - X * m))[0] / 2 + (m.T * m)[0] / mpf(10) ** 12 / 2
         for beta, sigma2 in [((0.0, 0.0), 1.0), ((3.0, -2.0), 2.5), (tuple(posterior.m), 1e-3)]:
             off, s = mpmath.matrix([mpf(v) for v in beta]) - m, mpf(sigma2)
-            wanted = a * mpmath.log(b) - mpmath.loggamma(a) - (a + 1) * mpmath.log(s) - b / s
-            wanted += mpmath.log(mpmath.det(precision)) / 2 - mpmath.log(2 * mp.pi * s)
-            wanted -= (off.T * precision * off)[0] / s / 2
-            given = posterior.logpdf({"beta": np.array(beta), "sigma2": sigma2})
-            assert abs(given - wanted) < EXACT * max(1, abs(wanted))
+            expected = a * mpmath.log(b) - mpmath.loggamma(a) - (a + 1) * mpmath.log(s) - b / s
+            expected += mpmath.log(mpmath.det(precision)) / 2 - mpmath.log(2 * mp.pi * s)
+            expected -= (off.T * precision * off)[0] / s / 2
+            computed = posterior.logpdf({"beta": np.array(beta), "sigma2": sigma2})
+            assert abs(computed - expected) < EXACT * max(1, abs(expected))
 
 
 def test_a_density_is_nan_where_a_place_is_and_nothing_infinitely_far():

@@ -61,10 +61,10 @@ def test_the_first_counts_of_many_trials():
     exact = BetaBinomial(trials=2**53)
     n, a, b = 2**53, mpf(6), mpf(2) ** 53 - 5 + 1
     with mp.workdps(60):
-        each = [mpmath.binomial(n, k) * mpmath.beta(k + a, n - k + b) / mpmath.beta(a, b) for k in range(4)]
-    assert_allclose(exact.predictive([5]).cdf([0, 3]), [float(each[0]), float(sum(each))], rtol=EXACT)
+        probabilities = [mpmath.binomial(n, k) * mpmath.beta(k + a, n - k + b) / mpmath.beta(a, b) for k in range(4)]
+    assert_allclose(exact.predictive([5]).cdf([0, 3]), [float(probabilities[0]), float(sum(probabilities))], rtol=EXACT)
     vectors = DirichletMultinomial(concentration=[1.0, 1.0], trials=2**53).predictive_marginals([[5, 2**53 - 5]])
-    assert_allclose(vectors.cdf([3, 2**53 - 4]), [float(sum(each)), float(1 - sum(each))], rtol=EXACT)
+    assert_allclose(vectors.cdf([3, 2**53 - 4]), [float(sum(probabilities)), float(1 - sum(probabilities))], rtol=EXACT)
 
 
 def test_where_a_pmf_has_fewer_digits_so_have_its_sums():

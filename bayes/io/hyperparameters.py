@@ -12,60 +12,60 @@ import numpy as np
 HELP = ("--help", "-h")
 
 
-def words(arguments: list[str], flags: Collection[str]) -> list[tuple[str, str]]:
-    """Return the arguments as pairs of an option and its value, of which ``""`` is the option of what has none.
+def option_pairs(arguments: list[str], flags: Collection[str]) -> list[tuple[str, str]]:
+    """Return the arguments as pairs of an option and its value; a positional argument has the option ``""``.
 
-    Every option but ``flags``, which have no value, takes the next argument: what it is called is not known before the
-    model is, whose hyperparameters are options. ValueError if an argument or a value is empty.
+    Every option but ``flags``, which have no value, takes the next argument. The names of options are not known yet:
+    the model's hyperparameters are among them. ValueError if an argument or a value is empty.
     """
-    found: list[tuple[str, str]] = []
-    rest = iter(arguments)
-    for argument in rest:
+    pairs: list[tuple[str, str]] = []
+    remaining = iter(arguments)
+    for argument in remaining:
         if not argument:
             raise ValueError("an argument is empty; leave it out, or say what it is.")
         if not argument.startswith("--") and argument not in HELP:
-            found.append(("", argument))
+            pairs.append(("", argument))
             continue
         option, equals, value = argument.partition("=")
         option = option.replace("_", "-")
         if option in flags or option in HELP:
             continue
-        text = value if equals else next(rest, None)
+        text = value if equals else next(remaining, None)
         if text == "":
             raise ValueError(f"`{option.removeprefix('--')}` is empty; write {option} VALUE.")
-        if text is not None:  # the parser of options says what is missing
-            found.append((option, text))
-    return found
+        if text is not None:  # the parser of options reports what is missing
+            pairs.append((option, text))
+    return pairs
 
 
-def joined(arguments: list[str], exact: Any) -> list[str]:
+def join_values(arguments: list[str], exact: Any) -> list[str]:
     """Return the arguments with each hyperparameter of ``exact`` and its value as one: ``--prior-sd=-1e3``.
 
     A value may begin with a minus sign and be no number that a parser of options knows as one. ValueError if there is
     no value.
     """
     names = {f"--{field.name.replace('_', '-')}": field.name for field in fields(exact)}
-    found: list[str] = []
-    rest = iter(arguments)
-    for argument in rest:
+    result: list[str] = []
+    remaining = iter(arguments)
+    for argument in remaining:
         option, equals, value = argument.partition("=")
         option = option.replace("_", "-")
         if option not in names:
-            found.append(argument)
+            result.append(argument)
             continue
-        text = value if equals else next(rest, None)
+        text = value if equals else next(remaining, None)
         if text is None:
             raise ValueError(f"`{names[option]}` has no value; write {option} VALUE.")
-        found.append(f"{option}={text}")
-    return found
+        result.append(f"{option}={text}")
+    return result
 
 
-def changed(exact: Any, given: dict[str, str]) -> Any:
-    """Return ``exact`` with the hyperparameters ``given`` as text; ValueError if one is no number or array of them."""
+def with_values(exact: Any, texts: dict[str, str]) -> Any:
+    """Return ``exact`` with hyperparameters from ``texts``; ValueError if one is no number or array of numbers."""
     values = {}
-    for name, text in given.items():
+    for name, text in texts.items():
         try:
-            values[name] = json.loads(re.sub(r"[^\s\[\],]+", _as_json, text))
+            values[name] = json.loads(re.sub(r"[^\s\[\],]+", _to_json, text))
             np.asarray(values[name], dtype=float)
         except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(
@@ -74,20 +74,20 @@ def changed(exact: Any, given: dict[str, str]) -> Any:
     return replace(exact, **values)
 
 
-def described(exact: Any) -> dict[str, str]:
-    """Return what the docstring of a model says of each hyperparameter; nothing where docstrings are left out (-OO)."""
+def descriptions(exact: Any) -> dict[str, str]:
+    """Return each hyperparameter's text in the docstring of a model; none where docstrings are left out (-OO)."""
     section = re.search(r"\nParameters\n-+\n(.*?)\n\n", cleandoc(exact.__doc__ or "") + "\n\n", re.DOTALL)
     entries = re.findall(r"(?m)^(\S.*)\n((?: +.*\n?)+)", section[1] if section else "")
     return {name: " ".join(text.split()) for names, text in entries for name in names.split(", ")}
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Return the value of a hyperparameter as it is written on a command line, or its shape if it is long."""
     text = json.dumps(np.asarray(value).tolist())
     return text if len(text) <= 40 else f"{' x '.join(map(str, np.shape(value)))} numbers"
 
 
-def _as_json(word: re.Match[str]) -> str:
+def _to_json(word: re.Match[str]) -> str:
     """Return a number as JSON has it, of one as Python's float has it, such as ``.5`` and ``+2``."""
     if "_" in word[0]:
         raise ValueError("float takes 1_000")
