@@ -99,7 +99,7 @@ def check(
     ------
     ValueError
         If ``draws`` lack a parameter, are not finite or of another shape, if they are SMC particles or no chains
-        (``bayes.io.independent_chains``), if ``resample`` repeats the first draws, if the runs are no vector of
+        (``bayes.io.repeated_draws``), if ``resample`` repeats the first draws, if the runs are no vector of
         finite numbers, or if both ``draws`` and ``evidence`` are None.
 
     Examples

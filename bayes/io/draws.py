@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayes.exact.distribution import Distribution
-from bayes.io.independent_chains import require_chains, shared_values
+from bayes.io.repeated_draws import require_chains, shared_values
 from closedform.validation import in_words
 
 Draws = xr.DataTree | Mapping[str, ArrayLike]

@@ -6,7 +6,7 @@ from scipy.signal import lfilter
 from scipy.stats import invgamma, norm, t
 
 from bayes.faults.faulty_samplers import random_walk
-from bayes.io.independent_chains import require_chains, shared_values
+from bayes.io.repeated_draws import require_chains, shared_values
 
 ROUNDED = [lambda x: x, np.float32, *(lambda x, d=d: x.round(d) for d in (6, 5, 4, 3, 2, 1))]
 IDS = ["float64", "float32", *(f"{d} decimals" for d in (6, 5, 4, 3, 2, 1))]
