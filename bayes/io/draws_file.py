@@ -142,7 +142,7 @@ def _refuse_pickle(folder: Path) -> None:
 
 def _unreadable(path: Path, error: Exception) -> ValueError:
     kind = "Zarr folder" if path.is_dir() else "netCDF file"
-    reason = one_line(error, 120)
+    reason = one_line(error, 300)
     if not path.is_dir() and not _begins_with(path, NETCDF[0]) and not _begins_with(path, NETCDF[1]):
         reason = "it does not begin as one"
     return ValueError(
