@@ -79,8 +79,8 @@ def check(
         Log evidence of independent runs, shape (R,), in nats, or the tree that ``bayes.sampling.inference.smc`` or
         ``pm.sample_smc`` returned.
     evidence_law
-        What the estimator of the evidence has right: ``"unbiased"``, E[Z_r] = Z, as SMC and importance sampling;
-        ``"log_unbiased"``, E[log Z_r] = log Z, as nested sampling with Skilling's shrinkage exp(-i/N); or
+        What the estimator of the evidence estimates without bias: ``"unbiased"``, E[Z_r] = Z, as SMC and importance
+        sampling; ``"log_unbiased"``, E[log Z_r] = log Z, as nested sampling with Skilling's shrinkage exp(-i/N); or
         ``"inverse_unbiased"``, E[1/Z_r] = 1/Z, as nested sampling with dynesty's (N/(N+1))^i.
     alpha
         Probability that a correct sampler has a failed check, for the family of all checks.
@@ -277,9 +277,7 @@ def _require_fresh(marginals: dict[str, Distribution], first: Draws, fresh: Draw
     require_fresh(names, _scalars(marginals, first)[1], fresh)
     n_fresh = chains_and_draws(names[0], fresh).shape[1]
     if n_fresh < n:
-        raise ValueError(
-            f"{n} draws a chain were asked for to judge what is in doubt, got {n_fresh}; return that many."
-        )
+        raise ValueError(f"{n} draws a chain are needed to judge the flagged checks, got {n_fresh}; return that many.")
 
 
 def _scalars(marginals: dict[str, Distribution], draws: Draws) -> tuple[list[str], Draws]:

@@ -30,7 +30,7 @@ NAMES = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # arrays have no one truth
 class Model:
     """A model of the registry with one of its data sets, and where its closed form and its program are."""
 

@@ -39,6 +39,7 @@ def assert_sampler_correct(sample: Callable[[Model, int, int], Draws], **options
 
 
 def _require_pass(checks: Checks) -> Checks:
+    __tracebackhide__ = True  # pytest shows the caller's line, and the table
     if checks.verdict != "pass":
-        raise AssertionError(f"the draws do not pass\n{checks}")
+        raise AssertionError(f"{checks.verdict}: the draws do not pass\n{checks}")
     return checks

@@ -14,6 +14,8 @@ from typing import Annotated, Literal
 import tyro
 
 from closedform import command_line
+from closedform.reasons import of_file
+from closedform.validation import nearest
 
 PROG = "closedform"
 PACKAGES = {
@@ -35,23 +37,30 @@ class Report:
 
 def main(arguments: list[str]) -> int:
     """Run the command line and return the exit code."""
-    name, *rest = arguments or ["--help"]
+    name, *rest = arguments or [""]
     if name == "report":
         return import_module("reports.__main__").main(rest, prog=f"{PROG} report")
     if name in PACKAGES:
         return import_module(f"{PACKAGES[name]}.__main__").main(arguments, prog=PROG)
+    if name and not name.startswith("-"):
+        names = [*PACKAGES, "report"]
+        message = f"the command must be one of {', '.join(names)}, got {name!r}{nearest(name, names)}"
+        sys.stderr.write(f"error: {message}\n")
+        return 2
     commands = {
         command: import_module(f"{package}.__main__").COMMANDS[command] for command, package in PACKAGES.items()
     }
     try:  # help, completion, or no command
         command_line.parsed(
             lambda: tyro.extras.subcommand_cli_from_dict(
-                {**commands, "report": Report}, prog=PROG, description=__doc__, args=[name, *rest]
+                {**commands, "report": Report}, prog=PROG, description=__doc__, args=arguments
             ),
             f"{PROG} --help",
         )
-    except ValueError as error:
+    except (ValueError, AssertionError) as error:  # tyro asserts that it knows the shell
         sys.stderr.write(f"error: {error}\n")
+    except OSError as error:
+        sys.stderr.write(f"error: {of_file(error)}\n")
     return 2
 
 

@@ -11,7 +11,8 @@ says what it gets right and wrong. The chapters:
 - ``nets.distributed``: several devices and several processes.
 - ``nets.evaluation``: metrics with intervals, calibration, comparisons.
 
-``python -m nets`` trains, lists and evaluates.
+Import the chapters by their names, as in ``from nets.data.datasets import load``. ``python -m nets`` trains, lists and
+evaluates.
 """
 
 import lazy_loader

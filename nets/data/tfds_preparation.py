@@ -105,7 +105,7 @@ def prepare_command(name: str, data_dir: Path) -> list[str]:
         return [uv, "run", "--project", str(ROOT), "--isolated", "--no-dev", "--extra", "prepare", *arguments]
     raise ValueError(
         f"preparing {name!r} needs TensorFlow, and neither pixi nor uv is installed to create an environment with it; "
-        "`pip install closedform[prepare]` in one, and run `python -m nets prepare` there."
+        "`pip install 'closedform[prepare]'` in one, and run `python -m nets prepare` there."
     )
 
 

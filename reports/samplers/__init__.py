@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from closedform.verdict import Verdict, worst
 from reports.samplers.problem import Options, Problem, read
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
     detection.add_detection(page, detections)
     rates.add_rates(page, false_alarm_rates)
     grid.add_details(page, problem.models, table)
-    verdicts = {grid.verdict(table), detection.verdict(detections), rates.verdict(false_alarm_rates)}
-    page.verdict = "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
+    verdicts: list[Verdict] = [grid.verdict(table), detection.verdict(detections), rates.verdict(false_alarm_rates)]
+    page.verdict = worst(verdicts)
     return page
 
 

@@ -126,9 +126,7 @@ def test_fresh_draws_that_repeat_the_first_are_refused(kind, flagged):
 
 
 def test_fresh_draws_must_be_as_many_as_were_asked_for(flagged):
-    with pytest.raises(
-        ValueError, match=r"^`resample`: 4000 draws a chain were asked for .*, got 1000; return that many"
-    ):
+    with pytest.raises(ValueError, match=r"^`resample`: 4000 draws a chain are needed .*, got 1000; return that many"):
         check({"mu": flagged}, NORMAL.exact, NORMAL.y, resample=lambda seed, _: exact(NORMAL, seed, 1000))
 
 
