@@ -1,1 +1,6 @@
-"""Timings and rates beside a peer, in one run; each script prints the table that the docs quote."""
+"""Timings and rates beside a peer, in one run; each script prints the table that the docs quote.
+
+Verdicts: ``agreement``, ``right_samplers``, ``registry``, ``mistakes``, ``gates``, ``detectable``. Exactness:
+``exactness``, with ``fifty_digits`` as oracle. Gradients: ``torch_gradcheck``. Training: ``train_vs_torch`` with
+``jax_worker`` and ``torch_worker``, ``ensembles``, ``scaling``. Start-up: ``imports``.
+"""

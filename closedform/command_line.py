@@ -9,7 +9,7 @@ from contextlib import redirect_stderr
 from importlib.metadata import version
 from pathlib import Path
 
-SAID = {
+MESSAGES = {
     r"^Error parsing (\S+): could not convert string to float: (.*)": r"\1 must be a number, got \2",
     r"^Error parsing (\S+): invalid literal for int\(\) with base 10: (.*)": r"\1 must be a whole number, got \2",
     r" in python[\w .-]* --help": "",  # a command that is none
@@ -95,11 +95,13 @@ def in_one_line(box: str) -> str:
     """Return what a box of tyro says, without its frame, the help text of the argument and the command for help."""
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("│ ") for line in box.splitlines()[1:]]  # the first is a title
     parts = "\n".join(line for line in lines if not line.startswith("╰")).replace("─", "-")  # by the terminal either
-    said = [" ".join(part.split()) for part in re.split(r"(?m)^-{3,}$", parts)]
-    kept = [
-        part.rstrip(". ") for part in said if part and not part.startswith(("Argument helptext", "For full helptext"))
+    sections = [" ".join(part.split()) for part in re.split(r"(?m)^-{3,}$", parts)]
+    messages = [
+        part.rstrip(". ")
+        for part in sections
+        if part and not part.startswith(("Argument helptext", "For full helptext"))
     ]
-    text = "; ".join(kept)
-    for library, ours in SAID.items():
-        text = re.sub(library, ours, text)
+    text = "; ".join(messages)
+    for pattern, message in MESSAGES.items():
+        text = re.sub(pattern, message, text)
     return text

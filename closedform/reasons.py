@@ -1,8 +1,9 @@
 """Other people's errors in one line, to go into a message of ours."""
 
 
-def one_line(error: BaseException, most: int = 600) -> str:
-    """Return the message of ``error`` in one line of ``most`` characters, or its type if it has no message.
+def one_line(error: BaseException, max_length: int = 600) -> str:
+    """Return the message of ``error`` in one line of at most ``max_length`` characters, or its type if it has no
+    message.
 
     Examples
     --------
@@ -11,7 +12,7 @@ def one_line(error: BaseException, most: int = 600) -> str:
     >>> one_line(TimeoutError())
     'TimeoutError'
     """
-    return " ".join(str(error).split())[:most] or type(error).__name__
+    return " ".join(str(error).split())[:max_length] or type(error).__name__
 
 
 def of_file(error: OSError) -> str:

@@ -33,8 +33,8 @@ def require(name: str, value: Any, holds: bool, rule: str) -> None:
         raise ValueError(f"`{name}` must be {rule}, got {shown(value)}.")
 
 
-def whole_number(name: str, value: Any, rule: str, least: int, most: float = np.inf) -> int:
-    """Return ``value`` as an int; raise ValueError with the ``rule`` if it is none from ``least`` to ``most``.
+def whole_number(name: str, value: Any, rule: str, minimum: int, maximum: float = np.inf) -> int:
+    """Return ``value`` as an int; raise ValueError with the ``rule`` if it is none from ``minimum`` to ``maximum``.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def whole_number(name: str, value: Any, rule: str, least: int, most: float = np.
     ValueError: `draws` must be a whole number, 1 or more, got True.
     """
     number = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    require(name, value, bool(number and least <= value <= most), f"a whole number{rule}")
+    require(name, value, bool(number and minimum <= value <= maximum), f"a whole number{rule}")
     return int(value)
 
 

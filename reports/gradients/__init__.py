@@ -1,4 +1,9 @@
-"""The gradients page: back-propagation derived by hand and checked by every method, and where gradients live in JAX."""
+"""The gradients page: back-propagation derived by hand and checked by every method, and where gradients live in JAX.
+
+- ``problem``: the options, the network and its data; ``derivation``: its formulas and shapes.
+- ``checks``: gradients by hand, by every method; ``step_sizes``: the error of a difference by its step.
+- ``library``: where the gradient lives in JAX, with the fit of ``cubic``; ``peers``: JAX's own check beside ours.
+"""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING

@@ -1,4 +1,7 @@
-"""The models page: every model that is known exactly, with its formulas, and samplers held to each."""
+"""The models page: every model that is known exactly, with its formulas, and samplers held to each.
+
+- ``problem``: the options; ``runs``: samplers on each model; ``sections`` and ``figures``: what is shown of them.
+"""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING

@@ -1,4 +1,8 @@
-"""The normal-normal page: what plug-in predictives lose against the full one, and checks of samplers."""
+"""The normal-normal page: what plug-in predictives lose against the full one, and checks of samplers.
+
+- ``problem``: the options and the data; ``derivation``: the formulas; ``predictives``: the three, as points come in.
+- ``evidence``: two priors compared; ``figures``: all figures.
+"""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING

@@ -1,4 +1,8 @@
-"""The samplers page: many samplers on many models that are known exactly, and what the verdicts can detect."""
+"""The samplers page: many samplers on many models that are known exactly, and what the verdicts can detect.
+
+- ``problem``: the options; ``cells``: one sampler on one model, kept until the page is done; ``grid``: all of them.
+- ``detection``: faulty samplers; ``rates``: false alarms and power.
+"""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
