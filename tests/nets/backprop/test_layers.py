@@ -168,5 +168,5 @@ def test_bad_input_is_one_clear_line(call, message):
 
 
 def test_a_module_refuses_images_its_convolutions_would_use_up():
-    with pytest.raises(ValueError, match=r"more than 4 pixels either way for 2 convolutions.*got \(4, 9, 1\)"):
+    with pytest.raises(ValueError, match=r"height and width above 4 for 2 convolutions.*got \(4, 9, 1\)"):
         conv_net((4, 9, 1), channels=(2, 2))
