@@ -32,6 +32,7 @@ from bayes.io import hyperparameters
 from bayes.registry import NAMES, Model, get_model, scalars
 from closedform import command_line
 from closedform.files import written_whole
+from closedform.validation import whole_number
 from closedform.verdict import EXIT_CODES
 
 STANDARD_INPUT = Path("-")
@@ -326,8 +327,7 @@ def _sample(options: Sample, console: Console) -> int:
 
     fewest = inference.FEWEST_PARTICLES if options.engine == "smc" else 1
     for name, least in {"draws": fewest, "chains": 1, "seed": 0}.items():
-        if not least <= (value := getattr(options, name)) < 2**63:
-            raise ValueError(f"`{name}` must be a whole number from {least} to 2^63 - 1, got {value}.")
+        whole_number(name, getattr(options, name), f" from {least} to 2^63 - 1", least, inference.MOST_SEED)
     console.print(f"{options.engine} on {model.name}: {options.chains} x {options.draws} (compiling takes seconds)")
     with console.status("sampling"):
         if options.engine == "smc":

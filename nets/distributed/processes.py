@@ -84,7 +84,7 @@ def initialize_processes(
             return
         raise
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise OSError(errno.EHOSTUNREACH, f"the processes of this training could not connect: {reason}") from error
 
 

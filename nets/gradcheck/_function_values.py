@@ -37,6 +37,7 @@ class Values:
 
 
 def values_of(f: "Scalar | Values", theta: jax.Array) -> Values:
+    """Return ``f`` as `Values` near ``theta``, compiled already if it is."""
     return f if isinstance(f, Values) else Values(f, theta)
 
 
@@ -46,6 +47,7 @@ def scale(theta: jax.Array) -> jax.Array:
 
 
 def unit(theta: jax.Array, j: jax.Array) -> jax.Array:
+    """Return the unit vector of coordinate ``j``, with the shape of ``theta``."""
     return jnp.zeros_like(theta).at[j].set(1)
 
 
