@@ -268,7 +268,7 @@ FAULTY_SAMPLERS = (
     ),
     _normal_sampler(
         name="unadjusted Langevin",
-        mistake="Langevin steps that are never rejected; the correct variant does so by Metropolis and Hastings' rule.",
+        mistake="Langevin steps that are never rejected; the correct variant rejects by Metropolis and Hastings' rule.",
         sample=_unadjusted,
         detected_by="scale",
     ),

@@ -78,9 +78,9 @@ def add_grid(page: Page, grid: Grid) -> None:
     page.section("Verdicts")
     page.text(
         "Every sampler runs on the example of every model, with {chains} chains of {draws} draws; SMC with {smc_runs} "
-        "runs of {particles} particles. Of every parameter the mean, the sd, the shares below the exact 5, 50 and 95 % "
-        "points and the whole distribution (PIT) are held to the exact ones, the joint distribution by functions whose "
-        "distribution is known, and evidence by the mean of independent runs.",
+        "runs of {particles} particles. Draws of every parameter are judged as normal scores by their location, their "
+        "scale and their uniformity, the joint distribution by functions whose distribution is known, and evidence by "
+        "the mean of independent runs.",
         chains=4,
         draws=options.draws_a_chain,
         smc_runs=options.smc_runs,
