@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Scalar = Callable[[jax.Array], jax.Array]
 Floats = NDArray[np.float64]
@@ -19,11 +19,12 @@ class Values:
     """f at many points near theta, compiled once: theta + a d_k + h e_j, times the scale, with d_k random signs."""
 
     def __init__(self, f: Scalar, theta: jax.Array) -> None:
-        self.scale = np.asarray(scale(theta))
-        signs = jnp.concatenate([random_signs(theta, 2), -random_signs(theta, 2)])
+        self.scale = scale(theta)
+        signs = random_signs(theta, 2)
+        directions = jnp.asarray(np.concatenate([signs, -signs]))
 
         def value(k: jax.Array, a: jax.Array, j: jax.Array, h: jax.Array) -> jax.Array:
-            return f(theta + scale(theta) * (a * signs[k] + h * unit(theta, j)))
+            return f(theta + self.scale * (a * directions[k] + h * unit(theta, j)))
 
         self._batch_size = max(1, min(128, BATCH_ENTRIES // len(theta)))
         self._batch_values = jax.jit(jax.vmap(value))
@@ -41,9 +42,9 @@ def values_of(f: "Scalar | Values", theta: jax.Array) -> Values:
     return f if isinstance(f, Values) else Values(f, theta)
 
 
-def scale(theta: jax.Array) -> jax.Array:
+def scale(theta: ArrayLike) -> Floats:
     """Return max(1, |theta|), each down to a power of two, so that theta + h keeps every digit of h."""
-    return jnp.ldexp(1.0, jnp.frexp(jnp.maximum(1, jnp.abs(theta)))[1] - 1)
+    return np.ldexp(1.0, np.frexp(np.maximum(1, np.abs(theta)))[1] - 1)
 
 
 def unit(theta: jax.Array, j: jax.Array) -> jax.Array:
@@ -51,6 +52,11 @@ def unit(theta: jax.Array, j: jax.Array) -> jax.Array:
     return jnp.zeros_like(theta).at[j].set(1)
 
 
-def random_signs(theta: jax.Array, count: int) -> jax.Array:
-    """Return vectors of signs, (count, P), the same for every method."""
-    return jax.random.rademacher(jax.random.key(0), (count, len(theta)), theta.dtype)
+def random_signs(theta: ArrayLike, count: int) -> Floats:
+    """Return vectors of signs, (count, P), the same for every method; each differs from the first in half its signs.
+
+    By chance two vectors of few signs might be parallel, and a kink would show along one line only.
+    """
+    rng = np.random.default_rng(0)
+    signs, place = rng.choice([-1.0, 1.0], np.size(theta)), rng.permutation(np.size(theta))
+    return np.stack([signs, *(signs * (1 - 2 * (place >> k & 1)) for k in range(count - 1))])

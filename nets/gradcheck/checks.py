@@ -234,14 +234,16 @@ def adjoint_test(
 
         point = jnp.concatenate([leaves.theta, u])
         partials = exact_derivatives.value_and_rounding(pull, point, eager_map)
-        pulled, rounding = np.asarray(partials.value), gradient_rounding(pull, point, partials, leaves.slices)
-        push_and_rounding = jax.jit(partial(exact_derivatives.value_and_rounding, push))
+        pulled, rounding = partials.value, gradient_rounding(pull, point, partials, leaves.slices)
+        push_all = jax.jit(partial(jax.lax.map, push))
         pushes = []
         for where in leaves.slices.values():
             v = np.zeros_like(pulled)
             v[where] = rng.standard_normal(where.stop - where.start)
-            pushed = push_and_rounding(jnp.concatenate([leaves.theta, v]))
-            pushes.append((v[where], np.asarray(pushed.value), np.asarray(pushed.uncertainty)))
+            pushed = exact_derivatives.value_and_rounding(
+                push, np.concatenate([leaves.theta, v]), lambda _, points: push_all(points)
+            )
+            pushes.append((v[where], pushed.value, pushed.uncertainty))
     checks = []
     for (leaf, where), (v, Jv, Jv_rounding) in zip(leaves.slices.items(), pushes, strict=True):
         norm = max(norm_of(u) * norm_of(Jv), norm_of(pulled[where]) * norm_of(v)) or 1.0

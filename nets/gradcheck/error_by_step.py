@@ -75,11 +75,11 @@ def errors_by_step(f: Function, params: Any, *, complex_f: Function) -> list[Err
         index = np.arange(len(theta))
         gradient = np.asarray(jax.jit(jax.grad(flat_f))(theta))
         norm = np.linalg.norm(gradient)
-        rounding = float(EPS * abs(value) * np.linalg.norm(1 / np.asarray(scale(theta))) / norm)
+        rounding = float(EPS * abs(value) * np.linalg.norm(1 / scale(theta)) / norm)
         error = EPS * abs(value)
         results = []
         f_values = Values(flat_f, theta)  # compiled once for all steps
-        complex_step = jax.jit(lambda h: exact_derivatives.complex_step(flat_complex_f, theta, index, h).value)
+        complex_step = jax.jit(lambda h: exact_derivatives.complex_steps(flat_complex_f, theta[None], index, h)[0])
         for method, order, estimate in [
             ("one-sided", 1, lambda h: finite_differences.one_sided(f_values, theta, index, error, h).value),
             ("central", 2, lambda h: finite_differences.central(f_values, theta, index, error, h).value),

@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike
 
-from nets.gradcheck._function_values import BATCH_ENTRIES, Scalar, unit
+from nets.gradcheck._function_values import BATCH_ENTRIES, Floats, Scalar, unit
 from nets.gradcheck.rounding_noise import noise_stencil
 
 COMPLEX_STEP = 1e-30
@@ -36,50 +38,47 @@ class Partials(NamedTuple):
 
 def reverse(f: Scalar, theta: jax.Array, index: jax.Array) -> Partials:
     """Return ``jax.grad``."""
-    return value_and_rounding(lambda point: jax.grad(f)(point)[index], theta)
+    return value_and_rounding(lambda point: jax.grad(f)(point)[index], theta, _compiled_map)
 
 
 def forward(f: Scalar, theta: jax.Array, index: Any) -> Partials:
     """Return the derivative along each coordinate by ``jax.jvp``."""
     return value_and_rounding(
-        partial(_along_each, lambda point, j: jax.jvp(f, (point,), (unit(point, j),))[1], index), theta, _call
+        partial(_along_each, lambda point, j: jax.jvp(f, (point,), (unit(point, j),))[1], index), theta, _compiled_call
     )
 
 
-def complex_step(f: Scalar, theta: jax.Array, index: Any, step: jax.Array | float = COMPLEX_STEP) -> Partials:
+def complex_step(f: Scalar, theta: jax.Array, index: Any) -> Partials:
     """Return Im f(theta + i h e) / h, accurate to rounding if ``f`` is holomorphic, and wrong if it is not."""
+    partials = value_and_rounding(lambda points: complex_steps(f, points, index, COMPLEX_STEP), theta, _compiled_call)
+    smallest = np.finfo(float).tiny / COMPLEX_STEP  # smaller imaginary parts are 0
+    return partials._replace(uncertainty=partials.uncertainty + smallest)
+
+
+def complex_steps(f: Scalar, points: jax.Array, index: Any, step: jax.Array | float) -> jax.Array:
+    """Return Im f(point + i step e) / step for each of ``points`` (N, P) and coordinates, (N, Q)."""
 
     def along(point: jax.Array, j: jax.Array) -> jax.Array:
         return jnp.imag(f(point + 1j * step * unit(point, j))) / step
 
-    partials = value_and_rounding(partial(_along_each, along, index), theta, _call)
-    smallest = jnp.finfo(float).tiny / step  # smaller imaginary parts are 0
-    return partials._replace(uncertainty=partials.uncertainty + smallest)
+    return _along_each(along, index, points)
 
 
 def value_and_rounding(
-    gradient: Callable[[jax.Array], Any], theta: jax.Array, map_fn: Callable[..., jax.Array] = jax.lax.map
+    gradient: Callable[[Any], Any], theta: ArrayLike, map_fn: Callable[[Callable[[Any], Any], Floats], ArrayLike]
 ) -> Partials:
     """Return ``gradient(theta)`` with its rounding, from second differences over steps too small for its slope.
 
     g(theta + d) - 2 g(theta) + g(theta - d) is rounding and a term of order d^2; near a kink it is the jump.
     ``map_fn(gradient, points)`` calls the gradient at the points: as one program if it is a JAX function.
     """
-    return _with_rounding(map_fn(gradient, noise_stencil(theta)))
-
-
-@jax.jit
-def _with_rounding(values: jax.Array) -> Partials:
-    value, *pairs = values
-    means = [(up + down) / 2 for up, down in zip(pairs[::2], pairs[1::2], strict=True)]
-    uncertainty = 8 * jnp.maximum(*(jnp.abs(mean - value) for mean in means))
-    zero = jnp.zeros_like(value)
-    return Partials(value, uncertainty, jnp.minimum(uncertainty, 8 * jnp.abs(means[0] - means[1])), zero, zero)
-
-
-def value_and_complex_step(f: Scalar, theta: jax.Array, index: Any) -> tuple[jax.Array, Partials]:
-    """Return ``f`` and its `complex_step`."""
-    return jnp.real(f(theta.astype(complex))), complex_step(f, theta, index)
+    value, *pairs = np.asarray(map_fn(gradient, noise_stencil(theta)))
+    with np.errstate(invalid="ignore"):
+        means = [(up + down) / 2 for up, down in zip(pairs[::2], pairs[1::2], strict=True)]
+        uncertainty = 8 * np.maximum(*(np.abs(mean - value) for mean in means))
+        rounding = np.minimum(uncertainty, 8 * np.abs(means[0] - means[1]))
+    zero = np.zeros_like(value)
+    return Partials(value, uncertainty, rounding, zero, zero)
 
 
 def _along_each(g: Callable[[jax.Array, jax.Array], jax.Array], index: Any, points: jax.Array) -> jax.Array:
@@ -92,5 +91,9 @@ def _along_each(g: Callable[[jax.Array, jax.Array], jax.Array], index: Any, poin
     return jnp.reshape(values[:count], (len(points), len(index)))
 
 
-def _call(gradients: Callable[[jax.Array], jax.Array], points: jax.Array) -> jax.Array:
-    return gradients(points)
+def _compiled_map(gradient: Callable[[jax.Array], jax.Array], points: Floats) -> jax.Array:
+    return jax.jit(partial(jax.lax.map, gradient))(points)
+
+
+def _compiled_call(gradients: Callable[[jax.Array], jax.Array], points: Floats) -> jax.Array:
+    return jax.jit(gradients)(points)

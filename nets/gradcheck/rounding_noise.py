@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from nets.gradcheck._function_values import Floats, Scalar, Values, random_signs, scale, values_of
 
@@ -50,8 +50,8 @@ def rounding_of(values: Floats) -> float:
 
 
 def nearby_rounding(
-    gradient: Callable[[jax.Array], Any], theta: jax.Array, map_fn: Callable[..., jax.Array] = jax.lax.map
-) -> jax.Array:
+    gradient: Callable[[Any], Any], theta: ArrayLike, map_fn: Callable[[Callable[[Any], Any], Floats], ArrayLike]
+) -> Floats:
     """Return the rounding in ``gradient`` from its values near ``theta``, without the value at ``theta``.
 
     A gradient that is wrong at one special point jumps there, and the jump is no rounding. If the rounding is larger
@@ -59,18 +59,19 @@ def nearby_rounding(
     """
     estimates = []
     for step in (GRADIENT_NOISE_STEP, 1024 * GRADIENT_NOISE_STEP):
-        pairs = map_fn(gradient, jnp.stack(mirrored_points(theta, step, 3)))
-        means = jnp.stack([(up + down) / 2 for up, down in zip(pairs[::2], pairs[1::2], strict=True)])
-        estimates.append(8 * (jnp.max(means, axis=0) - jnp.min(means, axis=0)))
-    return jnp.fmin(*estimates)
+        pairs = np.asarray(map_fn(gradient, mirrored_points(theta, step, 3)))
+        with np.errstate(invalid="ignore"):
+            means = (pairs[::2] + pairs[1::2]) / 2
+            estimates.append(8 * (means.max(axis=0) - means.min(axis=0)))
+    return np.fmin(*estimates)
 
 
-def mirrored_points(theta: jax.Array, step: float, pairs: int) -> list[jax.Array]:
-    """Return points near ``theta``, each followed by its mirror image."""
-    return [theta + side * step * scale(theta) * signs for signs in random_signs(theta, pairs) for side in (1, -1)]
+def mirrored_points(theta: ArrayLike, step: float, pairs: int) -> Floats:
+    """Return points near ``theta`` (P,), each followed by its mirror image, (2 pairs, P)."""
+    offsets = step * scale(theta) * random_signs(theta, pairs)
+    return np.asarray(theta) + np.stack([offsets, -offsets], axis=1).reshape(2 * pairs, -1)
 
 
-@jax.jit  # one program, also where the gradient is called from Python
-def noise_stencil(theta: jax.Array) -> jax.Array:
-    """Return ``theta`` and two pairs of points near it, a row each: for second differences of a gradient."""
-    return jnp.stack([theta, *mirrored_points(theta, GRADIENT_NOISE_STEP, 2)])
+def noise_stencil(theta: ArrayLike) -> Floats:
+    """Return ``theta`` and two pairs of points near it, (5, P): for second differences of a gradient."""
+    return np.vstack([theta, mirrored_points(theta, GRADIENT_NOISE_STEP, 2)])
