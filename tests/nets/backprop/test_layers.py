@@ -6,8 +6,6 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from nets.backprop import layers
 from nets.backprop.networks import conv_net_gradient, mlp_gradient
@@ -15,16 +13,13 @@ from nets.gradcheck.checks import adjoint_test, check_gradient, taylor_test
 from tests import tolerances
 from tests.nets.gradcheck.networks import conv_net, mlp
 
-sizes = st.integers(1, 4)
-
 
 def normal(*shapes, seed=0):
     rng = np.random.default_rng(seed)
     return [rng.standard_normal(shape) for shape in shapes]
 
 
-@settings(max_examples=10)
-@given(sizes, sizes, sizes, st.integers(0, 10**6))
+@pytest.mark.parametrize(("N", "M", "K", "seed"), [(1, 1, 1, 0), (3, 1, 2, 1), (2, 4, 3, 2)])
 def test_the_rule_of_a_linear_layer_is_the_adjoint_of_its_tangent(N, M, K, seed):
     x, kernel, bias = normal((N, M), (M, K), (K,), seed=seed)
     checks = adjoint_test(
@@ -36,8 +31,9 @@ def test_the_rule_of_a_linear_layer_is_the_adjoint_of_its_tangent(N, M, K, seed)
     assert checks.verdict == "pass", checks
 
 
-@settings(max_examples=10)
-@given(sizes, st.integers(3, 6), st.integers(3, 6), sizes, sizes, st.integers(0, 10**6))
+@pytest.mark.parametrize(
+    ("N", "rows", "columns", "C", "D", "seed"), [(1, 3, 3, 1, 1, 0), (2, 3, 5, 1, 3, 1), (3, 6, 4, 4, 2, 2)]
+)
 def test_the_rule_of_a_convolution_is_the_adjoint_of_its_tangent(N, rows, columns, C, D, seed):
     x, kernel, bias = normal((N, rows, columns, C), (3, 3, C, D), (D,), seed=seed)
     checks = adjoint_test(
@@ -67,8 +63,7 @@ def test_a_convolution_is_that_of_flax(shape):
         np.testing.assert_allclose(ours, flax(jnp.asarray(x)), rtol=tolerances.IDENTITY, atol=tolerances.IDENTITY)
 
 
-@settings(max_examples=5)
-@given(sizes, st.integers(2, 5), st.integers(0, 10**6))
+@pytest.mark.parametrize(("N", "K", "seed"), [(1, 2, 0), (4, 5, 1)])
 def test_every_method_passes_the_gradient_of_softmax_cross_entropy(N, K, seed):
     (logits,) = normal((N, K), seed=seed)
     labels = np.random.default_rng(seed).integers(0, K, N)
@@ -119,12 +114,13 @@ def test_every_method_passes_the_gradient_of_a_flax_module(network):
     assert taylor_test(network.loss, network.params, grad_fn=network.gradient).verdict == "pass"
 
 
+@pytest.mark.parametrize("hidden", [(20, 30), pytest.param((1000, 1000), marks=pytest.mark.slow)])
 @pytest.mark.parametrize("network", [mlp, conv_net])
-def test_the_networks_of_cifar_10_have_their_gradient_from_flax(network):
-    full = network((32, 32, 3), hidden=(1000, 1000), classes=10, points=2)
+def test_the_networks_of_cifar_10_have_their_gradient_from_flax(network, hidden):
+    full = network((32, 32, 3), hidden=hidden, classes=10, points=2)
     checks = check_gradient(full.loss, full.params, grad_fn=full.gradient, methods=["reverse"])
     assert checks.verdict == "pass", checks
-    assert sum(check.entries for check in checks.checks) > 4_000_000
+    assert sum(check.entries for check in checks.checks) > 3072 * hidden[0]
 
 
 ONE = np.ones(2)

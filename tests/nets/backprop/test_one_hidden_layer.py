@@ -55,7 +55,7 @@ nets = st.builds(
 )
 
 
-@settings(max_examples=8)
+@settings(max_examples=2)
 @given(nets)
 @example(SigmoidNet(N=1, labels="ones"))
 @example(SigmoidNet(N=6, size=0.0))
@@ -68,7 +68,7 @@ def test_every_method_passes_the_gradient_by_hand(net):
 
 
 @given(nets)
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_a_batch_is_the_mean_of_its_points_in_any_order(net):
     with jax.enable_x64(True):
         (x, y), params = net.data, net.params
@@ -85,7 +85,7 @@ def test_a_batch_is_the_mean_of_its_points_in_any_order(net):
 
 
 @given(nets)
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_the_stable_loss_is_the_textbook_loss(net):
     with jax.enable_x64(True):
         np.testing.assert_allclose(net.loss(net.params), net.textbook_loss(net.params), rtol=tolerances.IDENTITY)
@@ -148,7 +148,7 @@ def test_the_shapes_are_as_documented_and_biases_have_no_axis_for_the_points():
         assert {name: leaf.shape for name, leaf in gradient.items()} == shared
 
 
-@settings(max_examples=10)
+@settings(max_examples=4)
 @given(nets, st.integers(0, 10**6))
 def test_the_hessian_vector_product_is_the_jvp_of_the_gradient(net, seed):
     with jax.enable_x64(True):

@@ -10,31 +10,33 @@ from tests.nets.gradcheck.gradient_cases import RIGHT, WRONG
 
 pytestmark = pytest.mark.usefixtures("programs_kept")
 CASES = {name: case for name, *case in [*WRONG, *RIGHT]}
-DTYPES = ["float32", "float64"]
+DTYPES = {name: [("float32", "float64"), ("float64", "float32")][i % 2] for i, name in enumerate(CASES)}
+"""The dtype of each case's parameters, and the other, which is for the nightly run: the programs are the same."""
+both_dtypes = pytest.mark.parametrize("which", [0, pytest.param(1, marks=pytest.mark.slow)], ids=["dtype", "other"])
 
 
 @cache
-def checks_of(name, dtype):
+def checks_of(name, which):
     f, at, grad_fn = CASES[name]
-    return check_gradient(f, np.array(at, dtype), grad_fn=grad_fn)
+    return check_gradient(f, np.array(at, DTYPES[name][which]), grad_fn=grad_fn)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@both_dtypes
 @pytest.mark.parametrize("name", [case[0] for case in WRONG])
-def test_no_wrong_gradient_passes(name, dtype):
-    checks = checks_of(name, dtype)
+def test_no_wrong_gradient_passes(name, which):
+    checks = checks_of(name, which)
     assert checks.verdict != "pass", checks
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@both_dtypes
 @pytest.mark.parametrize("name", [case[0] for case in RIGHT])
-def test_no_right_gradient_fails(name, dtype):
-    checks = checks_of(name, dtype)
+def test_no_right_gradient_fails(name, which):
+    checks = checks_of(name, which)
     assert checks.verdict != "fail", checks
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_most_wrong_gradients_fail_and_most_right_ones_pass(dtype):
+@both_dtypes
+def test_most_wrong_gradients_fail_and_most_right_ones_pass(which):
     assert min(len(WRONG), len(RIGHT)) >= 40
-    assert sum(checks_of(case[0], dtype).verdict == "fail" for case in WRONG) >= len(WRONG) - 6
-    assert sum(checks_of(case[0], dtype).verdict == "pass" for case in RIGHT) >= len(RIGHT) - 15
+    assert sum(checks_of(case[0], which).verdict == "fail" for case in WRONG) >= len(WRONG) - 6
+    assert sum(checks_of(case[0], which).verdict == "pass" for case in RIGHT) >= len(RIGHT) - 15
