@@ -1,18 +1,19 @@
 """The command line of `python -m nets`."""
 
 import json
-import os
+import logging
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
+import nets.__main__
 from nets._terminal import handle_interrupts
 from nets.training import runs
 from nets.training.config import PRESETS
@@ -22,28 +23,45 @@ from tests.nets.data import tfds_data
 pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
 
 
-def nets(*arguments, cwd, **environment):
-    """Run ``python -m nets``; return exit code, standard output and error."""
-    completed = subprocess.run(
-        [sys.executable, "-m", "nets", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])} | environment,
-        check=False,
-    )
-    return completed.returncode, completed.stdout, completed.stderr
+CACHE_OPTIONS = [
+    "jax_compilation_cache_dir",
+    "jax_compilation_cache_max_size",
+    "jax_persistent_cache_min_compile_time_secs",
+    "jax_persistent_cache_min_entry_size_bytes",
+]
 
 
-def test_the_command_trains_on_a_prepared_data_set_and_reports_progress(tmp_path):
+@pytest.fixture
+def command(tmp_path, monkeypatch, capfd):
+    """Return a function that runs ``python -m nets`` in this process, in the folder ``tmp_path``.
+
+    It returns exit code, standard output and error. What a command sets for its process is restored after the test.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
+    levels = {name: logging.getLogger(name).level for name in ["absl", "asyncio"]}
+    options = {name: getattr(jax.config, name) for name in CACHE_OPTIONS}
+
+    def run_command(*arguments):
+        code = nets.__main__.main([str(argument) for argument in arguments])
+        return code, *capfd.readouterr()
+
+    yield run_command
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    for name, value in options.items():
+        jax.config.update(name, value)
+
+
+def test_the_command_trains_on_a_prepared_data_set_and_reports_progress(command, tmp_path, monkeypatch):
     images, labels = tfds_data.random_images((9, 8, 3), classes=4, train=80, test=20)
     tfds_data.write(tmp_path / "data", "small", images, labels, list("abcd"))
-    environment = {"TFDS_DATA_DIR": str(tmp_path / "data"), "CLOSEDFORM_CACHE": str(tmp_path / "cache")}
+    monkeypatch.setenv("CLOSEDFORM_CACHE", str(tmp_path / "cache"))
     options = ["--dataset", "small", "--epochs", "2", "--batch-size", "16", "--hidden", "8", "--precision", "bfloat16"]
-    code, out, err = nets("train", *options, cwd=tmp_path, **environment)
+    code, out, err = command("train", *options)
     assert code == 0, err
-    folder = tmp_path / "build/runs/small-conv-seed0"
-    assert out.strip() == str(folder.relative_to(tmp_path))
+    folder = Path("build/runs/small-conv-seed0")
+    assert out.strip() == str(folder)
     lines = err.splitlines()
     assert lines[0] == "decode small: 100 images"
     assert lines[1].startswith("conv with 4,412 parameters on cpu")
@@ -52,15 +70,15 @@ def test_the_command_trains_on_a_prepared_data_set_and_reports_progress(tmp_path
     assert "images/s" in lines[2]
     run = runs.load_run(folder)
     assert (run.config.hidden, run.config.precision, run.class_names) == ((8,), "bfloat16", tuple("abcd"))
-    assert nets("train", *options, cwd=tmp_path, **environment)[0] == 2  # there is a run already
+    assert command("train", *options)[0] == 2  # there is a run already
 
 
-def test_a_preset_sets_the_defaults_of_the_other_options(tmp_path):
+def test_a_preset_sets_the_defaults_of_the_other_options(command):
     options = ["--preset=reference", "--dataset", "digits", "--model", "mlp", "--hidden", "4", "--epochs", "1"]
-    code, _, err = nets("train", *options, "--run-dir", "r", cwd=tmp_path)
+    code, _, err = command("train", *options, "--run-dir", "r")
     assert code == 0, err
     config = replace(PRESETS["reference"], dataset="digits", model="mlp", hidden=(4,), epochs=1, run_dir=Path("r"))
-    assert runs.load_run(tmp_path / "r").config == config
+    assert runs.load_run("r").config == config
 
 
 @pytest.mark.parametrize(
@@ -71,7 +89,11 @@ def test_a_preset_sets_the_defaults_of_the_other_options(tmp_path):
         (["train", "--model", "resnet"], 2, "resnet"),
         (["train", "--dataset", "digits", "--batch-size", "9999"], 2, "`batch_size` must be at most 1294"),
         (["train", "--dataset", "cifr10"], 2, "did you mean cifar10"),
-        (["train", "--dataset", "digits", "--run-dir", "/proc/run"], 2, "run folder /proc/run cannot be written"),
+        (
+            ["train", "--dataset", "digits", "--hidden", "4", "--run-dir", "/proc/run"],
+            2,
+            "run folder /proc/run cannot be written",
+        ),
         (["train", "--dataset", "digits", "--devices", "99"], 2, "XLA_FLAGS=--xla_force_host_platform_device_count=99"),
         (["train", "--num-processes", "2"], 2, "`coordinator` must be set, as every process needs"),
         (["train", "--dataset", "digits", "--resume"], 2, "has no checkpoint to resume from"),
@@ -79,18 +101,19 @@ def test_a_preset_sets_the_defaults_of_the_other_options(tmp_path):
         (["prepare", "imdb_reviews"], 2, "cannot be prepared"),
     ],
 )
-def test_invalid_usage_gives_one_message_and_writes_no_files(tmp_path, arguments, code, message):
-    actual, out, err = nets(*arguments, cwd=tmp_path, TFDS_DATA_DIR=str(tmp_path / "data"))
+def test_invalid_usage_gives_one_message_and_writes_no_files(command, tmp_path, arguments, code, message):
+    actual, out, err = command(*arguments)
     assert actual == code, err
     assert message in err
-    assert "Traceback" not in err
     assert not out
     assert not list(tmp_path.iterdir())
 
 
-def test_help_describes_the_options(tmp_path):
-    code, out, _ = nets("train", "--help", cwd=tmp_path)
-    assert code == 0
+def test_help_describes_the_options(command, capfd):
+    with pytest.raises(SystemExit) as end:
+        command("train", "--help")
+    assert end.value.code == 0
+    out = capfd.readouterr().out
     for text in [
         "--preset",
         "--resume",
@@ -104,7 +127,7 @@ def test_help_describes_the_options(tmp_path):
         assert text in out
 
 
-def test_runs_are_listed_with_their_state(run, tmp_path):
+def test_runs_are_listed_with_their_state(command, run, tmp_path):
     shutil.copytree(run.folder, tmp_path / "runs" / "finished")
     shutil.copytree(run.folder, tmp_path / "runs" / "stopped")
     (tmp_path / "runs/stopped/predictions.npz").unlink()
@@ -113,7 +136,7 @@ def test_runs_are_listed_with_their_state(run, tmp_path):
     (tmp_path / "runs/killed").mkdir()
     (tmp_path / "runs/killed/metrics.jsonl").write_text("")
     (tmp_path / "runs/notes").mkdir()
-    code, out, err = nets("runs", "runs", cwd=tmp_path)
+    code, out, err = command("runs", "runs")
     assert code == 0, err
     rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
     accuracy = f"{100 * run.metrics[-1]['test_accuracy']:.1f}"
@@ -123,13 +146,13 @@ def test_runs_are_listed_with_their_state(run, tmp_path):
     assert "runs/broken cannot be read" in err
     assert "runs/killed is not a run folder: there is no" in err
     assert "notes" not in out + err
-    code, _, err = nets("runs", cwd=tmp_path)
+    code, _, err = command("runs")
     assert (code, "must be a folder of runs, got build/runs" in err) == (2, True)
 
 
-def test_a_run_is_evaluated_and_compared_as_tables_and_as_json(run, tmp_path):
+def test_a_run_is_evaluated_and_compared_as_tables_and_as_json(command, run, tmp_path):
     other = fit(replace(run.config, run_dir=tmp_path / "other", epochs=1))
-    code, out, err = nets("evaluate", run.folder, "--against", other.folder, cwd=tmp_path)
+    code, out, err = command("evaluate", run.folder, "--against", other.folder)
     assert code == 0, err
     accuracy = run.metrics[-1]["test_accuracy"]
     assert f" {100 * accuracy:.1f} (" in out
@@ -151,7 +174,7 @@ def test_a_run_is_evaluated_and_compared_as_tables_and_as_json(run, tmp_path):
         f"{run.folder} is better",
     ]:
         assert text in out
-    code, out, _ = nets("evaluate", run.folder, "--against", other.folder, "--json", cwd=tmp_path)
+    code, out, _ = command("evaluate", run.folder, "--against", other.folder, "--json")
     content = json.loads(out)
     assert content["test"]["accuracy"]["value"] == pytest.approx(accuracy)
     assert content["comparison"]["verdict"] == "first"
@@ -163,7 +186,7 @@ def test_a_run_is_evaluated_and_compared_as_tables_and_as_json(run, tmp_path):
         )
         assert " predicted as " in content[split]["most_confused_pairs"][0]
     assert set(content["test_predictives"]) == {"network", "network, with temperature"}
-    code, out, err = nets("evaluate", tmp_path, cwd=tmp_path)
+    code, out, err = command("evaluate", tmp_path)
     assert (code, out, "is not a run folder" in err) == (2, "", True)
 
 
@@ -192,48 +215,57 @@ def test_a_ctrl_c_that_is_ignored_during_an_import_is_recorded():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_and_sigterm_save_and_print_how_to_resume(tmp_path, number):
-    options = ["--dataset", "digits", "--model", "mlp", "--epochs", "100000", "--run-dir", "run"]
-    command = [sys.executable, "-m", "nets", "train", *options]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as training:
-        assert training.stderr
-        while not training.stderr.readline().startswith("epoch 2"):
-            assert training.poll() is None
-        training.send_signal(number)
-        training.send_signal(number)  # as a launcher forwards it
-        rest = training.stderr.read()
-    assert training.returncode == 130, rest
-    assert rest.count("stopping: the current steps are finished and saved") == 1
-    last_line = rest.splitlines()[-1]
+def test_ctrl_c_and_sigterm_save_and_print_how_to_resume(command, monkeypatch, number):
+    describe_epoch = nets.__main__._describe_epoch
+
+    def interrupt(metrics, epochs):
+        if metrics["epoch"] == 2:
+            signal.raise_signal(number)
+            signal.raise_signal(number)  # as a launcher forwards it
+        return describe_epoch(metrics, epochs)
+
+    monkeypatch.setattr(nets.__main__, "_describe_epoch", interrupt)
+    previous = signal.getsignal(number)
+    options = ["--dataset", "digits", "--model", "mlp", "--hidden", "4", "--epochs", "100000", "--run-dir", "run"]
+    code, _, err = command("train", *options, "--checkpoint-every", "100000")
+    assert (code, signal.getsignal(number)) == (130, previous), err
+    assert err.count("stopping: the current steps are finished and saved") == 1
+    last_line = err.splitlines()[-1]
     assert "--resume continues from there" in last_line
     step = last_line.split("step ")[1].split(";")[0].replace(",", "")
-    assert (tmp_path / f"run/checkpoints/step_{step}").is_dir()
+    assert Path(f"run/checkpoints/step_{step}").is_dir()
 
 
-def test_a_second_start_uses_the_compilation_cache(tmp_path):
+def test_a_second_start_uses_the_compilation_cache(command, tmp_path, monkeypatch):
     options = ["train", "--dataset", "digits", "--model", "mlp", "--hidden", "4", "--epochs", "1"]
     cache = tmp_path / "cache"
+    monkeypatch.setenv("CLOSEDFORM_CACHE", str(cache))
+    compilation_cache.reset_cache()  # JAX opens a cache once in a process
 
     def compiled():
         return {file.name for file in cache.rglob("*chunk*-cache")}
 
-    code, _, err = nets(*options, "--run-dir", "a", cwd=tmp_path, CLOSEDFORM_CACHE=str(cache))
-    assert code == 0, err
-    first = compiled()
-    assert len(first) == 1
-    code, _, err = nets(*options, "--run-dir", "b", cwd=tmp_path, CLOSEDFORM_CACHE=str(cache))
-    assert code == 0, err
-    assert compiled() == first
-    code, _, err = nets(*options, "--batch-size", "64", "--run-dir", "c", cwd=tmp_path, CLOSEDFORM_CACHE=str(cache))
-    assert len(compiled()) == 2  # another program
-    a, b = (runs.load_run(tmp_path / name).metrics[-1]["test_loss"] for name in "ab")
+    try:
+        code, _, err = command(*options, "--run-dir", "a")
+        assert code == 0, err
+        first = compiled()
+        assert len(first) == 1
+        code, _, err = command(*options, "--run-dir", "b")
+        assert code == 0, err
+        assert compiled() == first
+        code, _, err = command(*options, "--batch-size", "64", "--run-dir", "c")
+        assert len(compiled()) == 2  # another program
+        assert {file.parent.parent for file in cache.rglob("*-cache")} == {cache / "compiled"}
+    finally:
+        compilation_cache.reset_cache()
+    a, b = (runs.load_run(name).metrics[-1]["test_loss"] for name in "ab")
     assert a == b
 
 
-def test_training_works_without_a_writable_cache(tmp_path):
+def test_training_works_without_a_writable_cache(command, tmp_path, monkeypatch):
     (tmp_path / "cache").write_text("no folder")
+    monkeypatch.setenv("CLOSEDFORM_CACHE", str(tmp_path / "cache"))
     options = ["train", "--dataset", "digits", "--model", "mlp", "--hidden", "4", "--epochs", "1"]
-    code, _, err = nets(*options, cwd=tmp_path, CLOSEDFORM_CACHE=str(tmp_path / "cache"))
+    code, _, err = command(*options)
     assert code == 0, err
     assert "cache" not in err.lower()

@@ -1,17 +1,35 @@
-"""Training that is killed many times has the same result as an uninterrupted run."""
+"""Training that is killed, anywhere and many times, has the same result as an uninterrupted run."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import jax
 import numpy as np
+import pytest
 
 from nets.training import runs
+from nets.training.fitting import fit
+from tests.nets.training.digits import CONFIG
+from tests.nets.training.kill_worker import PLACES
 
+ROOT = Path(__file__).parents[3]
+TMP = "orbax-checkpoint-tmp"
+"""Part of the name of a checkpoint that is not complete."""
+STATES = {
+    "before the first checkpoint": ([], []),
+    "in a chunk after a checkpoint within the epoch": ([3, 7], []),
+    "between the metrics and the checkpoint of an epoch": ([40], []),
+    "between files of the first checkpoint": ([], [40]),
+    "between files of a checkpoint": ([40], [80]),
+    "before the files of a checkpoint are renamed": ([], [40]),
+    "in the predictions": ([120, 160], []),
+}
+"""Where a run is killed -> the steps of its complete and of its incomplete checkpoints."""
 KILLS = 20
 OPTIONS = ["--dataset", "digits", "--model", "mlp", "--hidden", "64", "--epochs", "60", "--batch-size", "32"]
 OPTIONS += ["--checkpoint-minutes", "0"]
@@ -26,7 +44,7 @@ def start_training(folder, *options):
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert training.stderr
     lines = [training.stderr.readline()]
@@ -54,7 +72,49 @@ def wait_for_checkpoint(training, folder):
         time.sleep(0.005)
 
 
-def test_twenty_kills_do_not_change_the_result(tmp_path):
+def assert_same(actual, expected):
+    """Assert that the results of two runs are equal to the bit."""
+    assert actual.finished
+    for line, expected_line in zip(actual.metrics, expected.metrics, strict=True):
+        assert {name: line[name] for name in line.keys() - TIMES} == {
+            name: expected_line[name] for name in expected_line.keys() - TIMES
+        }
+    jax.tree.map(np.testing.assert_array_equal, actual.params, expected.params)
+    assert actual.predictions.keys() == expected.predictions.keys()
+    for name, array in expected.predictions.items():
+        np.testing.assert_array_equal(actual.predictions[name], array)
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """The folder of the runs of `tests.nets.training.kill_worker`."""
+    folder = tmp_path_factory.mktemp("killed")
+    command = [sys.executable, "-m", "tests.nets.training.kill_worker", str(folder)]
+    environment = os.environ | {"JAX_NUMPY_RANK_PROMOTION": "allow"}
+    completed = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
+    assert completed.returncode == 0, completed.stderr
+    return folder
+
+
+@pytest.mark.usefixtures("flax_promotes_ranks")
+@pytest.mark.parametrize("place", PLACES)
+def test_a_run_that_is_killed_resumes_to_the_bit(killed, run, place):
+    folder = killed / place
+    complete, incomplete = STATES[place]
+    assert sorted(checkpoint_steps(folder)) == complete
+    unfinished = list((folder / "checkpoints").glob(f"step_*{TMP}*"))
+    assert [int(step.name.removeprefix("step_").partition(".")[0]) for step in unfinished] == incomplete
+    assert all(any(file.stat().st_size for file in step.rglob("*") if file.is_file()) for step in unfinished)
+    assert not (folder / "predictions.npz").exists()
+    with pytest.raises(ValueError, match="--resume" if complete else "leave --resume out"):
+        fit(replace(CONFIG, run_dir=folder), resume=not complete)
+    resumed = fit(replace(CONFIG, run_dir=folder), resume=bool(complete))
+    assert_same(resumed, run)
+    assert not list((folder / "checkpoints").glob(f"*{TMP}*"))
+
+
+@pytest.mark.slow
+def test_twenty_kills_at_random_times_do_not_change_the_result(tmp_path):
     uninterrupted, killed = tmp_path / "uninterrupted", tmp_path / "killed"
     finish(start_training(uninterrupted))
 
@@ -75,12 +135,4 @@ def test_twenty_kills_do_not_change_the_result(tmp_path):
     assert latest_steps == sorted(latest_steps)
     assert len(set(latest_steps)) >= KILLS / 4
     assert any(step % STEPS_AN_EPOCH for step in latest_steps)
-    reference, resumed = runs.load_run(uninterrupted), runs.load_run(killed)
-    assert resumed.finished
-    for expected, actual in zip(reference.metrics, resumed.metrics, strict=True):
-        assert {name: actual[name] for name in actual.keys() - TIMES} == {
-            name: expected[name] for name in expected.keys() - TIMES
-        }
-    jax.tree.map(np.testing.assert_array_equal, resumed.params, reference.params)
-    for name, array in reference.predictions.items():
-        np.testing.assert_array_equal(resumed.predictions[name], array)
+    assert_same(runs.load_run(killed), runs.load_run(uninterrupted))
