@@ -1,4 +1,4 @@
-"""Worker of `test_mesh`: training on 1, 2, 4 and 8 devices of one process; XLA_FLAGS divides the CPU before JAX starts.
+"""Worker of `test_mesh`: training on 1 to 8 devices of one process; XLA_FLAGS divides the CPU before JAX starts.
 
 `python -m tests.nets.distributed.mesh_worker FOLDER` needs XLA_FLAGS=--xla_force_host_platform_device_count=8 and
 prints its results as JSON.
@@ -128,14 +128,14 @@ def mesh_error(**options):
 
 if __name__ == "__main__":
     results = {
-        "network": {n: train(replace(NETWORK, devices=n)) for n in [1, 2, 4, 8]},
+        "network": {n: train(replace(NETWORK, devices=n)) for n in [1, 2, 8]},
         "members": {n: train(replace(NETWORK, model="mlp", members=3, devices=n)) for n in [1, 2, 3, 6]},
         "bfloat16": {
             n: train(replace(NETWORK, model="mlp", members=3, precision="bfloat16", augmentation="none", devices=n))
-            for n in [1, 2, 3, 6]
+            for n in [1, 6]
         },
-        "mean instead of sum": train_with_wrong_psum(replace(NETWORK, devices=4), mean_instead_of_sum),
-        "one shard dropped": train_with_wrong_psum(replace(NETWORK, devices=4), without_first_shard),
+        "mean instead of sum": train_with_wrong_psum(replace(NETWORK, devices=2), mean_instead_of_sum),
+        "one shard dropped": train_with_wrong_psum(replace(NETWORK, devices=2), without_first_shard),
         "resumed": resume_on_other_devices(Path(sys.argv[1])),
         "errors": {
             "too many": mesh_error(devices=9),

@@ -45,7 +45,7 @@ def assert_same(actual, expected):
         np.testing.assert_allclose(leaf, expected_leaf, rtol=SHARED_OUT, atol=SHARED_OUT)
 
 
-@pytest.mark.parametrize("count", ["2", "4", "8"])
+@pytest.mark.parametrize("count", ["2", "8"])
 def test_a_network_is_the_same_on_any_number_of_devices(results, count):
     assert results["network"][count]["mesh"] == [1, int(count)]
     assert_same(results["network"][count], results["network"]["1"])
@@ -58,10 +58,9 @@ def test_members_are_on_separate_devices_or_shard_batches(results, count, mesh):
     assert_same(results["members"][count], results["members"]["1"])
 
 
-@pytest.mark.parametrize("count", ["2", "3", "6"])
-def test_members_in_bfloat16_are_sharded_too(results, count):
-    assert results["bfloat16"][count]["mesh"] == results["members"][count]["mesh"]
-    losses, expected = (np.array(results["bfloat16"][n]["losses"]) for n in [count, "1"])
+def test_members_in_bfloat16_are_sharded_too(results):
+    assert results["bfloat16"]["6"]["mesh"] == [3, 2]
+    losses, expected = (np.array(results["bfloat16"][n]["losses"]) for n in ["6", "1"])
     np.testing.assert_allclose(losses, expected, atol=6 * BFLOAT16_STEPS)  # sums of six steps
     assert (expected != np.array(results["members"]["1"]["losses"])).all()
 
@@ -81,7 +80,7 @@ def test_a_step_has_one_all_reduce_and_sends_no_data(results):
     for (kind, count), collectives in collectives_by_case.items():
         unsharded = count == "1" or (kind, count) == ("members", "3")  # three members on three devices
         assert collectives == ({} if unsharded else {"all-reduce": 1}), (kind, count)
-    assert len(collectives_by_case) == 8
+    assert len(collectives_by_case) == 7
 
 
 def test_collectives_are_counted():

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,47 +24,12 @@ from tests.tolerances import SHARED_OUT
 pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
 
 ROOT = Path(__file__).parents[3]
-TIMEOUT = 200
-"""Seconds after which processes count as hanging; most of the time is start-up."""
 
 
 def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
-
-
-@contextmanager
-def two_processes(arguments_of, cwd):
-    """Start ``python -m ARGUMENTS`` twice, with the arguments of process 0 and of process 1."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "JAX_NUMPY_RANK_PROMOTION": "allow"}
-    popens = [
-        subprocess.Popen(
-            [sys.executable, "-m", *map(str, arguments_of(process))],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=cwd,
-            env=environment,
-        )
-        for process in range(2)
-    ]
-    try:
-        yield popens
-    finally:
-        for process in popens:
-            process.kill()
-            process.communicate()
-
-
-def train(config, cwd, *options):
-    """Start training by command in two processes, with a small network."""
-    coordinator = f"127.0.0.1:{free_port()}"
-    hidden = map(str, config.hidden)
-    command = ["nets", "train", "--dataset", "digits", "--model", "mlp", "--hidden", *hidden, "--run-dir", "run"]
-    command += ["--batch-size", config.batch_size, "--learning-rate", config.learning_rate, "--epochs", config.epochs]
-    command += ["--coordinator", coordinator, "--num-processes", "2", *options]
-    return two_processes(lambda process: [*command, "--process-id", process], cwd)
 
 
 def assert_same(run, reference):
@@ -79,37 +43,31 @@ def assert_same(run, reference):
             np.testing.assert_allclose(run.predictions[name], expected, rtol=SHARED_OUT, atol=SHARED_OUT)
 
 
-def test_a_signal_to_one_process_saves_and_stops_both_and_one_process_resumes(tmp_path):
-    config = replace(RUN, epochs=10, members=2, run_dir=tmp_path / "run")
-    with train(config, tmp_path, "--members", "2", "--checkpoint-every", "1000") as popens:
-        assert popens[0].stderr
-        while not popens[0].stderr.readline().startswith("epoch 1"):
-            assert popens[0].poll() is None
-        popens[1].send_signal(signal.SIGTERM)
-        outputs = [process.communicate(timeout=TIMEOUT) for process in popens]
-    assert [process.returncode for process in popens] == [130, 130], outputs
-    for _, err in outputs:
-        assert err.splitlines()[-1].endswith("--resume continues from there")
-    assert "epoch" not in outputs[1][1]  # only the first process reports progress
-    assert len(list((tmp_path / "run/checkpoints").iterdir())) == 1
-    stopped = runs.load_run(tmp_path / "run")
-    assert 1 <= len(stopped.metrics) < 10
-    assert stopped.params["logits"]["kernel"].shape == (2, 10, 16)  # restored here, from one member on each process
-    config = replace(config, checkpoint_every=1000)
-    assert_same(fit(config, resume=True), fit(replace(config, run_dir=tmp_path / "reference")))
-
-
 @pytest.fixture(scope="module")
 def workers(tmp_path_factory):
     """Results and exit codes of two processes, and their folder."""
-    folder, port = tmp_path_factory.mktemp("two"), free_port()
-    with two_processes(
-        lambda process: ["tests.nets.distributed.two_process_worker", port, process, folder], ROOT
-    ) as popens:
-        outputs = [process.communicate(timeout=TIMEOUT) for process in popens]
-    assert all(out for out, _ in outputs), outputs
-    codes = [process.returncode for process in popens]
-    return SimpleNamespace(results=[json.loads(out.splitlines()[-1]) for out, _ in outputs], codes=codes, folder=folder)
+    folder = tmp_path_factory.mktemp("two")
+    command = [sys.executable, "-m", "tests.nets.distributed.two_process_worker", str(free_port()), str(folder)]
+    environment = os.environ | {"JAX_NUMPY_RANK_PROMOTION": "allow"}
+    completed = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
+    outcome = json.loads(completed.stdout.splitlines()[-1])  # Gloo writes there too
+    assert len(outcome["results"]) == 2, completed.stderr
+    return SimpleNamespace(**outcome, folder=folder)
+
+
+def test_a_signal_to_one_process_saves_and_stops_both_and_one_process_resumes(workers, tmp_path):
+    (first_code, first_err), (second_code, second_err) = (result["signal"] for result in workers.results)
+    assert (first_code, second_code) == (130, 130), (first_err, second_err)
+    for err in [first_err, second_err]:
+        assert err.splitlines()[-1].endswith("--resume continues from there")
+    assert "epoch 1" in first_err
+    assert "epoch" not in second_err  # only the first process reports progress
+    stopped = runs.load_run(workers.folder / "stopped")
+    assert len(list((stopped.folder / "checkpoints").iterdir())) == 1
+    assert 1 <= len(stopped.metrics) < 10
+    assert stopped.params["logits"]["kernel"].shape == (2, 10, 16)  # restored here, from one member on each process
+    config = stopped.config
+    assert_same(fit(config, resume=True), fit(replace(config, run_dir=tmp_path / "reference")))
 
 
 def test_two_processes_train_as_one(workers, tmp_path):

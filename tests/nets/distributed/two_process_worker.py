@@ -1,32 +1,33 @@
-"""Worker of `test_processes`: one of two processes, with errors in one of them.
+"""Worker of `test_processes`: two processes, with a signal and errors in one of them.
 
-`python -m tests.nets.distributed.two_process_worker PORT PROCESS FOLDER` prints its results as JSON. Then process 0
-dies.
+`python -m tests.nets.distributed.two_process_worker PORT FOLDER` prints the results of both and their exit codes, as
+JSON. At last process 0 dies.
 """
 
+import io
 import json
+import multiprocessing
 import os
 import shutil
+import signal
 import sys
+from contextlib import redirect_stderr
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import nets.__main__
 from nets.data.datasets import load
 from nets.data.tfds_folder import NotPreparedError
 from nets.distributed import processes
-from nets.distributed.processes import (
-    initialize_processes,
-    max_over_processes,
-    on_all_processes,
-    on_first_process,
-    require_equal,
-)
+from nets.distributed.processes import max_over_processes, on_all_processes, on_first_process, require_equal
 from nets.training import fitting
 from nets.training.fitting import fit
 from tests.nets.training.digits import CONFIG
 
 RUN = replace(CONFIG, hidden=(16,), epochs=2)
+TIMEOUT = 200
+"""Seconds after which processes count as hanging."""
 
 
 def result_or_error(function):
@@ -43,11 +44,30 @@ def fail(error, process, process_id):
         raise error
 
 
+def stopped_by_a_signal(process_id, port, folder):
+    """Train by command, with a signal to process 1 after an epoch; return the exit code and the standard error."""
+    describe_epoch = nets.__main__._describe_epoch
+
+    def interrupt(metrics, epochs):
+        if process_id == 1:
+            signal.raise_signal(signal.SIGTERM)
+        return describe_epoch(metrics, epochs)
+
+    nets.__main__._describe_epoch = interrupt
+    options = ["--dataset", "digits", "--model", "mlp", "--hidden", *map(str, RUN.hidden), "--members", "2"]
+    options += ["--batch-size", str(RUN.batch_size), "--learning-rate", str(RUN.learning_rate), "--epochs", "10"]
+    options += ["--checkpoint-every", "1000", "--run-dir", str(folder / "stopped")]
+    processes_options = ["--coordinator", f"127.0.0.1:{port}", "--num-processes", "2", "--process-id", str(process_id)]
+    with redirect_stderr(io.StringIO()) as err:
+        code = nets.__main__.main(["train", *options, *processes_options])
+    return code, err.getvalue()
+
+
 def main(port, process_id, folder):
     processes.HEARTBEAT_TIMEOUT = 10
-    initialize_processes(f"127.0.0.1:{port}", 2, process_id)
     calls = []
     results = {
+        "signal": stopped_by_a_signal(process_id, port, folder),
         "maximum": result_or_error(lambda: max_over_processes(process_id, -process_id, 0.5)),
         "no error": result_or_error(lambda: on_all_processes(lambda: process_id)),
         "an error in one": result_or_error(
@@ -75,8 +95,7 @@ def main(port, process_id, folder):
         ),
         "a full disk": result_or_error(lambda: on_a_full_disk(small, process_id)),
     }
-    sys.stdout.write(json.dumps(results))
-    sys.stdout.flush()
+    (folder / f"results{process_id}.json").write_text(json.dumps(results))
     if process_id == 0:
         os._exit(9)
     max_over_processes(0.0)  # waits for process 0, which is dead
@@ -112,4 +131,15 @@ def on_a_full_disk(config, process_id):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    port, folder = int(sys.argv[1]), Path(sys.argv[2])
+    fork = multiprocessing.get_context("fork")  # JAX has not started, and is imported once
+    workers = [fork.Process(target=main, args=(port, process_id, folder)) for process_id in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(TIMEOUT)
+        worker.kill()
+        worker.join()
+    files = [folder / f"results{process_id}.json" for process_id in range(2)]
+    results = [json.loads(file.read_text()) for file in files if file.exists()]
+    sys.stdout.write(json.dumps({"results": results, "codes": [worker.exitcode for worker in workers]}))
