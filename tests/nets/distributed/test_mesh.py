@@ -94,7 +94,7 @@ def test_collectives_are_counted():
     assert count_collectives("\n".join(lines)) == {"all-gather": 1, "all-reduce": 2}
 
 
-@pytest.mark.parametrize("name", ["to 2", "to 1"])
+@pytest.mark.parametrize("name", ["1 to 2", "2 to 1"])
 def test_a_run_resumes_on_another_number_of_devices(results, name):
     expected, resumed = results["resumed"]["1 device"], results["resumed"][name]
     np.testing.assert_allclose(resumed["losses"], expected["losses"], rtol=SHARED_OUT)

@@ -51,9 +51,8 @@ def assert_same(a, b):
     jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
-@pytest.mark.parametrize("model", ["mlp", "conv"])
-def test_the_result_does_not_depend_on_the_chunks(model, data):
-    config = replace(CONFIG, model=model, channels=(3,), augmentation="flip+crop")
+def test_the_result_does_not_depend_on_the_chunks(data):
+    config = replace(CONFIG, model="conv", channels=(3,), augmentation="flip+crop")
     state = train(config, data, [6, 12])
     assert_same(state, train(config, data, [1, 2, 5, 6, 9, 12]))
     assert int(state.step) == 12
@@ -117,9 +116,8 @@ def test_a_step_of_gradient_descent_is_the_gradient_by_hand(model, data):
     params = to_flax(init_train_state(network, transform, config.seed).params)  # copied before they are donated
     state = chunk(init_train_state(network, transform, config.seed), images, labels, 1)
     x = np.asarray(scale_images(images))
-    by_hand = (
-        mlp_gradient(params, x.reshape(64, -1), labels) if model == "mlp" else conv_net_gradient(params, x, labels)
-    )
+    gradient_by_hand = jax.jit(mlp_gradient if model == "mlp" else conv_net_gradient)
+    by_hand = gradient_by_hand(params, x.reshape(64, -1) if model == "mlp" else x, labels)
 
     def check(param, gradient, updated):  # in float32, and summed in another order
         np.testing.assert_allclose(updated, param - 0.25 * gradient, rtol=1e-4, atol=1e-6)
@@ -157,9 +155,11 @@ def test_logits_do_not_depend_on_the_batches(data, monkeypatch):
     np.testing.assert_allclose(logits_function(module)(state.params, data[0]), logits, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "muon"])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_every_optimizer_learns_in_either_precision(name, precision, data):
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [("sgd", "float32"), ("adam", "float32"), ("adamw", "float32"), ("adamw", "bfloat16"), ("muon", "float32")],
+)
+def test_every_optimizer_learns_and_so_does_either_precision(name, precision, data):
     rate = {"sgd": 0.05, "muon": 0.1}.get(name, 0.02)
     config = replace(CONFIG, optimizer=name, learning_rate=rate, precision=precision, augmentation="none", epochs=15)
     state = train(config, data, range(6, 91, 6))
@@ -202,11 +202,12 @@ def test_augmentation_flips_half_of_the_images_and_translates_them_by_an_eighth_
     key = jax.random.key(0)
     images = jnp.asarray(np.random.default_rng(0).uniform(1, 2, (400, 16, 8, 2)), jnp.float32)
     np.testing.assert_array_equal(augment(key, images, "none"), images)
-    flipped = np.asarray(augment(key, images, "flip"))
+    jit_augment = jax.jit(augment, static_argnums=2)
+    flipped = np.asarray(jit_augment(key, images, "flip"))
     unchanged = (flipped == images).all(axis=(1, 2, 3))
     np.testing.assert_array_equal(flipped[~unchanged], images[~unchanged, :, ::-1])
     assert 150 < unchanged.sum() < 250
-    translated = np.asarray(augment(key, images, "flip+crop"))
+    translated = np.asarray(jit_augment(key, images, "flip+crop"))
     translations = set()
     for image, original in zip(translated, flipped, strict=True):
         translation = next(
@@ -226,9 +227,9 @@ def _in_image(down, right):
 
 def test_fan_in_uniform_initialization():
     network = ConvNet(
-        (32, 32, 3), 10, hidden=(200,), initialization="fan-in-uniform", final_relu=True, rngs=nnx.Rngs(0)
+        (12, 12, 3), 10, hidden=(200,), initialization="fan-in-uniform", final_relu=True, rngs=nnx.Rngs(0)
     )
-    for layer, fan_in in [(network.conv[0], 27), (network.head.hidden[0], 12 * 30 * 30), (network.head.logits, 200)]:
+    for layer, fan_in in [(network.conv[0], 27), (network.head.hidden[0], 12 * 10 * 10), (network.head.logits, 200)]:
         for values in [layer.kernel[...], layer.bias[...]]:
             largest = float(jnp.abs(values).max()) * fan_in**0.5
             assert largest <= 1
