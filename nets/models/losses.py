@@ -10,13 +10,17 @@ from flax import nnx
 from jax.typing import ArrayLike
 
 
-def cross_entropy(logits: jax.Array, labels: jax.Array, label_smoothing: float = 0.0) -> jax.Array:
-    """Return the mean of -log p(label) in nats, p the softmax of ``logits`` (N, K), for integer ``labels`` (N,).
+def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """Return the mean of -log p(label) in nats, p the softmax of ``logits`` (N, K), for integer ``labels`` (N,)."""
+    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, labels))
+
+
+def smoothed(loss: jax.Array, logits: jax.Array, label_smoothing: float) -> jax.Array:
+    """Return the cross-entropy of smoothed labels, from that of the labels, ``loss``, and the ``logits`` (N, K).
 
     With ``label_smoothing`` a, the label has weight 1 - a, and a is spread uniformly over all K classes (Szegedy et
     al. 2016, "Rethinking the Inception architecture", section 7).
     """
-    loss = jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, labels))
     if label_smoothing == 0:
         return loss
     return (1 - label_smoothing) * loss - label_smoothing * jnp.mean(jax.nn.log_softmax(logits))

@@ -17,7 +17,7 @@ from nets.distributed.mesh import BATCH_AXIS, MEMBERS_AXIS, REPLICATED, shard
 from nets.models.conv_net import ConvNet
 from nets.models.convolutions import training_convolution
 from nets.models.linear_layers import bfloat16_linear, linear
-from nets.models.losses import cross_entropy
+from nets.models.losses import cross_entropy, smoothed
 from nets.models.mlp import MLP
 from nets.training.config import TrainConfig
 
@@ -126,16 +126,17 @@ def chunk_function(
         size = len(array) // num_shards
         return jax.lax.dynamic_slice_in_dim(array, jax.lax.axis_index(BATCH_AXIS) * size, size)
 
-    def loss_of(params: Any, images: jax.Array, labels: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def loss_of(params: Any, images: jax.Array, labels: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+        """Return the loss to minimize; and the cross-entropy, which is the loss to report, and the logits."""
         logits = nnx.merge(module, params)(images).astype(jnp.float32)  # (B / num_shards, K)
-        return cross_entropy(logits, labels, config.label_smoothing) / num_shards, logits
+        loss = cross_entropy(logits, labels)
+        return smoothed(loss, logits, config.label_smoothing) / num_shards, (loss / num_shards, logits)
 
     def train_step(state: TrainState, images: jax.Array, labels: jax.Array) -> TrainState:
         params = state.params
         if num_shards > 1:  # else JAX would sum each gradient separately, where it is transposed
             params = jax.lax.pcast(params, BATCH_AXIS, to="varying")
-        (_, logits), gradient = jax.value_and_grad(loss_of, has_aux=True)(params, images, labels)
-        loss = cross_entropy(logits, labels) / num_shards
+        (_, (loss, logits)), gradient = jax.value_and_grad(loss_of, has_aux=True)(params, images, labels)
         correct = jnp.sum(jnp.argmax(logits, axis=1) == labels, dtype=jnp.float32)  # float: one dtype, one all-reduce
         if num_shards > 1:
             gradient, loss, correct = jax.lax.psum((gradient, loss, correct), BATCH_AXIS)
@@ -206,6 +207,9 @@ def logits_function(module: Any, members: int = 1, mesh: Mesh | None = None) -> 
         batch_logits = jax.jit(batch_logits)
 
     def compute_logits(params: Any, images: Any) -> np.ndarray:
+        if not len(images):  # JAX cannot reshape an empty batch to (0, -1)
+            batch = jax.ShapeDtypeStruct((mesh.shape[BATCH_AXIS] if mesh else 1, *images.shape[1:]), images.dtype)
+            return np.asarray(jnp.zeros_like(jax.eval_shape(batch_logits, params, batch)))[..., :0, :]
         size = min(EVALUATION_BATCH_SIZE, len(images))
         starts = [min(start, len(images) - size) for start in range(0, len(images), EVALUATION_BATCH_SIZE)]
         batches = [batch_logits(params, shard_batch(images[start : start + size])) for start in starts]

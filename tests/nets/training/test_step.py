@@ -13,7 +13,7 @@ from nets.backprop.networks import conv_net_gradient, mlp_gradient
 from nets.data.augmentation import augment
 from nets.models.conv_net import ConvNet
 from nets.models.initialization import initializers
-from nets.models.losses import cross_entropy
+from nets.models.losses import cross_entropy, smoothed
 from nets.models.mlp import MLP
 from nets.training.config import TrainConfig
 from nets.training.optimizers import optimizer, schedule
@@ -193,9 +193,11 @@ def test_label_smoothing_is_the_cross_entropy_of_smoothed_labels():
     rng = np.random.default_rng(0)
     logits, labels = jnp.asarray(rng.standard_normal((5, 3))), jnp.array([0, 2, 1, 1, 0])
     smooth = optax.smooth_labels(jax.nn.one_hot(labels, 3), 0.2)
+    loss = cross_entropy(logits, labels)
     np.testing.assert_allclose(
-        cross_entropy(logits, labels, 0.2), optax.softmax_cross_entropy(logits, smooth).mean(), rtol=1e-6
+        smoothed(loss, logits, 0.2), optax.softmax_cross_entropy(logits, smooth).mean(), rtol=1e-6
     )
+    assert smoothed(loss, logits, 0.0) is loss
 
 
 def test_augmentation_flips_half_of_the_images_and_translates_them_by_an_eighth_at_most():
@@ -223,6 +225,15 @@ def test_augmentation_flips_half_of_the_images_and_translates_them_by_an_eighth_
 def _in_image(down, right):
     rows, columns = np.arange(16) + down, np.arange(8) + right
     return (((rows >= 0) & (rows < 16))[:, None] & ((columns >= 0) & (columns < 8))[None, :])[..., None]
+
+
+@pytest.mark.parametrize("model", ["mlp", "conv"])
+def test_no_images_have_no_logits(model):
+    config = replace(CONFIG, model=model, channels=(3,))
+    network = nnx.eval_shape(lambda: build_network(config, SHAPE, CLASSES))
+    params = nnx.to_pure_dict(nnx.state(network, nnx.Param))
+    logits = logits_function(nnx.graphdef(network))(params, np.zeros((0, *SHAPE), np.uint8))
+    assert (logits.shape, logits.dtype) == ((0, CLASSES), "float32")
 
 
 def test_fan_in_uniform_initialization():
