@@ -3,6 +3,7 @@
 Images stay uint8 until a device scales them: CIFAR-10 is 184 MB in bytes and 737 MB in float32.
 """
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ class Dataset:
     class_names: tuple[str, ...]
     train: Split
     test: Split
+    sha256: str
+    """SHA-256 of all images and labels."""
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -71,14 +74,14 @@ def load(name: str, data_dir: Path | None = None, progress: Progress = lambda *_
     if name == "digits":
         return _digits()
     folder = tfds_folder.find_dataset(name, data_directory(data_dir))
-    arrays, class_names = image_cache.open_or_write(name, folder, tfds_folder.decode_dataset, progress)
+    arrays, class_names, sha256 = image_cache.open_or_write(name, folder, tfds_folder.decode_dataset, progress)
     splits = {
         split: Split(
             arrays[f"{split}_images"], np.asarray(arrays[f"{split}_labels"]), np.arange(len(arrays[f"{split}_labels"]))
         )
         for split in ["train", "test"]
     }
-    return Dataset(name, tuple(class_names), **splits)
+    return Dataset(name, tuple(class_names), **splits, sha256=sha256)
 
 
 def data_directory(data_dir: Path | None) -> Path:
@@ -92,6 +95,7 @@ def _digits() -> Dataset:
     bunch = load_digits()
     images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., np.newaxis]  # (N, 8, 8, 1)
     labels = bunch.target.astype(np.int32)
-    train, test = _stratified(labels, DIGITS_TEST_SIZE, seed=0)
-    splits = [Split(images[positions], labels[positions], np.arange(len(positions))) for positions in (train, test)]
-    return Dataset("digits", tuple(str(name) for name in bunch.target_names), *splits)
+    positions = _stratified(labels, DIGITS_TEST_SIZE, seed=0)
+    train, test = (Split(images[chosen], labels[chosen], np.arange(len(chosen))) for chosen in positions)
+    sha256 = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
+    return Dataset("digits", tuple(str(name) for name in bunch.target_names), train, test, sha256)

@@ -38,8 +38,10 @@ def cache_directory() -> Path:
 
 def open_or_write(
     name: str, source: Path, decode: Callable[..., list[str]], progress: Callable[[str, int, int], None]
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Return the arrays of the data set in the folder ``source``, memory-mapped, and its class names.
+) -> tuple[dict[str, np.ndarray], list[str], str]:
+    """Return the arrays of the data set in the folder ``source``, memory-mapped, its class names and its SHA-256.
+
+    The SHA-256 is that of the checksums of its arrays, which an entry is checked by: no array is read again for it.
 
     If there is no entry yet, or it is damaged, ``decode(source, folder, progress)`` writes .npy files into a folder and
     returns the class names. OSError if the entry cannot be written.
@@ -99,10 +101,12 @@ def _damage(entry: Path) -> str | None:
     return f"the checksum of {damaged[0]} differs" if damaged else None
 
 
-def _open(entry: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+def _open(entry: Path) -> tuple[dict[str, np.ndarray], list[str], str]:
     content = _content(entry)
-    arrays = {Path(name).stem: np.load(entry / name, mmap_mode="r") for name in content["sha256"]}
-    return arrays, content["class_names"]
+    checksums = content["sha256"]
+    arrays = {Path(name).stem: np.load(entry / name, mmap_mode="r") for name in checksums}
+    sha256 = hashlib.sha256(json.dumps(checksums, sort_keys=True).encode()).hexdigest()
+    return arrays, content["class_names"], sha256
 
 
 def _content(entry: Path) -> dict[str, Any]:

@@ -3,37 +3,31 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
-from closedform.provenance import commit, versions
-from nets.data.datasets import Dataset, Progress, load
-from nets.data.splits import Split, hold_out
-from nets.data.tfds_folder import NotPreparedError
-from nets.distributed.mesh import REPLICATED, describe_devices, make_mesh, shard
+from nets.data.datasets import Progress
+from nets.distributed.mesh import REPLICATED, shard
 from nets.distributed.processes import max_over_processes, on_all_processes, on_first_process, require_equal
 from nets.models.losses import accuracy, cross_entropy
 from nets.training import runs
-from nets.training.checkpoints import MAX_CHECKPOINTS, open_checkpoints, require_disk_space
+from nets.training.checkpoints import MAX_CHECKPOINTS, Checkpoints, open_checkpoints, require_disk_space
 from nets.training.config import TrainConfig
-from nets.training.ensemble import ensemble_logits, init_ensemble_state
-from nets.training.optimizers import optimizer, schedule
-from nets.training.run_lock import (
-    data_sha256,
-    locked_run_folder,
-    require_free_or_resumable,
-    require_same_data,
-    restore_run,
-)
-from nets.training.step import TrainState, build_network, chunk_function, logits_function, shard_state
+from nets.training.ensemble import ensemble_logits
+from nets.training.optimizers import schedule
+from nets.training.run_lock import locked_run_folder, require_free_or_resumable, require_same_data, restore_run
+from nets.training.step import TrainState, chunk_function, logits_function
+from nets.training.task import Task, prepare
+
+type Metrics = dict[str, float]
+"""The metrics of an epoch: losses in nats, accuracies, seconds, images a second."""
 
 SECONDS_PER_CHUNK = 2.0
 """Target duration of a chunk. Within a chunk there is no progress report and no checkpoint."""
-RECORDED_PACKAGES = ["closedform", "jax", "jaxlib", "flax", "optax", "numpy"]
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -45,7 +39,7 @@ def fit(
     *,
     resume: bool = False,
     progress: Progress = lambda *_: None,
-    on_epoch: Callable[[dict[str, float]], None] = lambda _: None,
+    on_epoch: Callable[[Metrics], None] = lambda _: None,
     on_start: Callable[[str], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> runs.Run:
@@ -94,178 +88,138 @@ def fit(
     require_equal("options", repr((replace(config, data_dir=None), resume)))
     if resume:  # before the data set is loaded
         on_first_process(lambda: require_free_or_resumable(config, resume))
-    dataset = on_all_processes(lambda: _load_dataset(config, progress))
-    if (num_classes := len(np.unique(dataset.train.labels))) < 2:
-        raise ValueError(
-            f"`dataset` must have training images of at least two classes, got {num_classes} in {config.dataset}."
-        )
-    train, validation = hold_out(dataset.train, config.validation, config.seed)
-    splits = {"train": train, "validation": validation, "test": dataset.test}
-    mesh = make_mesh(config.devices, config.members, config.batch_size)
-    steps = len(train) // config.batch_size  # in an epoch
-    if steps == 0:
-        raise ValueError(
-            f"`batch_size` must be at most {len(train)}, the number of training images, got {config.batch_size}."
-        )
-    classes = len(dataset.class_names)
-    _require_large_enough_images(config, dataset.image_shape)
-    module = nnx.graphdef(nnx.eval_shape(lambda: build_network(config, dataset.image_shape, classes)))
-    transform = optimizer(config, config.epochs * steps)
-    state = shard_state(init_ensemble_state(config, dataset.image_shape, classes, transform), config.members, mesh)
-    parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params)) // config.members
-    data = {"classes": list(dataset.class_names), "images": {name: len(split) for name, split in splits.items()}}
-    data |= {"sha256": data_sha256(splits)}
-    require_equal("data", repr(data))
-
+    task = prepare(config, progress)
     with locked_run_folder(config, resume) as folder:
-
-        def create_run() -> None:
-            # Checked before the first epoch and the first file. During a save there is one checkpoint more.
-            total = -(-config.epochs // config.checkpoint_every)
-            require_disk_space(folder, state, resumable=False, count=min(MAX_CHECKPOINTS + 1, total))
-            provenance = {"commit": commit(), "versions": versions(RECORDED_PACKAGES), "device": describe_devices(mesh)}
-            provenance |= {"parameters": parameters, "seeds": list(config.seeds), "data": data}
-            runs.write_metrics(folder, [])
-            runs.write_config(folder, config, dataset.class_names, dataset.image_shape, provenance)
-
+        if resume:
+            on_all_processes(lambda: require_same_data(folder, task))
+        state, metrics = task.initial_state(), []
         if not resume:
-            on_first_process(create_run)
+            on_first_process(lambda: create_run(folder, task, state))
         with open_checkpoints(folder / "checkpoints") as checkpoints:
-            metrics = []
             if resume:
-                on_all_processes(lambda: require_same_data(folder, data))
-                state, metrics = restore_run(folder, checkpoints, state, steps)
-            on_start(
-                f"{_describe_networks(config)} with {parameters:,} parameters on {describe_devices(mesh)}: "
-                f"{config.dataset}, "
-                + ", ".join(f"{len(split):,} {name}" for name, split in splits.items())
-                + f" images; run folder {folder}"
-            )
-            chunk = chunk_function(module, transform, config, steps, mesh)
-            compute_logits = logits_function(module, config.members, mesh)
-            learning_rate = schedule(config, config.epochs * steps)
-            images, labels = shard((train.images, train.labels), mesh, REPLICATED)
+                state, metrics = restore_run(folder, checkpoints, state, task.steps)
+            on_start(f"{task.describe(state)}; run folder {folder}")
+            compute_logits = logits_function(task.network, config.members, task.mesh)
+            train_epoch = epoch_function(task)
 
             def before_chunk(state: TrainState) -> None:
-                """Report progress, and save a checkpoint if one is due or training is to stop."""
-                step = int(state.step)
-                epoch = f"epoch {step // steps + 1}/{config.epochs}"
-                progress(epoch, step * config.batch_size, config.epochs * steps * config.batch_size)
-                due = time.monotonic() - checkpoints.time >= 60 * config.checkpoint_minutes
-                stopping, due = max_over_processes(stop(), due)
-                if (stopping or due) and checkpoints.step != step:
-                    checkpoints.save(state, metrics)
-                if stopping:
-                    raise KeyboardInterrupt(f"stopped at step {step:,}; --resume continues from there")
+                report(task, state, progress)
+                save_if_due(config, state, metrics, checkpoints, stop())
 
-            chunk_size = 1
-            for epoch in range(int(state.step) // steps + 1, config.epochs + 1):
-                started, first_step = time.perf_counter(), int(state.step)
-                state, chunk_size = _run_epoch(
-                    chunk, state, images, labels, epoch * steps, chunk_size, before_chunk, config
-                )
-                seconds = time.perf_counter() - started
-                line: dict[str, float] = {
-                    "epoch": epoch,
-                    "step": int(state.step),
-                    "learning_rate": float(learning_rate(int(state.step) - 1)),
-                    "train_loss": float(state.epoch_loss.mean()) / steps,
-                    "train_accuracy": float(state.epoch_correct.mean()) / (steps * config.batch_size),
-                    "seconds": seconds,
-                    "images_per_second": (int(state.step) - first_step) * config.batch_size * config.members / seconds,
-                }
-                last_epoch = epoch == config.epochs
-                if last_epoch or epoch % config.eval_every == 0:
-                    for name in ["validation", "test"]:
-                        line |= _evaluate_split(name, splits[name], compute_logits, state)
+            for epoch in range(int(state.step) // task.steps + 1, config.epochs + 1):
+                last = epoch == config.epochs
+                state, line = train_epoch(state, epoch, before_chunk)
+                if last or epoch % config.eval_every == 0:
+                    line |= evaluate(task, state, compute_logits)
                 metrics.append(line)
                 # Before the checkpoint, since `restore_run` drops the lines after the checkpoint that it restores.
                 on_first_process(lambda: runs.write_metrics(folder, metrics))
-                if last_epoch or epoch % config.checkpoint_every == 0:
+                if last or epoch % config.checkpoint_every == 0:
                     checkpoints.save(state, metrics)
                 on_epoch(line)
         progress("predict", 0, 1)
-        leading = (config.members,) if config.members > 1 else ()
-        logits = {
-            name: compute_logits(state.params, split.images) if len(split) else np.empty((*leading, 0, classes), "f")
-            for name, split in splits.items()
-        }
-        on_first_process(lambda: runs.write_predictions(folder, splits, logits, dataset.class_names))
+        logits = {name: compute_logits(state.params, split.images) for name, split in task.splits.items()}
+        on_first_process(lambda: runs.write_predictions(folder, task.splits, logits, task.dataset.class_names))
     return runs.load_run(folder)
 
 
-def _load_dataset(config: TrainConfig, progress: Progress) -> Dataset:
-    """Return the data set; with several processes it must be prepared beforehand."""
-    try:
-        return load(config.dataset, config.data_dir, progress)
-    except NotPreparedError as error:
-        if jax.process_count() == 1:
-            raise
-        raise ValueError(f"{error}; prepare it first with `python -m nets prepare {config.dataset}`.") from error
+def create_run(folder: Path, task: Task, state: TrainState) -> None:
+    """Write the first files of a run; OSError if there is no disk space for its checkpoints."""
+    # Checked before the first epoch and the first file. During a save there is one checkpoint more.
+    total = -(-task.config.epochs // task.config.checkpoint_every)
+    require_disk_space(folder, state, resumable=False, count=min(MAX_CHECKPOINTS + 1, total))
+    runs.write_metrics(folder, [])
+    dataset = task.dataset
+    runs.write_config(folder, task.config, dataset.class_names, dataset.image_shape, task.provenance(state))
 
 
-def _require_large_enough_images(config: TrainConfig, image_shape: tuple[int, int, int]) -> None:
-    """Raise ValueError if the images are too small for the convolutions of ``config``."""
-    height, width, _ = image_shape
-    trimmed = 2 * len(config.channels)  # pixels, by 3x3 convolutions without padding
-    if config.model == "conv" and min(height, width) <= trimmed:
-        max_convolutions = (min(height, width) - 1) // 2
-        way_out = (
-            f"take at most {max_convolutions} --channels, or --model mlp" if max_convolutions else "take --model mlp"
-        )
-        raise ValueError(
-            f"`model` conv with {len(config.channels)} convolutions of 3x3 reduces height and width by {trimmed} "
-            f"pixels, and the images of {config.dataset} are {height} x {width}; {way_out}."
-        )
+def report(task: Task, state: TrainState, progress: Progress) -> None:
+    """Report the progress of training in images."""
+    step, config = int(state.step), task.config
+    epoch = f"epoch {step // task.steps + 1}/{config.epochs}"
+    progress(epoch, step * config.batch_size, task.total_steps * config.batch_size)
 
 
-def _run_epoch(
-    chunk: Callable[..., TrainState],
-    state: TrainState,
-    images: jax.Array,
-    labels: jax.Array,
-    end: int,
-    chunk_size: int,
-    before_chunk: Callable[[TrainState], None],
-    config: TrainConfig,
-) -> tuple[TrainState, int]:
-    """Run the steps up to ``end``, the last of an epoch, in chunks; call ``before_chunk`` before each.
-
-    ``chunk_size`` is the number of steps in the first chunk. Return the state and the size of the next chunk.
-    """
+def save_if_due(
+    config: TrainConfig, state: TrainState, metrics: list[Metrics], checkpoints: Checkpoints, stop: bool
+) -> None:
+    """Save a checkpoint if one is due or training is to stop; KeyboardInterrupt if any process is to stop."""
     step = int(state.step)
-    while step < end:
-        before_chunk(state)
-        started = time.perf_counter()
-        state = chunk(state, images, labels, min(step + chunk_size, end))
-        steps_done, step = int(state.step) - step, int(state.step)  # waits for the device
-        if (nonfinite_step := int(state.nonfinite_step.max())) >= 0:
-            raise NonFiniteLossError(
-                f"the loss was not finite at step {nonfinite_step + 1}; train in another --run-dir with a "
-                f"--learning-rate below {config.resolved_learning_rate:g}. Checkpoints are from earlier steps."
-            )
-        (seconds,) = max_over_processes(time.perf_counter() - started)
-        chunk_size = max(1, min(2 * chunk_size, round(steps_done * SECONDS_PER_CHUNK / seconds)))
-    return state, chunk_size
+    due = time.monotonic() - checkpoints.time >= 60 * config.checkpoint_minutes
+    stopping, due = max_over_processes(stop, due)
+    if (stopping or due) and checkpoints.step != step:
+        checkpoints.save(state, metrics)
+    if stopping:
+        raise KeyboardInterrupt(f"stopped at step {step:,}; --resume continues from there")
 
 
-def _evaluate_split(
-    name: str, split: Split, compute_logits: Callable[[Any, Any], np.ndarray], state: TrainState
-) -> dict[str, float]:
-    """Return loss and accuracy of the predictive on ``split``; NonFiniteLossError if the loss is not finite.
+def epoch_function(
+    task: Task,
+) -> Callable[[TrainState, int, Callable[[TrainState], None]], tuple[TrainState, Metrics]]:
+    """Return ``train_epoch(state, epoch, before_chunk)``: the state after an epoch, and the metrics of its steps.
 
-    The result is empty if ``split`` is.
+    The steps run in chunks of about `SECONDS_PER_CHUNK`, and ``before_chunk(state)`` is called before each.
+    NonFiniteLossError if the loss of a step is not finite.
     """
-    if not len(split):
-        return {}
-    logits, labels = jnp.asarray(ensemble_logits(compute_logits(state.params, split.images))), jnp.asarray(split.labels)
-    loss = float(jax.jit(cross_entropy)(logits, labels))
-    if not np.isfinite(loss):
+    config, steps = task.config, task.steps
+    chunk = chunk_function(task.network, task.optimizer, config, steps, task.mesh)
+    learning_rate = schedule(config, task.total_steps)
+    train = task.splits["train"]
+    images, labels = shard((train.images, train.labels), task.mesh, REPLICATED)
+    chunk_size = 1  # steps; later as many as the chunk before leads to expect
+
+    def train_epoch(
+        state: TrainState, epoch: int, before_chunk: Callable[[TrainState], None]
+    ) -> tuple[TrainState, Metrics]:
+        nonlocal chunk_size
+        epoch_started, first_step = time.perf_counter(), int(state.step)
+        while (step := int(state.step)) < epoch * steps:
+            before_chunk(state)
+            started = time.perf_counter()
+            state = chunk(state, images, labels, min(step + chunk_size, epoch * steps))
+            steps_done = int(state.step) - step  # waits for the device
+            require_finite(config, state)
+            (seconds,) = max_over_processes(time.perf_counter() - started)
+            chunk_size = max(1, min(2 * chunk_size, round(steps_done * SECONDS_PER_CHUNK / seconds)))
+        seconds = time.perf_counter() - epoch_started
+        return state, {
+            "epoch": epoch,
+            "step": step,
+            "learning_rate": float(learning_rate(step - 1)),
+            "train_loss": float(state.epoch_loss.mean()) / steps,
+            "train_accuracy": float(state.epoch_correct.mean()) / (steps * config.batch_size),
+            "seconds": seconds,
+            "images_per_second": (step - first_step) * config.batch_size * config.members / seconds,
+        }
+
+    return train_epoch
+
+
+def require_finite(config: TrainConfig, state: TrainState) -> None:
+    """Raise NonFiniteLossError if the loss of a step was not finite."""
+    if (nonfinite_step := int(state.nonfinite_step.max())) >= 0:
         raise NonFiniteLossError(
-            f"the {name} loss after step {int(state.step)} is {loss}; take a lower --learning-rate."
+            f"the loss was not finite at step {nonfinite_step + 1}; train in another --run-dir with a "
+            f"--learning-rate below {config.resolved_learning_rate:g}. Checkpoints are from earlier steps."
         )
-    return {f"{name}_loss": loss, f"{name}_accuracy": float(jax.jit(accuracy)(logits, labels))}
 
 
-def _describe_networks(config: TrainConfig) -> str:
-    return config.model if config.members == 1 else f"{config.members} {config.model} networks, each"
+def evaluate(task: Task, state: TrainState, compute_logits: Callable[[Any, Any], np.ndarray]) -> Metrics:
+    """Return loss and accuracy of the predictive on validation data, if there are any, and on test data.
+
+    NonFiniteLossError if a loss is not finite.
+    """
+    line: Metrics = {}
+    for name in ["validation", "test"]:
+        split = task.splits[name]
+        if not len(split):
+            continue
+        logits = jnp.asarray(ensemble_logits(compute_logits(state.params, split.images)))
+        labels = jnp.asarray(split.labels)
+        loss = float(jax.jit(cross_entropy)(logits, labels))
+        if not np.isfinite(loss):
+            raise NonFiniteLossError(
+                f"the {name} loss after step {int(state.step)} is {loss}; take a lower --learning-rate."
+            )
+        line |= {f"{name}_loss": loss, f"{name}_accuracy": float(jax.jit(accuracy)(logits, labels))}
+    return line

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -17,6 +16,7 @@ from nets.training import runs
 from nets.training.checkpoints import Checkpoints, open_checkpoints
 from nets.training.config import TrainConfig
 from nets.training.step import TrainState
+from nets.training.task import Task
 
 CHANGEABLE_OPTIONS = {"run_dir", "data_dir", "checkpoint_minutes", "devices"}
 """Options that may differ when a run is resumed: its results do not depend on them, except for rounding."""
@@ -92,19 +92,22 @@ def require_free_or_resumable(config: TrainConfig, resume: bool) -> None:
             )
 
 
-def require_same_data(folder: Path, data: dict[str, Any]) -> None:
-    """Raise ValueError unless the run was started on the same data."""
+def require_same_data(folder: Path, task: Task) -> None:
+    """Raise ValueError unless the run in ``folder`` was started on the data of ``task``."""
     stored = runs.load_run(folder).provenance["data"]
-    for name, value in data.items():
-        if stored[name] != value:
+    data = task.data
+    if "sha256" in stored:  # of an earlier version, which recorded the SHA-256 of the splits
+        data = data | {"sha256": _splits_sha256(task.splits)}
+    for name, value in stored.items():
+        if data[name] != value:
             raise ValueError(
-                f"`data_dir` contains other data than the run in {folder} was started on: {name} {value}, not "
-                f"{stored[name]}; resume it on the same data, or train in another --run-dir."
+                f"`data_dir` contains other data than the run in {folder} was started on: {name} {data[name]}, not "
+                f"{value}; resume it on the same data, or train in another --run-dir."
             )
 
 
-def data_sha256(splits: dict[str, Split]) -> str:
-    """Return the SHA-256 of all images and labels."""
+def _splits_sha256(splits: dict[str, Split]) -> str:
+    """Return the SHA-256 of all images and labels, split by split."""
     digest = hashlib.sha256()
     for split in splits.values():
         digest.update(np.ascontiguousarray(split.images))

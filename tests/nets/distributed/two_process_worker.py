@@ -21,7 +21,7 @@ from nets.data.datasets import load
 from nets.data.tfds_folder import NotPreparedError
 from nets.distributed import processes
 from nets.distributed.processes import max_over_processes, on_all_processes, on_first_process, require_equal
-from nets.training import fitting
+from nets.training import task
 from nets.training.fitting import fit
 from tests.nets.training.digits import CONFIG
 
@@ -106,11 +106,11 @@ def without_data_in_one(config, process_id):
         fail(NotPreparedError("data set 'digits' is not prepared"), 1, process_id)
         return load(*arguments)
 
-    fitting.load = load_or_fail
+    task.load = load_or_fail
     try:
         return fit(config)
     finally:
-        fitting.load = load
+        task.load = load
 
 
 def in_separate_folders(config, process_id, folder):

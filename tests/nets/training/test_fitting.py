@@ -1,5 +1,7 @@
 """Training: results of `fit`, invalid input, failures and resuming."""
 
+import hashlib
+import json
 import shutil
 import time
 from dataclasses import replace
@@ -128,12 +130,27 @@ def test_a_run_is_only_resumed_on_its_own_data(tmp_path, monkeypatch):
     stops = iter([False] * 3 + [True])
     with pytest.raises(KeyboardInterrupt):
         fit(config, stop=lambda: next(stops))
-    for name, difference in {"names": "classes", "other": "sha256", "more": "images"}.items():
+    for name, difference in {"names": "classes", "other": "dataset_sha256", "more": "images"}.items():
         with pytest.raises(
             ValueError, match=f"`data_dir` contains other data than the run in .* was started on: {difference}"
         ):
             fit(replace(config, data_dir=tmp_path / name), resume=True)
+    as_before(config.folder, "e86d4f8f1e")
+    with pytest.raises(ValueError, match=r"was started on: sha256 [0-9a-f]{64}, not e86d4f8f1e"):
+        fit(config, resume=True)
+    splits = fitting.prepare(config, lambda *_: None).splits
+    parts = [array.tobytes() for split in splits.values() for array in (split.images, split.labels)]
+    as_before(config.folder, hashlib.sha256(b"".join(parts)).hexdigest())
     assert fit(config, resume=True).finished
+
+
+def as_before(folder, splits_sha256):
+    """Record the data of a run as earlier versions did: by the SHA-256 of its splits."""
+    content = json.loads((folder / "config.json").read_text())
+    data = content["provenance"]["data"]
+    data.pop("dataset_sha256", None)
+    data["sha256"] = splits_sha256
+    (folder / "config.json").write_text(json.dumps(content))
 
 
 @pytest.mark.parametrize("file", ["config.json", "notes.txt"])

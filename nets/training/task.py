@@ -1,0 +1,141 @@
+"""What a run trains, on which data and devices: everything but the train state, made before the first step."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from flax import nnx
+from jax.sharding import Mesh
+
+from closedform.provenance import commit, versions
+from nets.data.datasets import Dataset, Progress, load
+from nets.data.splits import Split, hold_out
+from nets.data.tfds_folder import NotPreparedError
+from nets.distributed.mesh import describe_devices, make_mesh
+from nets.distributed.processes import on_all_processes, require_equal
+from nets.training.config import TrainConfig
+from nets.training.ensemble import init_ensemble_state
+from nets.training.optimizers import optimizer
+from nets.training.step import TrainState, build_network, shard_state
+
+RECORDED_PACKAGES = ["closedform", "jax", "jaxlib", "flax", "optax", "numpy"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A configuration with its data, network, optimizer and devices."""
+
+    config: TrainConfig
+    dataset: Dataset
+    splits: dict[str, Split]
+    """The images for train, validation and test."""
+    network: Any
+    """The graph definition of the network (`flax.nnx.graphdef`)."""
+    optimizer: optax.GradientTransformation
+    mesh: Mesh
+
+    @property
+    def steps(self) -> int:
+        """Number of steps in an epoch."""
+        return len(self.splits["train"]) // self.config.batch_size
+
+    @property
+    def total_steps(self) -> int:
+        """Number of steps in all epochs."""
+        return self.config.epochs * self.steps
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What identifies the data: class names, number of images by split, and the SHA-256 of the data set."""
+        images = {name: len(split) for name, split in self.splits.items()}
+        return {"classes": list(self.dataset.class_names), "images": images, "dataset_sha256": self.dataset.sha256}
+
+    def initial_state(self) -> TrainState:
+        """Return the train state before the first step, sharded over the mesh."""
+        classes = len(self.dataset.class_names)
+        state = init_ensemble_state(self.config, self.dataset.image_shape, classes, self.optimizer)
+        return shard_state(state, self.config.members, self.mesh)
+
+    def provenance(self, state: TrainState) -> dict[str, Any]:
+        """Return what is recorded of the origin of a run."""
+        return {
+            "commit": commit(),
+            "versions": versions(RECORDED_PACKAGES),
+            "device": describe_devices(self.mesh),
+            "parameters": self._parameters(state),
+            "seeds": list(self.config.seeds),
+            "data": self.data,
+        }
+
+    def describe(self, state: TrainState) -> str:
+        """Return network, devices, data set and numbers of images in words."""
+        config = self.config
+        networks = config.model if config.members == 1 else f"{config.members} {config.model} networks, each"
+        images = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
+        return (
+            f"{networks} with {self._parameters(state):,} parameters on {describe_devices(self.mesh)}: "
+            f"{config.dataset}, {images} images"
+        )
+
+    def _parameters(self, state: TrainState) -> int:
+        """Return the number of parameters of one network."""
+        return sum(leaf.size for leaf in jax.tree.leaves(state.params)) // self.config.members
+
+
+def prepare(config: TrainConfig, progress: Progress) -> Task:
+    """Load the data of ``config``, and return its task; with several processes each has the same.
+
+    NotPreparedError if the data set is not in the data folder; ValueError if data, configuration and devices do not fit
+    each other.
+    """
+    dataset = on_all_processes(lambda: _load_dataset(config, progress))
+    if (num_classes := len(np.unique(dataset.train.labels))) < 2:
+        raise ValueError(
+            f"`dataset` must have training images of at least two classes, got {num_classes} in {config.dataset}."
+        )
+    train, validation = hold_out(dataset.train, config.validation, config.seed)
+    mesh = make_mesh(config.devices, config.members, config.batch_size)
+    if len(train) < config.batch_size:
+        raise ValueError(
+            f"`batch_size` must be at most {len(train)}, the number of training images, got {config.batch_size}."
+        )
+    _require_large_enough_images(config, dataset.image_shape)
+    task = Task(
+        config=config,
+        dataset=dataset,
+        splits={"train": train, "validation": validation, "test": dataset.test},
+        network=nnx.graphdef(
+            nnx.eval_shape(lambda: build_network(config, dataset.image_shape, len(dataset.class_names)))
+        ),
+        optimizer=optimizer(config, config.epochs * (len(train) // config.batch_size)),
+        mesh=mesh,
+    )
+    require_equal("data", repr(task.data))
+    return task
+
+
+def _load_dataset(config: TrainConfig, progress: Progress) -> Dataset:
+    """Return the data set; with several processes it must be prepared beforehand."""
+    try:
+        return load(config.dataset, config.data_dir, progress)
+    except NotPreparedError as error:
+        if jax.process_count() == 1:
+            raise
+        raise ValueError(f"{error}; prepare it first with `python -m nets prepare {config.dataset}`.") from error
+
+
+def _require_large_enough_images(config: TrainConfig, image_shape: tuple[int, int, int]) -> None:
+    """Raise ValueError if the images are too small for the convolutions of ``config``."""
+    height, width, _ = image_shape
+    trimmed = 2 * len(config.channels)  # pixels, by 3x3 convolutions without padding
+    if config.model == "conv" and min(height, width) <= trimmed:
+        max_convolutions = (min(height, width) - 1) // 2
+        way_out = (
+            f"take at most {max_convolutions} --channels, or --model mlp" if max_convolutions else "take --model mlp"
+        )
+        raise ValueError(
+            f"`model` conv with {len(config.channels)} convolutions of 3x3 reduces height and width by {trimmed} "
+            f"pixels, and the images of {config.dataset} are {height} x {width}; {way_out}."
+        )
