@@ -1,7 +1,8 @@
 """Checkpoints of a run, by Orbax: written atomically; the last two and the best on validation data stay.
 
-A checkpoint contains the train state and its SHA-256. It is damaged if it cannot be read or its SHA-256 differs. A
-damaged checkpoint is skipped for the previous one, and removed when the next is written.
+A checkpoint contains the train state, the SHA-256 of its parameters and that of the rest: the parameters can be read
+alone. A checkpoint is damaged if it cannot be read or a SHA-256 differs. It is then skipped for the previous one, and
+removed when the next is written.
 
 Each process writes and reads the arrays on its own devices. All processes therefore save and restore at the same time,
 and the folder must be on a file system that all can access.
@@ -12,9 +13,9 @@ import hashlib
 import logging
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +71,7 @@ class Checkpoints:
         """
         step = int(state.step)
         on_first_process(lambda: require_disk_space(self._folder, state, self.latest_step() is not None))
-        args = ocp.args.Composite(
-            state=ocp.args.StandardSave(_to_stored(state)), sum=ocp.args.JsonSave({"sha256": _sha256(state)})
-        )
+        args = ocp.args.Composite(state=ocp.args.StandardSave(_to_stored(state)), sum=ocp.args.JsonSave(_sums(state)))
         try:
             if step in self._manager.all_steps():  # a damaged checkpoint, else this step would not run again
                 self._manager.delete(step)
@@ -109,24 +108,43 @@ class Checkpoints:
         Arrays without a sharding in ``like`` are restored to one device. ValueError if the checkpoint is damaged,
         OSError if it cannot be read for another reason.
         """
-        one_device = SingleDeviceSharding(jax.local_devices()[0])
+        state_args = ocp.args.StandardRestore(_to_stored(_abstract(like)))
+        restored = self._read(step, state=state_args, sum=ocp.args.JsonRestore())
+        state, sums = _from_stored(restored["state"]), restored["sum"]
+        self._require_equal_sums(step, sums, _sums(state) if "params" in sums else {"sha256": _sha256(state)})
+        self.step, self.time = step, time.monotonic()
+        return state
 
-        def abstract_array(leaf: Any) -> jax.ShapeDtypeStruct:
-            return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding or one_device)
+    def restore_params(self, step: int, like: Any, like_state: Callable[[], TrainState]) -> Any:
+        """Return the parameters saved at ``step``, with the shapes of ``like``; the errors are those of `restore`.
 
-        abstract = _to_stored(jax.tree.map(abstract_array, like))
-        args = ocp.args.Composite(state=ocp.args.StandardRestore(abstract), sum=ocp.args.JsonRestore())
+        A checkpoint of an earlier version has one SHA-256, of the whole train state: it is read whole, with the shapes
+        of ``like_state()``.
+        """
+        sums = self._read(step, sum=ocp.args.JsonRestore())["sum"]
+        if "params" not in sums:
+            return self.restore(step, like_state()).params
+        abstract = {"params": _abstract(like)}
+        restore_args = ocp.checkpoint_utils.construct_restore_args(abstract)
+        state_args = ocp.args.PyTreeRestore(abstract, restore_args, partial_restore=True)
+        params = self._read(step, state=state_args)["state"]["params"]
+        self._require_equal_sums(step, {"params": sums["params"]}, {"params": _sha256(_only_params(params))})
+        return params
+
+    def _read(self, step: int, **items: Any) -> dict[str, Any]:
+        """Return the items of a checkpoint: what Orbax's arguments ``items`` select of the state and of the sums."""
         try:
-            restored = self._manager.restore(step, args=args)
-            state, expected = _from_stored(restored["state"]), restored["sum"]["sha256"]
+            restored = self._manager.restore(step, args=ocp.args.Composite(**items))
+            return {name: restored[name] for name in items}
         except PermissionError as error:
             raise PermissionError(error.errno, error.strerror, error.filename or str(self._folder)) from error
         except Exception as error:
             raise ValueError(f"checkpoint {step} in {self._folder} is damaged: {_reason(error)}") from error
-        if _sha256(state) != expected:
+
+    def _require_equal_sums(self, step: int, stored: dict[str, str], actual: dict[str, str]) -> None:
+        """Raise ValueError unless the SHA-256 sums of what was read are those stored."""
+        if stored != actual:
             raise ValueError(f"checkpoint {step} in {self._folder} is damaged: its SHA-256 differs")
-        self.step, self.time = step, time.monotonic()
-        return state
 
     def restore_latest(self, like: TrainState) -> TrainState | None:
         """Return the latest state that can be read, with a warning for each damaged one; None if there is none."""
@@ -192,6 +210,25 @@ def _from_stored(stored: dict[str, Any]) -> TrainState:
     """Return the state with the fields that `_to_stored` returned."""
     names = [field.name for field in fields(TrainState)]
     return TrainState(**{name: stored[STORED_NAMES.get(name, name)] for name in names})
+
+
+def _abstract(tree: Any) -> Any:
+    """Return the shapes, types and shardings of a tree of arrays; those without a sharding are on one device."""
+    one_device = SingleDeviceSharding(jax.local_devices()[0])
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding or one_device), tree
+    )
+
+
+def _only_params(params: Any) -> TrainState:
+    """Return a state without anything but ``params``."""
+    nothing: dict[str, Any] = dict.fromkeys(field.name for field in fields(TrainState))
+    return TrainState(**nothing | {"params": params})
+
+
+def _sums(state: TrainState) -> dict[str, str]:
+    """Return the SHA-256 of the parameters of a state, and of the rest."""
+    return {"params": _sha256(_only_params(state.params)), "rest": _sha256(replace(state, params=None))}
 
 
 def _sha256(state: TrainState) -> str:

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 import jax
 import numpy as np
+import optax
 from flax import nnx
 from scipy.special import softmax
 
@@ -29,7 +30,7 @@ from nets.training.checkpoints import open_checkpoints
 from nets.training.config import TrainConfig
 from nets.training.ensemble import ensemble_logits, init_ensemble_state
 from nets.training.optimizers import optimizer
-from nets.training.step import build_network, logits_function
+from nets.training.step import TrainState, build_network, logits_function
 
 SCHEMA_VERSION = 4
 RUN_FILES = ("config.json", "metrics.jsonl", "predictions.npz")
@@ -76,12 +77,17 @@ class Run:
             with open_checkpoints(self.folder / "checkpoints", read_only=True) as checkpoints:
                 step = checkpoints.best_step(self.metrics) if self.checkpoint == "best" else checkpoints.latest_step()
                 if step is not None:
-                    transform = optimizer(self.config, 1)
-                    like = jax.eval_shape(
-                        lambda: init_ensemble_state(self.config, self.image_shape, len(self.class_names), transform)
+                    params = self._abstract_state(optax.identity()).params
+                    return checkpoints.restore_params(
+                        step, params, lambda: self._abstract_state(optimizer(self.config, 1))
                     )
-                    return checkpoints.restore(step, like).params
         raise ValueError(f"run {self.folder} has no {self.checkpoint} checkpoint; the best needs validation data.")
+
+    def _abstract_state(self, transform: optax.GradientTransformation) -> TrainState:
+        """Return the shapes of the train state with the optimizer ``transform``."""
+        return jax.eval_shape(
+            lambda: init_ensemble_state(self.config, self.image_shape, len(self.class_names), transform)
+        )
 
     @cached_property
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:

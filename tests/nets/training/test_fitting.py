@@ -16,6 +16,7 @@ from nets.training import fitting, runs
 from nets.training.checkpoints import Checkpoints
 from nets.training.fitting import NonFiniteLossError, fit
 from tests.nets.data import tfds_data
+from tests.nets.training.damage import flip_a_bit
 from tests.nets.training.digits import CONFIG
 
 pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
@@ -70,16 +71,6 @@ def truncate(step):
             file.write_bytes(b"")
 
 
-def flip_a_bit(step):
-    """As a failing disk does; Orbax reads the file without an error."""
-    largest = max(
-        (file for file in (step / "state").rglob("*") if file.is_file()), key=lambda file: file.stat().st_size
-    )
-    content = bytearray(largest.read_bytes())
-    content[len(content) // 2] ^= 4
-    largest.write_bytes(content)
-
-
 def empty(step):
     shutil.rmtree(step)
     step.mkdir()
@@ -90,8 +81,11 @@ def test_a_damaged_checkpoint_is_skipped_for_the_one_before(run, tmp_path, caplo
     config = replace(CONFIG, run_dir=tmp_path / "run")
     fit(config)
     damage(tmp_path / "run/checkpoints/step_160")
-    with pytest.raises(ValueError, match=r"checkpoint 160 in .* is damaged"):
-        _ = runs.load_run(config.folder).params
+    if damage is flip_a_bit:  # in the state of the optimizer
+        assert runs.load_run(config.folder).params
+    else:
+        with pytest.raises(ValueError, match=r"checkpoint 160 in .* is damaged"):
+            _ = runs.load_run(config.folder).params
     resumed = fit(config, resume=True)
     assert caplog.text.count("is damaged") == 1
     assert "checkpoint 160 in" in caplog.text
@@ -266,7 +260,7 @@ def test_a_checkpoint_that_is_neither_the_last_nor_the_best_is_refused(run):
 
 
 def test_muon_learns_as_much_as_adamw_with_default_learning_rates(tmp_path):
-    common = replace(CONFIG, learning_rate=None, epochs=3)
+    common = replace(CONFIG, learning_rate=None, epochs=3, hidden=())
     finished = [fit(replace(common, optimizer=name, run_dir=tmp_path / name)) for name in ["muon", "adamw"]]
     muon, adamw = (run.metrics[-1]["test_accuracy"] for run in finished)
     assert muon > adamw - 0.02

@@ -4,11 +4,15 @@ import json
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from nets.data.datasets import load
-from nets.training import runs
+from nets.training import checkpoints, runs
+from nets.training.fitting import fit
+from nets.training.step import TrainState
+from tests.nets.training.damage import flip_a_bit
 from tests.nets.training.digits import CONFIG
 
 pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
@@ -87,6 +91,45 @@ def test_the_names_of_arrays_in_checkpoints_are_those_of_earlier_versions(run):
     metadata = json.loads((run.folder / "checkpoints/step_160/state/_METADATA").read_text())
     names = {path.split("'")[1] for path in metadata["tree_metadata"]}
     assert names == {"params", "optimizer", "key", "step", "loss", "correct", "lost"}
+
+
+def test_the_sha256_of_a_state_is_that_of_earlier_versions():
+    zero = jnp.zeros((), jnp.int32)
+    state = TrainState(
+        params={"logits": {"kernel": jnp.arange(6.0).reshape(2, 3), "bias": jnp.ones(2)}},
+        opt_state=({"trace": jnp.full(2, 0.5)},),
+        key=jnp.array([1, 2], jnp.uint32),
+        step=zero + 7,
+        epoch_loss=jnp.float32(1.5),
+        epoch_correct=zero + 3,
+        nonfinite_step=zero - 1,
+    )
+    assert checkpoints._sha256(state) == "c219eae366d0f6eb1406b368abb0fc7c06fe1f14ce751088a3ec7573fd0bba2d"
+
+
+def test_a_checkpoint_of_an_earlier_version_is_read_and_resumed(run, tmp_path, monkeypatch):
+    config = replace(CONFIG, run_dir=tmp_path / "run")
+    stops = iter([False] * 3 + [True])
+    with monkeypatch.context() as earlier:
+        earlier.setattr(checkpoints, "_sums", lambda state: {"sha256": checkpoints._sha256(state)})
+        with pytest.raises(KeyboardInterrupt):
+            fit(config, stop=lambda: next(stops))
+    (checkpoint,) = (config.folder / "checkpoints").iterdir()
+    assert set(json.loads((checkpoint / "sum/metadata").read_text())) == {"sha256"}
+    stopped = runs.load_run(config.folder).params
+    resumed = fit(config, resume=True)
+    assert not np.array_equal(stopped["logits"]["kernel"], resumed.params["logits"]["kernel"])
+    np.testing.assert_array_equal(resumed.predictions["test_logits"], run.predictions["test_logits"])
+
+
+def test_parameters_are_read_without_the_optimizer_and_checked(tmp_path, monkeypatch):
+    config = replace(CONFIG, run_dir=tmp_path / "run", epochs=1, optimizer="sgd", momentum=0.0)  # no state but them
+    trained = fit(config)
+    monkeypatch.setattr(runs, "optimizer", lambda *_: pytest.fail("an optimizer was built"))
+    assert trained.params["hidden"][0]["kernel"].shape == (64, 64)
+    flip_a_bit(config.folder / "checkpoints/step_40")
+    with pytest.raises(ValueError, match=r"checkpoint 40 in .* is damaged: its SHA-256 differs"):
+        _ = runs.load_run(config.folder).params
 
 
 def modification_times(folder):
