@@ -116,6 +116,11 @@ def resume_on_other_devices(folder):
     }
 
 
+def mesh_shape(**options):
+    config = replace(NETWORK, **options)
+    return list(make_mesh(config.devices, config.members, config.batch_size).devices.shape)
+
+
 def mesh_error(**options):
     config = replace(NETWORK, **options)
     try:
@@ -128,11 +133,16 @@ def mesh_error(**options):
 if __name__ == "__main__":
     results = {
         "network": {n: train(replace(NETWORK, devices=n)) for n in [1, 2, 8]},
-        "members": {n: train(replace(MEMBERS, devices=n)) for n in [1, 2, 3, 6]},
+        "members": {n: train(replace(MEMBERS, devices=n)) for n in [1, 3, 6]},
         "bfloat16": {n: train(replace(MEMBERS, precision="bfloat16", augmentation="none", devices=n)) for n in [1, 6]},
         "mean instead of sum": train_with_wrong_psum(replace(NETWORK, devices=2), mean_instead_of_sum),
         "one shard dropped": train_with_wrong_psum(replace(NETWORK, devices=2), without_first_shard),
         "resumed": resume_on_other_devices(Path(sys.argv[1])),
+        "shapes": {
+            "3 members on 2": mesh_shape(members=3, devices=2),
+            "2 members on 8": mesh_shape(members=2, devices=8),
+            "5 members on 5": mesh_shape(members=5, devices=5),
+        },
         "errors": {
             "too many": mesh_error(devices=9),
             "uneven": mesh_error(devices=3, batch_size=16),
