@@ -81,9 +81,7 @@ def test_a_damaged_checkpoint_is_skipped_for_the_one_before(run, tmp_path, caplo
     config = replace(CONFIG, run_dir=tmp_path / "run")
     fit(config)
     damage(tmp_path / "run/checkpoints/step_160")
-    if damage is flip_a_bit:  # in the state of the optimizer
-        assert runs.load_run(config.folder).params
-    else:
+    if damage is not flip_a_bit:  # which may be in the state of the optimizer
         with pytest.raises(ValueError, match=r"checkpoint 160 in .* is damaged"):
             _ = runs.load_run(config.folder).params
     resumed = fit(config, resume=True)
