@@ -66,7 +66,7 @@ def _inline(state: StateInline, silent: bool) -> bool:
         return False
     if not silent:
         latex = match["latex"]
-        state.push("html_inline", "", 0).content = match[0] if latex is None else _raw(typeset(latex, inline=True))
+        state.push("html_inline", "", 0).content = match[0] if latex is None else _typeset(latex, inline=True)
     state.pos = match.end()
     return True
 
@@ -79,12 +79,12 @@ def _block(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # no
     if not silent:
         content = match[0]
         if (latex := match["latex"]) is not None:
-            content = f'<div class="formula">{_raw(typeset(latex.strip(), inline=False))}</div>'
+            content = f'<div class="formula">{_typeset(latex, inline=False)}</div>'
         state.push("html_block", "", 0).content = content + "\n"
         state.line = start + match[0].count("\n") + 1
     return True
 
 
-def _raw(html: str) -> str:
-    """Return ``html`` so that Jinja reads no braces in it."""
-    return "{% raw %}" + html + "{% endraw %}"
+def _typeset(latex: str, *, inline: bool) -> str:
+    """Return LaTeX, which may go over lines, so that Jinja reads no braces in it."""
+    return "{% raw %}" + typeset(" ".join(latex.split()), inline=inline) + "{% endraw %}"

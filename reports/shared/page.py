@@ -41,7 +41,7 @@ UNTOUCHED = re.compile(r"(<pre.*?</pre>|<code.*?</code>|<[^>]*>)", re.DOTALL)
 HEADING = re.compile(r"\s*<h1>(.*?)</h1>", re.DOTALL)
 
 type Numbers = dict[str, Any]
-"""What a section's template may show: numbers, names, columns of tables, figures; and dictionaries and lists of them."""
+"""What a section's template may show: numbers, names, columns of tables, figures; dictionaries and lists of them."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Page:
         self.verdict: Verdict = "pass"
 
     def section(self, template: str, numbers: Numbers, key: str = "") -> None:
-        """Add a section: a template of the package ``reports``, such as ``models/overview.md``, filled with ``numbers``.
+        """Add a section: a template in the package ``reports``, as ``models/overview.md``, filled with ``numbers``.
 
         The template begins with a heading, ``# Title``. The JSON file has ``numbers``, without figures, under ``key``,
         which is the stem of the template unless it is given. Figures are closed. The template is trusted; numbers are
@@ -184,20 +184,22 @@ def _figure(figure: Figure, alt: str, caller: Callable[[], str]) -> Markup:
 def _table(
     columns: Mapping[str, Sequence[Any]],
     formats: Mapping[str, str] | None = None,
+    others: str = "",
     anchor: str = "",
     *,
     caller: Callable[[], str],
 ) -> Markup:
     """Return a table, column by column, with its caption.
 
-    ``formats`` gives the format of a column's numbers, as in ``format(x, ".3f")``; ``code`` shows text as program text.
+    ``formats`` gives the format of a column's numbers, as in ``format(x, ".3f")``, and ``others`` that of the columns
+    it does not name; ``code`` shows text as program text.
     Its names are the headings, in which ``$`` may mark LaTeX that the names of ``columns`` have without. A table with
     an ``anchor`` is closed until a ``Link`` or a click opens it.
     """
     headings = {heading.replace("$", ""): heading for heading in formats or {}}
     if unknown := [heading for heading in headings if heading not in columns]:
         raise jinja2.UndefinedError(f"the table has no column {unknown[0]!r}, but {', '.join(columns)}")
-    specs = {name: (formats or {}).get(headings.get(name, ""), "") for name in columns}
+    specs = {name: (formats or {}).get(headings.get(name, ""), others) for name in columns}
     cells = [[_cell(value, specs[name]) for value in column] for name, column in columns.items()]
     return Markup(
         TEMPLATES.get_template("shared/templates/table.html").render(
