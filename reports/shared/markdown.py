@@ -40,8 +40,7 @@ def to_html(source: str) -> str:
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": True}).enable("table").disable("code")  # four spaces are no program
     parser.inline.ruler.before("escape", "jinja", _inline)
-    interrupted = {"alt": ["paragraph", "blockquote", "list", "table"]}
-    parser.block.ruler.before("table", "jinja", _block, interrupted)
+    parser.block.ruler.before("table", "jinja", _block, {"alt": ["paragraph", "blockquote", "list", "table"]})
     for token, html in {
         "blockquote_open": '<div class="conclusion">\n',
         "blockquote_close": "</div>\n",
