@@ -1,6 +1,7 @@
 """The sections that check gradients by hand with every method: the sigmoid network, the classifiers, the Hessian."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,11 @@ METHOD_TITLES = {
     "richardson": "Richardson",
     "central": "central",
 }
+NETWORKS: dict[str, tuple[tuple[int, ...], Callable[..., nnx.Module], Callable[..., Any]]] = {
+    "MLP": ((4, 4, 1), MLP, mlp_gradient),
+    "ConvNet": ((6, 6, 2), partial(ConvNet, channels=(4,)), conv_net_gradient),
+}
+"""Name -> shape of an image, network, its gradient by hand."""
 
 
 def methods(problem: Problem) -> Numbers:
@@ -86,15 +92,8 @@ def classifiers(seed: int) -> Numbers:
     networks: dict[str, Any] = {}
     verdicts = []
     rngs = nnx.Rngs(seed)
-    for name, image_shape, model, grad_fn in [
-        ("MLP", (4, 4, 1), MLP((4, 4, 1), 3, hidden=(8, 6), rngs=rngs), mlp_gradient),
-        (
-            "ConvNet",
-            (6, 6, 2),
-            ConvNet((6, 6, 2), 3, channels=(4,), hidden=(8, 6), rngs=rngs),
-            conv_net_gradient,
-        ),
-    ]:
+    for name, (image_shape, make, grad_fn) in NETWORKS.items():
+        model = make(image_shape, 3, hidden=(8, 6), rngs=rngs)
         loss, params = functional_loss(model)
         images, labels = rng.standard_normal((10, *image_shape)), rng.integers(0, 3, 10)
         checks = check_gradient(
