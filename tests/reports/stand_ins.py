@@ -4,9 +4,9 @@ from collections.abc import Callable
 from itertools import cycle
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
+from matplotlib.figure import Figure
 
 from bayes.faults.false_alarms import exact_chains
 from bayes.registry import Model
@@ -45,9 +45,9 @@ def smc(*log_evidence: float) -> Callable[..., xr.DataTree]:
     return runs_near
 
 
-def blank_figure(*_: Any) -> plt.Figure:
+def blank_figure(*_: Any) -> Figure:
     """Return a figure with nothing on it, for pages whose figures are drawn in another test."""
-    return plt.figure()
+    return Figure()
 
 
 def _dataset(arrays: dict[str, np.ndarray]) -> xr.Dataset:
