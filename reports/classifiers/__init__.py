@@ -51,21 +51,21 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
             progress("training of two ensembles on the digits")
         runs = report_runs(problem.runs or train_on_digits(folder, options))
         progress("accuracies, learning curves, confusion matrices")
-        table = training.table_of_runs(runs, trained_here=not problem.runs)
+        table = training.runs_section(runs, trained_here=not problem.runs)
         page.verdict = table["verdict"]
         page.section("classifiers/runs.md", table)
-        page.section("classifiers/architectures.md", training.architectures(runs))
-        page.section("classifiers/curves.md", training.curves(runs))
-        page.section("classifiers/classes.md", classes.classes(runs))
-        page.section("classifiers/confusions.md", classes.confusions(runs))
+        page.section("classifiers/architectures.md", training.architectures_section(runs))
+        page.section("classifiers/curves.md", training.curves_section(runs))
+        page.section("classifiers/classes.md", classes.classes_section(runs))
+        page.section("classifiers/confusions.md", classes.confusions_section(runs))
         test = images.load_test_images(problem, options)
-        page.section("classifiers/confident_errors.md", images.confident_errors(runs, test))
+        page.section("classifiers/confident_errors.md", images.confident_errors_section(runs, test))
         progress("translated images")
         if len(runs) > 1:
-            page.section("classifiers/comparison.md", comparison.comparison(runs, test, quick=options.quick))
+            page.section("classifiers/comparison.md", comparison.comparison_section(runs, test, quick=options.quick))
         progress("calibration")
-        page.section("classifiers/calibration.md", calibration.calibration(runs))
-        page.section("classifiers/ensembles.md", ensembles.compare_ensembles(runs))
+        page.section("classifiers/calibration.md", calibration.calibration_section(runs))
+        page.section("classifiers/ensembles.md", ensembles.ensembles_section(runs))
     return page
 
 

@@ -12,7 +12,7 @@ from reports.classifiers.text import label
 from reports.shared.page import Numbers
 
 
-def calibration(runs: list[ReportRun]) -> Numbers:
+def calibration_section(runs: list[ReportRun]) -> Numbers:
     """Return reliability diagrams and scores of each run on test images, with and without temperature scaling."""
     rows: list[tuple[ReportRun, str, Evaluation, float]] = []
     rescaled: dict[str, Evaluation] = {}

@@ -22,7 +22,7 @@ MAX_NAMED_CLASSES = 40
 MAX_PAIRS = 10
 
 
-def classes(runs: list[ReportRun]) -> Numbers:
+def classes_section(runs: list[ReportRun]) -> Numbers:
     """Return precision, recall and F1 of each class on test images, with intervals."""
     order = np.arange(len(runs[0].test.class_names))
     if len(order) > MAX_CLASSES:
@@ -54,7 +54,7 @@ def _metrics(test: Evaluation, order: np.ndarray) -> Numbers:
     }
 
 
-def confusions(runs: list[ReportRun]) -> Numbers:
+def confusions_section(runs: list[ReportRun]) -> Numbers:
     """Return confusion matrices, the most confused pairs of classes, and groups of confused classes."""
     return {
         "runs": [

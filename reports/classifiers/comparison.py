@@ -17,7 +17,7 @@ MAX_TRANSLATED = 1000
 """Number of test images that are translated; a fifth of it with --quick."""
 
 
-def comparison(runs: list[ReportRun], test: Split | str, quick: bool) -> Numbers:
+def comparison_section(runs: list[ReportRun], test: Split | str, quick: bool) -> Numbers:
     """Return paired tests of all pairs of runs, and an analysis of an MLP and a conv net, or of the first two runs."""
     pairs = list(combinations(runs, 2))
     results = [compare(first.test, second.test) for first, second in pairs]

@@ -17,7 +17,7 @@ from reports.shared.page import Numbers
 SINGLE, SINGLE_SCALED, ENSEMBLE = "single network", "single network, with temperature", "ensemble"
 
 
-def compare_ensembles(runs: list[ReportRun]) -> Numbers:
+def ensembles_section(runs: list[ReportRun]) -> Numbers:
     """Return single networks beside ensembles and temperature scaling."""
     ensembles = [run for run in runs if run.run.config.members > 1]
     return {

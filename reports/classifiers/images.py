@@ -29,7 +29,7 @@ def load_test_images(problem: Problem, options: Options) -> Split | str:
     return test
 
 
-def confident_errors(runs: list[ReportRun], test: Split | str) -> Numbers:
+def confident_errors_section(runs: list[ReportRun], test: Split | str) -> Numbers:
     """Return, for each run, the misclassified images with the largest probability."""
     if isinstance(test, str):
         return {"missing_images": test, "runs": []}

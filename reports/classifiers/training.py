@@ -14,7 +14,7 @@ LOSS_TOLERANCE = 1e-4
 """Largest relative difference of the losses in metrics and from predictions, both in float32."""
 
 
-def table_of_runs(runs: list[ReportRun], trained_here: bool) -> Numbers:
+def runs_section(runs: list[ReportRun], trained_here: bool) -> Numbers:
     """Return the table of runs; the verdict is ``fail`` if the losses in metrics and from predictions differ."""
     rows = [_row(run) for run in runs]
     return {
@@ -50,7 +50,7 @@ def _row(report_run: ReportRun) -> dict[str, object]:
     }
 
 
-def architectures(runs: list[ReportRun]) -> Numbers:
+def architectures_section(runs: list[ReportRun]) -> Numbers:
     """Return the layers of each architecture, with the shapes of their parameters."""
     firsts = {str(run.run.parameter_shapes): run for run in reversed(runs)}
     return {"architectures": [_architecture(run) for run in reversed(firsts.values())]}
@@ -71,7 +71,7 @@ def _architecture(run: ReportRun) -> Numbers:
     }
 
 
-def curves(runs: list[ReportRun]) -> Numbers:
+def curves_section(runs: list[ReportRun]) -> Numbers:
     """Return learning curves: loss and accuracy by epoch, for train, validation and test."""
     return {"curves": _curves(runs)}
 

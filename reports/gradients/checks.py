@@ -34,7 +34,7 @@ NETWORKS: dict[str, tuple[tuple[int, ...], Callable[..., nnx.Module], Callable[.
 """Name -> shape of an image, network, its gradient by hand."""
 
 
-def methods(problem: Problem) -> Numbers:
+def methods_section(problem: Problem) -> Numbers:
     """Return the gradient of the sigmoid network by every method, and its Taylor test."""
     checks = check_gradient(problem.loss, problem.params, grad_fn=problem.gradient, complex_f=problem.textbook_loss)
     taylor = taylor_test(problem.loss, problem.params, grad_fn=problem.gradient)
@@ -56,7 +56,7 @@ def methods(problem: Problem) -> Numbers:
     }
 
 
-def mistakes(problem: Problem) -> Numbers:
+def mistakes_section(problem: Problem) -> Numbers:
     """Return the checks of gradients with a mistake in them; the verdict is ``fail`` unless each fails."""
     N, z1 = len(problem.y), one_hidden_layer.forward(problem.params, problem.x).z1
     slope = np.mean(z1 * (1 - z1))  # of the hidden units, as an average
@@ -86,7 +86,7 @@ def mistakes(problem: Problem) -> Numbers:
     }
 
 
-def classifiers(seed: int) -> Numbers:
+def classifiers_section(seed: int) -> Numbers:
     """Return the gradients of a small MLP and a small conv net, by hand and by Flax."""
     rng = np.random.default_rng(seed)
     networks: dict[str, Any] = {}
@@ -106,7 +106,7 @@ def classifiers(seed: int) -> Numbers:
     return {"networks": networks, "verdict": worst(verdicts)}
 
 
-def second_order(problem: Problem) -> Numbers:
+def second_order_section(problem: Problem) -> Numbers:
     """Return the Hessian-vector product by hand, by every method."""
     checks = check_gradient(
         directional_derivative(problem.loss, problem.v),

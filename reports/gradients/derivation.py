@@ -10,13 +10,13 @@ from reports.shared.page import Numbers
 LOGITS = (-500.0, -90.0, -20.0, 20.0, 90.0, 500.0)
 
 
-def network(problem: Problem) -> Numbers:
+def network_section(problem: Problem) -> Numbers:
     """Return the sizes of the network whose gradient is derived by the chain rule."""
     N, M = problem.x.shape
     return {"points": N, "inputs": M, "hidden": len(problem.params["b1"])}
 
 
-def shapes(problem: Problem) -> Numbers:
+def shapes_section(problem: Problem) -> Numbers:
     """Return the shape of every array, for one point and for the batch, read from the arrays."""
     point_shapes = one_hidden_layer.shapes(problem.params, problem.x[0])
     batch_shapes = one_hidden_layer.shapes(problem.params, problem.x)
@@ -34,7 +34,7 @@ def shapes(problem: Problem) -> Numbers:
     }
 
 
-def saturation() -> Numbers:
+def saturation_section() -> Numbers:
     """Return the loss and the gradient where yhat rounds to 0 or 1, in the float32 that networks are trained in."""
     rows = [(logit, y) for y in (0, 1) for logit in LOGITS]
     losses, textbook, difference, slopes = [], [], [], []

@@ -12,7 +12,7 @@ from reports.shared.page import Numbers
 RATE = 1e-3
 
 
-def library(steps: int, seed: int) -> Numbers:
+def library_section(steps: int, seed: int) -> Numbers:
     """Return a cubic trained with RMSprop, beside its least-squares solution."""
     x, y = cubic.data()
     result = cubic.fit(steps=steps, learning_rate=RATE, seed=seed)

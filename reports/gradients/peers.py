@@ -42,7 +42,7 @@ AT_KINK = (MISTAKES["a ReLU's of slope 1.1, at its kink"][0], np.array([0.0]), l
 """The right gradient at that kink."""
 
 
-def peers() -> Numbers:
+def peers_section() -> Numbers:
     """Return the verdicts of `jax.test_util.check_grads` and ours on wrong gradients; ``fail`` if we pass one."""
     rows = {name: _verdicts(*mistake) for name, mistake in MISTAKES.items()}
     correct = _verdicts(*AT_KINK)

@@ -11,7 +11,7 @@ from reports.gradients.problem import Problem
 from reports.shared.page import Numbers
 
 
-def step_sizes(problem: Problem) -> Numbers:
+def step_sizes_section(problem: Problem) -> Numbers:
     """Return the error of each kind of difference against its step, with the slopes and optima of theory."""
     methods = errors_by_step(problem.loss, problem.params, complex_f=problem.textbook_loss)
     smallest = {method.method: float(method.errors.min()) for method in methods}

@@ -20,7 +20,7 @@ ROUNDING = 1e-10
 LARGEST_LIST = 40
 
 
-def overview(models: Sequence[Model]) -> Numbers:
+def overview_section(models: Sequence[Model]) -> Numbers:
     """Return what the models are, and hold each to the chain rule of its own predictives."""
     gaps, relative = zip(*(_chain_rule(model) for model in models), strict=True)
     return {
@@ -36,7 +36,7 @@ def overview(models: Sequence[Model]) -> Numbers:
     }
 
 
-def verdicts(results: Sequence[Result], checks: Checks) -> Numbers:
+def verdicts_section(results: Sequence[Result], checks: Checks) -> Numbers:
     """Return a row a model and sampler: the worst of its checks, and the verdict."""
     grouped = _by_result(results, checks)
     extreme = [most_extreme(group) for group in grouped]
@@ -61,7 +61,7 @@ def verdicts(results: Sequence[Result], checks: Checks) -> Numbers:
     }
 
 
-def one_model(model: Model, results: Sequence[Result], checks: Checks) -> Numbers:
+def model_section(model: Model, results: Sequence[Result], checks: Checks) -> Numbers:
     """Return the formulas of one model, its example, and its checks."""
     model_results = [
         (result, group)

@@ -78,9 +78,9 @@ def exact_page(problem: Problem, seed: int) -> "Page":
     from reports.shared.page import Page
 
     page = Page(NAME, TITLE, CLAIM)
-    page.section("normal_normal/derivation.md", derivation.derivation(problem))
-    page.section("normal_normal/predictives.md", predictives.predictives(problem))
-    page.section("normal_normal/movement.md", predictives.movement(problem))
-    page.section("normal_normal/order.md", predictives.order(problem, np.random.default_rng(seed)))
-    page.section("normal_normal/evidence.md", evidence.evidence(problem))
+    page.section("normal_normal/derivation.md", derivation.derivation_section(problem))
+    page.section("normal_normal/predictives.md", predictives.predictives_section(problem))
+    page.section("normal_normal/movement.md", predictives.movement_section(problem))
+    page.section("normal_normal/order.md", predictives.order_section(problem, np.random.default_rng(seed)))
+    page.section("normal_normal/evidence.md", evidence.evidence_section(problem))
     return page

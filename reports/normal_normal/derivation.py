@@ -4,7 +4,7 @@ from reports.normal_normal.problem import Problem
 from reports.shared.page import Numbers
 
 
-def derivation(problem: Problem) -> Numbers:
+def derivation_section(problem: Problem) -> Numbers:
     """Return the prior, the data, and what follows from them."""
     model, y = problem.model, problem.y
     posterior = model.posterior(y)

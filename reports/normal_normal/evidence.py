@@ -17,7 +17,7 @@ LARGEST_WRITTEN_OUT = 1e6
 """Of exp(x) for a larger |x| no digit but the power of ten is worth writing."""
 
 
-def evidence(problem: Problem) -> Numbers:
+def evidence_section(problem: Problem) -> Numbers:
     """Return the evidence of both priors, their Bayes factor, and log evidence as a curve over the prior variance."""
     model, y, labels = problem.model, problem.y, list(problem.priors)
     log_evidence = [prior.log_evidence(y) for prior in problem.priors.values()]

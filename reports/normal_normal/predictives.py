@@ -15,7 +15,7 @@ ROUNDING = 1e-12
 """Relative difference of two float64 routes to one number, with room for a sum of 10^4 terms."""
 
 
-def predictives(problem: Problem) -> Numbers:
+def predictives_section(problem: Problem) -> Numbers:
     """Return the grid of the three predictives as points come in."""
     y, beliefs = problem.y, problem.model.sequence(problem.y)
     panels = _panel_numbers(len(y))
@@ -30,7 +30,7 @@ def predictives(problem: Problem) -> Numbers:
     }
 
 
-def movement(problem: Problem) -> Numbers:
+def movement_section(problem: Problem) -> Numbers:
     """Return how means, variances and expected losses move with n."""
     model, y = problem.model, problem.y
     beliefs, n = model.sequence(y), len(y)
@@ -71,7 +71,7 @@ def movement(problem: Problem) -> Numbers:
     }
 
 
-def order(problem: Problem, rng: np.random.Generator) -> Numbers:
+def order_section(problem: Problem, rng: np.random.Generator) -> Numbers:
     """Return the same data in other orders, shuffled by ``rng``: different journeys, one posterior and one evidence."""
     model, y = problem.model, problem.y
     arrangements = [y, *(rng.permutation(y) for _ in range(ORDERS))]

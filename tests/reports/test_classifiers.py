@@ -54,7 +54,7 @@ def comparison_of(*folders):
     with jax.numpy_rank_promotion("allow"):
         problem = read(page_options)
         test = images.load_test_images(problem, page_options)
-        numbers = comparison.comparison(report_runs(problem.runs), test, quick=True)
+        numbers = comparison.comparison_section(report_runs(problem.runs), test, quick=True)
     page = Page("p", "t", "c")
     page.section("classifiers/comparison.md", numbers)
     return page.numbers["comparison"], " ".join(page.sections[0].body.split())
@@ -264,7 +264,7 @@ def errors_of(folder):
     problem = read(page_options)
     test = images.load_test_images(problem, page_options)
     page = Page("p", "t", "c")
-    page.section("classifiers/confident_errors.md", images.confident_errors(report_runs(problem.runs), test))
+    page.section("classifiers/confident_errors.md", images.confident_errors_section(report_runs(problem.runs), test))
     return page.numbers["confident_errors"], page.sections[0].body
 
 
@@ -300,7 +300,7 @@ def test_metrics_that_contradict_the_predictions_fail_the_page(two_runs, tmp_pat
     *earlier, last = (folder / "metrics.jsonl").read_text().splitlines()
     contradiction = json.loads(last) | {"test_loss": 0.001 + json.loads(last)["test_loss"]}
     (folder / "metrics.jsonl").write_text("\n".join([*earlier, json.dumps(contradiction)]) + "\n")
-    numbers = training.table_of_runs(report_runs(read(Options(runs=(folder,))).runs), trained_here=False)
+    numbers = training.runs_section(report_runs(read(Options(runs=(folder,))).runs), trained_here=False)
     assert numbers["verdict"] == "fail"
     assert numbers["runs"]["metrics"] == ["fail"]
 

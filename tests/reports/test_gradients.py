@@ -47,7 +47,7 @@ def test_every_check_of_the_page_passes(page):
 
 def test_the_shapes_are_read_from_the_arrays():
     problem = problem_of(points=7, inputs=2, hidden=5)
-    numbers = derivation.shapes(problem)
+    numbers = derivation.shapes_section(problem)
     shapes = numbers["shapes"]
     assert shapes["array"] == ["x", "W1", "b1", "a1", "z1", "W2", "b2", "a2", "yhat"]
     assert shapes["7 points"] == [str(shape) for shape in one_hidden_layer.shapes(problem.params, problem.x).values()]
@@ -69,8 +69,8 @@ def test_the_measured_slopes_and_optima_are_those_of_theory(page):
 
 def test_the_smallest_network_has_its_checks_and_fewer_mistakes():
     smallest = problem_of(points=1, inputs=1, hidden=1)
-    assert derivation.shapes(smallest)["batch"] == "1 points"
-    numbers = checks.mistakes(smallest)
+    assert derivation.shapes_section(smallest)["batch"] == "1 points"
+    numbers = checks.mistakes_section(smallest)
     assert numbers["verdict"] == "pass"
     assert len(numbers["mistakes"]["mistake"]) == 3
 
@@ -92,7 +92,7 @@ def test_a_wrong_derivation_fails(monkeypatch):
         return correct(params, x, y) | {"b1": 1.001 * correct(params, x, y)["b1"]}
 
     monkeypatch.setattr(one_hidden_layer, "gradient", wrong)
-    numbers = checks.methods(problem_of(points=7, inputs=2))
+    numbers = checks.methods_section(problem_of(points=7, inputs=2))
     assert numbers["verdict"] == "fail"
     assert numbers["taylor_verdict"] == "fail"
 
@@ -114,8 +114,8 @@ def test_the_verdict_of_the_page_is_the_worst_of_its_sections(monkeypatch, faili
         verdicts = {"verdict": "fail" if name == failing else "pass"}
         if name == "methods":
             verdicts["taylor_verdict"] = "fail" if failing == "taylor" else "pass"
-        monkeypatch.setattr(module, name, lambda *_, verdicts=verdicts: verdicts)
-    monkeypatch.setattr(derivation, "saturation", dict)
+        monkeypatch.setattr(module, f"{name}_section", lambda *_, verdicts=verdicts: verdicts)
+    monkeypatch.setattr(derivation, "saturation_section", dict)
     monkeypatch.setattr(Page, "section", lambda *_: None)
     assert gradients.build(problem_of(), gradients.Options(), lambda _: None).verdict == "fail"
 
@@ -126,7 +126,7 @@ def test_an_error_that_jaxs_own_check_passes_in_float32_fails_ours():
 
 def test_a_mistake_that_we_pass_fails_the_section(monkeypatch):
     monkeypatch.setattr(peers, "_verdicts", lambda *_: ("pass", "pass", "pass"))
-    numbers = peers.peers()
+    numbers = peers.peers_section()
     assert (numbers["verdict"], numbers["check_gradient_passes"]) == ("fail", len(peers.MISTAKES))
 
 

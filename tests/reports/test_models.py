@@ -107,10 +107,10 @@ class Wrong:
 def test_a_closed_form_that_contradicts_itself_fails_the_page(monkeypatch):
     model = get_model("gamma_poisson")
     wrong: Model = replace(model, exact=Wrong(model.exact))
-    known = sections.overview([wrong])
+    known = sections.overview_section([wrong])
     assert known["models"]["chain rule, gap"] == (pytest.approx(0.01, rel=1e-6),)
     monkeypatch.setattr(figures, "posterior_and_predictive", stand_ins.blank_figure)
-    monkeypatch.setattr(sections, "overview", lambda _: known)
+    monkeypatch.setattr(sections, "overview_section", lambda _: known)
     page = page_of(monkeypatch, "gamma_poisson", draws=1000)
     assert page.numbers["verdicts"]["verdict"] == "pass"
     assert page.verdict == "fail"

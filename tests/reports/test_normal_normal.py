@@ -145,7 +145,7 @@ def test_changing_the_data_changes_the_conclusions(data_file):
 
     def evidence_of(**options):
         page = Page("p", "t", "c")
-        page.section("normal_normal/evidence.md", evidence.evidence(problem_of(**options)))
+        page.section("normal_normal/evidence.md", evidence.evidence_section(problem_of(**options)))
         return page.numbers["evidence"], text_of(page)
 
     example, example_text = evidence_of()
