@@ -93,3 +93,11 @@ assert_draws_agree({"mu": draws}, model, model.y)
     finished = run("python", "-c", code)
     assert "AssertionError" in finished.stderr
     assert re.search(r"mu +location .* fail", finished.stderr)
+
+
+def test_the_templates_of_the_pages_are_in_the_wheel(run):
+    code = "from pathlib import Path; import reports; print(*Path(reports.__file__).parent.rglob('*.[mh][dt]*'))"
+    installed = {Path(file).name for file in run("python", "-c", code).stdout.split()}
+    templates = {file.name for file in (ROOT / "reports").rglob("*.[mh][dt]*")}
+    assert installed == templates
+    assert {"overview.md", "page.html"} < templates

@@ -51,18 +51,21 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
             progress("training of two ensembles on the digits")
         runs = report_runs(problem.runs or train_on_digits(folder, options))
         progress("accuracies, learning curves, confusion matrices")
-        page.verdict = training.add_runs(page, runs, trained_here=not problem.runs)
-        training.add_architectures(page, runs)
-        training.add_curves(page, runs)
-        classes.add_classes(page, runs)
-        classes.add_confusions(page, runs)
+        table = training.runs_section(runs, trained_here=not problem.runs)
+        page.verdict = table["verdict"]
+        page.section("classifiers/runs.md", table)
+        page.section("classifiers/architectures.md", training.architectures_section(runs))
+        page.section("classifiers/curves.md", training.curves_section(runs))
+        page.section("classifiers/classes.md", classes.classes_section(runs))
+        page.section("classifiers/confusions.md", classes.confusions_section(runs))
         test = images.load_test_images(problem, options)
-        images.add_confident_errors(page, runs, test)
+        page.section("classifiers/confident_errors.md", images.confident_errors_section(runs, test))
         progress("translated images")
-        comparison.add_comparison(page, runs, test, quick=options.quick)
+        if len(runs) > 1:
+            page.section("classifiers/comparison.md", comparison.comparison_section(runs, test, quick=options.quick))
         progress("calibration")
-        calibration.add_calibration(page, runs)
-        ensembles.add_ensembles(page, runs)
+        page.section("classifiers/calibration.md", calibration.calibration_section(runs))
+        page.section("classifiers/ensembles.md", ensembles.ensembles_section(runs))
     return page
 
 

@@ -11,7 +11,7 @@ from nets.evaluation.intervals import F1, Proportion
 from nets.evaluation.metrics import Evaluation
 from reports.classifiers.problem import ReportRun
 from reports.classifiers.text import label
-from reports.shared.page import Page
+from reports.shared.page import Numbers
 
 MAX_CLASSES = 20
 """Largest number of classes on the page: those with the smallest F1."""
@@ -22,115 +22,82 @@ MAX_NAMED_CLASSES = 40
 MAX_PAIRS = 10
 
 
-def add_classes(page: Page, runs: list[ReportRun]) -> None:
-    """Add precision, recall and F1 of each class on test images, with intervals."""
-    page.section("Metrics per class")
-    test = runs[0].test
-    order = np.arange(len(test.class_names))
+def classes_section(runs: list[ReportRun]) -> Numbers:
+    """Return precision, recall and F1 of each class on test images, with intervals."""
+    order = np.arange(len(runs[0].test.class_names))
     if len(order) > MAX_CLASSES:
         # argsort puts the undefined F1 of a class without images last.
         mean = np.mean([[f1.value for f1 in run.test.f1] for run in runs], axis=0)
         order = np.argsort(mean, kind="stable")[:MAX_CLASSES]
-        page.text(
-            "The {shown} of {classes} classes with the smallest F1; the JSON file has all of them.",
-            classes=len(test.class_names),
-            shown=MAX_CLASSES,
-        )
-    page.figure(
-        _plot_metrics(runs, order),
-        "Precision, recall and F1 of each class on test images, with 95&nbsp;% intervals. The precision of a class "
-        "that is never predicted is undefined, and has no point.",
-        "Three panels with one row per class: precision, recall and F1 of each run as points with intervals.",
-    )
-    for run in runs:
-        with page.about(run.key):
-            for name in ["precision", "recall", "f1"]:
-                page.record(**{name: [[metric.value, *metric.interval] for metric in getattr(run.test, name)]})
-            _add_table(page, run.test, order)
+    return {
+        "classes": len(runs[0].test.class_names),
+        "shown": len(order),
+        "metrics": _plot_metrics(runs, order),
+        "runs": [{"name": run.name, **_metrics(run.test, order)} for run in runs],
+    }
 
 
-def _add_table(page: Page, test: Evaluation, order: np.ndarray) -> None:
-    page.table(
-        "classes",
-        "{name} on test images, in percent, with 95&nbsp;% intervals.",
-        {
+def _metrics(test: Evaluation, order: np.ndarray) -> Numbers:
+    return {
+        **{
+            name: [[metric.value, *metric.interval] for metric in getattr(test, name)]
+            for name in ["precision", "recall", "f1"]
+        },
+        "classes": {
             "class": [test.class_names[k] for k in order],
             "images": [test.recall[k].total for k in order],
             "precision": [_percent(test.precision[k]) for k in order],
             "recall": [_percent(test.recall[k]) for k in order],
             "F1": [_percent(test.f1[k]) for k in order],
         },
-        {"images": ","},
-    )
-    unpredicted = [test.class_names[k] for k, precision in enumerate(test.precision) if not precision.total]
-    if unpredicted:
-        others = len(unpredicted) - MAX_CLASSES
-        listed = ", ".join(unpredicted[:MAX_CLASSES]) + (f" and {others} other classes" if others > 0 else "")
-        page.text(
-            "{name} predicts no test image as {unpredicted}: the precision is undefined there.", unpredicted=listed
-        )
+        "unpredicted": [test.class_names[k] for k, precision in enumerate(test.precision) if not precision.total],
+    }
 
 
-def add_confusions(page: Page, runs: list[ReportRun]) -> None:
-    """Add confusion matrices, the most confused pairs of classes, and groups of confused classes."""
-    page.section("Confusion matrices")
-    for run in runs:
-        with page.about(run.key):
-            page.figure(
-                _plot_confusion_matrices(run),
-                "{name}: confusion matrices, rows divided by the number of images of the class. Rows are labels, "
-                "columns predictions. Colours are on a square root scale; numbers are counts.",
-                "Two confusion matrices as heatmaps, for train and for test images, dark on the diagonal.",
-                confusion_matrix_train=run.train.confusion_matrix,
-                confusion_matrix_test=run.test.confusion_matrix,
-            )
-            _add_confused_pairs(page, run.test)
-            _add_groups(page, run.test)
+def confusions_section(runs: list[ReportRun]) -> Numbers:
+    """Return confusion matrices, the most confused pairs of classes, and groups of confused classes."""
+    return {
+        "runs": [
+            {
+                "name": run.name,
+                "matrices": _plot_confusion_matrices(run),
+                "confusion_matrix_train": run.train.confusion_matrix,
+                "confusion_matrix_test": run.test.confusion_matrix,
+                "most_confused_pairs": _most_confused_pairs(run.test),
+                **_groups(run.test),
+            }
+            for run in runs
+        ]
+    }
 
 
-def _add_confused_pairs(page: Page, test: Evaluation) -> None:
+def _most_confused_pairs(test: Evaluation) -> dict[str, list[str | int]] | None:
     pairs = test.most_confused_pairs(MAX_PAIRS)
     if not pairs:
-        page.text("{name} makes no errors on test images.")
-        return
-    page.table(
-        "most_confused_pairs",
-        "{name}: the most confused pairs of classes on test images.",
-        {
-            "class": [test.class_names[pair.label] for pair in pairs],
-            "predicted as": [test.class_names[pair.predicted] for pair in pairs],
-            "images": [pair.count for pair in pairs],
-            "of": [pair.total for pair in pairs],
-        },
-        dict.fromkeys(["images", "of"], ","),
-    )
+        return None
+    return {
+        "class": [test.class_names[pair.label] for pair in pairs],
+        "predicted as": [test.class_names[pair.predicted] for pair in pairs],
+        "images": [pair.count for pair in pairs],
+        "of": [pair.total for pair in pairs],
+    }
 
 
-def _add_groups(page: Page, test: Evaluation) -> None:
+def _groups(test: Evaluation) -> Numbers:
     result = error_groups(test)
     if result is None:
-        page.text("{name} makes too few errors, or has too few classes, for groups of confused classes.")
-        return
+        return {"groups": None}
     groups = [[test.class_names[k] for k in group] for group in result.groups]
-    page.record(groups=groups)
-    group_names = [
-        ", ".join(group) if len(test.class_names) <= MAX_NAMED_CLASSES else f"{len(group)} classes" for group in groups
-    ]
     low, high = result.within.interval
-    page.text(
-        "Spectral bisection of the errors of {name} on every second test image (the Fiedler vector of the graph of "
-        "confusions) gives two groups of classes: {group_1}; and {group_2}. On the other half of the images "
-        "{within:.1f}&nbsp;% of {held_out_errors:,} errors are within a group ({within_low:.1f} to {within_high:.1f}), "
-        "{more} the {chance:.1f}&nbsp;% expected if all wrong classes were equally likely.",
-        group_1=group_names[0],
-        group_2=group_names[1],
-        within=100 * result.within.value,
-        within_low=100 * low,
-        within_high=100 * high,
-        held_out_errors=result.within.total,
-        more="more than" if low > result.chance else "not significantly more than",
-        chance=100 * result.chance,
-    )
+    return {
+        "groups": groups,
+        "names_shown": len(test.class_names) <= MAX_NAMED_CLASSES,
+        "within": 100 * result.within.value,
+        "within_low": 100 * low,
+        "within_high": 100 * high,
+        "held_out_errors": result.within.total,
+        "chance": 100 * result.chance,
+    }
 
 
 def _percent(metric: Proportion | F1) -> str | None:

@@ -12,37 +12,24 @@ from nets.evaluation.metrics import Evaluation, evaluate, evaluate_members, scal
 from nets.training.ensemble import ensemble_logits
 from reports.classifiers.problem import ReportRun
 from reports.classifiers.text import label
-from reports.shared.page import Page
+from reports.shared.page import Numbers
 
 SINGLE, SINGLE_SCALED, ENSEMBLE = "single network", "single network, with temperature", "ensemble"
 
 
-def add_ensembles(page: Page, runs: list[ReportRun]) -> None:
-    """Compare single networks with ensembles and temperature scaling."""
-    page.section("Deep ensembles")
-    page.text(
-        "The predictive of one network is a plug-in: it uses a point estimate of the parameters, like the MLE and the "
-        "MAP on the page on the normal. Networks trained from other seeds differ where the data do not determine the "
-        "prediction. The mean of their predictives, a deep ensemble, is less confident there, like a posterior "
-        "predictive. A temperature changes the confidence of one network everywhere alike, and no predicted class."
-    )
+def ensembles_section(runs: list[ReportRun]) -> Numbers:
+    """Return single networks beside ensembles and temperature scaling."""
     ensembles = [run for run in runs if run.run.config.members > 1]
-    if not ensembles:
-        page.text("None of these runs is an ensemble; <code>python -m nets train --members 5</code> trains one.")
-        return
-    for run in ensembles:
-        with page.about(run.key):
-            _add_ensemble(page, run)
-    page.figure(
-        _plot_ensemble_size(ensembles),
-        "Loss and accuracy on test images of ensembles of the first members, by their number.",
-        "Two panels: loss and accuracy against the number of members.",
-    )
+    return {
+        "ensembles": [_ensemble(run) for run in ensembles],
+        "by_size": _plot_ensemble_size(ensembles) if ensembles else None,
+    }
 
 
-def _add_ensemble(page: Page, run: ReportRun) -> None:
+def _ensemble(run: ReportRun) -> Numbers:
     members = evaluate_members(run.run, "test")
     evaluations: dict[str, list[Evaluation]] = {SINGLE: members, ENSEMBLE: [run.test]}
+    temperatures_error = ""
     try:
         validation = [*evaluate_members(run.run, "validation"), evaluate(run.run, "validation")]
         temperatures = [fit_temperature(evaluation.logits, evaluation.labels) for evaluation in validation]
@@ -52,31 +39,17 @@ def _add_ensemble(page: Page, run: ReportRun) -> None:
         ]
         evaluations["ensemble, with temperature"] = [scale_temperature(run.test, temperatures[-1])]
     except ValueError as error:
-        page.text("{name} has no temperatures here: {temperatures_error}", temperatures_error=str(error))
+        temperatures_error = str(error)
     scores = {name: _scores(group) for name, group in evaluations.items()}
-    page.table(
-        "ensemble",
-        "{name}: {members} networks on test images. The row of a single network has the mean over them, and the "
-        "standard deviation of the loss. Accuracy in percent, ECE in bins of equal mass.",
-        {"": list(scores)} | {column: [row[column] for row in scores.values()] for column in scores[SINGLE]},
-        {"accuracy": ".2f"} | dict.fromkeys(["nll (nats)", "sd", "Brier", "ECE"], ".4f"),
-        members=len(members),
-    )
-    difference = _loss(members) - _loss([run.test])
-    sentence = (
-        f"A single network of {{name}} is {_better_or_worse(difference)} than the ensemble by "
-        "{nll_difference:.4f} nats an image"
-    )
-    numbers = {"nll_difference": abs(difference)}
-    if SINGLE_SCALED in evaluations:
-        difference = _loss(evaluations[SINGLE_SCALED]) - _loss([run.test])
-        sentence += f"; with a temperature it is {_better_or_worse(difference)} by {{scaled_nll_difference:.4f}}"
-        numbers["scaled_nll_difference"] = abs(difference)
-    page.conclusion(sentence + ".", **numbers)
-
-
-def _better_or_worse(loss_difference: float) -> str:
-    return "worse" if loss_difference > 0 else "better"
+    scaled = evaluations.get(SINGLE_SCALED)
+    return {
+        "name": run.name,
+        "members": len(members),
+        "temperatures_error": temperatures_error,
+        "scores": {"": list(scores)} | {column: [row[column] for row in scores.values()] for column in scores[SINGLE]},
+        "nll_difference": _loss(members) - _loss([run.test]),
+        "scaled_nll_difference": None if scaled is None else _loss(scaled) - _loss([run.test]),
+    }
 
 
 def _loss(evaluations: list[Evaluation]) -> float:

@@ -9,7 +9,7 @@ from nets.data.splits import Split
 from nets.evaluation.metrics import Misclassification
 from reports.classifiers.problem import Options, Problem, ReportRun
 from reports.classifiers.text import label
-from reports.shared.page import Page
+from reports.shared.page import Numbers
 
 MAX_IMAGES = 10
 
@@ -29,29 +29,20 @@ def load_test_images(problem: Problem, options: Options) -> Split | str:
     return test
 
 
-def add_confident_errors(page: Page, runs: list[ReportRun], test: Split | str) -> None:
-    """Add, for each run, the misclassified images with the largest probability."""
-    page.section("The most confident errors")
+def confident_errors_section(runs: list[ReportRun], test: Split | str) -> Numbers:
+    """Return, for each run, the misclassified images with the largest probability."""
     if isinstance(test, str):
-        page.text("The images are not available: {missing_images}; --data-dir names their folder.", missing_images=test)
-        return
-    for run in runs:
-        with page.about(run.key):
-            _add_images(page, run, test)
+        return {"missing_images": test, "runs": []}
+    return {"missing_images": "", "runs": [_run_errors(run, test) for run in runs]}
 
 
-def _add_images(page: Page, run: ReportRun, test: Split) -> None:
+def _run_errors(run: ReportRun, test: Split) -> Numbers:
     errors = run.test.most_confident_errors(MAX_IMAGES)
-    if not errors:
-        page.text("{name} makes no errors on test images.")
-        return
-    page.figure(
-        _grid(errors, test, run.test.class_names),
-        "{name}: the misclassified test images with the largest probability of the predicted class. Above each image "
-        "its label, below it the predicted class and its probability.",
-        "Small images with two class names each.",
-        confident_errors=[vars(error) for error in errors],
-    )
+    return {
+        "name": run.name,
+        "errors": [vars(error) for error in errors],
+        "images": _grid(errors, test, run.test.class_names) if errors else None,
+    }
 
 
 def _grid(errors: list[Misclassification], test: Split, names: tuple[str, ...]) -> Figure:

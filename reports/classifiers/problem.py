@@ -45,8 +45,6 @@ class ReportRun:
 
     name: str
     """Name on the page."""
-    key: str
-    """Prefix of its names in the JSON file: r1, r2, ..."""
     colour: str
     marker: str
     run: "Run"
@@ -91,11 +89,8 @@ def read(options: Options) -> Problem:
 
 
 def report_runs(runs: "Mapping[str, Run]") -> list[ReportRun]:
-    """Return the runs with name, key, colour and marker."""
-    return [
-        ReportRun(name, f"r{i + 1}", f"C{i % 5}", "os^Dv"[i // 5 % 5], run)
-        for i, (name, run) in enumerate(runs.items())
-    ]
+    """Return the runs with name, colour and marker."""
+    return [ReportRun(name, f"C{i % 5}", "os^Dv"[i // 5 % 5], run) for i, (name, run) in enumerate(runs.items())]
 
 
 def train_on_digits(folder: str, options: Options) -> "dict[str, Run]":

@@ -5,41 +5,26 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from closedform.verdict import Verdict
 from reports.classifiers.problem import ReportRun
 from reports.classifiers.text import label
-from reports.shared.page import Page
+from reports.shared.page import Numbers
 
 SPLITS = {"train": "-", "validation": ":", "test": "--"}
 LOSS_TOLERANCE = 1e-4
 """Largest relative difference of the losses in metrics and from predictions, both in float32."""
 
 
-def add_runs(page: Page, runs: list[ReportRun], trained_here: bool) -> Verdict:
-    """Add the table of runs; fail if the losses in metrics and from predictions differ."""
-    page.section("The runs")
-    first = runs[0]
-    if trained_here:
-        page.text(
-            "These runs were trained for this page: an ensemble of {members} networks of each architecture, on "
-            "{images:,} training images of the handwritten digits in scikit-learn. <code>python -m reports "
-            "classifiers --runs FOLDER ...</code> evaluates your own runs.",
-            members=first.run.config.members,
-            images=len(first.train.labels),
-        )
-    for run in runs:
-        with page.about(run.key):
-            page.record(name=run.name, metrics=run.run.metrics)
+def runs_section(runs: list[ReportRun], trained_here: bool) -> Numbers:
+    """Return the table of runs; the verdict is ``fail`` if the losses in metrics and from predictions differ."""
     rows = [_row(run) for run in runs]
-    page.table(
-        "runs",
-        "Accuracies in percent, with Wilson's 95&nbsp;% intervals. Those of an ensemble are of its predictive. Train "
-        "accuracy is that of the final parameters on all training images. “Metrics” passes if the loss in the metrics "
-        "of the run is that of its predictions.",
-        {name: [row[name] for row in rows] for name in rows[0]},
-        {"parameters": ",", "seconds an epoch": ".3g", "train": ".2f", "test": ".2f", "gap": ".2f"},
-    )
-    return "fail" if any(row["metrics"] == "fail" for row in rows) else "pass"
+    return {
+        "trained_here": trained_here,
+        "members": runs[0].run.config.members,
+        "images": len(runs[0].train.labels),
+        "runs": {name: [row[name] for row in rows] for name in rows[0]},
+        "metrics": {run.name: run.run.metrics for run in runs},
+        "verdict": "fail" if any(row["metrics"] == "fail" for row in rows) else "pass",
+    }
 
 
 def _row(report_run: ReportRun) -> dict[str, object]:
@@ -65,40 +50,30 @@ def _row(report_run: ReportRun) -> dict[str, object]:
     }
 
 
-def add_architectures(page: Page, runs: list[ReportRun]) -> None:
-    """Add the layers of each architecture, with the shapes of their parameters."""
-    page.section("Architectures")
-    architectures = {str(run.run.parameter_shapes): run for run in reversed(runs)}
-    for run in reversed(architectures.values()):
-        shapes = run.run.parameter_shapes
-        sizes = [int(np.prod(shape)) for shape in shapes.values()]
-        with page.about(run.key):
-            page.table(
-                "parameters",
-                "{model}: {size:,} parameters. The kernel of a convolution is (height, width, input channels, output "
-                "channels), that of a linear layer (outputs, inputs).",
-                {
-                    "parameter": list(shapes),
-                    "shape": [" x ".join(map(str, shape)) for shape in shapes.values()],
-                    "size": sizes,
-                    "percent": [100 * size / sum(sizes) for size in sizes],
-                },
-                {"parameter": "code", "size": ",", "percent": ".2f"},
-                model=run.run.config.model,
-                size=sum(sizes),
-            )
+def architectures_section(runs: list[ReportRun]) -> Numbers:
+    """Return the layers of each architecture, with the shapes of their parameters."""
+    firsts = {str(run.run.parameter_shapes): run for run in reversed(runs)}
+    return {"architectures": [_architecture(run) for run in reversed(firsts.values())]}
 
 
-def add_curves(page: Page, runs: list[ReportRun]) -> None:
-    """Add learning curves: loss and accuracy by epoch, for train, validation and test."""
-    page.section("Learning curves")
-    page.figure(
-        _curves(runs),
-        "Loss and accuracy by epoch. Train: the mean over the augmented batches of the epoch, during the updates. "
-        "Validation and test: with the parameters at the end of the epoch. The train curve of an ensemble is the mean "
-        "over its members; the others are of its predictive.",
-        "Two panels per run: loss and accuracy against the epoch, for train, validation and test.",
-    )
+def _architecture(run: ReportRun) -> Numbers:
+    shapes = run.run.parameter_shapes
+    sizes = [int(np.prod(shape)) for shape in shapes.values()]
+    return {
+        "model": run.run.config.model,
+        "size": sum(sizes),
+        "parameters": {
+            "parameter": list(shapes),
+            "shape": [" x ".join(map(str, shape)) for shape in shapes.values()],
+            "size": sizes,
+            "percent": [100 * size / sum(sizes) for size in sizes],
+        },
+    }
+
+
+def curves_section(runs: list[ReportRun]) -> Numbers:
+    """Return learning curves: loss and accuracy by epoch, for train, validation and test."""
+    return {"curves": _curves(runs)}
 
 
 def _curves(runs: list[ReportRun]) -> Figure:

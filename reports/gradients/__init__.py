@@ -25,30 +25,35 @@ CLAIM = (
 
 def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
     """Compute everything and return the page; ``progress`` is told each step. Nothing is written."""
-    from closedform.verdict import Verdict, worst
+    from closedform.verdict import worst
     from reports.gradients import checks, derivation, library, peers, step_sizes
     from reports.shared.page import Page
 
     page = Page(NAME, TITLE, CLAIM)
     progress("derivation and shapes")
-    derivation.add_network(page, problem)
-    derivation.add_shapes(page, problem)
-    derivation.add_saturation(page)
+    page.section("gradients/network.md", derivation.network_section(problem))
+    page.section("gradients/shapes.md", derivation.shapes_section(problem))
+    page.section("gradients/saturation.md", derivation.saturation_section())
     progress("the sigmoid network by every method")
-    verdicts: list[Verdict] = [checks.add_methods(page, problem)]
-    verdicts.append(checks.add_mistakes(page, problem))
+    methods, mistakes = checks.methods_section(problem), checks.mistakes_section(problem)
+    page.section("gradients/methods.md", methods)
+    page.section("gradients/mistakes.md", mistakes)
     progress("JAX's own check on mistakes")
-    verdicts.append(peers.add_peers(page))
+    beside = peers.peers_section()
+    page.section("gradients/peers.md", beside)
     progress("errors of differences by step")
-    step_sizes.add_step_sizes(page, problem)
+    page.section("gradients/step_sizes.md", step_sizes.step_sizes_section(problem))
     progress("the classifiers, composed by hand and by Flax")
-    verdicts.append(checks.add_classifiers(page, options.seed))
+    classifiers = checks.classifiers_section(options.seed)
+    page.section("gradients/classifiers.md", classifiers)
     progress("second order")
-    verdicts.append(checks.add_second_order(page, problem))
+    second_order = checks.second_order_section(problem)
+    page.section("gradients/second_order.md", second_order)
     steps = 200 if options.quick else 2000
     progress(f"a cubic by RMSprop, {steps} steps")
-    library.add_library(page, steps, options.seed)
-    page.verdict = worst(verdicts)
+    page.section("gradients/library.md", library.library_section(steps, options.seed))
+    judged = [methods, mistakes, beside, classifiers, second_order]
+    page.verdict = worst([numbers["verdict"] for numbers in judged] + [methods["taylor_verdict"]])
     return page
 
 

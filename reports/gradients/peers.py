@@ -10,7 +10,7 @@ from jax.test_util import check_grads
 
 from closedform.verdict import Verdict
 from nets.gradcheck.checks import check_gradient
-from reports.shared.page import Page
+from reports.shared.page import Numbers
 
 W = np.array([1.0, 2.0])
 MISTAKES: dict[str, tuple[Callable[[Any], jax.Array], Any, Callable[[Any], Any]]] = {
@@ -42,39 +42,22 @@ AT_KINK = (MISTAKES["a ReLU's of slope 1.1, at its kink"][0], np.array([0.0]), l
 """The right gradient at that kink."""
 
 
-def add_peers(page: Page) -> Verdict:
-    """Add the verdicts of `jax.test_util.check_grads` and ours on wrong gradients; ``fail`` if we pass one."""
-    page.section("Beside JAX's own check")
-    page.text(
-        "<code>jax.test_util.check_grads</code> compares one directional derivative with a central difference, under "
-        "one tolerance for all functions: 0.2 % in float32, which is JAX's default, and 10<sup>-5</sup> in float64, "
-        "absolute and relative. It passes an error that is small beside the other parameters, or that a finite "
-        "difference cannot detect. <code>check_gradient</code> compares each leaf relative to its own norm, uses "
-        "methods that subtract nothing, and reports what its methods could not detect."
-    )
+def peers_section() -> Numbers:
+    """Return the verdicts of `jax.test_util.check_grads` and ours on wrong gradients; ``fail`` if we pass one."""
     rows = {name: _verdicts(*mistake) for name, mistake in MISTAKES.items()}
     correct = _verdicts(*AT_KINK)
     columns = ["check_grads, float32", "check_grads, float64", "check_gradient"]
-    page.table(
-        "peers",
-        "A gradient with a mistake, as the rule of a <code>jax.custom_vjp</code>: pass means that the mistake was not "
-        "detected. The last gradient is right.",
-        {"the gradient is": [*rows, "right: a ReLU's, at its kink"]}
-        | {name: [*(row[i] for row in rows.values()), correct[i]] for i, name in enumerate(columns)},
-        {},
-    )
     ours = [row[2] for row in rows.values()]
-    page.conclusion(
-        "Of {mistakes_compared} mistakes <code>check_grads</code> passes {check_grads_float32_passes} in float32 and "
-        "{check_grads_float64_passes} in float64; "
-        "<code>check_gradient</code> passes {check_gradient_passes} and fails {check_gradient_fails}.",
-        mistakes_compared=len(rows),
-        check_grads_float32_passes=sum(row[0] == "pass" for row in rows.values()),
-        check_grads_float64_passes=sum(row[1] == "pass" for row in rows.values()),
-        check_gradient_passes=ours.count("pass"),
-        check_gradient_fails=ours.count("fail"),
-    )
-    return "fail" if "pass" in ours or correct[2] == "fail" else "pass"
+    return {
+        "peers": {"the gradient is": [*rows, "right: a ReLU's, at its kink"]}
+        | {name: [*(row[i] for row in rows.values()), correct[i]] for i, name in enumerate(columns)},
+        "mistakes": len(rows),
+        "check_grads_float32_passes": sum(row[0] == "pass" for row in rows.values()),
+        "check_grads_float64_passes": sum(row[1] == "pass" for row in rows.values()),
+        "check_gradient_passes": ours.count("pass"),
+        "check_gradient_fails": ours.count("fail"),
+        "verdict": "fail" if "pass" in ours or correct[2] == "fail" else "pass",
+    }
 
 
 def _verdicts(

@@ -8,49 +8,25 @@ from matplotlib.figure import Figure
 
 from nets.gradcheck.error_by_step import STEPS, ErrorByStep, errors_by_step
 from reports.gradients.problem import Problem
-from reports.shared.page import Page
+from reports.shared.page import Numbers
 
 
-def add_step_sizes(page: Page, problem: Problem) -> None:
-    """Add the error of each kind of difference against its step, with the slopes and optima of theory."""
-    page.section("How small a step")
-    page.text(
-        "A finite difference has two errors. Truncation, $C h^p$, is the remainder of the Taylor series, and falls "
-        "with the step. Rounding, about $\\epsilon |L| / h$, is the error of the subtraction, and grows as the step "
-        "falls. Their sum is smallest at"
-    )
-    page.formula(r"h^{*} = \left( \frac{R}{p\, C} \right)^{1 / (p + 1)}, \qquad R = \epsilon\, |L|")
-    page.text("The complex step subtracts nothing: the step can be arbitrarily small.")
+def step_sizes_section(problem: Problem) -> Numbers:
+    """Return the error of each kind of difference against its step, with the slopes and optima of theory."""
     methods = errors_by_step(problem.loss, problem.params, complex_f=problem.textbook_loss)
-    page.figure(
-        _figure(methods),
-        "Relative error of the whole gradient against the step. Dotted: the slope $p$ of theory through the error at "
-        "$h = 1/16$, and the rounding $\\epsilon |L| / h$ that all differences share. Circles: the optimum $h^*$ of "
-        "these two lines. Until it reaches rounding the complex step has the truncation of central differences.",
-        "Error against step size: lines of slope 1, 2 and 6 falling towards the left, and one rounding line rising.",
-    )
-    smallest = [float(method.errors.min()) for method in methods]
-    page.table(
-        "step_sizes",
-        "Orders, optimal steps and the smallest error, in theory and as measured on this page.",
-        {
+    smallest = {method.method: float(method.errors.min()) for method in methods}
+    return {
+        "errors": _figure(methods),
+        "step_sizes": {
             "method": [method.method for method in methods],
-            "slope $p$ in theory": [method.order for method in methods],
+            "slope p in theory": [method.order for method in methods],
             "slope measured": [method.slope for method in methods],
-            "$h^*$ in theory": [method.optimum for method in methods],
+            "h^* in theory": [method.optimum for method in methods],
             "best step tried": [None if math.isnan(method.optimum) else method.best for method in methods],
-            "smallest error": smallest,
+            "smallest error": list(smallest.values()),
         },
-        {"slope measured": ".3f", "$h^*$ in theory": ".1e", "best step tried": ".1e", "smallest error": ".1e"},
-    )
-    page.conclusion(
-        "At its best a one-sided difference has {one_sided_digits:.0f} digits, a central one {central_digits:.0f} and "
-        "Richardson's {richardson_digits:.0f}; the complex step has {complex_digits:.0f}, at any small step.",
-        **{
-            f"{name}_digits": -np.log10(error)
-            for name, error in zip(["one_sided", "central", "richardson", "complex"], smallest, strict=True)
-        },
-    )
+        "digits": {method: -np.log10(error) for method, error in smallest.items()},
+    }
 
 
 def _figure(methods: list[ErrorByStep]) -> Figure:

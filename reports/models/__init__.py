@@ -31,11 +31,12 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
     results = [result for model in problem.models for result in runs.sample_model(model, options, progress)]
     checks = judge([check for result in results for check in result.checks])
     progress("closed forms and their figures")
-    sections.add_overview(page, problem.models)
-    sections.add_verdicts(page, results, checks)
+    known = sections.overview_section(problem.models)
+    page.section("models/overview.md", known)
+    page.section("models/verdicts.md", sections.verdicts_section(results, checks))
     for model in problem.models:
-        sections.add_model(page, model, results, checks)
-    page.verdict = "fail" if sections.chain_rule_fails(page) else checks.verdict
+        page.section("models/model.md", sections.model_section(model, results, checks), key=model.name)
+    page.verdict = checks.verdict if known["largest_gap"] < sections.ROUNDING else "fail"
     return page
 
 

@@ -31,14 +31,12 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
 
     progress("closed forms and their figures")
     page = exact_page(problem, options.seed)
-    page.section("What samplers say")
     model, y = problem.model, problem.y
     draws = options.draws // 4 if options.quick else options.draws
-    runs: sampling.Runs = []
+    nuts, runs = [], []
     for engine in options.engines:
         progress(f"NUTS by {engine}, {options.chains} chains of {draws} draws (compiling takes a few seconds)")
-        runs += sampling.add_posterior(
-            page,
+        numbers, checks = sampling.posterior(
             program(model, y),
             model.marginals(y),
             model.predictive(y),
@@ -48,12 +46,16 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
             draws=draws,
             chains=options.chains,
         )
+        nuts.append(numbers)
+        runs += checks
     smc_runs = 8 if options.quick else 16
     progress(f"SMC, {smc_runs} runs of {draws} particles for each prior")
     priors = {label: (prior, program(prior, y)) for label, prior in problem.priors.items()}
-    runs += sampling.add_evidence(page, priors, y, seed=options.seed, draws=draws, runs=smc_runs)
-    page.section("Verdicts")
-    page.verdict = sampling.add_verdicts(page, runs).verdict
+    smc, checks = sampling.evidence(priors, y, seed=options.seed, draws=draws, runs=smc_runs)
+    page.section("normal_normal/samplers.md", {"nuts": nuts, "smc": smc})
+    numbers, judged = sampling.verdicts(runs + checks)
+    page.section("shared/verdicts.md", numbers)
+    page.verdict = judged.verdict
     return page
 
 
@@ -76,9 +78,9 @@ def exact_page(problem: Problem, seed: int) -> "Page":
     from reports.shared.page import Page
 
     page = Page(NAME, TITLE, CLAIM)
-    derivation.add_derivation(page, problem)
-    predictives.add_predictives(page, problem)
-    predictives.add_movement(page, problem)
-    predictives.add_order(page, problem, np.random.default_rng(seed))
-    evidence.add_evidence(page, problem)
+    page.section("normal_normal/derivation.md", derivation.derivation_section(problem))
+    page.section("normal_normal/predictives.md", predictives.predictives_section(problem))
+    page.section("normal_normal/movement.md", predictives.movement_section(problem))
+    page.section("normal_normal/order.md", predictives.order_section(problem, np.random.default_rng(seed)))
+    page.section("normal_normal/evidence.md", evidence.evidence_section(problem))
     return page

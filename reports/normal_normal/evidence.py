@@ -4,11 +4,12 @@ import math
 from dataclasses import replace
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from bayes.exact.validate import LARGEST, SMALLEST
 from reports.normal_normal import figures
 from reports.normal_normal.problem import Problem
-from reports.shared.page import Page
+from reports.shared.page import Numbers
 
 SMALLEST_SHOWN = 5e-7
 """A smaller log Bayes factor rounds to 0 in the digits shown."""
@@ -16,89 +17,55 @@ LARGEST_WRITTEN_OUT = 1e6
 """Of exp(x) for a larger |x| no digit but the power of ten is worth writing."""
 
 
-def add_evidence(page: Page, problem: Problem) -> None:
-    """Add the evidence of both priors, their Bayes factor, and log evidence as a curve over the prior variance."""
-    y, labels = problem.y, list(problem.priors)
-    page.section("Two priors, and all between")
-    log_evidence = [model.log_evidence(y) for model in problem.priors.values()]
-    terms = [model.log_evidence_terms(y) for model in problem.priors.values()]
-    page.table(
-        "evidence",
-        "The evidence of both priors and the four terms of its logarithm, in nats.",
-        {
+def evidence_section(problem: Problem) -> Numbers:
+    """Return the evidence of both priors, their Bayes factor, and log evidence as a curve over the prior variance."""
+    model, y, labels = problem.model, problem.y, list(problem.priors)
+    log_evidence = [prior.log_evidence(y) for prior in problem.priors.values()]
+    terms = [prior.log_evidence_terms(y) for prior in problem.priors.values()]
+    log_bayes_factor = log_evidence[0] - log_evidence[1]
+    favoured, other = (0, 1) if log_bayes_factor >= 0 else (1, 0)
+    best = model.best_prior_sd(y) ** 2
+    best_log_evidence = _log_evidence(problem, best) if best > 0 else None
+    return {
+        "evidence": {
             "prior": labels,
-            "evidence $p(y)$": [_power_of_ten(value) for value in log_evidence],
-            "log $p(y)$": log_evidence,
+            "evidence p(y)": [_power_of_ten(value) for value in log_evidence],
+            "log p(y)": log_evidence,
             "noise": [term["noise"] for term in terms],
             "Occam's factor": [term["occam"] for term in terms],
             "scatter of the data": [term["scatter"] for term in terms],
             "misfit of the prior mean": [term["misfit"] for term in terms],
         },
-        formats=dict.fromkeys(
-            ["log $p(y)$", "noise", "Occam's factor", "scatter of the data", "misfit of the prior mean"], ".6f"
-        ),
-    )
-    log_bayes_factor = log_evidence[0] - log_evidence[1]
-    favoured, other = (0, 1) if log_bayes_factor >= 0 else (1, 0)
-    verdict = (
-        "The two priors predicted these data equally well: the Bayes factor is 1."
-        if abs(log_bayes_factor) < SMALLEST_SHOWN
-        else "These data were {bayes_factor} times more probable under {favoured} than under {unfavoured}: "
-        "the log Bayes factor of the first prior against the second is {log_bayes_factor:.6f} nats, evidence that Kass "
-        "and Raftery (1995) call <em>{strength}</em>."
-    )
-    page.conclusion(
-        verdict,
-        bayes_factor=_power_of_ten(abs(log_bayes_factor)),
-        favoured=labels[favoured],
-        unfavoured=labels[other],
-        log_bayes_factor=log_bayes_factor,
-        strength=_strength(abs(log_bayes_factor)),
-    )
-    _evidence_curve(page, problem)
+        "smallest_shown": SMALLEST_SHOWN,
+        "bayes_factor": _power_of_ten(abs(log_bayes_factor)),
+        "favoured": labels[favoured],
+        "unfavoured": labels[other],
+        "log_bayes_factor": log_bayes_factor,
+        "strength": _strength(abs(log_bayes_factor)),
+        "curve": _curve(problem, best),
+        "best_prior_var": best,
+        "best_log_evidence": best_log_evidence,
+        "loss_to_best": None if best_log_evidence is None else best_log_evidence - log_evidence[0],
+        "other_loss_to_best": None if best_log_evidence is None else best_log_evidence - log_evidence[1],
+        "mean_distance": abs(y.mean() - model.prior_mean),
+        "standard_error": model.noise_sd / math.sqrt(len(y)),
+    }
 
 
-def _evidence_curve(page: Page, problem: Problem) -> None:
+def _log_evidence(problem: Problem, prior_var: float) -> float:
+    return replace(problem.model, prior_sd=math.sqrt(prior_var)).log_evidence(problem.y)
+
+
+def _curve(problem: Problem, best: float) -> Figure:
     model, y = problem.model, problem.y
-
-    def log_evidence(variance: float) -> float:
-        return replace(model, prior_sd=math.sqrt(variance)).log_evidence(y)
-
-    best = model.best_prior_sd(y) ** 2
     marks = {label: (prior.prior_sd**2, prior.log_evidence(y)) for label, prior in problem.priors.items()}
     if best > 0:
-        marks["maximum"] = (best, log_evidence(best))
+        marks["maximum"] = (best, _log_evidence(problem, best))
     anchors = [point[0] for point in marks.values()] + [model.noise_sd**2 / len(y)]
     # A hundredth inside what a model accepts, so that rounding a root does not step over.
     smallest, largest = (1.01 * SMALLEST) ** 2, (0.99 * LARGEST) ** 2
     variances = np.geomspace(max(smallest, min(anchors) / 10), min(largest, max(anchors) * 100), 400)
-    page.figure(
-        figures.evidence_curve(variances, np.array([log_evidence(v) for v in variances]), marks),
-        caption="Log evidence over the variance of the prior: one number a model, no parameter left in it.",
-        alt="A curve of log evidence against prior variance with both priors and, where there is one, the maximum.",
-    )
-    if best > 0:
-        page.conclusion(
-            "The evidence is largest at $\\tau^2 = (\\bar y - m_0)^2 - \\sigma^2/n$ = {best_prior_var:.5f}, where log "
-            "$p(y)$ = {best_log_evidence:.5f}: there the prior is as wide as the data mean's distance from $m_0$ "
-            "calls for. The first prior falls {loss_to_best:.5f} nats short of that, the second "
-            "{other_loss_to_best:.5f}. The narrower a prior is, the less it allows for the data mean; the wider, the "
-            "more it spreads itself over means that did not happen: far to the right, half a nat for every $e$-fold "
-            "of $\\tau^2$.",
-            best_prior_var=best,
-            best_log_evidence=log_evidence(best),
-            loss_to_best=log_evidence(best) - model.log_evidence(y),
-            other_loss_to_best=log_evidence(best) - problem.other.log_evidence(y),
-        )
-    else:
-        page.conclusion(
-            "The data mean lies {mean_distance:.4g} from $m_0$, closer than its own standard error "
-            "{standard_error:.4g}: the evidence only grows as the prior narrows towards $m_0$, and has no maximum at "
-            "a positive $\\tau^2$.",
-            mean_distance=abs(y.mean() - model.prior_mean),
-            standard_error=model.noise_sd / math.sqrt(len(y)),
-            best_prior_var=best,
-        )
+    return figures.evidence_curve(variances, np.array([_log_evidence(problem, v) for v in variances]), marks)
 
 
 def _power_of_ten(log_value: float) -> str:

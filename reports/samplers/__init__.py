@@ -39,10 +39,11 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
         table = grid.judge_all(problem.models, run)
         detections = detection.detect_all(options, progress)
         false_alarm_rates = rates.measure(problem.models, options, progress)
-    grid.add_grid(page, table)
-    detection.add_detection(page, detections)
-    rates.add_rates(page, false_alarm_rates)
-    grid.add_details(page, problem.models, table)
+    page.section("samplers/grid.md", grid.grid_section(table))
+    page.section("samplers/detection.md", detection.detection_section(detections))
+    page.section("samplers/rates.md", rates.rates_section(false_alarm_rates))
+    for model in problem.models:
+        page.section("samplers/details.md", grid.details(model, table), key=model.name)
     verdicts: list[Verdict] = [grid.verdict(table), detection.verdict(detections), rates.verdict(false_alarm_rates)]
     page.verdict = worst(verdicts)
     return page

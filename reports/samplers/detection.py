@@ -11,7 +11,7 @@ from bayes.checking.results import ALPHA
 from bayes.faults.faulty_samplers import DETECTORS, FAULTY_SAMPLERS, REFUSED, Detection, FaultySampler, detect
 from closedform.verdict import Verdict
 from reports.samplers.problem import Options
-from reports.shared.page import Page
+from reports.shared.page import Numbers
 
 SIZES = (500, 2000, 8000)
 """Draws a chain; every mistake must be detected with the last."""
@@ -60,60 +60,31 @@ def too_many_false_alarms(detections: Detections) -> bool:
     return bool(binom.sf(failed - 1, runs, ALPHA) < UNLIKELY)
 
 
-def add_detection(page: Page, detections: Detections) -> None:
-    """Add the detection matrix, and the draws that each mistake takes to be detected."""
-    page.section("Faulty samplers")
-    page.text(
-        "A check that cannot fail proves nothing. Each sampler below makes one mistake that people make, and goes "
-        "through the same verdicts {repeats} times; beside it its correct variant. The most draws are "
-        "{detection_chains} chains of {most_draws}; for evidence, {most_draws} particles a run.",
-        repeats=detections[0][1][-1].repeats,
-        detection_chains=4,
-        most_draws=SIZES[-1],
-    )
-    for i, (faulty, _, _) in enumerate(detections):
-        page.text(
-            f"<strong>{{fault_{i}}}.</strong> {{mistake_{i}}}",
-            **{f"fault_{i}": faulty.name, f"mistake_{i}": faulty.mistake},
-        )
-    page.figure(
-        _matrix(detections),
-        caption="Which check detects which mistake: the share of runs, in per cent, with the most draws. The check "
-        "made for the mistake is framed.",
-        alt="A matrix of mistakes and checks with the share of runs in which each check detects each mistake.",
-    )
-    page.table(
-        "detection",
-        "Share of runs that pass, with the mistake and without it, by the number of draws a chain. Where both are low "
-        "the draws are too few for a verdict, and it is inconclusive. Detected: with the most draws a check fails or "
-        "the draws are refused; or, where the mistake is that chains do not converge, the verdict is inconclusive.",
-        {
+def detection_section(detections: Detections) -> Numbers:
+    """Return the detection matrix, and the draws that each mistake takes to be detected."""
+    return {
+        "repeats": detections[0][1][-1].repeats,
+        "chains": 4,
+        "most_draws": SIZES[-1],
+        "mistakes": {faulty.name: faulty.mistake for faulty, _, _ in detections},
+        "matrix": _matrix(detections),
+        "by_detector": {faulty.name: injected[-1].by_detector for faulty, injected, _ in detections},
+        "detection": {
             "mistake": [faulty.name for faulty, _, _ in detections],
             "made for it": [faulty.detected_by for faulty, _, _ in detections],
             **{
                 f"{n}, {variant}": [sizes[i].passed / sizes[i].repeats for sizes in column]
                 for i, n in enumerate(SIZES)
                 for variant, column in [
-                    ("faulty", [detection for _, detection, _ in detections]),
-                    ("correct", [detection for _, _, detection in detections]),
+                    ("faulty", [injected for _, injected, _ in detections]),
+                    ("correct", [correct for _, _, correct in detections]),
                 ]
             },
             "detected": [injected[-1].detected / injected[-1].repeats for _, injected, _ in detections],
         },
-        {f"{n}, {variant}": ".0%" for n in SIZES for variant in ("faulty", "correct")} | {"detected": ".0%"},
-    )
-    page.record(
-        detection_matrix={faulty.name: injected[-1].by_detector for faulty, injected, _ in detections},
-    )
-    names = undetected(detections)
-    page.conclusion(
-        "{detected_mistakes} of {mistakes} mistakes are detected with the most draws."
-        + (" <strong>Not detected: {not_detected}.</strong>" if names else "")
-        + (" <strong>Too many of the correct samplers fail.</strong>" if too_many_false_alarms(detections) else ""),
-        detected_mistakes=len(detections) - len(names),
-        mistakes=len(detections),
-        not_detected=", ".join(names),
-    )
+        "undetected": undetected(detections),
+        "too_many_false_alarms": too_many_false_alarms(detections),
+    }
 
 
 def _matrix(detections: Detections) -> Figure:

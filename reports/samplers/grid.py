@@ -11,8 +11,8 @@ from bayes.registry import Model
 from closedform.verdict import Verdict, worst
 from reports.samplers.cells import NO_JACOBIAN, PARTICLES, Cell, Runner
 from reports.samplers.problem import Options
-from reports.shared.page import Link, Page
-from reports.shared.sampling import CHECK_FORMATS, add_conclusion, check_columns
+from reports.shared.page import Link, Numbers
+from reports.shared.sampling import check_columns, counts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,46 +72,27 @@ def cell_verdict(cell: Cell, checks: Sequence[Check]) -> Verdict:
     return "fail" if cell.refused else worst([check.verdict for check in checks])
 
 
-def add_grid(page: Page, grid: Grid) -> None:
-    """Add the table with a row a model and a column a sampler."""
+def grid_section(grid: Grid) -> Numbers:
+    """Return the table with a row a model and a column a sampler, and every check of it."""
     options = grid.options
-    page.section("Verdicts")
-    page.text(
-        "Every sampler runs on the example of every model, with {chains} chains of {draws} draws; SMC with {smc_runs} "
-        "runs of {particles} particles. Draws of every parameter are judged as normal scores by their location, their "
-        "scale and their uniformity, the joint distribution by functions whose distribution is known, and evidence by "
-        "the mean of independent runs.",
-        chains=4,
-        draws=options.draws_a_chain,
-        smc_runs=options.smc_runs,
-        particles=PARTICLES,
-    )
-    resampled = {check.model for check in grid.checks if check.stage == 2}
-    page.text(
-        "All {checks} checks of the samplers are one family: if all are right, one of them fails with probability "
-        "{alpha:g} at most. What is flagged at a higher rate is resampled with {more} times as many draws, which "
-        "alone decide (Gandy and Scott 2020); here: {resampled}.",
-        checks=len(grid.checks),
-        alpha=grid.checks.alpha,
-        more=MORE,
-        resampled=", ".join(sorted(resampled)) or "none",
-    )
     columns: dict[str, list[Any]] = {"model": list(options.models)}
     for engine in [*options.engines, *([NO_JACOBIAN] if grid.injected else [])]:
         columns[engine] = [
             _link(*grid.cell_and_checks(name, engine)) if engine != NO_JACOBIAN or name in grid.injected else None
             for name in options.models
         ]
-    page.table(
-        "grid",
-        "Verdict, the most extreme error in standard errors (p-value where it has none), and seconds, compilation "
-        "included. Each cell leads to its checks. The last column, if there is one, is NumPyro's NUTS without the "
-        "Jacobian of its transformations: it must fail.",
-        columns,
-        {"model": "code"},
-    )
-    page.record(
-        cells=[
+    return {
+        **counts(grid.checks),
+        "chains": 4,
+        "draws": options.draws_a_chain,
+        "smc_runs": options.smc_runs,
+        "particles": PARTICLES,
+        "more": MORE,
+        "resampled": sorted({check.model for check in grid.checks if check.stage == 2}),
+        "grid": columns,
+        "injected": len(grid.injected),
+        "undetected": _undetected(grid),
+        "cells": [
             {
                 "model": cell.model,
                 "engine": cell.engine,
@@ -122,48 +103,28 @@ def add_grid(page: Page, grid: Grid) -> None:
                 "checks": Checks(checks=tuple(checks), alpha=grid.checks.alpha).rows(),
             }
             for cell, checks in _all_cells(grid)
-        ]
-    )
-    add_conclusion(page, grid.checks)
-    undetected = _undetected(grid)
-    if grid.injected:
-        page.conclusion(
-            "The missing Jacobian is detected on {detected_injected} of {injected} models."
-            + (" <strong>Not detected on: {undetected}.</strong>" if undetected else ""),
-            detected_injected=len(grid.injected) - len(undetected),
-            injected=len(grid.injected),
-            undetected=", ".join(undetected),
-        )
+        ],
+    }
 
 
-def add_details(page: Page, models: Sequence[Model], grid: Grid) -> None:
-    """Add a section a model, with a table of every check of each sampler."""
-    for model in models:
-        page.section(model.example.title)
-        with page.about(model.name):
-            page.text("Example: {source}.", source=model.source)
-            for cell, checks in _all_cells(grid):
-                if cell.model != model.name:
-                    continue
-                if cell.refused:
-                    engine = cell.engine.replace(" ", "_")  # more than one may be refused
-                    page.text(f"{cell.engine}: {{refused_{engine}}}", **{f"refused_{engine}": cell.refused})
-                if checks:
-                    _add_checks(page, cell, checks)
-
-
-def _add_checks(page: Page, cell: Cell, checks: Sequence[Check]) -> None:
-    name = cell.engine.replace(" ", "_")
-    page.table(
-        f"checks_{name}",
-        "<strong>{" + f"engine_{name}" + "}</strong>, {" + f"seconds_{name}" + ":.1f} s.",
-        check_columns(checks),
-        CHECK_FORMATS,
-        anchor=_anchor(cell),
-        **{f"engine_{name}": cell.engine, f"seconds_{name}": cell.seconds},
-    )
-    for i, note in enumerate([*cell.notes, *dict.fromkeys(check.reason for check in checks if check.reason)]):
-        page.text(f"{{note_{name}_{i}}}", **{f"note_{name}_{i}": note})
+def details(model: Model, grid: Grid) -> Numbers:
+    """Return a table of every check of each sampler on one model."""
+    return {
+        "title": model.example.title,
+        "source": model.source,
+        "cells": [
+            {
+                "engine": cell.engine,
+                "anchor": _anchor(cell),
+                "refused": cell.refused,
+                "seconds": cell.seconds,
+                "checks": check_columns(checks) if checks else None,
+                "notes": [*cell.notes, *dict.fromkeys(check.reason for check in checks if check.reason)],
+            }
+            for cell, checks in _all_cells(grid)
+            if cell.model == model.name
+        ],
+    }
 
 
 def _undetected(grid: Grid) -> list[str]:

@@ -16,7 +16,7 @@ from bayes.registry import Model, get_model
 from closedform.verdict import Verdict
 from reports.samplers.detection import UNLIKELY
 from reports.samplers.problem import Options
-from reports.shared.page import Page
+from reports.shared.page import Numbers
 
 ALPHAS = (0.2, 0.05, 0.01)
 """Rates at which so few runs have something to count; the benchmark `benchmarks.registry` goes to 0.001."""
@@ -66,22 +66,15 @@ def verdict(rates: Rates) -> Verdict:
     return "fail" if any(_too_often(*_counts(rates, i)) for i in range(len(ALPHAS))) else "pass"
 
 
-def add_rates(page: Page, rates: Rates) -> None:
-    """Add the attained false-alarm rates and the power."""
-    page.section("How often a correct sampler fails, and how small an error is detected")
-    page.text(
-        "Exact draws of every model, {rate_chains} chains of {rate_draws}, stand for a correct sampler. All checks of "
-        "one run over the models are one family, which should fail no more often than its rate, with one stage as with "
-        "two. Intervals are of 95 % (Clopper and Pearson 1934).",
-        rate_chains=4,
-        rate_draws=DRAWS,
-    )
+def rates_section(rates: Rates) -> Numbers:
+    """Return the attained false-alarm rates and the power."""
     counts_by_rate = [_counts(rates, i) for i in range(len(ALPHAS))]
-    page.table(
-        "false_alarms",
-        "Runs of a correct sampler with a failed check, of {rate_runs}.",
-        {
-            "rate": list(ALPHAS),
+    return {
+        "chains": 4,
+        "draws": DRAWS,
+        "runs": len(rates.runs),
+        "false_alarms": {
+            "rate": ALPHAS,
             "one stage": [one_stage / runs for _, runs, one_stage, _ in counts_by_rate],
             "interval": [_interval(one_stage, runs) for _, runs, one_stage, _ in counts_by_rate],
             "two stages": [two_stages / runs for _, runs, _, two_stages in counts_by_rate],
@@ -90,26 +83,14 @@ def add_rates(page: Page, rates: Rates) -> None:
                 sum(run[i].resampled > 0 for run in rates.runs) / len(rates.runs) for i in range(len(ALPHAS))
             ],
         },
-        {"rate": "g", "one stage": ".3f", "two stages": ".3f", "second stage": ".3f"},
-        rate_runs=len(rates.runs),
-    )
-    page.figure(
-        _power(rates),
-        caption=f"How often an error of the mean is detected at the rate {ALPHA:g}: {{power_repeats}} runs of 4 chains "
-        f"of {DRAWS} exact draws of a normal's mean, moved; with two stages a flagged run is resampled with {MORE} "
-        "times as many.",
-        alt="The share of runs that fail against the error of the mean, for one stage and for two.",
-        power_repeats=rates.repeats,
-        power={name: [count / rates.repeats for count in counts] for name, counts in rates.detected.items()},
-        power_shifts=list(SHIFTS),
-    )
-    excessive_rates = [counts[0] for counts in counts_by_rate if _too_often(*counts)]
-    page.conclusion(
-        "<strong>Correct samplers fail too often, at the rates {too_often}.</strong>"
-        if excessive_rates
-        else "Correct samplers fail no more often than they may.",
-        too_often=", ".join(f"{alpha:g}" for alpha in excessive_rates),
-    )
+        "power_by_error": _power(rates),
+        "power_alpha": ALPHA,
+        "more": MORE,
+        "repeats": rates.repeats,
+        "shifts": SHIFTS,
+        "power": {name: [count / rates.repeats for count in counts] for name, counts in rates.detected.items()},
+        "too_often": [f"{counts[0]:g}" for counts in counts_by_rate if _too_often(*counts)],
+    }
 
 
 def _counts(rates: Rates, i: int) -> tuple[float, int, int, int]:

@@ -22,3 +22,9 @@ def typeset(latex: str, *, inline: bool) -> Markup:
     svg.set("role", "img")
     svg.set("aria-label", latex)
     return Markup(ElementTree.tostring(svg, encoding="unicode"))
+
+
+def with_formulas(text: str) -> Markup:
+    """Return HTML with each ``$LaTeX$`` in it typeset."""
+    parts = text.split("$")  # text and LaTeX in turn
+    return Markup("").join(typeset(part, inline=True) if i % 2 else Markup(part) for i, part in enumerate(parts))

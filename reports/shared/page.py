@@ -1,7 +1,7 @@
-"""A page: sections of sentences, formulas, tables and figures, written as one HTML file and the same numbers as JSON.
+"""A page: sections, each of a template with the words and a dictionary with the numbers, as one HTML file and JSON.
 
-A number enters a page once, by name. Sentences format it, the JSON file keeps it in full, so that the two cannot
-disagree and nothing on a page is typed in by hand.
+A section's template shows the numbers of its dictionary, and the JSON file has the same dictionary in full, so that the
+two cannot disagree and nothing on a page is typed in by hand.
 """
 
 import base64
@@ -9,10 +9,11 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import jinja2
@@ -24,12 +25,23 @@ from matplotlib.figure import Figure
 
 from closedform.files import write_text
 from closedform.verdict import Verdict
-from reports.shared.formula import typeset
+from reports.shared.formula import typeset, with_formulas
+from reports.shared.markdown import Markdown
 
 TEMPLATES = jinja2.Environment(
-    loader=jinja2.PackageLoader("reports.shared"), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    loader=jinja2.PackageLoader("reports", ""),
+    extensions=[Markdown],
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
 )
 STYLE = Path(__file__).with_name("style.mplstyle")
+UNTOUCHED = re.compile(r"(<pre.*?</pre>|<code.*?</code>|<[^>]*>)", re.DOTALL)
+"""Parts of HTML whose characters are no prose."""
+
+HEADING = re.compile(r"\s*<h1>(.*?)</h1>", re.DOTALL)
+
+type Numbers = dict[str, Any]
+"""What a section's template may show: numbers, names, columns of tables, figures; dictionaries and lists of them."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +53,17 @@ class Link:
     verdict: str
 
 
+@dataclass(frozen=True)
+class Section:
+    """A section as it is on the page."""
+
+    title: Markup
+    id: str
+    body: Markup
+
+
 class Page:
     """One report page under construction.
-
-    Text given to a page may hold ``$LaTeX$`` and ``{name:format}`` fields, filled from the numbers given with it or
-    earlier. The text itself is trusted; the values of its fields are escaped, so what a user typed goes into a field.
 
     Parameters
     ----------
@@ -59,84 +77,43 @@ class Page:
         self.name = name
         self.title = title
         self.claim = claim
-        self.sections: list[dict[str, Any]] = []
-        self.numbers: dict[str, Any] = {}
+        self.sections: list[Section] = []
+        self.numbers: dict[str, Numbers] = {}
         self.provenance: dict[str, str] = {}
         self.verdict: Verdict = "pass"
-        self._prefix = ""
 
-    def section(self, title: str) -> None:
-        """Start a section; what is added next belongs to it."""
-        self.sections.append({"title": title, "id": re.sub(r"\W+", "-", title.lower()).strip("-"), "blocks": []})
+    def section(self, template: str, numbers: Numbers, key: str = "") -> None:
+        """Add a section: a template in the package ``reports``, as ``models/overview.md``, filled with ``numbers``.
 
-    @contextmanager
-    def about(self, key: str) -> Iterator[None]:
-        """Within this context numbers are recorded as ``key_NAME``, while sentences go on calling them NAME."""
-        self._prefix = f"{key}_"
-        try:
-            yield
-        finally:
-            self._prefix = ""
+        The template begins with a heading, ``# Title``. The JSON file has ``numbers``, without figures, under ``key``,
+        which is the stem of the template unless it is given. Figures are closed. The template is trusted; numbers are
+        escaped, so what a user typed goes there.
 
-    def record(self, **numbers: Any) -> None:
-        """Add numbers, or names, to the page's numbers, for later sentences and the JSON file."""
-        for name, value in numbers.items():
-            self._record(name, value)
-
-    def text(self, sentence: str, **numbers: Any) -> None:
-        """Add a paragraph, and each of ``numbers`` to the page's numbers under its name."""
-        self._add("text", body=self._fill(sentence, numbers))
-
-    def conclusion(self, sentence: str, **numbers: Any) -> None:
-        """Add a paragraph that stands out: what the section shows."""
-        self._add("conclusion", body=self._fill(sentence, numbers))
-
-    def formula(self, latex: str) -> None:
-        """Add a displayed formula."""
-        self._add("formula", body=typeset(latex, inline=False))
-
-    def code(self, source: str) -> None:
-        """Add program text as it stands."""
-        self._add("code", body=source)
-
-    def table(
-        self,
-        name: str,
-        caption: str,
-        columns: Mapping[str, Sequence[Any]],
-        formats: Mapping[str, str],
-        anchor: str = "",
-        **numbers: Any,
-    ) -> None:
-        """Add a table, column by column, and its columns to the page's numbers under ``name``.
-
-        A heading may hold ``$LaTeX$``, and the caption fields that ``numbers`` fill. ``formats`` gives the format of a
-        column's numbers, as in ``format(x, ".3f")``. A table with an ``anchor`` is closed until a ``Link`` or a click
-        opens it.
-        Missing numbers (None or nan) show as a dash; the format ``code`` shows text as program text.
+        Raises
+        ------
+        ValueError
+            If the template asks for a name that ``numbers`` lack, or the page has a section ``key``.
         """
-        self._record(name, {_plain(heading): list(column) for heading, column in columns.items()})
-        cells = [[_cell(value, formats.get(heading, "")) for value in column] for heading, column in columns.items()]
-        self._add(
-            "table",
-            caption=self._fill(caption, numbers),
-            headings=[self._fill(heading, {}) for heading in columns],
-            rows=list(zip(*cells, strict=True)),
-            numeric=[not any(isinstance(value, str | Link) for value in column) for column in columns.values()],
-            anchor=anchor,
-        )
-
-    def figure(self, figure: Figure, caption: str, alt: str, **numbers: Any) -> None:
-        """Add a matplotlib figure, which is then closed; ``alt`` says what it shows to those who cannot see it."""
-        picture = io.BytesIO()
-        figure.savefig(picture, format="svg", metadata={"Date": None, "Creator": None})
-        plt.close(figure)
-        data = base64.b64encode(picture.getvalue()).decode()
-        self._add("figure", data=data, caption=self._fill(caption, numbers), alt=alt)
+        key = key or PurePosixPath(template).stem
+        if key in self.numbers:
+            raise ValueError(f"page {self.name} has a section {key} already; give the one of {template} another `key`.")
+        try:
+            html = TEMPLATES.get_template(template).render(numbers)
+        except jinja2.UndefinedError as error:
+            raise ValueError(f"{template}: {error}; section {key} has {', '.join(numbers)}.") from error
+        finally:
+            _close_figures(numbers)
+        heading = HEADING.match(html := _typography(html))
+        if heading is None:
+            raise ValueError(f"{template} must begin with a heading, `# Title`.")
+        title, body = Markup(heading[1]), Markup(html[heading.end() :])
+        identifier = re.sub(r"\W+", "-", title.striptags().lower()).strip("-")
+        self.sections.append(Section(title=title, id=identifier, body=body))
+        self.numbers[key] = _to_json(numbers)
 
     def html(self) -> str:
         """Return the page as one HTML document that needs no other file."""
-        return TEMPLATES.get_template("page.html").render(page=self)
+        return TEMPLATES.get_template("shared/templates/page.html").render(page=self)
 
     def json(self) -> str:
         """Return title, claim, verdict, numbers and provenance as JSON; numbers that do not exist are null."""
@@ -156,28 +133,6 @@ class Page:
         write_text(folder / f"{self.name}.html", html)
         return folder / f"{self.name}.html"
 
-    def _add(self, kind: str, **content: Any) -> None:
-        self.sections[-1]["blocks"].append({"kind": kind, **content})
-
-    def _fill(self, sentence: str, numbers: Mapping[str, Any]) -> Markup:
-        self.record(**numbers)
-        section_numbers = {
-            name.removeprefix(self._prefix): value
-            for name, value in self.numbers.items()
-            if name.startswith(self._prefix)
-        }
-        fields = {**self.numbers, **section_numbers, **numbers}
-        parts = sentence.split("$")  # text and LaTeX in turn
-        return Markup("").join(
-            typeset(part, inline=True) if i % 2 else _typography(Markup(part).format(**fields))
-            for i, part in enumerate(parts)
-        )
-
-    def _record(self, name: str, value: Any) -> None:
-        name, value = self._prefix + name, _to_json(value)
-        if self.numbers.setdefault(name, value) != value:
-            raise ValueError(f"`{name}` is on page {self.name} as {self.numbers[name]!r}, got {value!r}; rename one.")
-
 
 def write_index(folder: Path, names: Iterable[str]) -> Path:
     """Write ``index.html``, which lists those pages of ``names`` that lie in ``folder``, and return its path.
@@ -196,7 +151,7 @@ def write_index(folder: Path, names: Iterable[str]) -> Path:
                     "verdict": content.get("verdict", "not known"),  # of a page made before there were verdicts in it
                 }
             )
-    write_text(folder / "index.html", TEMPLATES.get_template("index.html").render(pages=pages))
+    write_text(folder / "index.html", TEMPLATES.get_template("shared/templates/index.html").render(pages=pages))
     return folder / "index.html"
 
 
@@ -208,34 +163,91 @@ def drawing() -> Iterator[None]:
         yield
 
 
+def _formatted(value: Any, spec: str = "") -> Markup:
+    """Return ``value`` as ``format`` does with ``spec``; a number that does not exist is a dash."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return Markup("&ndash;")
+    if isinstance(value, jinja2.Undefined):
+        str(value)  # raises, with its name
+    return escape(format(value, spec))
+
+
+def _figure(figure: Figure, alt: str, caller: Callable[[], str]) -> Markup:
+    """Return a matplotlib figure with its caption; ``alt`` says what it shows to those who cannot see it."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="svg", metadata={"Date": None, "Creator": None})
+    return Markup(
+        '<figure><img src="data:image/svg+xml;base64,{}" alt="{}"><figcaption>{}</figcaption></figure>'
+    ).format(base64.b64encode(picture.getvalue()).decode(), alt, _caption(caller))
+
+
+def _table(
+    columns: Mapping[str, Sequence[Any]],
+    formats: Mapping[str, str] | None = None,
+    others: str = "",
+    anchor: str = "",
+    *,
+    caller: Callable[[], str],
+) -> Markup:
+    """Return a table, column by column, with its caption.
+
+    ``formats`` gives the format of a column's numbers, as in ``format(x, ".3f")``, and ``others`` that of the columns
+    it does not name; ``code`` shows text as program text.
+    Its names are the headings, in which ``$`` may mark LaTeX that the names of ``columns`` have without. A table with
+    an ``anchor`` is closed until a ``Link`` or a click opens it.
+    """
+    headings = {heading.replace("$", ""): heading for heading in formats or {}}
+    if unknown := [heading for heading in headings if heading not in columns]:
+        raise jinja2.UndefinedError(f"the table has no column {unknown[0]!r}, but {', '.join(columns)}")
+    specs = {name: (formats or {}).get(headings.get(name, ""), others) for name in columns}
+    cells = [[_cell(value, specs[name]) for value in column] for name, column in columns.items()]
+    return Markup(
+        TEMPLATES.get_template("shared/templates/table.html").render(
+            caption=_caption(caller),
+            headings=[with_formulas(headings[name]) if name in headings else name for name in columns],
+            rows=list(zip(*cells, strict=True)),
+            numeric=[not any(isinstance(value, str | Link) for value in column) for column in columns.values()],
+            anchor=anchor,
+        )
+    )
+
+
+def _caption(caller: Callable[[], str]) -> Markup:
+    """Return what a template has between ``call`` and ``endcall``, a paragraph, as the text of a caption."""
+    return Markup(caller().strip().removeprefix("<p>").removesuffix("</p>"))
+
+
 def _cell(value: Any, spec: str) -> Markup:
     """Return one cell of a table."""
-    missing = value is None or (isinstance(value, float) and math.isnan(value))
-    if missing:
-        return Markup("&ndash;")
     if isinstance(value, Link):
-        return Markup('<a href="#{}" class="cell {}">{}</a>').format(
-            value.to, value.verdict, _typography(escape(value.text))
-        )
+        return Markup('<a href="#{}" class="cell {}">{}</a>').format(value.to, value.verdict, value.text)
     if isinstance(value, str):
         return Markup("<code>{}</code>").format(value) if spec == "code" else escape(value)
-    return _typography(escape(format(value, spec)))
+    return _formatted(value, spec)
 
 
-def _typography(text: Markup) -> Markup:
-    """Return ``text`` with minus signs before negative numbers and equals signs that stay with what is beside them."""
-    signed = re.sub(r"(?<![\w.-])-(?=[\d.])", "\N{MINUS SIGN}", text)
-    return Markup(signed.replace(" = ", "&nbsp;=&nbsp;"))
+def _typography(html: str) -> str:
+    """Return ``html`` with minus signs before negative numbers and equals signs that stay with what is beside them."""
+    parts = UNTOUCHED.split(html)  # prose and what is none in turn
+    for i in range(0, len(parts), 2):
+        signed = re.sub(r"(?<![\w.-])-(?=[\d.])", "\N{MINUS SIGN}", parts[i])
+        parts[i] = re.sub(r"\s=\s", "&nbsp;=&nbsp;", signed)
+    return "".join(parts)
 
 
-def _plain(heading: str) -> str:
-    return heading.replace("$", "")
+def _close_figures(value: Any) -> None:
+    """Close every figure in ``value``, shown or not."""
+    if isinstance(value, Figure):
+        plt.close(value)
+    elif isinstance(value, Mapping | list):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            _close_figures(item)
 
 
 def _to_json(value: Any) -> Any:
-    """Return ``value`` with numpy types as Python's own and numbers that JSON lacks (nan, infinities) as None."""
+    """Return ``value`` without figures, with numpy types as Python's own and numbers that JSON lacks (nan) as None."""
     if isinstance(value, Mapping):
-        return {key: _to_json(item) for key, item in value.items()}
+        return {key: _to_json(item) for key, item in value.items() if not isinstance(item, Figure)}
     if isinstance(value, np.ndarray):
         return _to_json(value.tolist())
     if isinstance(value, Link):
@@ -245,3 +257,7 @@ def _to_json(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+TEMPLATES.filters |= {"format": _formatted, "formula": partial(typeset, inline=False)}
+TEMPLATES.globals |= {"figure": _figure, "table": _table}

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,14 +10,36 @@ import jax
 import numpy as np
 import pytest
 
+from nets.training import fitting
 from nets.training.config import TrainConfig
 from nets.training.fitting import fit
 from nets.training.runs import load_run
-from reports.classifiers import Options, build, read
+from reports.classifiers import (
+    Options,
+    build,
+    calibration,
+    classes,
+    comparison,
+    ensembles,
+    images,
+    problem,
+    read,
+    training,
+)
 from reports.classifiers.problem import report_runs
 from reports.classifiers.text import MAX_LENGTH, label
-from reports.shared.page import drawing
+from reports.shared.page import Page, drawing
 from tests.nets.data import tfds_data
+from tests.reports import stand_ins
+
+FIGURES = [
+    (calibration, "_diagrams"),
+    (classes, "_plot_confusion_matrices"),
+    (classes, "_plot_metrics"),
+    (ensembles, "_plot_ensemble_size"),
+    (images, "_grid"),
+    (training, "_curves"),
+]
 
 
 def page_of(*folders, **options):
@@ -25,92 +48,134 @@ def page_of(*folders, **options):
         return build(read(page_options), page_options, lambda _: None)
 
 
-def sentences(page):
-    return [str(block["body"]) for section in page.sections for block in section["blocks"] if "body" in block]
+def comparison_of(*folders):
+    """The section that compares the runs, as it is on their page, and its text."""
+    page_options = Options(runs=folders, quick=True)
+    with jax.numpy_rank_promotion("allow"):
+        problem = read(page_options)
+        test = images.load_test_images(problem, page_options)
+        numbers = comparison.comparison_section(report_runs(problem.runs), test, quick=True)
+    page = Page("p", "t", "c")
+    page.section("classifiers/comparison.md", numbers)
+    return page.numbers["comparison"], " ".join(page.sections[0].body.split())
 
 
-@pytest.fixture(scope="module")
-def page():
-    return page_of()
+@pytest.fixture
+def blank_figures(monkeypatch):
+    for module, name in FIGURES:
+        monkeypatch.setattr(module, name, stand_ins.blank_figure)
 
 
 @pytest.fixture(scope="module")
 def two_runs(tmp_path_factory):
-    """Folders of a trained MLP, and of a conv net that is hardly trained."""
+    """Folders of an ensemble of trained MLPs, and of a conv net that is hardly trained."""
     folder = tmp_path_factory.mktemp("runs")
-    common = TrainConfig(dataset="digits", hidden=(32,), batch_size=32, epochs=4, learning_rate=3e-3, seed=3)
+    common = TrainConfig(
+        dataset="digits", hidden=(32,), batch_size=32, epochs=4, learning_rate=3e-3, validation=360, seed=3
+    )
     with jax.numpy_rank_promotion("allow"):
-        fit(replace(common, model="mlp", run_dir=folder / "good"))
+        fit(replace(common, model="mlp", members=2, run_dir=folder / "good"))
         fit(replace(common, model="conv", channels=(2,), epochs=1, learning_rate=1e-4, run_dir=folder / "bad"))
     return folder / "good", folder / "bad"
 
 
-def test_without_runs_two_ensembles_are_trained_as_the_title_says(page):
+@pytest.fixture(scope="module")
+def page(two_runs):
+    """The page without options, with those runs in place of the two it would train."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(problem, "train_on_digits", lambda *_: {run.name: load_run(run) for run in two_runs})
+        return page_of()
+
+
+def test_without_runs_two_ensembles_are_trained_on_the_digits(monkeypatch):
+    monkeypatch.setattr(fitting, "fit", lambda config: config)
+    trained = problem.train_on_digits("folder", Options(seed=2))
+    assert list(trained) == ["mlp", "conv"]
+    for name, config in trained.items():
+        assert (config.model, config.dataset, config.members, config.seed) == (name, "digits", 5, 2)
+        assert config.run_dir == Path("folder") / name
+    assert trained["conv"].channels == (12,)
+
+
+def test_what_was_trained_for_the_page_is_on_it_as_the_title_says(page):
     assert "digits, trained for this page" in page.title
     assert page.verdict == "pass"
-    numbers = page.numbers
-    assert (numbers["r1_name"], numbers["r2_name"]) == ("mlp", "conv")
-    assert np.sum(numbers["r1_confusion_matrix_test"]) == np.sum(numbers["r2_confusion_matrix_test"]) == 360
-    assert np.sum(numbers["r1_confusion_matrix_train"]) == 1077
-    accuracy = np.trace(numbers["r2_confusion_matrix_test"]) / 360
-    assert numbers["runs"]["test"][1] == pytest.approx(100 * accuracy)
-    assert numbers["r1_parameters"]["size"] == [64, 64 * 64, 10, 640]
-    assert numbers["members"] == 5
+    mlp, conv = page.numbers["confusions"]["runs"]
+    assert (mlp["name"], conv["name"]) == ("good", "bad")
+    assert np.sum(mlp["confusion_matrix_test"]) == np.sum(conv["confusion_matrix_test"]) == 360
+    assert np.sum(mlp["confusion_matrix_train"]) == 1077
+    accuracy = np.trace(conv["confusion_matrix_test"]) / 360
+    assert page.numbers["runs"]["runs"]["test"][1] == pytest.approx(100 * accuracy)
+    assert page.numbers["architectures"]["architectures"][0]["parameters"]["size"] == [32, 32 * 64, 10, 320]
+    assert "an ensemble of 2 networks of each architecture, on\n1,077 training images" in page.html()
 
 
 def test_the_ensemble_is_compared_with_single_networks_and_temperatures(page):
-    table = page.numbers["r1_ensemble"]
+    (ensemble,) = page.numbers["ensembles"]["ensembles"]
+    table = ensemble["scores"]
     assert table[""] == ["single network", "ensemble", "single network, with temperature", "ensemble, with temperature"]
     loss = dict(zip(table[""], table["nll (nats)"], strict=True))
-    assert page.numbers["r1_nll_difference"] == pytest.approx(abs(loss["single network"] - loss["ensemble"]))
+    assert ensemble["nll_difference"] == pytest.approx(loss["single network"] - loss["ensemble"])
     word = "worse" if loss["single network"] > loss["ensemble"] else "better"
-    assert any(f"A single network of mlp is {word} than the ensemble" in sentence for sentence in sentences(page))
-    assert loss["ensemble"] == pytest.approx(page.numbers["calibration"]["nll (nats)"][0])
+    assert f"A single network of good is {word} than the ensemble" in page.html()
+    assert loss["ensemble"] == pytest.approx(page.numbers["calibration"]["scores"]["nll (nats)"][0])
+
+
+def test_every_section_has_its_figures(page):
+    html = page.html()
+    assert html.count("<img") == 1 + 1 + 2 + 2 + 1 + 1  # curves, classes, confusions, errors, diagrams, ensembles
+    assert [section.title for section in page.sections] == [
+        *["The runs", "Architectures", "Learning curves", "Metrics per class", "Confusion matrices"],
+        *["The most confident errors", "Comparison", "Calibration", "Deep ensembles"],
+    ]
 
 
 def test_the_conclusion_does_not_depend_on_the_order_of_the_runs(two_runs):
     good, bad = two_runs
-    first, second = page_of(good, bad), page_of(bad, good)
-    for page in (first, second):
-        assert (page.numbers["pair_better"], page.numbers["pair_worse"]) == ("good", "bad")
-        assert page.numbers["pairs"]["better"] == ["good"]
-    assert first.numbers["pairs"]["difference"][0] == -second.numbers["pairs"]["difference"][0] > 20
+    (first, text), (second, _) = comparison_of(good, bad), comparison_of(bad, good)
+    for numbers in (first, second):
+        assert (numbers["pair"]["better"], numbers["pair"]["worse"]) == ("good", "bad")
+        assert numbers["pairs"]["better"] == ["good"]
+    assert first["pairs"]["difference"][0] == -second["pairs"]["difference"][0] > 20
+    assert "good is better than bad by" in text
 
 
 def test_swapping_the_two_runs_swaps_the_conclusion(two_runs, tmp_path):
     good, bad = tmp_path / "good", tmp_path / "bad"
     shutil.copytree(two_runs[1], good)
     shutil.copytree(two_runs[0], bad)
-    first, second = page_of(*two_runs), page_of(good, bad)
-    assert first.numbers["pair_better"] == "good"
-    assert second.numbers["pair_better"] == "bad"
-    for name in ["pair_class", "pair_confusion", "pair_worse_count", "pair_better_count", "pair_difference"]:
-        assert first.numbers[name] == second.numbers[name]
+    (first, _), (second, text) = comparison_of(*two_runs), comparison_of(good, bad)
+    assert first["pair"]["better"] == "good"
+    assert second["pair"]["better"] == "bad"
+    assert "bad is better than good by" in text
+    for name in ["class", "confusion", "worse_count", "better_count", "difference"]:
+        assert first["pair"][name] == second["pair"][name]
 
 
 def test_the_differences_of_a_pair_are_counted(two_runs):
-    page = page_of(*two_runs)
-    numbers = page.numbers
-    worse, better = np.array(numbers["r2_confusion_matrix_test"]), np.array(numbers["r1_confusion_matrix_test"])
-    label, predicted = numbers["pair_confusion"].split(" predicted as ")
-    assert numbers["pair_worse_count"] == worse[int(label), int(predicted)]
-    assert numbers["pair_better_count"] == better[int(label), int(predicted)]
+    better, worse = (run.test.confusion_matrix for run in report_runs(read(Options(runs=two_runs)).runs))
+    pair = comparison_of(*two_runs)[0]["pair"]
+    label, predicted = map(int, pair["confusion"])
+    assert pair["worse_count"] == worse[label, predicted]
+    assert pair["better_count"] == better[label, predicted]
     decrease = (worse - better) * (1 - np.eye(10, dtype=int))
-    assert decrease.max() == numbers["pair_worse_count"] - numbers["pair_better_count"]
-    assert any("good is better than bad by" in sentence for sentence in sentences(page))
+    assert decrease.max() == pair["worse_count"] - pair["better_count"]
 
 
+@pytest.mark.usefixtures("blank_figures")
 def test_pages_of_one_run_and_of_ten_runs(two_runs, tmp_path):
-    single = page_of(two_runs[0])
-    assert "Comparison" not in [section["title"] for section in single.sections]
+    single = page_of(two_runs[1])
+    assert "Comparison" not in [section.title for section in single.sections]
+    assert "None of these runs is an ensemble" in single.html()
     folders = []
     for i in range(10):
         folders.append(tmp_path / f"run{i}")
         shutil.copytree(two_runs[i % 2], folders[-1])
     ten = page_of(*folders)
-    assert len(ten.numbers["pairs"]["p"]) == 45
-    assert set(ten.numbers["pairs"]["better"]) == {"undecided", *(f"run{i}" for i in range(0, 10, 2))}
-    assert ten.numbers["r10_name"] == "run9"
+    pairs = ten.numbers["comparison"]["pairs"]
+    assert len(pairs["p"]) == 45
+    assert set(pairs["better"]) == {"undecided", *(f"run{i}" for i in range(0, 10, 2))}
+    assert ten.numbers["runs"]["runs"]["run"] == [f"run{i}" for i in range(10)]
     styles = {(run.colour, run.marker) for run in report_runs(read(Options(runs=tuple(folders))).runs)}
     assert len(styles) == 10
 
@@ -124,18 +189,39 @@ def test_names_of_runs_with_the_same_start_stay_different_in_figures():
 
 def test_the_accuracy_drop_on_translated_images_is_compared_with_its_error(two_runs, tmp_path):
     shutil.copytree(two_runs[0], tmp_path / "same")
-    page = page_of(two_runs[0], tmp_path / "same")
-    assert (page.numbers["drop_difference"], page.numbers["drop_difference_error"]) == (0, 0)
-    assert any(
-        "do not differ significantly, so there is no difference to explain" in sentence for sentence in sentences(page)
-    )
-    page = page_of(*two_runs)
-    assert (
-        page.numbers["drop_difference"] + page.numbers["drop_difference_error"] < 0
-    )  # little accuracy to lose, hardly trained
-    assert any("does not explain why good is better" in sentence for sentence in sentences(page))
-    difference = page.numbers["worse_drop"] - page.numbers["better_drop"]
-    assert difference == pytest.approx(page.numbers["drop_difference"])
+    numbers, text = comparison_of(two_runs[0], tmp_path / "same")
+    assert (numbers["translated"]["difference"], numbers["translated"]["two_errors"]) == (0, 0)
+    assert "do not differ significantly, so there is no difference to explain" in text
+    numbers, text = comparison_of(*two_runs)
+    translated = numbers["translated"]
+    assert translated["difference"] + translated["two_errors"] < 0  # little accuracy to lose, hardly trained
+    assert "does not explain why good is better" in text
+    assert translated["worse_drop"] - translated["better_drop"] == pytest.approx(translated["difference"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "end"),
+    [
+        ({"significant": False}, "their test accuracies do not differ significantly"),
+        (
+            {"better_model": "conv", "worse_model": "mlp"},
+            "robustness to translations is an advantage of the convolution.",
+        ),
+        ({}, "here the MLP is more robust to translations than the convolution."),
+        ({"worse_model": "mlp"}, "both networks have the same architecture, so their recipes make the difference."),
+        ({"difference": -2.0}, "robustness to translations does not explain why good is better."),
+        ({"difference": 0.5}, "this is not significant, so it is open whether it explains why good is better."),
+    ],
+)
+def test_whether_translations_explain_the_difference_is_what_the_numbers_say(page, changes, end):
+    numbers = deepcopy(page.numbers["comparison"])
+    numbers["pair"] |= {"better_model": "mlp", "worse_model": "conv"} | {
+        name: value for name, value in changes.items() if name != "difference"
+    }
+    numbers["translated"] |= {"difference": changes.get("difference", 2.0), "two_errors": 1.0}
+    shown = Page("p", "t", "c")
+    shown.section("classifiers/comparison.md", numbers)
+    assert end in " ".join(shown.sections[0].body.split())
 
 
 def train_on_random_images(tmp_path, shape, names, **changes):
@@ -161,50 +247,62 @@ def test_any_number_of_classes_with_any_names(tmp_path, monkeypatch, shape, coun
     assert "<i>run" not in html
     assert "&lt;b&gt;class&lt;/b&gt; &amp; ${k}^0 with a name longer than any column" in html
     assert "&lt;i&gt;run &amp; {0} $x$" in html
-    assert len(page.numbers["r1_recall"]) == count
+    (metrics,) = page.numbers["classes"]["runs"]
+    assert len(metrics["recall"]) == count
     assert "There is no temperature for" in html  # without validation data
-    assert len(page.numbers["r1_classes"]["class"]) == min(count, 20)
-    unpredicted = [k for k, precision in enumerate(page.numbers["r1_precision"]) if precision[0] is None]
+    assert len(metrics["classes"]["class"]) == min(count, 20)
+    assert (f"The 20 of {count} classes with the smallest F1" in html) == (count > 20)
+    unpredicted = [names[k] for k, precision in enumerate(metrics["precision"]) if precision[0] is None]
+    assert metrics["unpredicted"] == unpredicted
     assert bool(unpredicted) == ("the precision is undefined there" in html)
+    assert (len(unpredicted) > 20) == (f"and {len(unpredicted) - 20} other classes" in html)
 
 
-def test_without_the_images_the_page_says_so(tmp_path, monkeypatch):
+def errors_of(folder):
+    """The section with the most confident errors of one run, and its text."""
+    page_options = Options(runs=(folder,))
+    problem = read(page_options)
+    test = images.load_test_images(problem, page_options)
+    page = Page("p", "t", "c")
+    page.section("classifiers/confident_errors.md", images.confident_errors_section(report_runs(problem.runs), test))
+    return page.numbers["confident_errors"], page.sections[0].body
+
+
+@pytest.mark.usefixtures("blank_figures")
+def test_images_are_shown_only_if_they_are_those_of_the_runs(tmp_path, monkeypatch):
     monkeypatch.setenv("CLOSEDFORM_CACHE", str(tmp_path / "cache"))
     folder = train_on_random_images(tmp_path, (6, 6, 1), ["a", "b", "c"])
+    numbers, _ = errors_of(folder)
+    assert numbers["runs"][0]["errors"]
     shutil.rmtree(tmp_path / "data")
-    page = page_of(folder)
-    assert any("The images are not available" in sentence for sentence in sentences(page))
-    assert "r1_confident_errors" not in page.numbers
-
-
-def test_images_of_another_data_set_are_not_shown(tmp_path, monkeypatch):
-    monkeypatch.setenv("CLOSEDFORM_CACHE", str(tmp_path / "cache"))
-    folder = train_on_random_images(tmp_path, (6, 6, 1), ["a", "b", "c"])
-    assert page_of(folder).numbers["r1_confident_errors"]
-    shutil.rmtree(tmp_path / "data")
-    images, labels = tfds_data.random_images((6, 6, 1), classes=3, train=9, test=7)
-    tfds_data.write(tmp_path / "data", "random", images, labels, ["a", "b", "c"])
-    other = page_of(folder)
-    assert any("in the data folder is not that of the runs" in sentence for sentence in sentences(other))
-    assert "r1_confident_errors" not in other.numbers
+    numbers, text = errors_of(folder)
+    assert "The images are not available" in text
+    assert numbers["runs"] == []
+    other, labels = tfds_data.random_images((6, 6, 1), classes=3, train=9, test=7)
+    tfds_data.write(tmp_path / "data", "random", other, labels, ["a", "b", "c"])
+    numbers, text = errors_of(folder)
+    assert "in the data folder is not that of the runs; --data-dir names their folder." in text
+    assert numbers["runs"] == []
 
 
 def test_without_checkpoints_only_the_translations_are_missing(two_runs, tmp_path):
     shutil.copytree(two_runs[0], tmp_path / "good")
     shutil.rmtree(tmp_path / "good" / "checkpoints")
-    page = page_of(tmp_path / "good", two_runs[1])
-    assert any("The accuracy on translated images is not known" in sentence for sentence in sentences(page))
-    assert "translations" not in page.numbers
-    assert page.numbers["pair_better"] == "good"
+    numbers, text = comparison_of(tmp_path / "good", two_runs[1])
+    assert "The accuracy on translated images is not known" in text
+    assert "accuracies" not in numbers["translated"]
+    assert numbers["pair"]["better"] == "good"
 
 
 def test_metrics_that_contradict_the_predictions_fail_the_page(two_runs, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(two_runs[0], folder)
-    shutil.copy(two_runs[1] / "predictions.npz", folder / "predictions.npz")
-    page = page_of(folder)
-    assert page.verdict == "fail"
-    assert page.numbers["runs"]["metrics"] == ["fail"]
+    *earlier, last = (folder / "metrics.jsonl").read_text().splitlines()
+    contradiction = json.loads(last) | {"test_loss": 0.001 + json.loads(last)["test_loss"]}
+    (folder / "metrics.jsonl").write_text("\n".join([*earlier, json.dumps(contradiction)]) + "\n")
+    numbers = training.runs_section(report_runs(read(Options(runs=(folder,))).runs), trained_here=False)
+    assert numbers["verdict"] == "fail"
+    assert numbers["runs"]["metrics"] == ["fail"]
 
 
 def test_invalid_runs_are_refused_in_one_line(two_runs, tmp_path):

@@ -1,11 +1,14 @@
 """``python -m reports`` as a user runs it: what is written, the exit code, and one clear line for bad input."""
 
+import io
 import json
+import math
 import re
 import shlex
 import subprocess
 import sys
-from dataclasses import fields
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Literal, get_args, get_origin, get_type_hints
@@ -13,32 +16,51 @@ from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 import pytest
 
 import reports.__main__
+from bayes.registry import get_model
+from bayes.sampling import inference
+from reports.__main__ import main
+from reports.normal_normal import evidence, figures
+from reports.shared import sampling_figures
 from reports.shared.options import Common
 from reports.shared.page import Page
 from reports.shared.provenance import command
+from tests.reports import stand_ins
 
-
-def run(*arguments, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", "reports", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False
-    )
+FIGURES = [
+    *((figures, name) for name in ["predictive_grid", "movement", "orders"]),
+    (evidence, "_curve"),
+    *((sampling_figures, name) for name in ["density_and_trace", "pit", "histogram", "evidence_runs"]),
+]
+DATA = "<b>mine & yours.csv"
+OPTIONS = ["normal-normal", "--data", DATA, "--quick", "--draws", "800", "--chains", "2", "--seed", "7"]
 
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory):
-    """Two runs of one command with a person's own data in two folders, and what they printed."""
+    """Two runs of one command with a person's own data in two folders, from samplers that draw exactly."""
     folder = tmp_path_factory.mktemp("reports")
-    (folder / "<b>mine & yours.csv").write_text("length\n1.5\n2.5\n0.5\n")
-    options = ["normal-normal", "--data", "<b>mine & yours.csv", "--quick", "--draws", 800, "--chains", 2, "--seed", 7]
-    options += ["--engine", "pymc"]  # starts sooner than nutpie
-    runs = [run(*options, "--out", out, cwd=folder) for out in ["first", "second/deep"]]
+    (folder / DATA).write_text("length\n1.5\n2.5\n0.5\n")
+    mine = get_model("normal_normal").with_data([1.5, 2.5, 0.5])
+    runs = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(inference, "nuts", stand_ins.nuts(mine))
+        for module, name in FIGURES:
+            patch.setattr(module, name, stand_ins.blank_figure)
+        priors = [mine.exact, replace(mine.exact, prior_sd=math.sqrt(0.1))]
+        patch.setattr(inference, "smc", stand_ins.smc(*(prior.log_evidence(mine.y) for prior in priors)))
+        for out in ["first", "second/deep"]:
+            stdout, stderr = io.StringIO(), io.StringIO()
+            with redirect_stdout(stdout), redirect_stderr(stderr):
+                code = main([*OPTIONS, "--out", out])
+            runs.append(SimpleNamespace(code=code, stdout=stdout.getvalue(), stderr=stderr.getvalue()))
     return folder, runs
 
 
 def test_a_page_its_numbers_and_the_index_are_written(rendered):
     folder, runs = rendered
     for finished in runs:
-        assert finished.returncode == 3, finished.stderr  # too few draws for a verdict
+        assert finished.code == 3, finished.stderr  # too few draws for a verdict
         assert finished.stderr.count("normal-normal [") == 3  # plain lines, no bar, when not on a terminal
         assert finished.stderr.count("\n") == 3  # and nothing else, no chatter of a library
     assert runs[0].stdout.strip() == "first/normal_normal.html: inconclusive"
@@ -46,7 +68,7 @@ def test_a_page_its_numbers_and_the_index_are_written(rendered):
     assert names == ["index.html", "normal_normal.html", "normal_normal.json"]
     assert 'href="normal_normal.html"' in (folder / "first" / "index.html").read_text()
     content = json.loads((folder / "first" / "normal_normal.json").read_text())
-    assert content["numbers"]["n"] == 3
+    assert content["numbers"]["derivation"]["n"] == 3
     assert content["provenance"]["Seed"] == "7"
     assert {"Command", "Versions", "Commit", "Machine", "Time taken"} < set(content["provenance"])
 
@@ -55,8 +77,7 @@ def test_the_command_in_the_provenance_makes_the_page_again(rendered):
     folder, _ = rendered
     content = json.loads((folder / "first" / "normal_normal.json").read_text())
     assert content["provenance"]["Command"] == (
-        "python -m reports normal-normal --seed 7 --quick --data '<b>mine & yours.csv' --draws 800 --chains 2 "
-        "--engine pymc"
+        "python -m reports normal-normal --seed 7 --quick --data '<b>mine & yours.csv' --draws 800 --chains 2"
     )
 
 
@@ -121,7 +142,7 @@ def test_pages_and_models_may_be_written_with_either_sign():
     ],
 )
 def test_bad_usage_is_one_line_with_the_nearest_page_or_the_command_for_help(arguments, message, capsys):
-    assert reports.__main__.main(arguments) == 2
+    assert main(arguments) == 2
     out, err = capsys.readouterr()
     assert message in err
     assert (out, err.count("\n")) == ("", 1)
@@ -155,16 +176,16 @@ def test_same_seed_same_page_up_to_the_time(rendered):
         (None, [], "cannot be read: No such file"),
     ],
 )
-def test_bad_input_is_one_clear_line_and_leaves_nothing(tmp_path, content, options, message):
+def test_bad_input_is_one_clear_line_and_leaves_nothing(tmp_path, monkeypatch, capsys, content, options, message):
+    monkeypatch.chdir(tmp_path)
     if content is not None:
-        (tmp_path / "y.csv").write_text(content)
-    finished = run("normal-normal", "--data", "y.csv", "--out", "out", *options, cwd=tmp_path)
-    assert finished.returncode == 2
-    assert message in finished.stderr
-    assert finished.stderr.startswith("error: ")
-    assert finished.stderr.count("\n") == 1
-    assert finished.stdout == ""
-    assert not (tmp_path / "out").exists()
+        Path("y.csv").write_text(content)
+    assert main(["normal-normal", "--data", "y.csv", "--out", "out", *options]) == 2
+    out, err = capsys.readouterr()
+    assert message in err
+    assert err.startswith("error: ")
+    assert (out, err.count("\n")) == ("", 1)
+    assert not Path("out").exists()
 
 
 @pytest.mark.parametrize(
@@ -183,20 +204,22 @@ def test_the_exit_code_is_the_worst_verdict(tmp_path, monkeypatch, verdicts, cod
         )
 
     monkeypatch.setattr(reports.__main__, "PAGES", {verdict: page_of(verdict) for verdict in verdicts})
-    assert reports.__main__.main(["all", "--out", str(tmp_path)]) == code
+    assert main(["all", "--out", str(tmp_path)]) == code
     assert (tmp_path / f"{verdicts[0]}.html").exists()
 
 
 @pytest.mark.parametrize("arguments", [["no-such-page"], ["--data", "y.csv"], ["normal-normal", "--draws", "ten"]])
-def test_bad_usage_exits_with_2(tmp_path, arguments):
-    finished = run(*arguments, cwd=tmp_path)
-    assert finished.returncode == 2
-    assert "Traceback" not in finished.stderr
+def test_bad_usage_exits_with_2_and_makes_nothing(tmp_path, monkeypatch, capsys, arguments):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    assert "Traceback" not in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
-def test_help_teaches(tmp_path):
-    finished = run("normal-normal", "--help", cwd=tmp_path)
+def test_the_command_is_a_program_whose_help_teaches():
+    finished = subprocess.run(
+        [sys.executable, "-m", "reports", "normal-normal", "--help"], capture_output=True, text=True, check=False
+    )
     assert finished.returncode == 0
     common, page_specific = (
         ["out", "seed", "quick"],

@@ -8,14 +8,22 @@ import pytest
 
 from bayes.registry import NAMES, Model, get_model
 from bayes.sampling import inference
+from bayes.sampling.smc_kernels import TooManyStagesError
 from reports import models
-from reports.models import sections
+from reports.models import figures, sections
 from reports.shared.formula import typeset
-from reports.shared.page import Page, drawing
+from reports.shared.page import drawing
+from tests.reports import stand_ins
+
+SHOWN = ("normal_normal", "dirichlet_multinomial")
 
 
-def page_of(**options):
-    options = models.Options(**options)
+def page_of(monkeypatch, *names, change=lambda values: values, **options):
+    """A page from samplers that draw exactly, with ``change`` made to their draws."""
+    shown = [get_model(name) for name in names]
+    monkeypatch.setattr(inference, "nuts", stand_ins.nuts(*shown, change=change))
+    monkeypatch.setattr(inference, "smc", stand_ins.smc(*(model.exact.log_evidence(model.y) for model in shown)))
+    options = models.Options(model=names, **options)
     messages = []
     with drawing():
         page = models.build(models.read(options), options, messages.append)
@@ -25,20 +33,17 @@ def page_of(**options):
 
 @pytest.fixture(scope="module")
 def page():
-    return page_of(model=("normal_normal", "dirichlet_multinomial"), draws=1000)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        return page_of(monkeypatch, *SHOWN, draws=1000)
 
 
 def test_a_model_has_its_formulas_its_example_and_a_row_for_each_parameter(page):
-    assert [section["title"] for section in page.sections[2:]] == [
-        get_model("normal_normal").example.title,
-        get_model("dirichlet_multinomial").example.title,
-    ]
-    formulas = [block for block in page.sections[3]["blocks"] if block["kind"] == "formula"]
-    assert len(formulas) == 4
-    text = " ".join(str(block["body"]) for block in page.sections[3]["blocks"] if block["kind"] == "text")
-    assert "(315, 108, 101, 32)" in text
-    assert "concentration&nbsp;=&nbsp;(1, 1, 1, 1), trials&nbsp;=&nbsp;556" in text
-    rows = page.numbers["dirichlet_multinomial_by_parameter"]
+    assert [section.title for section in page.sections[2:]] == [get_model(name).example.title for name in SHOWN]
+    body = page.sections[3].body
+    assert body.count('class="formula"') == 4
+    assert "(315, 108, 101, 32)" in body
+    assert "concentration&nbsp;=&nbsp;(1, 1, 1, 1), trials&nbsp;=&nbsp;556" in body
+    rows = page.numbers["dirichlet_multinomial"]["by_parameter"]
     assert rows["parameter"][:4] == ["p[0]", "p[1]", "p[2]", "p[3]"]
     assert rows["parameter"][-1] == "log evidence"
     assert rows["exact mean"][0] == pytest.approx(316 / 560)
@@ -47,12 +52,14 @@ def test_a_model_has_its_formulas_its_example_and_a_row_for_each_parameter(page)
 
 
 def test_every_check_is_in_the_file_and_the_verdict_is_that_of_the_checks(page):
-    checks = page.numbers["checks_in_full"]
-    assert len(checks) == page.numbers["checks"] == sum(page.numbers["verdicts"]["checks"])
-    assert {check["model"] for check in checks} == {"normal_normal", "dirichlet_multinomial"}
+    verdicts = page.numbers["verdicts"]
+    checks = verdicts["checks_in_full"]
+    assert len(checks) == verdicts["checks"] == sum(verdicts["runs"]["checks"])
+    assert {check["model"] for check in checks} == set(SHOWN)
     assert {check["run"] for check in checks} == {"NUTS, nutpie", "SMC"}
-    assert page.verdict == "pass"
-    assert page.numbers["largest_gap"] < sections.ROUNDING
+    assert page.verdict == verdicts["verdict"] == "pass"
+    assert page.numbers["overview"]["largest_gap"] < sections.ROUNDING
+    assert "Nothing here speaks against the samplers." in page.html()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -64,19 +71,24 @@ def test_every_formula_is_typeset_at_a_readable_height(name):
 
 
 def test_a_sampler_that_is_wrong_fails_the_page(monkeypatch):
-    nuts = inference.nuts
-
-    def too_wide(*args, **kwargs):
-        tree = nuts(*args, **kwargs)
-        mu = tree.posterior["mu"]
-        tree["posterior"] = tree.posterior.dataset.assign(mu=2.0866 + 1.1 * (mu - 2.0866))
-        return tree
-
-    monkeypatch.setattr(inference, "nuts", too_wide)
-    page = page_of(model=("normal_normal",), draws=2000)
+    monkeypatch.setattr(figures, "posterior_and_predictive", stand_ins.blank_figure)
+    page = page_of(monkeypatch, "normal_normal", change=lambda mu: 2.0866 + 1.1 * (mu - 2.0866), draws=2000)
     assert page.verdict == "fail"
-    assert page.numbers["verdicts"]["verdict"] == ["fail", "pass"]
+    assert page.numbers["verdicts"]["runs"]["verdict"] == ["fail", "pass"]
     assert "A check fails" in page.html()
+
+
+def test_why_a_run_is_inconclusive_is_said_with_its_model(monkeypatch):
+    monkeypatch.setattr(figures, "posterior_and_predictive", stand_ins.blank_figure)
+
+    def unreachable(*_, **__):
+        raise TooManyStagesError("SMC is not through after 100 stages.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stand_ins, "smc", lambda *_: unreachable)
+        page = page_of(patch, "normal_normal", draws=1000)
+    assert page.verdict == "inconclusive"
+    assert "<p>SMC: SMC is not through after 100 stages.</p>" in page.sections[2].body
 
 
 class Wrong:
@@ -92,13 +104,17 @@ class Wrong:
         return self.exact.log_evidence(y) + 0.01
 
 
-def test_a_closed_form_that_contradicts_itself_fails_the_page():
-    model: Model = get_model("gamma_poisson")
-    page = Page("models", "", "")
-    sections.add_overview(page, [replace(model, exact=Wrong(model.exact))])
-    assert sections.chain_rule_fails(page)
-    assert "more than rounding" in page.html()
-    assert page.numbers["models"]["chain rule, gap"] == [pytest.approx(0.01, rel=1e-6)]
+def test_a_closed_form_that_contradicts_itself_fails_the_page(monkeypatch):
+    model = get_model("gamma_poisson")
+    wrong: Model = replace(model, exact=Wrong(model.exact))
+    known = sections.overview_section([wrong])
+    assert known["models"]["chain rule, gap"] == (pytest.approx(0.01, rel=1e-6),)
+    monkeypatch.setattr(figures, "posterior_and_predictive", stand_ins.blank_figure)
+    monkeypatch.setattr(sections, "overview_section", lambda _: known)
+    page = page_of(monkeypatch, "gamma_poisson", draws=1000)
+    assert page.numbers["verdicts"]["verdict"] == "pass"
+    assert page.verdict == "fail"
+    assert "<strong>more than rounding.</strong>" in page.html()
 
 
 def test_many_data_are_counted_and_long_hyperparameters_have_a_shape():

@@ -1,104 +1,218 @@
-"""Pages: values are escaped and recorded, formulas are pictures, files are written whole or not at all."""
+"""Pages: templates show the numbers of their section, values are escaped, files are written whole or not at all."""
 
 import json
+import re
 
+import jinja2
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from closedform.files import write_text
-from reports.shared.page import STYLE, Page, write_index
+from reports.models import sections
+from reports.shared.markdown import to_html
+from reports.shared.page import STYLE, TEMPLATES, Link, Page, write_index
 
 
 @pytest.fixture
-def page():
-    page = Page("example", "A <title>", "A claim.")
-    page.section("First things")
-    page.provenance = {"Seed": "1"}
-    return page
+def templates(monkeypatch):
+    """Templates of a test by name, before those of the pages."""
+    words: dict[str, str] = {}
+    monkeypatch.setattr(TEMPLATES, "loader", jinja2.ChoiceLoader([jinja2.DictLoader(words), TEMPLATES.loader]))
+    monkeypatch.setattr(TEMPLATES, "cache", None)
+    return words
 
 
-def test_a_number_is_formatted_in_the_sentence_and_whole_in_the_json(page):
-    page.text("It is {value:.2f} nats.", value=np.float64(1.23456))
-    assert "It is 1.23 nats." in page.html()
-    assert json.loads(page.json())["numbers"] == {"value": 1.23456}
+@pytest.fixture
+def page_of(templates):
+    """Return a function that makes a page with one section of these words and numbers."""
+
+    def make(words, **numbers):
+        templates["example.md"] = f"# First things\n\n{words}\n"
+        page = Page("example", "A <title>", "A claim.")
+        page.provenance = {"Seed": "1"}
+        page.section("example.md", numbers)
+        return page
+
+    return make
 
 
-def test_a_sentence_may_use_an_earlier_number(page):
-    page.text("{n} points.", n=14)
-    page.text("After {n}.")
-    assert "After 14." in page.html()
+def numbers_in_file(page):
+    return json.loads(page.json())["numbers"]
 
 
-def test_one_name_cannot_stand_for_two_numbers(page):
-    page.text("{n}", n=1)
-    with pytest.raises(ValueError, match="`n` is on page example as 1, got 2"):
-        page.text("{n}", n=2)
+def test_a_number_is_formatted_in_the_template_and_whole_in_the_json(page_of):
+    page = page_of('It is {{ value | format(".2f") }} nats.', value=np.float64(1.23456))
+    assert "<p>It is 1.23 nats.</p>" in page.html()
+    assert numbers_in_file(page) == {"example": {"value": 1.23456}}
 
 
-def test_what_a_user_typed_is_escaped_everywhere(page):
-    nasty = "<script>alert('&')</script>${x}$"
-    page.text("From {source}.", source=nasty)
-    page.table("t", "Caption", {"who": [nasty]}, {})
+def test_numbers_are_local_to_their_section(page_of, templates):
+    page = page_of("{{ n }} points.", n=1)
+    templates["other.md"] = "# Other\n\n{{ n }} here.\n"
+    page.section("other.md", {"n": 2})
+    page.section("other.md", {"n": 3}, key="third")
+    assert numbers_in_file(page) == {"example": {"n": 1}, "other": {"n": 2}, "third": {"n": 3}}
+    assert [str(section.body).strip() for section in page.sections] == [
+        *["<p>1 points.</p>", "<p>2 here.</p>", "<p>3 here.</p>"]
+    ]
+    with pytest.raises(ValueError, match=r"page example has a section other already; give the one of other\.md"):
+        page.section("other.md", {"n": 4})
+
+
+def test_editing_only_a_template_changes_the_page(templates):
+    def overview():
+        page = Page("models", "Title", "Claim.")
+        columns = {"model": ["m"], "log p(y), nats": [-1.5], "chain rule, gap": [1e-15]}
+        page.section("models/overview.md", {"models": columns, "largest_gap": 1e-15, "rounding": sections.ROUNDING})
+        return page
+
+    before = overview()
+    source, _, _ = TEMPLATES.loader.get_source(TEMPLATES, "models/overview.md")
+    edited = source.replace("The largest gap is", "At most, the gap is").replace('format(".1e")', 'format(".3e")')
+    templates["models/overview.md"] = edited.replace("# What is known", "# What we know")
+    after = overview()
+    assert "The largest gap is 1.0e-15 of the terms" in before.sections[0].body
+    assert "At most, the gap is 1.000e-15 of the terms" in after.sections[0].body
+    assert after.sections[0].title == "What we know, and how it is known"
+    assert after.json() == before.json()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("{{ mena }}", "'mena' is undefined"),
+        ('{{ mena | format(".3f") }}', "'mena' is undefined"),
+        ("{{ run.sd }}", "has no attribute 'sd'"),
+        ("{% if mena > 3 %}large{% endif %}", "'mena' is undefined"),
+        ('{% call table(t, {"mean": ".1f"}) %}A table.{% endcall %}', "no column 'mean', but n"),
+        ('{% call figure(mena, alt="") %}A figure.{% endcall %}', "'mena' is undefined"),
+    ],
+)
+def test_a_template_that_asks_for_what_is_not_there_is_named_with_the_name(page_of, words, message):
+    with pytest.raises(ValueError, match=rf"^example\.md: .*{re.escape(message)}.*section example has mean, run, t\."):
+        page_of(words, mean=1.0, run={"mean": 2.0}, t={"n": [1]})
+
+
+def test_a_template_without_a_heading_is_named(templates):
+    templates["bare.md"] = "No heading.\n"
+    with pytest.raises(ValueError, match=r"bare\.md must begin with a heading, `# Title`"):
+        Page("p", "t", "c").section("bare.md", {})
+
+
+def test_what_a_user_typed_is_escaped_and_neither_markdown_nor_latex_nor_jinja(page_of):
+    nasty = "<script>alert('&')</script>${x}$ **a** `b` {{ c }}"
+    page = page_of(
+        "From {{ source }}.\n\n> {{ source }}\n\n{% call table(t) %}By {{ source }}.{% endcall %}",
+        source=nasty,
+        t={"who": [nasty], nasty: [Link(nasty, nasty, "pass")]},
+    )
     page.provenance["Command"] = nasty
     html = page.html()
     assert "<script>" not in html
-    assert html.count("&lt;script&gt;alert(&#39;&amp;&#39;)&lt;/script&gt;${x}$") == 3
+    escaped = "&lt;script&gt;alert(&#39;&amp;&#39;)&lt;/script&gt;${x}$ **a** `b` {{ c }}"
+    assert html.count(escaped) == 8
     assert "<title>A &lt;title&gt;" in html
+    assert numbers_in_file(page)["example"]["t"] == {"who": [nasty], nasty: [nasty]}
 
 
-def test_latex_becomes_a_picture_with_the_latex_as_its_name(page):
-    page.text("With $\\tau^2$ known.")
-    page.formula(r"\frac{1}{2}")
-    html = page.html()
+def test_a_title_is_a_number_like_any_other(templates):
+    templates["named.md"] = "# {{ name }} of a normal\n\nText.\n"
+    page = Page("p", "t", "c")
+    page.section("named.md", {"name": "<Mean>"})
+    assert '<a href="#mean-of-a-normal">&lt;Mean&gt; of a normal</a>' in page.html()
+
+
+def test_latex_becomes_a_picture_with_the_latex_as_its_name(page_of):
+    html = page_of("With $\\tau^2$ and $a\nb$ known.\n\n$$\\frac{1}{2} {{x}}$$\n\nIt costs \\$3.").html()
     assert 'aria-label="\\tau^2"' in html
-    assert 'aria-label="\\frac{1}{2}"' in html
-    assert "$" not in html
-    assert html.count("<svg") == 2
+    assert 'aria-label="a b"' in html
+    assert 'aria-label="\\frac{1}{2} {{x}}"' in html
+    assert html.count('<div class="formula"><svg') == 1
+    assert html.count("<svg") == 3
+    assert "It costs $3." in html
 
 
-def test_code_is_shown_as_it_stands_and_escaped(page):
-    page.code("if a < b:\n    return {x}")
-    page.table("t", "Caption", {"call": ["f(<x>)"]}, {"call": "code"})
-    assert "<pre><code>if a &lt; b:\n    return {x}</code></pre>" in page.html()
+def test_tags_on_their_own_lines_are_outside_paragraphs_and_in_a_sentence_within():
+    assert to_html("{% if a %}\nText\nof {% if b %}one{% endif %}\n{% else %}\n> Shown.\n{% endif %}\n") == (
+        "{% if a %}\n<p>Text\nof {% if b %}one{% endif %}</p>\n{% else %}\n"
+        '<div class="conclusion">\n<p>Shown.</p>\n</div>\n{% endif %}\n'
+    )
+    assert to_html('{% call f(a,\n          alt="b") %}\nText.\n{% endcall %}\n') == (
+        '{% call f(a,\n          alt="b") %}\n<p>Text.</p>\n{% endcall %}\n'
+    )
+    assert to_html("> Text {{ a['b'] }}\n> {% if c %}d{% endif %}") == (
+        "<div class=\"conclusion\">\n<p>Text {{ a['b'] }}\n{% if c %}d{% endif %}</p>\n</div>\n"
+    )
+
+
+def test_code_is_shown_as_it_stands_and_escaped(page_of):
+    page = page_of(
+        '```\n{{ source }}\n```\n\n{% call table(t, {"call": "code"}) %}Caption{% endcall %}',
+        source="if a < b:\n    return {x} = -1",
+        t={"call": ["f(<x>)"]},
+    )
+    assert "<pre><code>if a &lt; b:\n    return {x} = -1\n</code></pre>" in page.html()
     assert "<td><code>f(&lt;x&gt;)</code></td>" in page.html()
-    assert page.numbers["t"] == {"call": ["f(<x>)"]}
+    assert numbers_in_file(page)["example"]["t"] == {"call": ["f(<x>)"]}
 
 
-def test_a_table_shows_missing_numbers_as_a_dash_and_null(page):
-    page.table("t", "Caption", {"$n$": [0, 1], "mean": [np.nan, 2.5]}, {"mean": ".3f"})
-    assert "&ndash;" in page.html()
-    assert "2.500" in page.html()
-    assert json.loads(page.json())["numbers"]["t"] == {"n": [0, 1], "mean": [None, 2.5]}
+def test_a_table_shows_missing_numbers_as_a_dash_and_null(page_of):
+    page = page_of(
+        '{% call table(t, {"$n$": "d"}, others=".3f") %}\nThe $n$ **so** far.\n{% endcall %}',
+        t={"n": np.array([0, 1]), "mean": [np.nan, 2.5], "sd": (None, np.inf), "who": ["a", "b"]},
+    )
+    html = page.html()
+    assert re.search(r"<figcaption>The <svg.*?</svg> <strong>so</strong> far.</figcaption>", html)
+    assert re.search(r'<th scope="col" class="number"><svg[^>]*aria-label="n"', html)
+    assert '<td class="number">0</td><td class="number">&ndash;</td><td class="number">&ndash;</td><td>a</td>' in html
+    assert '<td class="number">1</td><td class="number">2.500</td><td class="number">inf</td><td>b</td>' in html
+    assert numbers_in_file(page)["example"]["t"] == {
+        "n": [0, 1],
+        "mean": [None, 2.5],
+        "sd": [None, None],
+        "who": ["a", "b"],
+    }
 
 
-def test_a_page_needs_no_other_file(page):
+def test_a_table_with_an_anchor_is_closed_until_a_link_opens_it(page_of):
+    html = page_of('{% call table(t, anchor="a-b") %}Caption{% endcall %}', t={"x": [1]}).html()
+    assert '<details class="scroll"><summary>Caption</summary><table id="a-b">' in html
+    assert "</table></details>" in html
+
+
+def test_a_figure_is_on_the_page_and_not_in_the_file_and_a_page_needs_no_other_file(page_of):
     figure, axis = plt.subplots()
     axis.plot([1, 2])
-    page.figure(figure, "A line", "A rising line.")
+    unused = plt.figure()
+    page = page_of(
+        '{% call figure(line, alt="A rising <line>.") %}\nA line of {{ n }}.\n{% endcall %}',
+        line=figure,
+        n=2,
+        runs=[{"unused": unused}],
+    )
     html = page.html()
-    assert 'alt="A rising line."' in html
+    assert 'alt="A rising &lt;line&gt;."><figcaption>A line of 2.</figcaption>' in html
     for outside in ["http://", "https://", "<link", "<script", "@import", "url("]:
         assert outside not in html.replace("http://www.w3.org/2000/svg", "").replace("http://www.w3.org/1999/xlink", "")
+    assert numbers_in_file(page) == {"example": {"n": 2, "runs": [{}]}}
     assert not plt.get_fignums()
 
 
-def test_the_same_figure_is_the_same_bytes():
+def test_the_same_figure_is_the_same_bytes(page_of):
     def render():
-        page = Page("p", "t", "c")
-        page.section("s")
         with plt.style.context(STYLE):
             figure, axis = plt.subplots()
             axis.plot([1, 2], label="x")
             axis.fill_between([0, 1], [1, 2])
             axis.legend()
-            page.figure(figure, "c", "a")
-        return page.html()
+            return page_of('{% call figure(f, alt="a") %}c{% endcall %}', f=figure).html()
 
     assert render() == render()
 
 
-def test_files_are_whole_and_listed(page, tmp_path):
+def test_files_are_whole_and_listed(page_of, tmp_path):
+    page = page_of("Text.")
     html_file = page.write(tmp_path)
     index = write_index(tmp_path, ["example", "not-made-yet"])
     assert html_file.read_text(encoding="utf-8") == page.html()
@@ -113,30 +227,19 @@ def test_files_are_whole_and_listed(page, tmp_path):
     assert sorted(f.name for f in tmp_path.iterdir()) == ["example.html", "example.json", "index.html"]
 
 
-def test_numbers_about_something_are_kept_apart_and_called_by_their_own_names():
-    page = Page("p", "t", "c")
-    page.section("s")
-    for key, name in [("r1", "<one>"), ("r2", "two")]:
-        with page.about(key):
-            page.record(name=name)
-            page.text("{name} has {parts} parts", parts=len(name))
-    page.text("{r1_name} and {r2_name}")
-    assert [str(block["body"]) for block in page.sections[0]["blocks"]] == [
-        "&lt;one&gt; has 5 parts",
-        "two has 3 parts",
-        "&lt;one&gt; and two",
-    ]
-    assert page.numbers == {"r1_name": "<one>", "r1_parts": 5, "r2_name": "two", "r2_parts": 3}
-
-
 def test_a_file_name_that_is_no_utf8_is_written_escaped(tmp_path):
     write_text(tmp_path / "page.html", "bad\udcff.csv")
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == "bad\\udcff.csv"
 
 
-def test_negative_numbers_have_a_minus_sign(page):
-    page.text("{x:.1f} and {low:.2g}, sd-weighted, a = {x:.0f}.", x=-1.5, low=-1e-16)
-    assert "−1.5 and −1e-16, sd-weighted, a&nbsp;=&nbsp;−2." in page.html()
+def test_negative_numbers_have_a_minus_sign_and_equals_signs_stay_with_what_is_beside_them(page_of):
+    html = page_of(
+        '{{ x | format(".1f") }} and {{ low | format(".2g") }}, sd-weighted, a = {{ x | format(".0f") }}, b =\n'
+        '{{ x | format("+.0f") }}, `-1 = c`.',
+        x=-1.5,
+        low=-1e-16,
+    ).html()
+    assert "−1.5 and −1e-16, sd-weighted, a&nbsp;=&nbsp;−2, b&nbsp;=&nbsp;−2, <code>-1 = c</code>." in html
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from bayes.checking.judging import judge
 from bayes.faults.false_alarms import exact_chains
 from bayes.faults.faulty_samplers import DETECTORS, FAULTY_SAMPLERS, REFUSED, Detection
 from bayes.registry import get_model
@@ -14,8 +15,19 @@ from bayes.sampling import inference
 from reports import samplers
 from reports.samplers import cells, detection, grid, rates
 from reports.shared.page import Page, drawing
+from tests.reports import stand_ins
 
 ROWS, COLUMNS = ("beta_binomial", "gamma_exponential"), ("nutpie", "smc")
+
+
+def counts(n, **changes):
+    return replace(
+        Detection(n=n, repeats=20, detected=20, passed=0, failed=20, by_detector=dict.fromkeys(DETECTORS, 0)), **changes
+    )
+
+
+def detect_all_mistakes(_, n, injected=True, **__):
+    return counts(n, detected=20 * injected, passed=20 * (not injected), failed=0)
 
 
 def exact_nuts(model):
@@ -48,10 +60,28 @@ def runner(tmp_path):
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """A page with real samplers on two models, and the messages on the way."""
+    """A page on two models, from samplers that draw exactly and detections that were counted before."""
     options = samplers.Options(model=ROWS, engine=COLUMNS, quick=True, out=tmp_path_factory.mktemp("page"))
+    shown = [get_model(name) for name in ROWS]
+    draw = stand_ins.nuts(*shown)
+
+    def mcmc(program, *, sampler, seed, draws):
+        tree = draw(program, seed=seed, draws=draws)
+        if sampler == cells.NO_JACOBIAN:
+            tree["posterior"] = 0.9 * tree["posterior"].to_dataset()
+        return tree
+
+    def alarms(_, alphas, *, count, **__):
+        none = [rates.Family(alpha=alpha, one_stage="pass", two_stages="pass", resampled=0) for alpha in alphas]
+        return [none] * count
+
     messages: list[str] = []
-    with drawing():
+    with pytest.MonkeyPatch.context() as patch, drawing():
+        patch.setattr(inference, "mcmc", mcmc)
+        patch.setattr(inference, "smc", stand_ins.smc(*(model.exact.log_evidence(model.y) for model in shown)))
+        patch.setattr(detection, "detect", detect_all_mistakes)
+        patch.setattr(rates, "families", alarms)
+        patch.setattr(rates, "SHIFTS", (0.0, 0.1))
         page = samplers.build(samplers.read(options), options, messages.append)
     assert len(messages) == samplers.steps(options)
     assert not list(options.out.iterdir())  # the stored cells are gone
@@ -60,35 +90,45 @@ def page(tmp_path_factory):
 
 def test_a_cell_has_a_verdict_and_leads_to_its_checks(page):
     assert page.verdict == "pass"
-    assert page.numbers["grid"]["model"] == list(ROWS)
-    assert list(page.numbers["grid"]) == ["model", *COLUMNS, cells.NO_JACOBIAN]
+    table = page.numbers["grid"]["grid"]
+    assert list(table) == ["model", *COLUMNS, cells.NO_JACOBIAN]
+    assert table["model"] == list(ROWS)
     html = page.html()
     for name in ROWS:
         for engine in COLUMNS:
             assert f'<a href="#{name}-{engine}" class="cell pass">pass, ' in html
             assert f'<table id="{name}-{engine}">' in html
-    assert page.numbers["grid"][cells.NO_JACOBIAN][0] is None
-    assert page.numbers["grid"][cells.NO_JACOBIAN][1].startswith("fail, ")
+    assert table[cells.NO_JACOBIAN][0] is None
+    assert table[cells.NO_JACOBIAN][1].startswith("fail, ")
     assert "The missing Jacobian is detected on 1 of 1 models." in html
 
 
 def test_the_numbers_of_every_check_are_in_the_file(page):
-    cells_in_file = page.numbers["cells"]
-    assert [(cell["model"], cell["engine"]) for cell in cells_in_file] == [
+    numbers = page.numbers["grid"]
+    assert [(cell["model"], cell["engine"]) for cell in numbers["cells"]] == [
         *((name, engine) for name in ROWS for engine in COLUMNS),
         ("gamma_exponential", cells.NO_JACOBIAN),
     ]
-    assert page.numbers["checks"] == sum(len(cell["checks"]) for cell in cells_in_file if not cell["must_fail"]) == 8
-    assert all(cell["seconds"] > 0 for cell in cells_in_file)
-    json.loads(page.json())
+    assert numbers["checks"] == sum(len(cell["checks"]) for cell in numbers["cells"] if not cell["must_fail"]) == 8
+    assert all(cell["seconds"] > 0 for cell in numbers["cells"])
+    assert json.loads(page.json())["numbers"]["gamma_exponential"]["cells"][0]["engine"] == "nutpie"
 
 
 def test_every_mistake_is_in_the_matrix_and_detected(page):
-    assert page.numbers["detection"]["mistake"] == [faulty.name for faulty in FAULTY_SAMPLERS]
-    assert page.numbers["detection"]["detected"] == [1.0] * len(FAULTY_SAMPLERS)
-    assert page.numbers["detected_mistakes"] == page.numbers["mistakes"] == len(FAULTY_SAMPLERS)
-    assert set(page.numbers["detection_matrix"]["5 % too wide"]) == set(DETECTORS)
-    assert page.numbers["power"]["two stages"][-1] > 0.5 > page.numbers["power"]["one stage"][0]
+    numbers = page.numbers["detection"]
+    assert numbers["detection"]["mistake"] == [faulty.name for faulty in FAULTY_SAMPLERS]
+    assert numbers["detection"]["detected"] == [1.0] * len(FAULTY_SAMPLERS)
+    assert numbers["undetected"] == []
+    assert f"{len(FAULTY_SAMPLERS)} of {len(FAULTY_SAMPLERS)} mistakes are detected" in page.html()
+    assert set(numbers["by_detector"]["5 % too wide"]) == set(DETECTORS)
+    power = page.numbers["rates"]["power"]  # measured
+    assert power["two stages"][-1] > 0.5 > power["one stage"][0]
+
+
+@pytest.mark.parametrize(("engine", "verdict"), [("slice", "pass"), (cells.NO_JACOBIAN, "fail")])
+def test_a_real_sampler_fills_a_cell_and_its_mistake_fails(runner, engine, verdict):
+    cell = runner(quick=True).cell(get_model("gamma_exponential"), engine)
+    assert grid.cell_verdict(cell, list(judge(cell.checks))) == verdict
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(monkeypatch, runner):
@@ -173,8 +213,8 @@ def test_draws_that_are_refused_fail_the_page_and_say_why(monkeypatch, runner):
     assert grid.verdict(table) == "fail"
     assert grid.cell_verdict(*table.cell_and_checks("gamma_exponential", "nutpie")) == "pass"
     page = Page("samplers", "", "")
-    grid.add_grid(page, table)
-    grid.add_details(page, [get_model("gamma_exponential")], table)
+    page.section("samplers/grid.md", grid.grid_section(table))
+    page.section("samplers/details.md", grid.details(get_model("gamma_exponential"), table))
     assert "fail, refused, 0 s" in page.html()
     assert page.html().count("the sampler did not move") == 2
 
@@ -189,20 +229,12 @@ def test_an_injected_mistake_that_is_not_detected_fails_the_page(monkeypatch, ru
     assert table.checks.verdict == "pass"
     assert grid.verdict(table) == "fail"
     page = Page("samplers", "", "")
-    grid.add_grid(page, table)
+    page.section("samplers/grid.md", grid.grid_section(table))
     assert "Not detected on: gamma_exponential" in page.html()
 
 
-def counts(n, **changes):
-    return replace(
-        Detection(n=n, repeats=20, detected=20, passed=0, failed=20, by_detector=dict.fromkeys(DETECTORS, 0)), **changes
-    )
-
-
 def test_a_mistake_that_is_not_detected_and_correct_samplers_that_fail_are_on_the_page(monkeypatch):
-    monkeypatch.setattr(
-        detection, "detect", lambda _, n, injected=True, **__: counts(n, detected=20 * injected, failed=0)
-    )
+    monkeypatch.setattr(detection, "detect", detect_all_mistakes)
     fine = detection.detect_all(samplers.Options(), lambda _: None)
     assert detection.verdict(fine) == "pass"
     faulty, injected, correct = fine[0]
@@ -214,13 +246,13 @@ def test_a_mistake_that_is_not_detected_and_correct_samplers_that_fail_are_on_th
     alarms = [(faulty, injected, [*correct[:-1], counts(8000, failed=8)]), *fine[1:]]
     assert detection.verdict(alarms) == "fail"
     page = Page("samplers", "", "")
-    with drawing():
-        detection.add_detection(page, alarms)
+    monkeypatch.setattr(detection, "_matrix", stand_ins.blank_figure)
+    page.section("samplers/detection.md", detection.detection_section(alarms))
     assert "Too many of the correct samplers fail" in page.html()
 
 
 @pytest.mark.parametrize(("failed", "verdict"), [(2, "pass"), (12, "fail")])
-def test_correct_samplers_that_fail_too_often_fail_the_page(failed, verdict):
+def test_correct_samplers_that_fail_too_often_fail_the_page(monkeypatch, failed, verdict):
     """12 of 150 are what rates of 0.2 and 0.05 allow, but not one of 0.01."""
 
     def run(verdict):
@@ -230,8 +262,8 @@ def test_correct_samplers_that_fail_too_often_fail_the_page(failed, verdict):
     measured_rates = rates.Rates(runs=runs, repeats=20, detected={"one stage": [0] * 6, "two stages": [0] * 6})
     assert rates.verdict(measured_rates) == verdict
     page = Page("samplers", "", "")
-    with drawing():
-        rates.add_rates(page, measured_rates)
+    monkeypatch.setattr(rates, "_power", stand_ins.blank_figure)
+    page.section("samplers/rates.md", rates.rates_section(measured_rates))
     assert ("Correct samplers fail too often, at the rates 0.01" in page.html()) == (verdict == "fail")
 
 

@@ -1,0 +1,89 @@
+"""Jinja in Markdown: the Markdown of a template becomes HTML before Jinja fills it, so no value is read as Markdown.
+
+A template has what CommonMark has, and tables, and
+
+- ``$LaTeX$`` in a sentence and ``$$LaTeX$$`` on lines of its own;
+- Jinja's ``{{ name }}`` and ``{% tag %}`` in a sentence, and ``{% tag %}`` on a line of its own, outside any paragraph;
+- ``> text``, which is a conclusion: what a section shows.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from jinja2.ext import Extension
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_inline import StateInline
+
+from reports.shared.formula import typeset
+
+TAG = r"\{%(?:(?!%\}).)*%\}"
+FIELD = r"\{\{(?:(?!\}\}).)*\}\}"
+INLINE = re.compile(rf"{TAG}|{FIELD}|\$(?P<latex>[^$]+)\$", re.DOTALL)
+BLOCK = re.compile(rf"(?:(?:{TAG}[ \t]*)+|\$\$(?P<latex>[^$]+)\$\$[ \t]*)$", re.DOTALL | re.MULTILINE)
+
+
+class Markdown(Extension):
+    """Turns a template whose name ends in ``.md`` into HTML, before Jinja reads it."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002
+        """Return ``source`` for Jinja to read."""
+        return to_html(source) if name is not None and name.endswith(".md") else source
+
+
+def to_html(source: str) -> str:
+    """Return Markdown as HTML, with its formulas typeset and what is Jinja's as it was."""
+    return _parser().render(source)
+
+
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": True}).enable("table").disable("code")  # four spaces are no program
+    parser.inline.ruler.before("escape", "jinja", _inline)
+    parser.block.ruler.before("table", "jinja", _block, {"alt": ["paragraph", "blockquote", "list", "table"]})
+    for token, html in {
+        "blockquote_open": '<div class="conclusion">\n',
+        "blockquote_close": "</div>\n",
+        "table_open": '<div class="scroll"><table>\n',
+        "table_close": "</table></div>\n",
+    }.items():
+        parser.add_render_rule(token, _always(html))
+    return parser
+
+
+def _always(html: str) -> Callable[..., str]:
+    def rule(*_: Any) -> str:
+        return html
+
+    return rule
+
+
+def _inline(state: StateInline, silent: bool) -> bool:
+    """Pass on a field or a tag in a sentence, or typeset a formula."""
+    match = INLINE.match(state.src, state.pos)
+    if match is None:
+        return False
+    if not silent:
+        latex = match["latex"]
+        state.push("html_inline", "", 0).content = match[0] if latex is None else _typeset(latex, inline=True)
+    state.pos = match.end()
+    return True
+
+
+def _block(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: ARG001
+    """Pass on tags, or typeset a formula, that have their lines for themselves."""
+    match = BLOCK.match(state.src, state.bMarks[start] + state.tShift[start])
+    if match is None:
+        return False
+    if not silent:
+        content = match[0]
+        if (latex := match["latex"]) is not None:
+            content = f'<div class="formula">{_typeset(latex, inline=False)}</div>'
+        state.push("html_block", "", 0).content = content + "\n"
+        state.line = start + match[0].count("\n") + 1
+    return True
+
+
+def _typeset(latex: str, *, inline: bool) -> str:
+    """Return LaTeX, which may go over lines, so that Jinja reads no braces in it."""
+    return "{% raw %}" + typeset(" ".join(latex.split()), inline=inline) + "{% endraw %}"
