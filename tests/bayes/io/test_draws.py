@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from bayes import check, check_sampler
-from bayes.io.draws import evidence_runs, is_smc
+from bayes.io.draws import as_draws, evidence_runs, is_smc
 from bayes.registry import get_model
 
 NORMAL = get_model("normal_normal")
@@ -162,8 +162,8 @@ def smc_tree(name, dims, values, chains):
 def test_every_layout_of_evidence_gives_the_last_stage_of_each_run(layout, name):
     dims, values = LAYOUTS[layout]
     evidence_tree = smc_tree(name, dims, values, 2)
-    assert is_smc(evidence_tree)
-    np.testing.assert_array_equal(evidence_runs(evidence_tree), [-21.5, -21.6])
+    assert is_smc(as_draws(evidence_tree, []))
+    np.testing.assert_array_equal(evidence_runs(as_draws(evidence_tree, [])), [-21.5, -21.6])
     with pytest.raises(ValueError, match="particles of SMC"):
         check(evidence_tree, NORMAL.exact, NORMAL.y)
     (result,) = check(None, NORMAL.exact, NORMAL.y, evidence=evidence_tree)
@@ -172,7 +172,7 @@ def test_every_layout_of_evidence_gives_the_last_stage_of_each_run(layout, name)
 
 def test_a_run_alone_stores_its_stages_where_runs_belong():
     single_run = smc_tree("log_marginal_likelihood", ("chain",), np.array([np.nan, np.nan, -21.5]), 1)
-    np.testing.assert_array_equal(evidence_runs(single_run), [-21.5])
+    np.testing.assert_array_equal(evidence_runs(as_draws(single_run, [])), [-21.5])
 
 
 def test_a_run_without_evidence_is_not_dropped():
