@@ -1,0 +1,96 @@
+"""The command ``check``: a verdict on draws of a file, and an exit code."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayes.exact.normal_normal import EXAMPLE, NormalNormal
+from tests.bayes.commands.draws import exact_draws
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "verdict"),
+    [([], 0, "pass"), (["--prior-sd", 1], 1, "fail"), (["--prior-mean=1e3", "--prior_sd=0.1"], 1, "fail")],
+)
+@pytest.mark.usefixtures("saved")
+def test_draws_of_a_file_get_a_verdict_and_an_exit_code(run, options, code, verdict):
+    finished = run("check", "draws.nc", "--model", "normal_normal", *options)
+    assert (finished[0], finished[2]) == (code, "")
+    assert f"{verdict}: 3 checks share a false-alarm rate of 0.001." in finished[1]
+
+
+def test_too_few_draws_are_inconclusive(run, folder):
+    exact_draws(EXAMPLE.model, EXAMPLE.y).isel(draw=slice(50)).to_netcdf(folder / "draws.nc")
+    code, out, _ = run("check", "draws.nc", "--model=normal_normal")
+    assert code == 3
+    assert "cannot pass: bulk ESS" in out
+
+
+def test_data_hyperparameters_and_names_of_the_user(run, folder):
+    exact, heights = NormalNormal(prior_mean=170.0, prior_sd=20.0, noise_sd=7.0), [181.0, 169.5, 175.2]
+    exact_draws(exact, heights).rename(mu="height").to_netcdf(folder / "draws.nc")
+    (folder / "heights.csv").write_text("cm\n181.0\n169.5\n175.2\n")
+    options = ["--data", "heights.csv", "--prior-mean", 170, "--prior-sd", 20, "--noise-sd", 7, "--var", "height=mu"]
+    code, out, err = run("check", "draws.nc", "--model", "normal_normal", *options, "--json")
+    assert (code, err) == (0, "")
+    report = json.loads(out)
+    assert (report["verdict"], report["observations"]) == ("pass", 3)
+    assert report["hyperparameters"] == {"prior_mean": 170, "prior_sd": 20, "noise_sd": 7}
+    assert [row["statistic"] for row in report["checks"]][:2] == ["location", "scale"]
+    assert report["checks"][0]["exact"] == pytest.approx(exact.posterior(heights).mean())
+    assert report["checks"][0]["p_value"] > 0.001
+
+
+def test_evidence_runs_of_a_file_are_held_to_the_exact_evidence(run, folder):
+    log_evidence = EXAMPLE.model.log_evidence(EXAMPLE.y) + np.random.default_rng(0).normal(-0.005, 0.1, size=16)
+    for shift, code in [(0.0, 0), (0.5, 1)]:
+        stats = xr.Dataset({"log_evidence": ("chain", log_evidence + shift)})
+        tree = xr.DataTree.from_dict({"posterior": exact_draws(EXAMPLE.model, EXAMPLE.y), "sample_stats": stats})
+        tree.to_netcdf(folder / f"smc{code}.nc")
+        exit_code, out, err = run("check", f"smc{code}.nc", "--model", "normal_normal")
+        assert (exit_code, err) == (code, "")
+        assert "log evidence  runs" in out
+        assert "E[Z_r] = Z, evidence law unbiased" in out
+        for law, equation in [("log_unbiased", "E[log Z_r] = log Z"), ("inverse_unbiased", "E[1/Z_r] = 1/Z")]:
+            options = ["--model", "normal_normal", "--evidence-law", law]
+            exit_code, out, err = run("check", f"smc{code}.nc", *options)
+            assert (exit_code, err) == (code, "")
+            assert f"{equation}, evidence law {law}" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.nc", "--model", "normal_normal"], "file 'nowhere.nc' does not exist"),
+        (["draws.nc", "--model", "beta_binomial"], "file 'draws.nc' has no 'theta', only mu;"),
+        (["draws.nc", "--model", "normal_normal", "--var", "mu"], "`var` must be YOURS=MODEL"),
+        (["draws.nc", "--model", "normal_normal", "--var", "mu=nu"], "`var` must be YOURS=MODEL"),
+        (["draws.nc", "--model", "normal_normal", "--prior-sd", "wide"], "`prior_sd` must be a number"),
+        (["draws.nc", "--model", "normal_normal", "--prior-sd", "-1"], "`prior_sd` must be a positive number"),
+        (
+            ["draws.nc", "--model", "normal_normal", "--prior-sd", f"1{'0' * 400}"],
+            "`prior_sd` must be a positive number",
+        ),
+        (["draws.nc", "--model", "normal_normal", "--prior-sd", "[[1,2],[3]]"], "`prior_sd` must be a number"),
+        (["draws.nc", "--model", "normal_normal", "--prior-sd", "[" * 10**5], "`prior_sd` must be a number"),
+        (["draws.nc", "--model", "normal_normal", "--alpha", "2"], "`alpha` must lie between 0 and 1"),
+        (["draws.nc", "--model", "normal_normal", "--data", "no.csv"], "`data` file"),
+    ],
+)
+@pytest.mark.usefixtures("saved")
+def test_what_cannot_be_checked_is_one_line(run, arguments, message):
+    code, out, err = run("check", *arguments)
+    assert (code, out) == (2, "")
+    assert message in " ".join(err.split())
+    assert "Traceback" not in err
+
+
+def test_a_store_that_cannot_be_read_is_not_one_that_cannot_be_written(run, folder):
+    (folder / "draws.zarr" / "zarr.json").mkdir(parents=True)
+    code, _, message = run("check", folder / "draws.zarr", "--model", "normal_normal")
+    assert code == 2
+    assert "cannot be read" in message
+    assert "zarr.json" in message
+    assert "written" not in message
