@@ -14,8 +14,6 @@ Exit code: 0 if all is well, for `check` if every check passes, 1 if one fails, 
 
 import sys
 
-from rich.console import Console
-
 from bayes.commands import checking, exporting, listing, parsing, sampling
 from closedform import command_line
 
@@ -24,12 +22,11 @@ COMMANDS = parsing.COMMANDS
 
 def main(arguments: list[str], prog: str = "python -m bayes") -> int:
     """Run the command line, of the program ``prog``, and return the exit code."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         options = parsing.parsed(arguments, prog, __doc__)
         match options:
             case sampling.Sample():
-                text, code = sampling.run(options, console)
+                text, code = sampling.run(options)
             case checking.CheckDraws():
                 text, code = checking.run(options)
             case exporting.Export():
@@ -39,21 +36,22 @@ def main(arguments: list[str], prog: str = "python -m bayes") -> int:
         print(text)
         return code
     except ValueError as error:
-        console.print(f"error: {error}", style="red", markup=False)
-        return 2
+        return _ended(f"error: {error}", 2)
     except BrokenPipeError:
         raise
     except OSError as error:
-        console.print(
-            f"error: {f'`out` {error.filename}' if error.filename else 'the output'} cannot be written: "
-            f"{error.strerror or error}",
-            style="red",
-            markup=False,
-        )
-        return 2
+        what = f"`out` {error.filename}" if error.filename else "the output"
+        return _ended(f"error: {what} cannot be written: {error.strerror or error}", 2)
     except KeyboardInterrupt:
-        console.print("interrupted: nothing was written", style="red")
-        return 130
+        return _ended("interrupted: nothing was written", 130)
+
+
+def _ended(message: str, code: int) -> int:
+    """Say in red why the command ended, and return the exit code."""
+    from rich.console import Console  # which a command that ends well does not need
+
+    Console(stderr=True, highlight=False, soft_wrap=True).print(message, style="red", markup=False)
+    return code
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bayes.exact.distribution import Distribution, element_name, scalar_distributions
 from bayes.exact.example import Example
+from closedform.extras import require
 from closedform.validation import nearest
 
 NAMES = (
@@ -85,6 +86,7 @@ class Model:
 
     def program(self, exact: Any = None, y: Any = None) -> Any:
         """Return the PyMC program, of the data set unless a model or data are given; this imports PyMC."""
+        require("pymc")
         module = import_module(f"bayes.programs.{self.name}")
         return module.program(self.exact if exact is None else exact, self.y if y is None else y)
 

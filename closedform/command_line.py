@@ -9,6 +9,8 @@ from contextlib import redirect_stderr
 from importlib.metadata import version
 from pathlib import Path
 
+from closedform.extras import EXTRAS
+
 MESSAGES = {
     r"^Error parsing (\S+): could not convert string to float: (.*)": r"\1 must be a number, got \2",
     r"^Error parsing (\S+): invalid literal for int\(\) with base 10: (.*)": r"\1 must be a whole number, got \2",
@@ -16,31 +18,6 @@ MESSAGES = {
     r"^Missing from [\w .-]*: (.*)": r"missing: \1",
 }
 """What tyro and Python say, as patterns -> what we say."""
-EXTRAS = {
-    "arviz": "reports",
-    "arviz_plots": "reports",
-    "blackjax": "pymc",
-    "filelock": "nets",
-    "flax": "nets",
-    "google_crc32c": "nets",
-    "importlib_resources": "nets",
-    "jax": "nets",
-    "jinja2": "reports",
-    "markupsafe": "reports",
-    "matplotlib": "reports",
-    "numpyro": "pymc",
-    "nutpie": "pymc",
-    "optax": "nets",
-    "orbax": "nets",
-    "PIL": "nets",
-    "platformdirs": "nets",
-    "pymc": "pymc",
-    "requests": "nets",
-    "sklearn": "nets",
-    "tensorflow_datasets": "nets",
-    "ziamath": "reports",
-}
-"""Package that may be missing -> the extra that brings what a command with it needs."""
 HELP_TEXT = " " * 8
 """How lines of a box begin that describe an option."""
 CLOSED_PIPE = 141

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 
 from bayes.commands.inputs import model_with_data
 from closedform.files import written_whole
@@ -36,8 +35,8 @@ class Sample:
     """Seed of everything random."""
 
 
-def run(options: Sample, console: Console) -> tuple[str, int]:
-    """Sample the model, and return the name of the file; ``console`` shows what is under way."""
+def run(options: Sample) -> tuple[str, int]:
+    """Sample the model, and return the name of the file; the standard error shows what is under way."""
     model = model_with_data(options)
     if options.out.exists():
         raise ValueError(f"`out` {options.out} is there already; choose another with --out, or remove it.")
@@ -49,11 +48,14 @@ def run(options: Sample, console: Console) -> tuple[str, int]:
         raise ValueError(
             f"`out` {options.out} cannot be written: {error.strerror}; choose another with --out."
         ) from error
+    from rich.console import Console
+
     from bayes.sampling import inference  # after the options are read: PyMC takes seconds to import
 
     fewest = inference.FEWEST_PARTICLES if options.engine == "smc" else 1
     for name, least in {"draws": fewest, "chains": 1, "seed": 0}.items():
         whole_number(name, getattr(options, name), f" from {least} to 2^63 - 1", least, inference.MOST_SEED)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"{options.engine} on {model.name}: {options.chains} x {options.draws} (compiling takes seconds)")
     with console.status("sampling"):
         if options.engine == "smc":

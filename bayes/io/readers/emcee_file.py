@@ -1,8 +1,7 @@
 """The HDF5 backend of emcee: ``mcmc/chain`` of shape (step, walker, parameter), parameters numbered from 0."""
 
 from pathlib import Path
-
-import h5py
+from typing import Any
 
 from bayes.io.draws import Draws
 from bayes.io.readers.contents import LARGEST, Contents, Wanted
@@ -11,6 +10,8 @@ from closedform.reasons import one_line
 
 def is_backend(path: Path) -> bool:
     """Return whether an HDF5 file has runs of emcee; a damaged one has none."""
+    import h5py  # which files of text do not need
+
     try:
         with h5py.File(path) as file:
             return bool(_runs(file))
@@ -20,6 +21,8 @@ def is_backend(path: Path) -> bool:
 
 def read(path: Path, label: str, wanted: Wanted) -> Contents:
     """Read the parameters ``"0"``, ``"1"``, ... that are wanted; each walker is a chain."""
+    import h5py
+
     try:
         with h5py.File(path) as file:
             runs = _runs(file)
@@ -38,6 +41,6 @@ def read(path: Path, label: str, wanted: Wanted) -> Contents:
     return Contents(Draws(posterior=posterior, source=f"file {label}"), names)
 
 
-def _runs(file: h5py.File) -> list[str]:
+def _runs(file: Any) -> list[str]:
     """Return the names of the groups that emcee wrote."""
     return [name for name, group in file.items() if {"nwalkers", "ndim"} <= set(group.attrs) and "chain" in group]

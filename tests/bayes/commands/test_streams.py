@@ -84,3 +84,12 @@ def test_the_program_works_where_docstrings_and_assertions_are_left_out():
     assert "mu  ~ Normal" in finished.stdout
     assert all(f"{name} - " in finished.stdout for name in NAMES)
     assert finished.stderr == ""
+
+
+def test_help_loads_no_library_of_statistics():
+    at_the_end = "import atexit, sys; atexit.register(lambda: print(*sys.modules))"
+    code = f"{at_the_end}; from bayes.__main__ import main; main(['--help'])"
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    loaded = set(out.splitlines()[-1].split())
+    assert "numpy" in loaded
+    assert not loaded & {"scipy", "pandas", "xarray", "arviz_stats", "h5py", "pymc", "jax"}
