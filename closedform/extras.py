@@ -20,6 +20,7 @@ EXTRAS = {
     "orbax": "nets",
     "PIL": "nets",
     "platformdirs": "nets",
+    "pyarrow": "parquet",
     "pymc": "pymc",
     "requests": "nets",
     "sklearn": "nets",

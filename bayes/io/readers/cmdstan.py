@@ -62,10 +62,7 @@ def _chain(path: Path, label: str, trim: bool) -> Any:
             f"file {label} does not say in its comments how many draws it has: num_samples, num_warmup and thin must "
             "be whole numbers; give it as CmdStan wrote it."
         ) from error
-    with path.open("rb") as file:
-        file.seek(-1, 2)
-        is_cut = file.read() != b"\n"
-    if is_cut and len(frame) < warmup + draws:
+    if _is_cut(path):
         frame = frame[:-1]  # the last number may have lost digits
     frame = frame[warmup:]
     if len(frame) > draws or not len(frame) or (len(frame) < draws and not trim):
@@ -74,6 +71,14 @@ def _chain(path: Path, label: str, trim: bool) -> Any:
             f"end, or the file was changed; run it again, {TRIM}."
         )
     return frame
+
+
+def _is_cut(path: Path) -> bool:
+    """Return whether a file ends within a row of numbers; a whole one ends with comments."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 2**20))
+        last = file.read().rpartition(b"\n")[2]
+    return bool(last) and not last.startswith(b"#")
 
 
 def _settings(path: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 from bayes.exact.normal_normal import EXAMPLE, NormalNormal
+from bayes.registry import get_model
 from tests.bayes.commands.draws import exact_draws
 
 
@@ -94,3 +95,38 @@ def test_a_store_that_cannot_be_read_is_not_one_that_cannot_be_written(run, fold
     assert "cannot be read" in message
     assert "zarr.json" in message
     assert "written" not in message
+
+
+def test_a_transform_of_a_variable_is_said_by_var(run, folder):
+    model = get_model("normal_variance")
+    v = model.exact.posterior(model.y).rvs((4, 1000), random_state=np.random.default_rng(3))
+    np.savez("draws.npz", log_sd=np.log(np.sqrt(v)))
+    code, out, err = run("check", "draws.npz", "--model", "normal_variance", "--var", "log_sd=log(sqrt(sigma2))")
+    assert (code, err) == (0, ""), out
+    for option, message in [
+        ("log_sd=sqrt(sigma2)", "file 'draws.npz': 'log_sd' at chain 0, draw"),
+        ("log_sd=cbrt(sigma2)", "`var` must have one of the transforms exp, log, "),
+        ("log_sd=log(sd)", "`var` must be YOURS=MODEL with a variable of the model, sigma2, got 'log_sd=log(sd)'"),
+    ]:
+        code, out, err = run("check", "draws.npz", "--model", "normal_variance", "--var", option)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert err.startswith(f"error: {message}")
+    code, _, err = run("check", folder / "draws.npz", "--model", "normal_normal", "--var", "log_sd=square(mu)")
+    assert (code, "mu may be negative, so that its square does not say what it is" in err) == (2, True)
+
+
+def test_chains_in_files_of_their_own_and_of_different_lengths(run, folder):
+    mu = EXAMPLE.model.posterior(EXAMPLE.y).rvs((4, 1000), random_state=np.random.default_rng(4))
+    for chain, n in enumerate([1000, 1000, 1000, 900]):
+        rows = "\n".join(f"-1.0,0.9,0,{float(x)!r}" for x in mu[chain, :n])
+        comments = f"# method = sample\n#  num_samples = {n}\n#  num_warmup = 1000\n#  thin = 1"
+        (folder / f"run-{chain}.csv").write_text(f"{comments}\nlp__,accept_stat__,divergent__,mu\n{rows}\n")
+    files = [f"run-{chain}.csv" for chain in range(4)]
+    code, out, err = run("check", *files, "--model", "normal_normal")
+    assert (code, out, "have chains of 1000, 1000, 1000, 900 draws" in err) == (2, "", True)
+    for paths in (files, ["run-*.csv"], ["."]):
+        code, out, err = run("check", *paths, "--model", "normal_normal", "--trim", "--json")
+        assert (code, err) == (0, "")
+        assert json.loads(out)["file"] == (paths if len(paths) > 1 else paths[0])
+    code, _, err = run("check", "-", "run-0.csv", "--model", "normal_normal", standard_input=b"")
+    assert (code, err.count("\n")) == (2, 1)

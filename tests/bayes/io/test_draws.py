@@ -184,3 +184,27 @@ def test_a_run_without_evidence_is_not_dropped():
             NORMAL.y,
             evidence=smc_tree("log_evidence", dims, np.where(values == -21.6, np.nan, values), 2),
         )
+
+
+# ---- labels
+
+
+def test_labels_of_a_tree_are_printed_and_places_compared():
+    coords = {"class": ["ants", "bees", "cats", "dogs"]}
+    labelled = xr.Dataset({"p": (("chain", "draw", "class"), P)}, coords=coords)
+    checks = check(labelled, CLASSES.exact, CLASSES.y)
+    assert [c.parameter for c in checks][:4] == [*["p[ants]"] * 3, "p[bees]"]
+    assert [c.p_value for c in checks] == [c.p_value for c in check({"p": P}, CLASSES.exact, CLASSES.y)]
+    counted = labelled.assign_coords({"class": range(4)})
+    assert check(counted, CLASSES.exact, CLASSES.y) == check({"p": P}, CLASSES.exact, CLASSES.y)
+
+
+def test_fresh_draws_without_the_labels_of_the_first_are_the_same_parameters():
+    def sample(model, seed, n):
+        p = model.exact.posterior(model.y).rvs(4 * n, np.random.default_rng(seed))["p"].reshape(4, n, 4)
+        p = p if seed else np.concatenate([p[:, :-20], np.roll(p[:, -20:], 1, axis=-1)], axis=1)  # flagged at first
+        dims = ("chain", "draw", "class")
+        return {"p": p} if seed else xr.Dataset({"p": (dims, p)}, coords={"class": [*"abcd"]})
+
+    checks = check(sample(CLASSES, 0, 1000), CLASSES, CLASSES.y, resample=lambda _, n: sample(CLASSES, 1, n))
+    assert {c.parameter for c in checks} >= {"p[a]", "p[b]", "p[c]", "p[d]"}
