@@ -48,12 +48,17 @@ def read(path: Path, label: str, wanted: Wanted) -> Contents:
 @contextmanager
 def _open(path: Path, label: str) -> Iterator[xr.DataTree]:
     """Open a Zarr folder or a netCDF file, of the classic format too, which has no groups."""
+    import h5py  # which files of text do not need
+
     if path.is_dir():
         _refuse_pickle(path, label)
     elif _begins_with(path, b"CDF"):
         with xr.open_dataset(path, engine="scipy", create_default_indexes=False) as dataset:
             yield xr.DataTree(dataset)
         return
+    else:
+        with h5py.File(path) as file:
+            dict(file.attrs)  # where they are damaged, h5netcdf leaves half a file behind, which complains at its end
     engine = "zarr" if path.is_dir() else "h5netcdf"
     with xr.open_datatree(path, engine=engine, create_default_indexes=False) as tree:  # they would read all of `draw`
         yield tree

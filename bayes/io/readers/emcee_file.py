@@ -15,7 +15,7 @@ def is_backend(path: Path) -> bool:
     try:
         with h5py.File(path) as file:
             return bool(_runs(file))
-    except (OSError, RuntimeError, KeyError, ValueError):
+    except Exception:  # whatever a damaged file makes of h5py
         return False
 
 
@@ -34,7 +34,9 @@ def read(path: Path, label: str, wanted: Wanted) -> Contents:
                 raise ValueError(f"file {label} has more than {LARGEST / 2**30:.0f} GiB of draws; thin them.")
             steps = int(run.attrs.get("iteration", len(chain)))
             draws = chain[:steps].transpose(2, 1, 0)  # (parameter, walker, step)
-    except (OSError, RuntimeError, KeyError) as error:
+    except Exception as error:  # whatever a damaged file makes of h5py
+        if str(error).startswith("file "):
+            raise
         raise ValueError(f"file {label} cannot be read as one of emcee ({one_line(error, 200)}).") from error
     names = [str(i) for i in range(len(draws))]
     posterior = {name: draws[int(name)] for name in wanted.names if name in names}

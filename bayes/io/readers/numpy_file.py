@@ -28,7 +28,7 @@ def read(path: Path, label: str, wanted: Wanted) -> Contents:
             loaded = {name: _load(arrays, name, sizes[name], label) for name in elements}
             if "diverging" in sizes:
                 loaded["diverging"] = _load(arrays, "diverging", sizes["diverging"], label)
-    except (OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise ValueError(
             f"file {label} cannot be read as NumPy's arrays ({one_line(error, 200)}); it is damaged: save it again."
         ) from error
