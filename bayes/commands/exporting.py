@@ -17,7 +17,7 @@ class Export:
     Exit code: 0 if it is printed, 2 for bad usage or a file that cannot be read.
     """
 
-    model: Annotated[str, tyro.conf.Positional]
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
     """Name of the model, as `models` lists it."""
     format: Literal["stan", "json"] = "stan"
     """stan: the program; json: its data."""

@@ -19,7 +19,7 @@ class Sample:
     Exit code: 0 if they are saved, 2 for bad usage or a file that cannot be read or written, 130 after Ctrl-C.
     """
 
-    model: Annotated[str, tyro.conf.Positional]
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
     """Name of the model, as `models` lists it."""
     engine: Literal["nutpie", "pymc", "numpyro", "blackjax", "smc"] = "nutpie"
     """Implementation of NUTS, or smc for sequential Monte Carlo."""

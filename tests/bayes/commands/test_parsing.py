@@ -96,7 +96,7 @@ def test_an_empty_argument_is_named(arguments, run):
             "Unrecognized options: foo; Available subcommands: models, sample, check, export; see `python -m bayes --h",
         ),
         ("models --foo", "Unrecognized options: --foo; see `python -m bayes models --help`."),
-        ("sample", "missing: STR; see `python -m bayes sample --help`."),
+        ("sample", "missing: MODEL; see `python -m bayes sample --help`."),
         (
             "sample normal_normal --draws 1.5",
             "--draws must be a whole number, got '1.5'; see `python -m bayes sample normal_normal --help`.",
