@@ -12,6 +12,7 @@ and scipy only.
 - ``bayes.evidence``: log evidence from independent runs, with a standard error.
 - ``bayes.io``: draws, observations and hyperparameters of the user, and models as Stan code.
 - ``bayes.faults``: faulty samplers, and the false alarms on correct ones.
+- ``bayes.commands``: the commands of ``python -m bayes``.
 
 Import the chapters by their names, as in ``from bayes.registry import get_model``. ``python -m bayes`` lists and
 samples the models, checks draws and exports Stan code.

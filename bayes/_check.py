@@ -18,23 +18,24 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from bayes.checking.judging import judge
-from bayes.checking.results import ALPHA, Check, Checks
+from bayes.checking.results import Check, Checks
 from bayes.checking.statistics import LOG_EVIDENCE, EvidenceLaw, compare_draws, compare_evidence, evidence_note
 from bayes.checking.two_stages import MORE, judge_in_two_stages, same_checks
 from bayes.evidence.estimates import validate_runs
-from bayes.exact.distribution import Distribution, elements
+from bayes.exact.distribution import Distribution, scalar_distributions
 from bayes.exact.projections import Projections
 from bayes.io.draws import (
     EVIDENCE,
     Draws,
-    chains_and_draws,
+    DrawsLike,
+    as_draws,
     evidence_runs,
     is_smc,
     require_fresh,
-    require_shapes,
+    require_shape,
 )
-from bayes.io.element_names import gather
 from bayes.registry import NAMES, Model, data_sets
+from closedform.multiple_testing import ALPHA
 
 SECOND_SEED = 2001_06465
 """Seed that ``resample`` is given; draws that were made with it are not to be checked with it."""
@@ -55,29 +56,30 @@ class HasJoint(ExactModel, Protocol):
 
 
 def check(
-    draws: Draws | None,
+    draws: DrawsLike | None,
     model: ExactModel | Model,
     y: ArrayLike,
     *,
-    evidence: xr.DataTree | ArrayLike | None = None,
+    evidence: Draws | xr.DataTree | ArrayLike | None = None,
     evidence_law: EvidenceLaw = "unbiased",
     alpha: float = ALPHA,
-    resample: Callable[[int, int], Draws] | None = None,
+    resample: Callable[[int, int], DrawsLike] | None = None,
 ) -> Checks:
     """Check posterior draws, evidence runs, or both, against the closed form of ``model`` given ``y``.
 
     Parameters
     ----------
     draws
-        Posterior draws of every parameter of the model: an ArviZ ``DataTree`` with group ``posterior``, or a mapping
-        from names to arrays of shape (chain, draw, ...), or to those of the elements of a vector, ``p[0]``, ``p[1]``.
-        Vectors are checked element by element, and the joint distribution by functions of several parameters
-        (``projections``); a note says so if the model has none. None to check the evidence alone.
+        Posterior draws of every parameter of the model: what ``load_draws`` returns, an ArviZ ``DataTree`` with group
+        ``posterior``, that group alone, or a mapping from names to arrays of shape (chain, draw, ...), or to those of
+        the elements of a vector, ``p[0]``, ``p[1]``. Vectors are checked element by element, and the joint
+        distribution by functions of several parameters (``projections``); a note says so if the model has none. None
+        to check the evidence alone.
     model, y
         The exact model, or that of the registry, and the data, shape (n,), that the sampler was given.
     evidence
         Log evidence of independent runs, shape (R,), in nats, or the tree that ``bayes.sampling.inference.smc`` or
-        ``pm.sample_smc`` returned.
+        ``pm.sample_smc`` returned, or what ``load_draws`` made of its file.
     evidence_law
         What the estimator of the evidence estimates without bias: ``"unbiased"``, E[Z_r] = Z, as SMC and importance
         sampling; ``"log_unbiased"``, E[log Z_r] = log Z, as nested sampling with Skilling's shrinkage exp(-i/N); or
@@ -120,49 +122,56 @@ def check(
             f"`model` must be a model known in closed form, as those of `bayes.exact`, got {type(exact).__name__}; of "
             "the registry's, `bayes.models[NAME].exact`."
         )
-    runs = evidence
-    if isinstance(evidence, xr.DataTree):
-        if not is_smc(evidence):
+    runs: ArrayLike | None
+    if isinstance(evidence, Draws | xr.DataTree):
+        smc = as_draws(evidence, [])
+        if not is_smc(smc):
             raise ValueError(
                 "`evidence` has no `log_evidence` and no `log_marginal_likelihood` in its sample_stats; give the tree "
                 "of `inference.smc` or of `pm.sample_smc`."
             )
-        runs = evidence_runs(evidence)
+        runs, adapts = evidence_runs(smc), EVIDENCE[0] not in smc.sample_stats
+    else:
+        runs, adapts = evidence, False
     if runs is not None:
         runs = validate_runs(runs, "evidence")
     if draws is None and runs is None:
         raise ValueError("`draws` and `evidence` are both None: there is nothing to judge.")
-    marginals = {} if draws is None else exact.marginals(y)
+    if draws is None:
+        marginals = {}
+    else:
+        marginals = model.marginals if isinstance(model, Model) and y is model.y else exact.marginals(y)
     joint_projections = projections(exact, y)
-    checks, notes = ([], []) if draws is None else _compare(marginals, draws, joint_projections)
+    first = None if draws is None else _chains(draws, marginals)
+    checks, notes = ([], []) if first is None else compare_draws(marginals, first, joint_projections)
     if runs is not None:
         checks.append(compare_evidence(exact.log_evidence(y), runs, evidence_law))
         notes = [*notes, evidence_note(evidence_law)]
-        if isinstance(evidence, xr.DataTree) and EVIDENCE[0] not in evidence["sample_stats"].data_vars:
+        if adapts:
             notes.append(
                 "PyMC's own SMC adapts to the particles that it weighs, so that E[Z_r] = Z holds in the limit of many "
                 "particles only; the schedule of `bayes.sampling.inference.smc` is fixed beforehand."
             )
-    if resample is None or draws is None:
+    if resample is None or first is None:
         return judge(checks, alpha=alpha, notes=notes)
 
     def second_stage(places: list[int]) -> list[Check]:
-        names, vectors = _scalars(marginals, draws)
-        n = MORE * chains_and_draws(names[0], vectors).shape[1]
+        n = MORE * _length(first)
         resampled = resample(SECOND_SEED, n)
         try:
-            fresh, _ = _compare(marginals, resampled, joint_projections)
-            _require_fresh(marginals, draws, resampled, n)
+            fresh = replace(_chains(resampled, marginals), labels=first.labels)  # the names of the first stage
+            fresh_checks, _ = compare_draws(marginals, fresh, joint_projections)
+            _require_fresh(marginals, first, fresh, n)
         except ValueError as error:
             raise ValueError(f"`resample`: {error}") from error
-        return same_checks(checks, places, fresh)
+        return same_checks(checks, places, fresh_checks)
 
     final = [i for i, result in enumerate(checks) if result.parameter == LOG_EVIDENCE]
     return judge_in_two_stages(checks, second_stage, final=final, alpha=alpha, notes=notes)
 
 
 def check_sampler(
-    sample: Callable[[Model, int, int], Draws],
+    sample: Callable[[Model, int, int], DrawsLike],
     *,
     models: Sequence[str | Model] | str | Model = NAMES,
     seed: int = 0,
@@ -218,18 +227,22 @@ def check_sampler(
 
 
 def compare_sampler(
-    sample: Callable[[Model, int, int], Draws], models: Sequence[Model], *, seed: int, draws: int
+    sample: Callable[[Model, int, int], DrawsLike], models: Sequence[Model], *, seed: int, draws: int
 ) -> tuple[list[Check], list[str], Callable[[list[int]], list[Check]]]:
     """Return the first stage of ``check_sampler``, its notes, and its second stage: a function of places in it."""
     seeds = count(seed)
     first_draws: dict[str, Draws] = {}
 
     def compare_model(model: Model, n: int) -> tuple[list[Check], list[str]]:
-        model_draws = sample(model, next(seeds), n)
+        sampled = sample(model, next(seeds), n)
         try:
-            checks, notes = _compare(model.marginals, model_draws, projections(model.exact, model.y))
-            if model.label in first_draws:
-                _require_fresh(model.marginals, first_draws[model.label], model_draws, n)
+            model_draws = _chains(sampled, model.marginals)
+            before = first_draws.get(model.label)
+            if before:
+                model_draws = replace(model_draws, labels=before.labels)  # the names of the first stage
+            checks, notes = compare_draws(model.marginals, model_draws, projections(model.exact, model.y))
+            if before:
+                _require_fresh(model.marginals, before, model_draws, n)
         except ValueError as error:
             raise ValueError(f"{model.label}: {error}") from error
         first_draws.setdefault(model.label, model_draws)
@@ -250,40 +263,44 @@ def compare_sampler(
     return first, notes, second_stage
 
 
-def compare_with_model(draws: Draws, model: ExactModel, y: ArrayLike) -> tuple[list[Check], list[str]]:
+def compare_with_model(draws: DrawsLike, model: ExactModel, y: ArrayLike) -> tuple[list[Check], list[str]]:
     """Return the checks of ``check``, unjudged, for a family that holds those of other models too, and notes.
 
     Judge them with ``bayes.checking.judging.judge``. Raises ValueError as ``compare_draws`` does.
     """
-    return _compare(model.marginals(y), draws, projections(model, y))
+    marginals = model.marginals(y)
+    return compare_draws(marginals, _chains(draws, marginals), projections(model, y))
 
 
-def _compare(
-    marginals: dict[str, Distribution], draws: Draws, joint_projections: Projections | None
-) -> tuple[list[Check], list[str]]:
-    if is_smc(draws):
+def _chains(draws: DrawsLike, marginals: dict[str, Distribution]) -> Draws:
+    """Return the draws of every variable, in the shape of its marginal; ValueError if they are particles of SMC."""
+    stats = as_draws(draws, [])
+    if is_smc(stats):
         raise ValueError(
             "`draws` are particles of SMC, which have no ESS by which they could be judged; "
             "check their evidence: check(None, model, y, evidence=tree)."
         )
-    names, draws = _scalars(marginals, draws)
-    require_shapes(names, draws)
-    return compare_draws(marginals, draws, joint_projections)
+    places: dict[str, list[tuple[int, ...]]] = {}
+    for name, index in scalar_distributions(marginals):
+        places.setdefault(name, []).append(index)
+    chains = as_draws(draws, places)
+    for name, indices in places.items():
+        require_shape(name, tuple(max(axis) + 1 for axis in zip(*indices, strict=True)), chains)
+    return chains
+
+
+def _length(draws: Draws) -> int:
+    """Return the number of draws a chain."""
+    return next(iter(draws.posterior.values())).shape[1]
 
 
 def _require_fresh(marginals: dict[str, Distribution], first: Draws, fresh: Draws, n: int) -> None:
     """Raise ValueError if ``fresh`` draws, made after ``first``, have some of them, or are fewer than ``n`` a chain."""
-    names, fresh = _scalars(marginals, fresh)
-    require_fresh(names, _scalars(marginals, first)[1], fresh)
-    n_fresh = chains_and_draws(names[0], fresh).shape[1]
-    if n_fresh < n:
-        raise ValueError(f"{n} draws a chain are needed to judge the flagged checks, got {n_fresh}; return that many.")
-
-
-def _scalars(marginals: dict[str, Distribution], draws: Draws) -> tuple[list[str], Draws]:
-    """Return the names of all scalars, ``p[0]``, ``p[1]``, ..., and the draws with vectors put together."""
-    names = [scalar for name, marginal in marginals.items() for scalar in elements(name, marginal)]
-    return names, gather(dict.fromkeys(name.partition("[")[0] for name in names), draws)
+    require_fresh(scalar_distributions(marginals), first, fresh)
+    if _length(fresh) < n:
+        raise ValueError(
+            f"{n} draws a chain are needed to judge the flagged checks, got {_length(fresh)}; return that many."
+        )
 
 
 def projections(model: ExactModel, y: ArrayLike) -> Projections | None:

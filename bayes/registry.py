@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayes.exact.distribution import Distribution, elements
+from bayes.exact.distribution import Distribution, element_name, scalar_distributions
 from bayes.exact.example import Example
+from closedform.extras import require
 from closedform.validation import nearest
 
 NAMES = (
@@ -54,11 +55,11 @@ class Model:
     @property
     def variables(self) -> tuple[str, ...]:
         """The names of the parameters, each once: vectors without their indices."""
-        return tuple(dict.fromkeys(name.partition("[")[0] for name in self.exact.marginals(self.y)))
+        return tuple(dict.fromkeys(name for name, _ in scalar_distributions(self.marginals)))
 
     @cached_property
     def marginals(self) -> dict[str, Distribution]:
-        """The exact posterior of every scalar parameter, computed once."""
+        """The exact posterior of every scalar parameter under the name that is printed, computed once."""
         return scalars(self.exact, self.y)
 
     def with_data(self, y: ArrayLike, *, exact: Any = None, data_set: str = "own") -> "Model":
@@ -85,6 +86,7 @@ class Model:
 
     def program(self, exact: Any = None, y: Any = None) -> Any:
         """Return the PyMC program, of the data set unless a model or data are given; this imports PyMC."""
+        require("pymc")
         module = import_module(f"bayes.programs.{self.name}")
         return module.program(self.exact if exact is None else exact, self.y if y is None else y)
 
@@ -161,7 +163,5 @@ def one_step_log_predictives(exact: Any, y: NDArray[Any]) -> NDArray[np.float64]
 
 def scalars(exact: Any, y: Any) -> dict[str, Distribution]:
     """Return the marginal of every scalar parameter: those of a vector ``p`` are ``p[0]``, ``p[1]``, ..."""
-    by_name: dict[str, Distribution] = {}
-    for name, marginal in exact.marginals(y).items():
-        by_name |= elements(name, marginal)
-    return by_name
+    distributions = scalar_distributions(exact.marginals(y))
+    return {element_name(element): marginal for element, marginal in distributions.items()}

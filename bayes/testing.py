@@ -7,11 +7,11 @@ from numpy.typing import ArrayLike
 
 from bayes._check import ExactModel, check, check_sampler
 from bayes.checking.results import Checks
-from bayes.io.draws import Draws
+from bayes.io.draws import DrawsLike
 from bayes.registry import Model
 
 
-def assert_draws_agree(draws: Draws | None, model: ExactModel | Model, y: ArrayLike, **options: Any) -> Checks:
+def assert_draws_agree(draws: DrawsLike | None, model: ExactModel | Model, y: ArrayLike, **options: Any) -> Checks:
     """Assert that draws agree with a model's exact posterior; return the checks.
 
     Parameters are those of ``bayes.check``, and so are the errors of draws that cannot be judged. AssertionError, with
@@ -29,7 +29,7 @@ def assert_draws_agree(draws: Draws | None, model: ExactModel | Model, y: ArrayL
     return _require_pass(check(draws, model, y, **options))
 
 
-def assert_sampler_correct(sample: Callable[[Model, int, int], Draws], **options: Any) -> Checks:
+def assert_sampler_correct(sample: Callable[[Model, int, int], DrawsLike], **options: Any) -> Checks:
     """Assert that a sampler passes on the models of the registry; return the checks.
 
     Parameters are those of ``bayes.check_sampler``. AssertionError, with the table, if the verdict is ``"fail"`` or

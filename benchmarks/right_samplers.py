@@ -21,7 +21,7 @@ import xarray as xr
 
 from bayes import check_sampler
 from bayes.faults.false_alarms import exact_chains
-from bayes.io.draws import Draws
+from bayes.io.draws import DrawsLike
 from bayes.registry import Model
 from benchmarks.agreement import progress, provenance, rate, table
 
@@ -43,27 +43,27 @@ class Config:
     """Seed of everything drawn."""
 
 
-def exact_sampler(seed: int, run: int, stay: float) -> Callable[[Model, int, int], Draws]:
+def exact_sampler(seed: int, run: int, stay: float) -> Callable[[Model, int, int], DrawsLike]:
     """Return a sampler that draws from the exact posterior, in chains that stay."""
 
-    def sample(model: Model, place: int, n: int) -> Draws:
+    def sample(model: Model, place: int, n: int) -> DrawsLike:
         return exact_chains(model, np.random.default_rng([seed, run, place]), n, stay)
 
     return sample
 
 
-def nuts_sampler(engine: str) -> Callable[[Model, int, int], Draws]:
+def nuts_sampler(engine: str) -> Callable[[Model, int, int], DrawsLike]:
     """Return a sampler that runs an implementation of NUTS."""
     from bayes.sampling.engines import ENGINES
 
-    def sample(model: Model, seed: int, n: int) -> Draws:
+    def sample(model: Model, seed: int, n: int) -> DrawsLike:
         posterior, stats = ENGINES[engine](model.program(), seed=seed, draws=n, chains=4, tune=1000)
         return xr.DataTree.from_dict({"/posterior": posterior, "/sample_stats": stats})
 
     return sample
 
 
-def verdicts(label: str, samplers: list[tuple[int, Callable[[Model, int, int], Draws]]]) -> list[str]:
+def verdicts(label: str, samplers: list[tuple[int, Callable[[Model, int, int], DrawsLike]]]) -> list[str]:
     """Return a row of the table: how many runs passed, and why the others did not."""
     counts: Counter[str] = Counter()
     reason_counts: Counter[str] = Counter()

@@ -3,6 +3,7 @@
 - ``verdict``: pass, fail or inconclusive, and the exit code of each; ``multiple_testing``: Holm's method.
 - ``validation``: checks of arguments; ``reasons``: other people's errors in one line.
 - ``files``: files written whole or not at all; ``provenance``: versions and commit.
+- ``extras``: which extra brings a package that is not installed.
 - ``command_line``: what every command line does; ``__main__``: the command ``closedform``.
 """
 

@@ -9,37 +9,17 @@ from contextlib import redirect_stderr
 from importlib.metadata import version
 from pathlib import Path
 
+from closedform.extras import EXTRAS
+
 MESSAGES = {
     r"^Error parsing (\S+): could not convert string to float: (.*)": r"\1 must be a number, got \2",
     r"^Error parsing (\S+): invalid literal for int\(\) with base 10: (.*)": r"\1 must be a whole number, got \2",
     r" in python[\w .-]* --help": "",  # a command that is none
+    r"^Missing from [\w .-]*: (.*)": r"missing: \1",
 }
 """What tyro and Python say, as patterns -> what we say."""
-EXTRAS = {
-    "arviz": "reports",
-    "arviz_plots": "reports",
-    "blackjax": "pymc",
-    "filelock": "nets",
-    "flax": "nets",
-    "google_crc32c": "nets",
-    "importlib_resources": "nets",
-    "jax": "nets",
-    "jinja2": "reports",
-    "markupsafe": "reports",
-    "matplotlib": "reports",
-    "numpyro": "pymc",
-    "nutpie": "pymc",
-    "optax": "nets",
-    "orbax": "nets",
-    "PIL": "nets",
-    "platformdirs": "nets",
-    "pymc": "pymc",
-    "requests": "nets",
-    "sklearn": "nets",
-    "tensorflow_datasets": "nets",
-    "ziamath": "reports",
-}
-"""Package that may be missing -> the extra that brings what a command with it needs."""
+HELP_TEXT = " " * 8
+"""How lines of a box begin that describe an option."""
 CLOSED_PIPE = 141
 """Exit code of a command whose reader closed the pipe, as `| head` does: that of one which SIGPIPE ends."""
 
@@ -92,8 +72,9 @@ def parsed[T](parse: Callable[[], T], help_command: str) -> T:
 
 
 def in_one_line(box: str) -> str:
-    """Return what a box of tyro says, without its frame, the help text of the argument and the command for help."""
-    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("│ ") for line in box.splitlines()[1:]]  # the first is a title
+    """Return what a box of tyro says, without its frame, the help texts of options and the command for help."""
+    plain = [re.sub(r"\x1b\[[0-9;]*m", "", line).removeprefix("│ ") for line in box.splitlines()[1:]]
+    lines = [line.strip("│ ") for line in plain if not line.startswith(HELP_TEXT)]
     parts = "\n".join(line for line in lines if not line.startswith("╰")).replace("─", "-")  # by the terminal either
     sections = [" ".join(part.split()) for part in re.split(r"(?m)^-{3,}$", parts)]
     messages = [

@@ -3,6 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+ALPHA = 0.001
+"""Default probability that a family with nothing wrong has a failed check."""
+
 
 def holm(p_values: ArrayLike, alpha: float) -> NDArray[np.bool_]:
     """Return which of the hypotheses with ``p_values``, shape (m,), are rejected at family-wise error rate ``alpha``.

@@ -12,8 +12,8 @@ from numbers import Real
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes.checking.results import ALPHA, Check, Checks
-from closedform.multiple_testing import holm
+from bayes.checking.results import Check, Checks
+from closedform.multiple_testing import ALPHA, holm
 from closedform.verdict import Verdict
 
 

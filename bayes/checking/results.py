@@ -8,10 +8,8 @@ from typing import Any
 
 from scipy.stats import norm, t
 
+from closedform.multiple_testing import ALPHA as ALPHA
 from closedform.verdict import Verdict, worst
-
-ALPHA = 0.001
-"""Default probability that a family with nothing wrong has a failed check."""
 
 UNITS = {"location": "sd", "scale": "of the sd", "uniformity": "of the draws", "runs": "nats"}
 """Statistic -> the unit of its error: the posterior's sd, of which normal scores are multiples, a part of it, ..."""

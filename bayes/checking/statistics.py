@@ -31,12 +31,12 @@ from scipy.special import ndtri
 from bayes.checking import null_distributions
 from bayes.checking.convergence import Mixing, closed_gates, effective_sizes, split_rhat
 from bayes.checking.judging import judge
-from bayes.checking.results import ALPHA, Check, Checks
+from bayes.checking.results import Check, Checks
 from bayes.evidence.estimates import validate_runs
-from bayes.exact.distribution import Distribution, elements
+from bayes.exact.distribution import Distribution, element_name, scalar_distributions, validate_distribution
 from bayes.exact.projections import Projections
-from bayes.io.draws import Draws, chains_and_draws, divergences, validate_distribution, variable
-from bayes.io.element_names import gather
+from bayes.io.draws import DrawsLike, as_draws, divergences, scalar_draws, variable_names
+from closedform.multiple_testing import ALPHA
 
 SHARES = np.array([0.002, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.998])
 """Probabilities of the exact quantiles that the uniformity check counts draws below."""
@@ -83,7 +83,7 @@ error of 0.09 and 0.18 variances of log Z_r (H / N); in more dimensions H grows 
 
 def compare(
     marginals: Mapping[str, Distribution] | None = None,
-    draws: Draws | None = None,
+    draws: DrawsLike | None = None,
     *,
     projections: Projections | None = None,
     log_evidence: float | None = None,
@@ -100,8 +100,8 @@ def compare(
         or array-valued (a frozen ``scipy.stats`` distribution with vectors for parameters), which is checked element by
         element.
     draws
-        An ArviZ ``DataTree`` with group ``posterior`` and optionally ``sample_stats`` with ``diverging``, or a mapping
-        from names to arrays of shape (chain, draw, ...).
+        An ArviZ ``DataTree`` with group ``posterior`` and optionally ``sample_stats`` with ``diverging``, a mapping
+        from names to arrays of shape (chain, draw, ...), or ``bayes.io.draws.Draws``.
     projections
         Functions of all parameters and their exact distributions: what the marginals cannot show, such as a wrong
         correlation. ``{"a - b": (lambda draws: draws["a"] - draws["b"], norm(0, 2))}`` with draws of the variables by
@@ -166,7 +166,7 @@ class ScoreSummary:
 
 
 def compare_draws(
-    marginals: Mapping[str, Distribution], draws: Draws, projections: Projections | None = None
+    marginals: Mapping[str, Distribution], draws: DrawsLike, projections: Projections | None = None
 ) -> tuple[list[Check], list[str]]:
     """Return the checks of every marginal and projection with its draws, and notes on the draws.
 
@@ -176,20 +176,20 @@ def compare_draws(
         If a variable is missing, has not the shape of its marginal, has fewer than 4 draws a chain, has draws that are
         not a number, or is constant; or if a marginal is discrete.
     """
-    distributions: dict[str, Distribution] = {}
+    variables = [] if projections else variable_names(draws)  # which take whole variables, by the model's names
     for name, distribution in marginals.items():
         validate_distribution(name, distribution)
-        distributions |= elements(name, distribution)
-    arrays = {name: chains_and_draws(name, draws) for name in distributions}
+    scalars = scalar_distributions(marginals, variables)
+    values = as_draws(draws, dict.fromkeys(name for name, _ in scalars))
+    distributions = {element_name(e, values.labels.get(e[0], ())): d for e, d in scalars.items()}
+    arrays = dict(zip(distributions, [scalar_draws(element, values) for element in scalars], strict=True))
     if projections:
-        bases = dict.fromkeys(name.partition("[")[0] for name in arrays)
-        vectors = gather(bases, draws)
-        variables = {name: variable(name, vectors).astype(float) for name in bases}
+        theta = {name: array.astype(float) for name, array in values.posterior.items()}
         for name, (function, distributions[name]) in projections.items():
             with np.errstate(all="ignore"):  # outside the support it may have no value: then it is infinitely far
-                arrays[name] = np.nan_to_num(function(variables), nan=inf, posinf=inf, neginf=-inf)
+                arrays[name] = np.nan_to_num(function(theta), nan=inf, posinf=inf, neginf=-inf)
     summaries = {name: score(name, distribution, arrays[name]) for name, distribution in distributions.items()}
-    divergent = divergences(draws)
+    divergent = divergences(values)
     chains, n = next(iter(arrays.values())).shape if arrays else (0, 0)
     reason = closed_gates([summary.mixing for summary in summaries.values()], chains, n, divergent) if arrays else ""
     checks = [c for name, summary in summaries.items() for c in _compare(name, summary, chains, n, reason)]

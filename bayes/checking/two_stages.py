@@ -20,8 +20,8 @@ from collections.abc import Callable, Collection, Sequence
 from math import sqrt
 
 from bayes.checking.judging import p_values, with_verdict
-from bayes.checking.results import ALPHA, Check, Checks
-from closedform.multiple_testing import holm
+from bayes.checking.results import Check, Checks
+from closedform.multiple_testing import ALPHA, holm
 
 MORE = 4
 """Times as many draws in the second stage: half the error."""

@@ -1,5 +1,7 @@
 """The interface of distributions, which closed forms return and checks take: that of a frozen scipy.stats one."""
 
+import re
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -34,25 +36,82 @@ class Discrete(Protocol):
     def rvs(self, size: Any = None, random_state: Any = None) -> Any: ...
 
 
-def elements(name: str, distribution: Any) -> dict[str, Distribution]:
-    """Return the scalar distributions of a variable: itself, or ``name[0]``, ``name[1]``, ... if it is array-valued.
-
-    An array-valued one is a frozen ``scipy.stats`` distribution whose parameters are vectors.
-    """
-    shape = np.shape(distribution.mean())
-    if shape == ():
-        return {name: distribution}
-    if not hasattr(distribution, "dist"):
+def validate_distribution(name: str, distribution: Distribution) -> None:
+    """Raise ValueError unless ``distribution`` is continuous, and univariate or array-valued."""
+    if hasattr(distribution, "pmf"):
+        raise ValueError(f"`marginals[{name!r}]` is discrete; only continuous marginals can be compared.")
+    quantiles = np.asarray([distribution.ppf(q) for q in (0.05, 0.5, 0.95)] if hasattr(distribution, "ppf") else None)
+    if quantiles.dtype == object or len(quantiles) != 3 or not np.all(np.diff(quantiles, axis=0) > 0):
         raise ValueError(
-            f"`marginals[{name!r}]` is array-valued, which a frozen scipy.stats distribution alone may be, got "
-            f"{type(distribution).__name__}; give one marginal an element: {name}[0], {name}[1], ..."
+            f"`marginals[{name!r}]` must be a frozen univariate scipy.stats distribution, got {distribution!r} with 5, "
+            f"50 and 95 % quantiles {quantiles}."
         )
 
-    def element(place: tuple[int, ...]) -> Distribution:
-        if hasattr(distribution, "element"):
-            return distribution.element(place)
-        args = [np.broadcast_to(value, shape)[place] for value in distribution.args]
-        kwds = {key: np.broadcast_to(value, shape)[place] for key, value in distribution.kwds.items()}
-        return distribution.dist(*args, **kwds)
 
-    return {f"{name}[{','.join(map(str, place))}]": element(place) for place in np.ndindex(*shape)}
+type Element = tuple[str, tuple[int, ...]]
+"""A scalar parameter: the name of its variable, and its index there, () of a variable that is a scalar itself."""
+
+
+def element_name(element: Element, labels: tuple[tuple[str, ...], ...] = ()) -> str:
+    """Return how an element is printed, with the ``labels`` of every axis in place of indices where there are any.
+
+    Examples
+    --------
+    >>> element_name(("mu", ())), element_name(("theta", (1,)))
+    ('mu', 'theta[1]')
+    >>> element_name(("theta", (1,)), labels=(("Choate", "Deerfield"),))
+    'theta[Deerfield]'
+    """
+    name, index = element
+    places = [axis[i] for axis, i in zip(labels, index, strict=True)] if labels else map(str, index)
+    return f"{name}[{','.join(places)}]" if index else name
+
+
+def parsed_element(name: str, variables: Collection[str] = ()) -> Element:
+    """Return the element that a name means: ``theta[2]`` is the third of ``theta``, unless it is a variable itself.
+
+    Examples
+    --------
+    >>> parsed_element("theta[2]"), parsed_element("theta[2]", ["theta[2]"])
+    (('theta', (2,)), ('theta[2]', ()))
+    """
+    indexed = re.fullmatch(r"(.+)\[(\d+(?:,\d+)*)\]", name)
+    if name in variables or not indexed:
+        return name, ()
+    return indexed[1], tuple(map(int, indexed[2].split(",")))
+
+
+def scalar_distributions(
+    marginals: Mapping[str, Distribution], variables: Collection[str] = ()
+) -> dict[Element, Distribution]:
+    """Return the distribution of every element of the ``marginals``, some of which may be array-valued.
+
+    An array-valued one is a frozen ``scipy.stats`` distribution whose parameters are vectors. A name such as
+    ``theta[2]`` is one of an element, unless it is among the ``variables``.
+    """
+    scalars: dict[Element, Distribution] = {}
+    for printed, distribution in marginals.items():
+        name, index = parsed_element(printed, variables)
+        shape = np.shape(distribution.mean())
+        if shape and not hasattr(distribution, "dist"):
+            raise ValueError(
+                f"`marginals[{name!r}]` is array-valued, which a frozen scipy.stats distribution alone may be, got "
+                f"{type(distribution).__name__}; give one marginal an element: {name}[0], {name}[1], ..."
+            )
+        for place in np.ndindex(*shape):
+            scalars[name, index + place] = _part(distribution, shape, place) if shape else distribution
+    return scalars
+
+
+def elements(name: str, distribution: Distribution) -> dict[str, Distribution]:
+    """Return the distributions of a variable's elements by the names that are printed: ``name[0]``, ``name[1]``, ..."""
+    return {element_name(element): scalar for element, scalar in scalar_distributions({name: distribution}).items()}
+
+
+def _part(distribution: Any, shape: tuple[int, ...], place: tuple[int, ...]) -> Distribution:
+    """Return the distribution of the element at ``place`` of an array-valued one."""
+    if hasattr(distribution, "element"):
+        return distribution.element(place)
+    args = [np.broadcast_to(value, shape)[place] for value in distribution.args]
+    kwds = {key: np.broadcast_to(value, shape)[place] for key, value in distribution.kwds.items()}
+    return distribution.dist(*args, **kwds)

@@ -17,8 +17,8 @@ from scipy.special import logsumexp
 from scipy.stats import t
 
 from bayes import check
-from bayes.checking.results import ALPHA
 from bayes.registry import get_model
+from closedform.multiple_testing import ALPHA
 
 CHAINS, RUNS = 4, 16
 STATISTICS = ("location", "scale", "uniformity", "runs")

@@ -1,151 +1,159 @@
-"""Saved draws: an ArviZ netCDF file or Zarr folder, of ArviZ 0.x too, or a CSV file.
+"""Draws from a file, whatever its format: the one way from paths to ``Draws``."""
 
-Nothing is unpickled, and of large files only the variables asked for are read.
-"""
-
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 
-import xarray as xr
+from bayes.exact.distribution import element_name
+from bayes.io.draws import Draws, is_smc
+from bayes.io.element_names import gathered
+from bayes.io.readers import arviz_file, cmdstan, csv_file, emcee_file, numpy_file, parquet_file, posteriordb
+from bayes.io.readers.compressed import ZIP, opened
+from bayes.io.readers.contents import Contents, Wanted
+from bayes.io.transforms import Target, inverted, parsed_target
 
-from bayes.io._draws_csv import LARGEST, from_csv
-from bayes.io.draws import EVIDENCE, Draws, is_smc, variable_names
-from closedform.reasons import one_line
-
-STATISTICS = ("diverging", *EVIDENCE)
-NETCDF = (b"\x89HDF", b"CDF")
-"""First bytes of a netCDF file: of version 4, and of the classic format."""
 NETCDF_NAMES = {".nc", ".nc4", ".netcdf", ".cdf", ".h5", ".hdf5"}
+ZARR_FILES = ("zarr.json", ".zgroup", ".zmetadata")
+type Reader = Callable[[Path, str, Wanted], Contents]
+READERS: dict[bytes, Reader] = {
+    **dict.fromkeys(arviz_file.NETCDF, arviz_file.read),
+    b"PAR1": parquet_file.read,
+    ZIP: numpy_file.read,
+}
+"""First bytes of a file -> its reader."""
+CSV_NAMES = ("*.csv", "*.csv.gz", "*.csv.bz2")
 
 
-def load_draws(path: Path, names: Iterable[str], rename: dict[str, str] | None = None) -> Draws:
-    """Read the variables ``names`` from a file of draws.
+def load_draws(
+    path: str | PathLike[str] | Sequence[str | PathLike[str]],
+    names: Iterable[str],
+    rename: Mapping[str, str] | None = None,
+    *,
+    trim: bool = False,
+) -> Draws:
+    """Read the variables ``names`` from a file of draws, or from several, one a chain.
+
+    Nothing is unpickled, and of large files only the variables asked for are read. The format is that of the content,
+    whatever the name; each may be compressed by gzip or bzip2, or alone in a zip file.
+
+    ==================  ===============================================================================================
+    ArviZ               netCDF file, Zarr folder or its zip file, of ArviZ 0.x too: group ``posterior``, dimensions
+                        (chain, draw, ...), and ``sample_stats`` where there is one
+    CSV, Parquet        columns ``chain`` and ``draw`` (also ``.chain``, ``chain__``, ...) and one for each scalar;
+                        Parquet needs ``closedform[parquet]``
+    CmdStan             its own CSV files, one a chain: several paths, a pattern such as ``"run-*.csv"``, or a folder;
+                        warm-up that was saved is left out
+    NumPy               ``numpy.savez(file, mu=..., theta=...)``, arrays (chain, draw, ...)
+    posteriordb         JSON of reference draws
+    emcee               its HDF5 backend: walkers are chains, parameters are numbered, ``rename={"0": "mu"}``. Steps of
+                        burn-in are draws like others: give a backend that was reset after them
+    ==================  ===============================================================================================
+
+    The elements of a vector are in an array, or have names of their own: ``beta[0]``, ``beta[1]``, from 0 or 1,
+    ``beta.1``, or with labels ``theta[Choate]``, in the order of the file. Tables show the labels.
 
     Parameters
     ----------
     path
-        A netCDF file or Zarr folder with group ``posterior``, with dimensions (chain, draw, ...), and where there is
-        one ``sample_stats``; or a CSV file with the columns ``chain`` and ``draw`` (also ``.chain``, ``chain__``, ...)
-        and one for each scalar: ``mu``, ``beta[0]``, ``beta[1]``, or as Stan has it ``beta.1``, ``beta.2``.
+        The file, folder or pattern, or several files of CmdStan.
     names
         Names of the variables, without indices, as the model has them.
     rename
-        Name in the file -> name of the model, where they differ.
+        Name in the file -> what it is: a variable of the model, ``{"height": "mu"}``, an element, ``{"slope":
+        "beta[1]"}``, or a transform of one, ``{"sigma": "sqrt(sigma2)"}``, by ``bayes.io.transforms``.
+    trim
+        Cut chains of different lengths to the shortest, and take what there is of a run of CmdStan that did not end.
 
     Raises
     ------
     ValueError
-        If the file is not there, empty, damaged, of another kind, too large, asks for pickle, or lacks a variable (but
-        not if it has evidence runs of SMC, which are judged by themselves); in one line.
+        If a file is not there, empty, damaged, of another kind, too large, asks for pickle, or lacks a variable (but
+        not if it has evidence runs of SMC, which are judged by themselves), or a draw is none of the transform; in one
+        line.
     """
-    name_map = dict(rename or {})
-    if len(set(name_map.values())) < len(name_map):
+    targets = {name: parsed_target(text) for name, text in (rename or {}).items()}
+    elements = [target.element for target in targets.values()]
+    if len(set(elements)) < len(elements):
+        pairs = ", ".join("=".join(pair) for pair in (rename or {}).items())
+        raise ValueError(f"`var` must give a variable of the model once, got {pairs}.")
+    renamed = {name for name, _ in elements}
+    others = [name for name in names if name not in renamed]
+    with ExitStack() as stack:
+        draws, names_in_file = _read(_expanded(path), Wanted([*targets, *others], trim), stack)
+    for name in [*targets, *others]:
+        if name not in draws.posterior and (name in targets or not is_smc(draws)):
+            model_name = element_name(targets[name].element) if name in targets else name
+            raise ValueError(
+                f"{draws.source} has no {name!r}, only {', '.join(names_in_file)[:200]}; if it has another name "
+                f"there, say --var NAME={model_name}."
+            )
+    return _renamed(draws, targets)
+
+
+def _renamed(draws: Draws, targets: Mapping[str, Target]) -> Draws:
+    """Return draws of the model's variables, from those of the variables in the file."""
+    columns = {
+        element_name(target.element): inverted(name, draws.posterior[name], target.functions, draws.source)
+        for name, target in targets.items()
+    }
+    posterior = {name: theta for name, theta in draws.posterior.items() if name not in targets}
+    labels = {name: axes for name, axes in draws.labels.items() if name not in targets}
+    labels |= {target.element[0]: draws.labels.get(name, ()) for name, target in targets.items()}
+    for name in dict.fromkeys(target.element[0] for target in targets.values()):
+        if found := gathered(name, columns, columns.__getitem__, "`var`"):
+            posterior[name] = found[0]
+    return replace(draws, posterior=posterior, labels=labels)
+
+
+def _expanded(path: str | PathLike[str] | Sequence[str | PathLike[str]]) -> list[Path]:
+    """Return the files that a path, a pattern or a folder means; a folder of Zarr is one."""
+    if isinstance(path, Sequence) and not isinstance(path, str):
+        if not path:
+            raise ValueError("no file of draws is given; name one, or several of CmdStan.")
+        return [file for one in path for file in _expanded(one)]
+    path = Path(path)
+    if path.is_dir() and not any((path / name).exists() for name in ZARR_FILES):
+        return sorted(file for pattern in CSV_NAMES for file in path.glob(pattern)) or [path]
+    if path.exists():
+        return [path]
+    if files := sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor)))):
+        return files
+    raise ValueError(f"file {str(path)!r} does not exist.")
+
+
+def _read(paths: Sequence[Path], wanted: Wanted, stack: ExitStack) -> Contents:
+    """Read one file, or several of CmdStan."""
+    labels = [repr(str(path)) for path in paths]
+    for path, label in zip(paths, labels, strict=True):
+        if path.is_file() and path.stat().st_size == 0:
+            raise ValueError(f"file {label} is empty; the sampler that wrote it may not have ended.")
+    contents = [stack.enter_context(opened(path, label)) for path, label in zip(paths, labels, strict=True)]
+    is_chain = [
+        _reader(path) is csv_file.read and cmdstan.is_chain(path, label)
+        for path, label in zip(contents, labels, strict=True)
+    ]
+    if all(is_chain):
+        return cmdstan.read(contents, labels, wanted)
+    if len(paths) > 1:
+        other = labels[is_chain.index(False)]
         raise ValueError(
-            f"`var` must give a variable of the model once, got {', '.join(map('='.join, name_map.items()))}."
+            f"several files must be CSV files as CmdStan writes them, one a chain, and {other} is none; give one file "
+            "of draws."
         )
-    name_map |= {name: name for name in names if name not in name_map.values()}
-    label = repr(str(path))
-    if not path.exists():
-        raise ValueError(f"file {label} does not exist.")
-    if path.is_file() and path.stat().st_size == 0:
-        raise ValueError(f"file {label} is empty; the sampler that wrote it may not have ended.")
-    draws, names_in_file = (_from_groups if _has_groups(path) else from_csv)(path, name_map)
-    evidence = is_smc(draws)
-    loaded_names = variable_names(draws)
-    for name_in_file, name in name_map.items():
-        if name not in loaded_names and (name_in_file in (rename or {}) or not evidence):
-            raise ValueError(
-                f"file {label} has no {name_in_file!r}, only {', '.join(names_in_file)[:200]}; if it has another name "
-                f"there, say --var NAME={name}."
-            )
-    return draws
+    return _reader(contents[0])(contents[0], labels[0], wanted)
 
 
-def _has_groups(path: Path) -> bool:
-    """Return whether it is a Zarr folder or a netCDF file, whatever its name, or has the name of one."""
+def _reader(path: Path) -> Reader:
+    """Return the reader of a file that is not CmdStan's, by its first bytes."""
     if path.is_dir():
-        return True
+        return arviz_file.read
     with path.open("rb") as file:
-        return file.read(4).startswith(NETCDF) or path.suffix.lower() in NETCDF_NAMES
-
-
-def _from_groups(path: Path, name_map: dict[str, str]) -> tuple[xr.DataTree, list[str]]:
-    """Read a netCDF file or a Zarr folder; return the variables in ``name_map`` and the names of all."""
-    label = repr(str(path))
-    try:
-        with _open(path) as tree:
-            groups = {name: group.dataset for name, group in tree.children.items()}
-            if {"chain", "draw"} <= set(tree.dataset.dims):  # one group, saved by itself
-                groups["posterior"] = tree.dataset
-            if "posterior" not in groups:
-                group_names = ", ".join(sorted(groups)) or "no group"
-                raise ValueError(
-                    f"file {label} has no group `posterior`, but {group_names}; save what ArviZ calls posterior."
-                )
-            names_in_file = [str(name) for name in groups["posterior"].data_vars]
-            contents = {"posterior": _load(groups["posterior"], name_map, label)}
-            if "sample_stats" in groups:
-                contents["sample_stats"] = _load(
-                    groups["sample_stats"], dict(zip(STATISTICS, STATISTICS, strict=True)), label
-                )
-    except ValueError as error:
-        if str(error).startswith(("file ", "folder ")):
-            raise
-        raise _unreadable(path, error) from error
-    except Exception as error:  # whatever a damaged file makes of the libraries that read it
-        raise _unreadable(path, error) from error
-    return xr.DataTree.from_dict(contents), names_in_file
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[xr.DataTree]:
-    """Open a Zarr folder or a netCDF file, of the classic format too, which has no groups."""
-    if path.is_dir():
-        _refuse_pickle(path)
-    elif _begins_with(path, b"CDF"):
-        with xr.open_dataset(path, engine="scipy", create_default_indexes=False) as dataset:
-            yield xr.DataTree(dataset)
-        return
-    engine = "zarr" if path.is_dir() else "h5netcdf"
-    with xr.open_datatree(path, engine=engine, create_default_indexes=False) as tree:  # they would read all of `draw`
-        yield tree
-
-
-def _begins_with(path: Path, mark: bytes) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(mark)) == mark
-
-
-def _load(dataset: xr.Dataset, name_map: dict[str, str], label: str) -> xr.Dataset:
-    """Read the variables in ``name_map`` of a group, under the names of the model."""
-    names = [name for name in name_map if name in dataset.data_vars]
-    for name in names:
-        if dataset[name].nbytes > LARGEST:
-            raise ValueError(
-                f"file {label} has {dataset[name].nbytes / 2**30:.1f} GiB of {name!r}, more than "
-                f"{LARGEST / 2**30:.0f}; thin the draws."
-            )
-    selection = dataset[names].reset_coords(drop=True)
-    return selection.load().rename({name: name_map[name] for name in names}).drop_attrs()
-
-
-def _refuse_pickle(folder: Path) -> None:
-    """Raise ValueError if a Zarr folder names pickle among its codecs: to read it would be to run what it holds."""
-    for name in (".zarray", ".zmetadata", "zarr.json"):
-        for file in folder.rglob(name):
-            if '"pickle"' in file.read_text(encoding="utf-8", errors="replace"):
-                raise ValueError(
-                    f"folder {str(folder)!r} holds pickled objects, which are not read: save plain numbers."
-                )
-
-
-def _unreadable(path: Path, error: Exception) -> ValueError:
-    kind = "Zarr folder" if path.is_dir() else "netCDF file"
-    reason = one_line(error, 300)
-    if not path.is_dir() and not _begins_with(path, NETCDF[0]) and not _begins_with(path, NETCDF[1]):
-        reason = "it does not begin as one"
-    return ValueError(
-        f"file {str(path)!r} cannot be read as a {kind} ({reason}); it must be an ArviZ netCDF file, a Zarr folder, or "
-        "a CSV file named .csv."
-    )
+        start = file.read(64)
+    for mark, reader in READERS.items():
+        if start.startswith(mark):
+            return emcee_file.read if reader is arviz_file.read and emcee_file.is_backend(path) else reader
+    if path.suffix.lower() in NETCDF_NAMES:  # a damaged one
+        return arviz_file.read
+    return posteriordb.read if start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{") else csv_file.read

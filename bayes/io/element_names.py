@@ -1,68 +1,92 @@
-"""Arrays whose elements have names: ``p[0]``, ``p[1]``, ..., or as Stan has it ``p.1``, ``p.2``, ..."""
+"""Names of elements, in files and in mappings of the user: ``p[0]``, ``p[a]``, or as Stan has it ``p.1``.
+
+Inside, an element is the name of its variable and its index there; here the elements of files become arrays.
+"""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
-import xarray as xr
+from numpy.typing import NDArray
 
-from bayes.io.draws import Draws, variable, variable_names
+type Labels = tuple[tuple[str, ...], ...]
+"""Labels of the elements along each axis of a variable."""
 
 
-def gather(names: Iterable[str], draws: Draws) -> Draws:
-    """Return ``draws`` with the arrays ``names`` put together where their elements have names of their own.
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Where the elements of an array are."""
 
-    ``p[0]``, ``p[1]``, ..., counted from 0 or from 1, or as Stan has it ``p.1``, ``p.2``, ..., become ``p``. ValueError
-    if elements are missing.
+    shape: tuple[int, ...]
+    names: dict[tuple[int, ...], str]
+    """Index -> name of the element; () -> the name of the variable, if it is there as a whole."""
+    labels: Labels = ()
+
+
+def layout(name: str, names: Iterable[str], where: str) -> Layout | None:
+    """Return where a variable is among ``names``: itself or its elements; None if it is not there.
+
+    Indices count from 0, from 1 or from another number; labels are in the order in which they come. ValueError, saying
+    ``where``, if some elements are missing.
     """
-    names_in_draws = variable_names(draws)
-    for name in names:
-        places = {} if name in names_in_draws else elements_by_place(name, names_in_draws)
-        if not places:
-            continue
-        shape = array_shape(name, places, "`draws`")
-        first = np.shape(variable(next(iter(places.values())), draws))
-        theta = np.empty((*first[:2], *shape))
-        for place, element in places.items():
-            values = variable(element, draws)
-            if values.shape != first[:2]:
-                raise ValueError(
-                    f"`draws[{element!r}]` must have the shape {first[:2]} of the first element, got {values.shape}."
-                )
-            theta[(..., *place)] = values
-        if isinstance(draws, xr.DataTree):
-            dims = ("chain", "draw", *(f"{name}_dim_{i}" for i in range(len(shape))))
-            draws = draws.copy()
-            posterior = draws["posterior"].to_dataset().drop_vars(list(places.values()))
-            draws["posterior"] = posterior.assign({name: (dims, theta)})
-        else:
-            draws = {other: draws[other] for other in draws if other not in places.values()} | {name: theta}
-    return draws
-
-
-def elements_by_place(name: str, names: Iterable[str]) -> dict[tuple[int, ...], str]:
-    """Return place -> name of a variable: itself, or its elements counted from 0 or 1."""
     names = list(names)
     if name in names:
-        return {(): name}
-    places = {}
+        return Layout(shape=(), names={(): name})
+    places: dict[tuple[str, ...], str] = {}
     for element in names:
-        match = re.fullmatch(re.escape(name) + r"(?:\[(\d+(?:, ?\d+)*)\]|((?:\.\d+)+))", element)
+        match = re.fullmatch(re.escape(name) + r"(?:\[(.+)\]|((?:\.\d+)+))", element)
         if match:
-            places[tuple(map(int, re.findall(r"\d+", match[1] or match[2])))] = element
-    if len({len(place) for place in places}) != 1:
-        return places
-    first = [min(axis) for axis in zip(*places, strict=True)]
-    return {tuple(i - j for i, j in zip(place, first, strict=True)): element for place, element in places.items()}
-
-
-def array_shape(name: str, places: Mapping[tuple[int, ...], str], where: str) -> tuple[int, ...]:
-    """Return the shape of an array with elements at ``places``; ValueError, saying ``where``, if one is missing."""
+            places[tuple(part.strip() for part in (match[1] or match[2][1:].replace(".", ",")).split(","))] = element
+    if not places:
+        return None
     elements = ", ".join(places.values())[:200]
     if len({len(place) for place in places}) > 1:
         raise ValueError(f"{where} must have as many indices at every element of {name!r}, got {elements}.")
-    shape = tuple(max(axis) + 1 for axis in zip(*places, strict=True))
+    rule = f"{where} must have numbers or labels at {name!r}, not both"
+    axes = [_axis(parts, rule) for parts in zip(*places, strict=True)]
+    shape = tuple(size for _, size, _ in axes)
     if len(places) != prod(shape):
         raise ValueError(f"{where} lacks some elements of {name!r} of shape {shape}: it has {elements}.")
-    return shape
+    indices = zip(*(index for index, _, _ in axes), strict=True)
+    labels = [names or tuple(map(str, range(size))) for _, size, names in axes] if any(axis[2] for axis in axes) else []
+    return Layout(shape=shape, names=dict(zip(indices, places.values(), strict=True)), labels=tuple(labels))
+
+
+def _axis(parts: tuple[str, ...], rule: str) -> tuple[list[int], int, tuple[str, ...]]:
+    """Return the index of each of the ``parts`` of names on one axis, how many there are, and labels if they are."""
+    numbers = [int(part) for part in parts if re.fullmatch(r"\d+", part)]
+    if not numbers:
+        labels = tuple(dict.fromkeys(parts))
+        return [labels.index(part) for part in parts], len(labels), labels
+    if len(numbers) < len(parts):
+        raise ValueError(f"{rule}, got {', '.join(parts)[:200]}.")
+    first = min(numbers)
+    return [number - first for number in numbers], max(numbers) - first + 1, ()
+
+
+def gathered(
+    name: str, names: Iterable[str], values_of: Callable[[str], NDArray[Any]], where: str
+) -> tuple[NDArray[Any], Labels] | None:
+    """Return the draws of a variable, (chain, draw, ...), from those of its elements, and labels; None if not there.
+
+    ``values_of(name)`` are the draws of one of ``names``. ValueError, saying ``where``, if elements are missing.
+    """
+    found = layout(name, names, where)
+    if found is None:
+        return None
+    if () in found.names:
+        return values_of(name), ()
+    parts = {index: values_of(element) for index, element in found.names.items()}
+    first = next(iter(parts.values())).shape[:2]
+    for index, element in found.names.items():
+        if parts[index].shape != first:
+            raise ValueError(
+                f"`draws[{element!r}]` must have the shape {first} of the first element, got {parts[index].shape}."
+            )
+    theta = np.empty((*first, *found.shape), np.result_type(*parts.values()))
+    for index, values in parts.items():
+        theta[(..., *index)] = values
+    return theta, found.labels

@@ -2,62 +2,11 @@
 
 import json
 import re
-from collections.abc import Collection
-from dataclasses import fields, replace
+from dataclasses import replace
 from inspect import cleandoc
 from typing import Any
 
 import numpy as np
-
-HELP = ("--help", "-h")
-
-
-def option_pairs(arguments: list[str], flags: Collection[str]) -> list[tuple[str, str]]:
-    """Return the arguments as pairs of an option and its value; a positional argument has the option ``""``.
-
-    Every option but ``flags``, which have no value, takes the next argument. The names of options are not known yet:
-    the model's hyperparameters are among them. ValueError if an argument or a value is empty.
-    """
-    pairs: list[tuple[str, str]] = []
-    remaining = iter(arguments)
-    for argument in remaining:
-        if not argument:
-            raise ValueError("an argument is empty; leave it out, or say what it is.")
-        if not argument.startswith("--") and argument not in HELP:
-            pairs.append(("", argument))
-            continue
-        option, equals, value = argument.partition("=")
-        option = option.replace("_", "-")
-        if option in flags or option in HELP:
-            continue
-        text = value if equals else next(remaining, None)
-        if text == "":
-            raise ValueError(f"`{option.removeprefix('--')}` is empty; write {option} VALUE.")
-        if text is not None:  # the parser of options reports what is missing
-            pairs.append((option, text))
-    return pairs
-
-
-def join_values(arguments: list[str], exact: Any) -> list[str]:
-    """Return the arguments with each hyperparameter of ``exact`` and its value as one: ``--prior-sd=-1e3``.
-
-    A value may begin with a minus sign and be no number that a parser of options knows as one. ValueError if there is
-    no value.
-    """
-    names = {f"--{field.name.replace('_', '-')}": field.name for field in fields(exact)}
-    result: list[str] = []
-    remaining = iter(arguments)
-    for argument in remaining:
-        option, equals, value = argument.partition("=")
-        option = option.replace("_", "-")
-        if option not in names:
-            result.append(argument)
-            continue
-        text = value if equals else next(remaining, None)
-        if text is None:
-            raise ValueError(f"`{names[option]}` has no value; write {option} VALUE.")
-        result.append(f"{option}={text}")
-    return result
 
 
 def with_values(exact: Any, texts: dict[str, str]) -> Any:

@@ -5,3 +5,7 @@
 - ``_jax_engines``: the two on JAX, from starting points to draws.
 - ``smc_kernels``: SMC on a schedule that a pilot run fixes, so that its evidence is unbiased.
 """
+
+from closedform.extras import require
+
+require("pymc")

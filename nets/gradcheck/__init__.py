@@ -16,3 +16,7 @@ Read ``checks`` first: it has the public functions.
 ``_reduced_programs`` removes operations that a function does not need, and finds casts. ``_one_sided_slopes`` has the
 slopes on either side of a kink.
 """
+
+from closedform.extras import require
+
+require("jax")

@@ -64,12 +64,12 @@ SHRINK = {
 def test_01_a_wrong_joint_distribution_fails_though_every_marginal_is_right():
     """Columns of exact draws, each in an order of its own: correlations of 0.6 became 0.01, and it passed."""
     schools = get_model("hierarchical_normal")
-    samples = schools.exact.posterior(schools.y).rvs(8_000, np.random.default_rng(0))
+    samples = schools.exact.posterior(schools.y).rvs(2_000, np.random.default_rng(0))
     rng = np.random.default_rng(1)
     permuted = {name: rng.permuted(values, axis=0) for name, values in samples.items()}
     for draws, verdict in [(samples, "pass"), (permuted, "fail")]:
-        chains = {name: values.reshape(4, 2_000, *values.shape[1:]) for name, values in draws.items()}
-        assert check(chains, schools.exact, schools.y).verdict == verdict
+        chains = {name: values.reshape(4, 500, *values.shape[1:]) for name, values in draws.items()}
+        assert check(chains, schools, schools.y).verdict == verdict
 
 
 @pytest.mark.parametrize("name", ["normal_inverse_gamma", "linear_regression"])

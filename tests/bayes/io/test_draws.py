@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from bayes import check, check_sampler
-from bayes.io.draws import evidence_runs, is_smc
+from bayes.io.draws import as_draws, evidence_runs, is_smc
 from bayes.registry import get_model
 
 NORMAL = get_model("normal_normal")
@@ -162,8 +162,8 @@ def smc_tree(name, dims, values, chains):
 def test_every_layout_of_evidence_gives_the_last_stage_of_each_run(layout, name):
     dims, values = LAYOUTS[layout]
     evidence_tree = smc_tree(name, dims, values, 2)
-    assert is_smc(evidence_tree)
-    np.testing.assert_array_equal(evidence_runs(evidence_tree), [-21.5, -21.6])
+    assert is_smc(as_draws(evidence_tree, []))
+    np.testing.assert_array_equal(evidence_runs(as_draws(evidence_tree, [])), [-21.5, -21.6])
     with pytest.raises(ValueError, match="particles of SMC"):
         check(evidence_tree, NORMAL.exact, NORMAL.y)
     (result,) = check(None, NORMAL.exact, NORMAL.y, evidence=evidence_tree)
@@ -172,7 +172,7 @@ def test_every_layout_of_evidence_gives_the_last_stage_of_each_run(layout, name)
 
 def test_a_run_alone_stores_its_stages_where_runs_belong():
     single_run = smc_tree("log_marginal_likelihood", ("chain",), np.array([np.nan, np.nan, -21.5]), 1)
-    np.testing.assert_array_equal(evidence_runs(single_run), [-21.5])
+    np.testing.assert_array_equal(evidence_runs(as_draws(single_run, [])), [-21.5])
 
 
 def test_a_run_without_evidence_is_not_dropped():
@@ -184,3 +184,27 @@ def test_a_run_without_evidence_is_not_dropped():
             NORMAL.y,
             evidence=smc_tree("log_evidence", dims, np.where(values == -21.6, np.nan, values), 2),
         )
+
+
+# ---- labels
+
+
+def test_labels_of_a_tree_are_printed_and_places_compared():
+    coords = {"class": ["ants", "bees", "cats", "dogs"]}
+    labelled = xr.Dataset({"p": (("chain", "draw", "class"), P)}, coords=coords)
+    checks = check(labelled, CLASSES.exact, CLASSES.y)
+    assert [c.parameter for c in checks][:4] == [*["p[ants]"] * 3, "p[bees]"]
+    assert [c.p_value for c in checks] == [c.p_value for c in check({"p": P}, CLASSES.exact, CLASSES.y)]
+    counted = labelled.assign_coords({"class": range(4)})
+    assert check(counted, CLASSES.exact, CLASSES.y) == check({"p": P}, CLASSES.exact, CLASSES.y)
+
+
+def test_fresh_draws_without_the_labels_of_the_first_are_the_same_parameters():
+    def sample(model, seed, n):
+        p = model.exact.posterior(model.y).rvs(4 * n, np.random.default_rng(seed))["p"].reshape(4, n, 4)
+        p = p if seed else np.concatenate([p[:, :-20], np.roll(p[:, -20:], 1, axis=-1)], axis=1)  # flagged at first
+        dims = ("chain", "draw", "class")
+        return {"p": p} if seed else xr.Dataset({"p": (dims, p)}, coords={"class": [*"abcd"]})
+
+    checks = check(sample(CLASSES, 0, 1000), CLASSES, CLASSES.y, resample=lambda _, n: sample(CLASSES, 1, n))
+    assert {c.parameter for c in checks} >= {"p[a]", "p[b]", "p[c]", "p[d]"}

@@ -1,0 +1,114 @@
+"""The command ``check``."""
+
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+import tyro
+
+from bayes.commands.inputs import STANDARD_INPUT, hyperparameter_texts, model_with_data, readable
+from bayes.commands.listing import with_nulls
+from bayes.exact.distribution import scalar_distributions
+from bayes.registry import Model
+from closedform.multiple_testing import ALPHA
+from closedform.verdict import EXIT_CODES
+
+if TYPE_CHECKING:
+    from bayes.checking.results import Checks
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckDraws:
+    """Hold draws of any sampler to the exact posterior, or runs of SMC to the exact evidence.
+
+    Every hyperparameter of the model is an option too, such as --prior-sd 2 or --prior-mean "[0, 1]"; without it, it is
+    that of the example. With --model MODEL before it, --help lists them.
+
+    Exit code: 0 if every check passes, 1 if one fails, 3 if none fails but one is inconclusive, 2 for bad usage or a
+    file that cannot be read.
+    """
+
+    file: Annotated[
+        tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILE", help_behavior_hint="(required)")
+    ]
+    """File of draws: netCDF or Zarr of ArviZ, CSV or Parquet with columns chain, draw and one a scalar, CmdStan's CSV
+    files, one a chain, or their folder, .npz, JSON of posteriordb, HDF5 of emcee. Each may be compressed by gzip, bzip2
+    or zip; - is the standard input."""
+    model: str
+    """Name of the model, as `models` lists it."""
+    data: Path | None = None
+    """The observations the sampler was given, as a CSV file or - for standard input. Without it, the example's."""
+    var: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """YOURS=MODEL if a variable has another name in your file, such as theta=mu, slope=beta[1], or of emcee 0=mu. If
+    yours is a transform, say of what: sigma=sqrt(sigma2), by exp, log, sqrt, square, reciprocal, logit or inv_logit.
+    Repeat it for several."""
+    trim: bool = False
+    """Cut chains of different lengths to the shortest."""
+    evidence_law: Literal["unbiased", "log_unbiased", "inverse_unbiased"] = "unbiased"
+    """What runs estimate without bias: E[Z] as SMC, E[log Z] as nested sampling with exp(-i/N), E[1/Z] as dynesty."""
+    alpha: float = ALPHA
+    """Probability that a right sampler has a failed check."""
+    json: bool = False
+    """Print everything as JSON, for programs."""
+
+
+def run(options: CheckDraws) -> tuple[str, int]:
+    """Return the table of the checks, and the exit code of the verdict."""
+    if options.data == STANDARD_INPUT in options.file:
+        raise ValueError("`data` and the draws are both -: one of them must be a file.")
+    model = model_with_data(options)
+    rename = dict(_renaming(text, model) for text in options.var)
+    from bayes._check import check  # after the options are read: ArviZ takes seconds to import
+    from bayes.io.draws import is_smc
+    from bayes.io.draws_file import load_draws
+
+    with ExitStack() as stack:
+        paths = [stack.enter_context(readable(path)) for path in options.file]
+        draws = load_draws(paths, model.variables, rename, trim=options.trim)
+    if is_smc(draws):
+        checks = check(None, model, model.y, evidence=draws, evidence_law=options.evidence_law, alpha=options.alpha)
+    else:
+        checks = check(draws, model, model.y, alpha=options.alpha)
+    return _json(checks, options, model) if options.json else str(checks), EXIT_CODES[checks.verdict]
+
+
+def _renaming(text: str, model: Model) -> tuple[str, str]:
+    """Return the name in the file and what it is of the model, that an option --var gives."""
+    from bayes.io.transforms import parsed_target  # with scipy, which takes seconds to import
+
+    name_in_file, _, expression = text.partition("=")
+    target = parsed_target(expression)
+    name = target.element[0]
+    if not name_in_file or name not in model.variables:
+        raise ValueError(
+            f"`var` must be YOURS=MODEL with a variable of the model, {', '.join(model.variables)}, got {text!r}."
+        )
+    if "square" in target.functions and _may_be_negative(name, model):
+        raise ValueError(f"`var` {text!r}: {name} may be negative, so that its square does not say what it is.")
+    return name_in_file, expression
+
+
+def _may_be_negative(name: str, model: Model) -> bool:
+    """Return whether the posterior has negative values of a variable."""
+    marginals = scalar_distributions(model.marginals).items()
+    return any(marginal.cdf(0.0) > 0 for (variable, _), marginal in marginals if variable == name)
+
+
+def _json(checks: "Checks", options: CheckDraws, model: Model) -> str:
+    files = [str(file) for file in options.file]
+    about = {
+        "file": files[0] if len(files) == 1 else files,
+        "model": model.name,
+        "hyperparameters": {
+            name: np.asarray(getattr(model.exact, name)).tolist() for name in hyperparameter_texts(options)
+        },
+        "observations": len(model.y),
+        "verdict": checks.verdict,
+        "alpha": checks.alpha,
+        "checks": [with_nulls(row) for row in checks.rows()],
+        "notes": list(checks.notes),
+    }
+    return json.dumps(about, indent=2)

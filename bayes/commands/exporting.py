@@ -1,0 +1,35 @@
+"""The command ``export``."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from bayes.commands.inputs import model_with_data
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """Print a model as Stan code, or data and hyperparameters as JSON, for CmdStan and its kin.
+
+    Exit code: 0 if it is printed, 2 for bad usage or a file that cannot be read.
+    """
+
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
+    """Name of the model, as `models` lists it."""
+    format: Literal["stan", "json"] = "stan"
+    """stan: the program; json: its data."""
+    data: Path | None = None
+    """Your observations, as a CSV file or - for standard input. Without it, those of the example."""
+
+
+def run(options: Export) -> tuple[str, int]:
+    """Return the program, or its data."""
+    from bayes.io import stan
+
+    model = model_with_data(options)
+    if options.format == "json":
+        return json.dumps(stan.data(model.exact, model.y)), 0
+    return stan.code(model.name).rstrip("\n"), 0

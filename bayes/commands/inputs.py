@@ -1,0 +1,71 @@
+"""What several commands read: the model with the data and the hyperparameters of the user, and files."""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bayes.io import hyperparameters
+from bayes.registry import Model, get_model
+
+STANDARD_INPUT = Path("-")
+
+
+def hyperparameter_texts(options: Any) -> dict[str, str]:
+    """Return the hyperparameters on the command line, as text."""
+    group = getattr(options, "hyperparameters", None)
+    return {} if group is None else {name: text for name, text in asdict(group).items() if text is not None}
+
+
+def model_with_data(options: Any) -> Model:
+    """Return the model with the hyperparameters and the data of the options."""
+    model = get_model(options.model)
+    texts = hyperparameter_texts(options)
+    if not texts and options.data is None:
+        return model
+    exact = hyperparameters.with_values(model.exact, texts)
+    if options.data is None:
+        try:
+            return model.with_data(model.y, exact=exact)
+        except ValueError as error:
+            raise ValueError(
+                f"{error} Without --data the observations are those of the example: give yours with --data."
+            ) from error
+    from bayes.io.observations import read_observations
+
+    vectors = [value for value in vars(exact).values() if np.ndim(value) == 1]  # as long as a row of y, if it has any
+    with readable(options.data, ".csv") as path:
+        y = read_observations(path, columns=len(vectors[0]) if model.y.ndim == 2 else 1)
+    return model.with_data(y, exact=exact)
+
+
+@contextmanager
+def readable(path: Path, suffix: str = "") -> Iterator[Path]:
+    """Yield the path of a file; - and pipes are copied to a file first. ValueError names a file that cannot be read."""
+    try:
+        if path == STANDARD_INPUT:
+            if sys.stdin is None:  # as `<&-` has it
+                raise ValueError(
+                    "file - is the standard input, which is closed; give a file, or a pipe into this command."
+                )
+            content, label = sys.stdin.buffer.read(), "- (standard input)"
+        elif path.exists() and not path.is_file() and not path.is_dir():  # a pipe, as of `<(command)`, is read once
+            content, label = path.read_bytes(), repr(str(path))
+        else:
+            yield path
+            return
+        suffix = suffix or (".nc" if content[:4] in {b"\x89HDF", b"CDF\x01", b"CDF\x02"} else ".csv")
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder, f"input{suffix}")
+            copy.write_bytes(content)
+            try:
+                yield copy
+            except ValueError as error:
+                raise ValueError(str(error).replace(repr(str(copy)), label)) from error
+    except OSError as error:
+        raise ValueError(f"file {str(path)!r} cannot be read: {error.strerror or error}.") from error

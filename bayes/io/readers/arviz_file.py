@@ -1,0 +1,102 @@
+"""Draws that ArviZ saved, of 0.x too: a netCDF file or a Zarr folder. Nothing is unpickled."""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import xarray as xr
+
+from bayes.io.draws import DIVERGING, EVIDENCE, as_draws
+from bayes.io.element_names import layout
+from bayes.io.readers.contents import LARGEST, Contents, Wanted
+from closedform.reasons import one_line
+
+NETCDF = (b"\x89HDF", b"CDF")
+"""First bytes of a netCDF file: of version 4, and of the classic format."""
+
+
+def read(path: Path, label: str, wanted: Wanted) -> Contents:
+    """Read group ``posterior``, with dimensions (chain, draw, ...), and where there is one ``sample_stats``."""
+    try:
+        with _open(path, label) as tree:
+            groups = {name: group.dataset for name, group in tree.children.items()}
+            if {"chain", "draw"} <= set(tree.dataset.dims):  # one group, saved by itself
+                groups["posterior"] = tree.dataset
+            if "posterior" not in groups:
+                group_names = ", ".join(sorted(groups)) or "no group"
+                raise ValueError(
+                    f"file {label} has no group `posterior`, but {group_names}; save what ArviZ calls posterior."
+                )
+            names = [str(name) for name in groups["posterior"].data_vars]
+            layouts = {name: layout(name, names, f"file {label}") for name in wanted.names}
+            here = [name for name, found in layouts.items() if found]
+            variables = [element for found in layouts.values() if found for element in found.names.values()]
+            loaded = {"posterior": _load(groups["posterior"], variables, label)}
+            if "sample_stats" in groups:
+                loaded["sample_stats"] = _load(groups["sample_stats"], [DIVERGING, *EVIDENCE], label)
+    except ValueError as error:
+        if str(error).startswith(("file ", "folder ")):
+            raise
+        raise _unreadable(path, label, error) from error
+    except Exception as error:  # whatever a damaged file makes of the libraries that read it
+        raise _unreadable(path, label, error) from error
+    draws = as_draws(xr.DataTree.from_dict(loaded), here)
+    return Contents(replace(draws, source=f"file {label}"), names)
+
+
+@contextmanager
+def _open(path: Path, label: str) -> Iterator[xr.DataTree]:
+    """Open a Zarr folder or a netCDF file, of the classic format too, which has no groups."""
+    import h5py  # which files of text do not need
+
+    if path.is_dir():
+        _refuse_pickle(path, label)
+    elif _begins_with(path, b"CDF"):
+        with xr.open_dataset(path, engine="scipy", create_default_indexes=False) as dataset:
+            yield xr.DataTree(dataset)
+        return
+    else:
+        with h5py.File(path) as file:
+            dict(file.attrs)  # where they are damaged, h5netcdf leaves half a file behind, which complains at its end
+    engine = "zarr" if path.is_dir() else "h5netcdf"
+    with xr.open_datatree(path, engine=engine, create_default_indexes=False) as tree:  # they would read all of `draw`
+        yield tree
+
+
+def _begins_with(path: Path, mark: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(mark)) == mark
+
+
+def _load(dataset: xr.Dataset, names: Collection[str], label: str) -> xr.Dataset:
+    """Read those of the variables ``names`` that are in a group, with the labels of their dimensions."""
+    here = [name for name in names if name in dataset.data_vars]
+    for name in here:
+        if dataset[name].nbytes > LARGEST:
+            raise ValueError(
+                f"file {label} has {dataset[name].nbytes / 2**30:.1f} GiB of {name!r}, more than "
+                f"{LARGEST / 2**30:.0f}; thin the draws."
+            )
+    selection = dataset[here]
+    dims = {dim for name in here for dim in dataset[name].dims} - {"chain", "draw"}
+    return selection.drop_vars([name for name in selection.coords if name not in dims]).load().drop_attrs()
+
+
+def _refuse_pickle(folder: Path, label: str) -> None:
+    """Raise ValueError if a Zarr folder names pickle among its codecs: to read it would be to run what it holds."""
+    for name in (".zarray", ".zmetadata", "zarr.json"):
+        for file in folder.rglob(name):
+            if '"pickle"' in file.read_text(encoding="utf-8", errors="replace"):
+                raise ValueError(f"folder {label} holds pickled objects, which are not read: save plain numbers.")
+
+
+def _unreadable(path: Path, label: str, error: Exception) -> ValueError:
+    kind = "Zarr folder" if path.is_dir() else "netCDF file"
+    reason = one_line(error, 300)
+    if not path.is_dir() and not _begins_with(path, NETCDF[0]) and not _begins_with(path, NETCDF[1]):
+        reason = "it does not begin as one"
+    return ValueError(
+        f"file {label} cannot be read as a {kind} ({reason}); it must be an ArviZ netCDF file, a Zarr folder, or "
+        "a CSV file named .csv."
+    )

@@ -1,0 +1,76 @@
+"""What is in gzip, bzip2 and zip files, copied to a folder that is removed afterwards."""
+
+import bz2
+import gzip
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bayes.io.readers.contents import LARGEST
+from closedform.reasons import one_line
+
+OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open}
+"""First bytes of a file -> the function that opens what is compressed in it."""
+ZIP = b"PK\x03\x04"
+BLOCK = 2**20
+
+
+@contextmanager
+def opened(path: Path, label: str) -> Iterator[Path]:
+    """Yield the path of what is compressed in a file, or of the file itself if nothing is; an ``.npz`` is read whole.
+
+    ValueError if it is damaged, or a zip file of several files that are no Zarr folder.
+    """
+    start = b"" if path.is_dir() else _start(path)
+    opener = next((opener for mark, opener in OPENERS.items() if start.startswith(mark)), None)
+    if opener is None and not start.startswith(ZIP):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            if opener is None:
+                target = _unzipped(path, Path(folder), label)
+            else:
+                target = Path(folder, path.stem)
+                _copy(opener(path, "rb"), target, label)
+        except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
+            raise ValueError(
+                f"file {label} is compressed, and cannot be unpacked ({one_line(error, 200)}); it is damaged or was "
+                "not written to its end: copy it again."
+            ) from error
+        yield target
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(4)
+
+
+def _unzipped(path: Path, folder: Path, label: str) -> Path:
+    """Unpack a zip file into a folder, and return the one file or the Zarr folder in it, or the path of an ``.npz``."""
+    with zipfile.ZipFile(path) as archive:
+        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        if all(entry.filename.endswith(".npy") for entry in entries):
+            return path
+        if sum(entry.file_size for entry in entries) > LARGEST:
+            raise ValueError(f"file {label} holds more than {LARGEST / 2**30:.0f} GiB; thin the draws.")
+        roots = [Path(e.filename).parent for e in entries if Path(e.filename).name in ("zarr.json", ".zgroup")]
+        if not roots and len(entries) != 1:
+            names = ", ".join(entry.filename for entry in entries)[:200]
+            raise ValueError(
+                f"file {label} must hold one file or a Zarr folder, got {len(entries)}: {names}; give one of them."
+            )
+        for entry in entries:
+            archive.extract(entry, folder)  # which keeps every path inside the folder
+        return folder / min(roots, key=lambda root: len(root.parts)) if roots else folder / entries[0].filename
+
+
+def _copy(source: gzip.GzipFile | bz2.BZ2File, target: Path, label: str) -> None:
+    with source, target.open("wb") as file:
+        while block := source.read(BLOCK):
+            file.write(block)
+            if file.tell() > LARGEST:
+                raise ValueError(f"file {label} holds more than {LARGEST / 2**30:.0f} GiB; thin the draws.")

@@ -1,0 +1,83 @@
+"""Variables that a file has transformed: ``sigma=sqrt(sigma2)``, a file's sigma is the root of the model's sigma2.
+
+The draws are transformed back, so that they are draws of the model's variable. No density is involved: if x has the law
+of the model, what is computed of f(x) by the inverse of f has it too.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from bayes.exact.distribution import Element, parsed_element
+
+type Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transform:
+    """A transform, by its inverse and the values that it can have."""
+
+    inverse: Callable[[Array], Array]
+    has_value: Callable[[Array], NDArray[np.bool_]]
+    values: str
+    """The values that it can have, in words."""
+
+
+TRANSFORMS = {
+    "exp": Transform(inverse=np.log, has_value=lambda v: v > 0, values="positive"),
+    "log": Transform(inverse=np.exp, has_value=np.isfinite, values="finite"),
+    "sqrt": Transform(inverse=np.square, has_value=lambda v: v >= 0, values="0 or more"),
+    "square": Transform(inverse=np.sqrt, has_value=lambda v: v >= 0, values="0 or more"),
+    "reciprocal": Transform(inverse=np.reciprocal, has_value=lambda v: v != 0, values="other than 0"),
+    "logit": Transform(inverse=expit, has_value=np.isfinite, values="finite"),
+    "inv_logit": Transform(inverse=logit, has_value=lambda v: (v > 0) & (v < 1), values="between 0 and 1"),
+}
+"""Name -> transform. Of a square the root is taken that is 0 or more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What a variable of a file is: functions, the outermost first, of an element of the model's."""
+
+    functions: tuple[str, ...]
+    element: Element
+
+
+def parsed_target(text: str) -> Target:
+    """Return what ``sqrt(sigma2)``, ``log(beta[0])`` or ``mu`` mean; ValueError if it is none of these.
+
+    Examples
+    --------
+    >>> parsed_target("log(beta[0])")
+    Target(functions=('log',), element=('beta', (0,)))
+    """
+    functions = []
+    while call := re.fullmatch(r"(\w+)\((.*)\)", text.strip()):
+        if call[1] not in TRANSFORMS:
+            raise ValueError(f"`var` must have one of the transforms {', '.join(TRANSFORMS)}, got {call[1]!r}.")
+        functions.append(call[1])
+        text = call[2]
+    if "square" in functions[:-1]:
+        raise ValueError("`var` must have square next to the variable: of what else would the root have a sign?")
+    return Target(functions=tuple(functions), element=parsed_element(text.strip()))
+
+
+def inverted(name: str, values: NDArray[np.number], functions: tuple[str, ...], where: str) -> Array:
+    """Return x for draws (chain, draw, ...) that are f(x); ValueError, saying ``where``, if a draw can be no f(x)."""
+    x = np.asarray(values, float)
+    for function in functions:
+        transform = TRANSFORMS[function]
+        good = transform.has_value(x)
+        if not good.all():
+            place = tuple(np.argwhere(~good)[0])
+            raise ValueError(
+                f"{where}: {name!r} at chain {place[0]}, draw {place[1]} is {values[place]}, which {function} of no "
+                f"number is, as {x[place]:.6g} is not {transform.values}; check what the file has, and its --var."
+            )
+        with np.errstate(over="ignore"):  # infinite draws are far out, and judged as such
+            x = transform.inverse(x)
+    return x
