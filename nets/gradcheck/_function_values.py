@@ -59,4 +59,5 @@ def random_signs(theta: ArrayLike, count: int) -> Floats:
     """
     rng = np.random.default_rng(0)
     signs, place = rng.choice([-1.0, 1.0], np.size(theta)), rng.permutation(np.size(theta))
-    return np.stack([signs, *(signs * (1.0 - 2.0 * (place >> k & 1)) for k in range(count - 1))])
+    halves = [np.ones(len(place)), *(np.where(place >> k & 1, -1.0, 1.0) for k in range(count - 1))]
+    return signs * np.stack(halves)
