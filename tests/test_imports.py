@@ -174,5 +174,5 @@ def test_what_a_fresh_interpreter_loads():
     ours = {name for name in closed_form - stats if not name.startswith(("bayes", "closedform", "lazy_loader"))}
     assert ours <= {"dataclasses", "numbers"} | STANDARD
     assert not closed_form & {"pymc", "pytensor", "jax", "arviz", "xarray", "matplotlib"}
-    assert not check & {"pymc", "pytensor", "jax"}
+    assert not check & {"pymc", "pytensor", "jax._src"}  # ArviZ leaves a `jax` that is loaded when it is first used
     assert "mpmath" in control - check  # the test can see what is loaded

@@ -9,7 +9,3 @@ of them.
 - ``networks``: the gradients of the MLP and the conv net, composed of the rules of their layers.
 - ``validate``: shapes, dtypes and values of the inputs; a wrong shape raises ValueError before it broadcasts.
 """
-
-from closedform.extras import require
-
-require("jax")

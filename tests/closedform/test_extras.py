@@ -11,7 +11,7 @@ from bayes import models
 
 @pytest.mark.parametrize(
     ("module", "missing", "extra"),
-    [("bayes.sampling", "pymc", "pymc"), ("nets.gradcheck", "jax", "nets"), ("nets.backprop", "jax", "nets")],
+    [("bayes.sampling", "pymc", "pymc"), ("nets.gradcheck", "jax", "nets")],
 )
 def test_a_chapter_names_its_extra(module, missing, extra, monkeypatch):
     monkeypatch.setitem(sys.modules, missing, None)
