@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import jax
 import numpy as np
 from flax import nnx
 
@@ -58,7 +59,9 @@ def methods_section(problem: Problem) -> Numbers:
 
 def mistakes_section(problem: Problem) -> Numbers:
     """Return the checks of gradients with a mistake in them; the verdict is ``fail`` unless each fails."""
-    N, z1 = len(problem.y), one_hidden_layer.forward(problem.params, problem.x).z1
+    N = len(problem.y)
+    with jax.enable_x64(True):  # as the methods have it
+        z1 = np.asarray(one_hidden_layer.forward(problem.params, problem.x).z1)
     slope = np.mean(z1 * (1 - z1))  # of the hidden units, as an average
 
     def changed(name: str, change: Callable[[Any], Any]) -> Callable[[Any], Any]:
