@@ -43,7 +43,7 @@ def false_alarms(config: Config, label: str, *, stay: float, draws: int, runs: i
     count = runs // (10 if config.quick else 1)
     runs_and_verdicts = zip(
         progress(count, f"{len(models)} data sets, {label}"),
-        families(models, ALPHAS, count=count, seed=config.seed, draws=draws, stay=stay),
+        families(models, ALPHAS, runs=range(count), seed=config.seed, draws=draws, stay=stay),
         strict=True,
     )
     rows = [

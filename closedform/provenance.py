@@ -1,5 +1,6 @@
-"""Which code made something: versions of packages, and the commit of this source tree."""
+"""Which code made something, and where: versions of packages, the commit of this source tree, the kind of CPU."""
 
+import hashlib
 import platform
 import subprocess
 from importlib.metadata import version
@@ -21,3 +22,11 @@ def commit() -> str:
         return subprocess.run(describe, cwd=root, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError) as error:
         return f"unknown ({error})"
+
+
+def cpu_fingerprint() -> str:
+    """Return a name for the CPU of this machine that differs between sets of CPU features (on Linux)."""
+    features = platform.processor()
+    if (file := Path("/proc/cpuinfo")).exists():
+        features = next((line for line in file.read_text().splitlines() if line.startswith(("flags", "Features"))), "")
+    return f"{platform.machine()}-{hashlib.sha256(features.encode()).hexdigest()[:8]}"

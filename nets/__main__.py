@@ -185,8 +185,8 @@ def enable_compilation_cache() -> None:
     """
     import jax
 
+    from closedform.provenance import cpu_fingerprint
     from nets.data.image_cache import cache_directory
-    from nets.distributed.mesh import cpu_fingerprint
 
     folder = cache_directory() / "compiled" / cpu_fingerprint()
     try:

@@ -10,40 +10,32 @@ inconclusive, 2 for bad usage.
 import logging
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from types import ModuleType
+from dataclasses import dataclass, fields
+from importlib.metadata import version
 from typing import Any
 
 import tyro
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
 from closedform import command_line
+from closedform.provenance import commit, cpu_fingerprint
 from closedform.validation import nearest
 from closedform.verdict import EXIT_CODES, Verdict, worst
-from reports import classifiers, gradients, models, normal_normal, samplers
+from reports import pages
+from reports.shared import work
 from reports.shared.options import Common
+from reports.shared.work import Task, TaskError, UsageError
 
-PAGES: dict[str, ModuleType] = {
-    "normal-normal": normal_normal,
-    "models": models,
-    "samplers": samplers,
-    "gradients": gradients,
-    "classifiers": classifiers,
-}
+PACKAGES = ("closedform", "numpy", "scipy", "arviz-stats", "pymc", "pytensor", "nutpie", "numba", "numpyro", "blackjax")
+"""What results of an interrupted run depend on, beside the commit."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class All(Common):
     """Every page with its default options, and the index."""
-
-
-class UsageError(Exception):
-    """The command cannot be carried out; the message is one line that says why and what to do."""
 
 
 def main(arguments: list[str], prog: str = "python -m reports") -> int:
@@ -57,15 +49,18 @@ def main(arguments: list[str], prog: str = "python -m reports") -> int:
     logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax chats there
     try:
         if isinstance(options, All):
-            common = {"out": options.out, "seed": options.seed, "quick": options.quick}
-            verdicts: list[Verdict] = [render(name, page.Options(**common), console) for name, page in PAGES.items()]
+            common = {field.name: getattr(options, field.name) for field in fields(Common)}
+            selected = {name: module.Options(**common) for name, module in pages.PAGES.items()}
         else:
-            verdicts = [render(page, options, console)]
-    except UsageError as error:
+            selected = {page: options}
+        verdicts = render(selected, console)
+    except (UsageError, TaskError) as error:
         console.print(f"error: {error}", style="red", markup=False)
         return 2
     except KeyboardInterrupt:
-        console.print("interrupted: the page under way was not written", style="red")
+        console.print(
+            "interrupted: the page under way was not written; the same command goes on from here", style="red"
+        )
         return 130
     return EXIT_CODES[worst(verdicts)]
 
@@ -73,70 +68,99 @@ def main(arguments: list[str], prog: str = "python -m reports") -> int:
 def parse(arguments: list[str], prog: str = "python -m reports") -> tuple[str, Any]:
     """Return the page that a command line names, or all, and its options; ValueError in one line if there are none."""
     first, *rest = arguments or ["all"]
-    pages = {"all": All, **{name: module.Options for name, module in PAGES.items()}}
-    if (page := first.replace("_", "-")) in pages:
+    choices = {"all": All, **{name: module.Options for name, module in pages.PAGES.items()}}
+    if (page := first.replace("_", "-")) in choices:
         arguments = [page, *rest]
     elif not first.startswith("-"):
-        raise ValueError(f"the page must be one of {', '.join(pages)}, got {first!r}{nearest(page, pages)}")
+        raise ValueError(f"the page must be one of {', '.join(choices)}, got {first!r}{nearest(page, choices)}")
     elif first not in {"-h", "--help"}:
         page, arguments = "all", ["all", *arguments]
     return page, command_line.parsed(
-        lambda: tyro.extras.subcommand_cli_from_dict(pages, prog=prog, description=__doc__, args=arguments),
+        lambda: tyro.extras.subcommand_cli_from_dict(choices, prog=prog, description=__doc__, args=arguments),
         f"{prog} {page} --help",
     )
 
 
-def render(name: str, options: Any, console: Console) -> Verdict:
-    """Make one page, write it with the index, and return its verdict; raise UsageError if the options are wrong."""
-    started = time.perf_counter()
-    module = PAGES[name]
-    try:
-        problem = module.read(options)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    with writing_to(options.out):
+def render(selected: dict[str, Any], console: Console) -> list[Verdict]:
+    """Make and write the selected pages, with their options, and the index; return their verdicts.
+
+    Raises UsageError if an option is wrong, and TaskError if something fails on the way.
+    """
+    made = pages.tasks(selected)
+    options = next(iter(selected.values()))
+    with work.writing_to(options.out):
         options.out.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=options.out).close()  # better now than after the sampling
-    from reports.shared.page import (  # after the checks: drawing and sampling take seconds to import
-        drawing,
-        write_index,
+    index = Task(
+        function=pages.write_index,
+        arguments=(options.out,),
+        label="the index",
+        seconds=0.1,
+        needs=tuple(made.values()),
+        keep=False,
     )
-    from reports.shared.provenance import command, provenance_rows
+    name = "all" if len(selected) > 1 else next(iter(selected))
+    names = {need: name for name, page in reversed(made.items()) for need in [*page.needs, page]}
+    code = f"{commit()} {[version(package) for package in PACKAGES]}"
+    with (
+        work.stored(options.out / f"{name}.unfinished", code) as store,
+        progress_of(names, console) as announce,
+    ):
+        done = work.run(
+            [index],
+            processes=options.processes or work.cores(),
+            environment=compilation_cache(),
+            store=store,
+            announce=announce,
+        )
+    outcomes = [done[page].result for page in made.values()]
+    for path, verdict in outcomes:
+        print(f"{path}: {verdict}")
+    return [verdict for _, verdict in outcomes]
 
-    with progress_of(name, module.steps(options), console) as step, drawing():
-        page = module.build(problem, options, step)
-    page.provenance = provenance_rows(
-        command(name, options), options.seed, module.packages(options), time.perf_counter() - started
-    )
-    with writing_to(options.out):
-        path = page.write(options.out)
-        write_index(options.out, [module.NAME for module in PAGES.values()])
-    print(f"{path}: {page.verdict}")
-    return page.verdict
+
+def compilation_cache() -> dict[str, str]:
+    """Return the variables by which JAX keeps what it compiles in CLOSEDFORM_CACHE, or the user's cache folder."""
+    from nets.data.image_cache import cache_directory
+
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str(cache_directory() / "compiled" / cpu_fingerprint()),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "JAX_COMPILATION_CACHE_MAX_SIZE": str(2**28),
+    }
 
 
 @contextmanager
-def writing_to(folder: Path) -> Iterator[None]:
-    """Turn a failure to write into one line that names the folder."""
-    try:
-        yield
-    except OSError as error:
-        raise UsageError(
-            f"`out` folder {folder} cannot be written: {error.strerror}; choose another with --out."
-        ) from error
+def progress_of(names: dict[Task, str], console: Console) -> Iterator[Callable[[Task, float], None]]:
+    """Yield a function that announces a task of the page ``names`` has for it, and the seconds that are left.
 
-
-@contextmanager
-def progress_of(name: str, steps: int, console: Console) -> Iterator[Callable[[str], None]]:
-    """Yield a function that announces the next of ``steps`` steps: a bar on a terminal, plain lines elsewhere."""
+    It is a bar on a terminal, plain lines elsewhere.
+    """
+    count = iter(range(1, len(names) + 1))
     if not console.is_terminal:
-        count = iter(range(1, steps + 1))
-        yield lambda message: console.print(f"{name} [{next(count)}/{steps}] {message}", markup=False)
+
+        def line(task: Task, left: float) -> None:
+            if task in names:
+                place = f"[{next(count)}/{len(names)}]"
+                console.print(f"{names[task]} {place} {task.label}; about {left:.0f} s left", markup=False)
+
+        yield line
         return
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(name, total=steps, completed=-1)
-        yield lambda message: progress.update(task, description=f"{name}: {message}", advance=1)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[left]}"),
+        console=console,
+        transient=True,
+    ) as progress:
+        bar = progress.add_task("compiling", total=len(names), left="")
+
+        def advance(task: Task, left: float) -> None:
+            if task in names:
+                progress.update(bar, description=f"{names[task]}: {task.label}", advance=1, left=f"{left:.0f} s left")
+
+        yield advance
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ FORBIDDEN = {
     "nets.models.mlp": "nets.training.config",
     "nets.training.config": "bayes.exact.normal_normal",
     "reports.gradients.library": "bayes.registry",
-    "reports.samplers.cells": "nets.training.runs",
+    "reports.samplers.grid": "nets.training.runs",
     "reports.shared.page": "bayes.checking.results",
 }
 """Module -> what it may not import."""

@@ -5,7 +5,7 @@ Draws are independent, or chains that stay where they are with a known probabili
 function of the parameters is then ``stay``^k, and n draws are worth n (1 - stay) / (1 + stay) independent ones.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,13 +53,20 @@ def chains(
 
 
 def families(
-    models: Sequence[Model], alphas: Sequence[float], *, count: int, seed: int, draws: int = 1000, stay: float = 0.0
+    models: Sequence[Model],
+    alphas: Sequence[float],
+    *,
+    runs: Iterable[int],
+    seed: int,
+    draws: int = 1000,
+    stay: float = 0.0,
 ) -> Iterator[list[Family]]:
-    """Yield, for each of ``count`` runs of a correct sampler, its verdicts at each of ``alphas``.
+    """Yield, for each of the ``runs`` of a correct sampler, by their numbers, its verdicts at each of ``alphas``.
 
-    A run is drawn once, with ``draws`` a chain. For each rate, what is flagged or unconverged is resampled.
+    A run is drawn once, with ``draws`` a chain, and depends on its number and the seed alone. For each rate, what is
+    flagged or unconverged is resampled.
     """
-    for run in range(count):
+    for run in runs:
 
         def sample(model: Model, place: int, n: int, run: int = run) -> dict[str, NDArray[np.float64]]:
             return exact_chains(model, np.random.default_rng([seed, run, place]), n, stay)

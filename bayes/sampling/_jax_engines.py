@@ -36,17 +36,13 @@ def run(
     chains: int,
     tune: int,
     target_accept: float,
-    jacobian: bool = True,
 ) -> tuple[xr.Dataset, xr.Dataset]:
     """Sample ``model`` with ``engine``; return posterior and sample stats over (chain, draw) as
     ``bayes.sampling.engines``.
-
-    Without ``jacobian`` the log density on the unconstrained space lacks the log determinant of the transformation,
-    which is wrong: a faulty sampler.
     """
     pymc_jax = _pymc_jax()
     with jax.enable_x64(True):
-        log_density = _log_density(pymc_jax, model, jacobian)
+        log_density = _log_density(pymc_jax, model)
         start_key, run_key = jax.random.split(jax.random.key(seed))
         start = _starting_points(model, log_density, start_key, chains)
         positions, stats = engine(log_density, start, run_key, draws=draws, tune=tune, target_accept=target_accept)
@@ -118,8 +114,8 @@ def blackjax_nuts(
     return jax.jit(jax.vmap(chain))(jax.random.split(key, len(start[0])), start)
 
 
-def _log_density(pymc_jax: ModuleType, model: pm.Model, jacobian: bool) -> LogDensity:
-    graph = pymc_jax.get_jaxified_graph(inputs=model.value_vars, outputs=[model.logp(jacobian=jacobian)])
+def _log_density(pymc_jax: ModuleType, model: pm.Model) -> LogDensity:
+    graph = pymc_jax.get_jaxified_graph(inputs=model.value_vars, outputs=[model.logp()])
     return lambda position: graph(*position)[0]
 
 

@@ -1,4 +1,4 @@
-"""Four implementations of NUTS behind one call, nutpie, PyMC's own, NumPyro and BlackJAX; and two other samplers.
+"""Four implementations of NUTS behind one call, nutpie, PyMC's own, NumPyro and BlackJAX; and slice sampling.
 
 Every engine takes a PyMC model and returns the posterior and the sample stats as datasets over (chain, draw), with the
 same names whichever engine made them. The stats of NUTS, in ArviZ's names: ``diverging``, ``acceptance_rate``,
@@ -53,28 +53,19 @@ def slice_sampling(model: pm.Model, *, seed: int, draws: int, chains: int, tune:
     return tree.posterior.dataset, xr.Dataset()
 
 
-def without_jacobian(model: pm.Model, *, seed: int, draws: int, chains: int, tune: int) -> Draws:
-    """Sample with NumPyro, a faulty sampler: on the unconstrained space with the density of the constrained one."""
-    from bayes.sampling._jax_engines import numpyro_nuts, run
-
-    settings = {"seed": seed, "draws": draws, "chains": chains, "tune": tune, "target_accept": TARGET_ACCEPT}
-    return run(model, numpyro_nuts, jacobian=False, **settings)
-
-
 PACKAGES = {
     "nutpie": ["pymc", "pytensor", "nutpie", "numba"],
     "pymc": ["pymc", "pytensor"],
     "numpyro": ["pymc", "pytensor", "numpyro", "jax"],
     "blackjax": ["pymc", "pytensor", "blackjax", "jax"],
     "slice": ["pymc", "pytensor"],
-    "no Jacobian": ["pymc", "pytensor", "numpyro", "jax"],
 }
 """Sampler -> the packages whose versions its draws depend on."""
 
 ENGINES: dict[str, Callable[..., Draws]] = {f.__name__: f for f in (nutpie, pymc, numpyro, blackjax)}
 """Implementations of NUTS."""
-SAMPLERS: dict[str, Callable[..., Draws]] = {**ENGINES, "slice": slice_sampling, "no Jacobian": without_jacobian}
-"""Name -> sampler; the last is faulty and must fail wherever a parameter is constrained."""
+SAMPLERS: dict[str, Callable[..., Draws]] = {**ENGINES, "slice": slice_sampling}
+"""Name -> sampler."""
 
 
 def _pymc_sample(model: pm.Model, nuts_sampler: Any, *, seed: int, draws: int, chains: int, tune: int) -> Draws:

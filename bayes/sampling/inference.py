@@ -110,8 +110,7 @@ def mcmc(
 ) -> xr.DataTree:
     """Sample the posterior of ``model`` with any of ``bayes.sampling.engines.SAMPLERS``, and nothing else.
 
-    Parameters are those of ``nuts``; ``sampler`` is also ``slice`` (Neal 2003), which has no sample stats, or
-    ``no Jacobian``, which is faulty on purpose.
+    Parameters are those of ``nuts``; ``sampler`` is also ``slice`` (Neal 2003), which has no sample stats.
 
     Returns
     -------

@@ -5,11 +5,8 @@ A mesh has two axes. The members of an ensemble are sharded over ``members``, an
 including the data set.
 """
 
-import hashlib
 import math
 import os
-import platform
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -98,11 +95,3 @@ def describe_devices(mesh: Mesh | None = None) -> str:
     if count > 1:
         name += f" as {count} devices" if device.platform == "cpu" else f" x {count}"
     return name + (f" in {processes} processes" if processes > 1 else "")
-
-
-def cpu_fingerprint() -> str:
-    """Return a name for the CPU of this machine that differs between sets of CPU features (on Linux)."""
-    features = platform.processor()
-    if (file := Path("/proc/cpuinfo")).exists():
-        features = next((line for line in file.read_text().splitlines() if line.startswith(("flags", "Features"))), "")
-    return f"{platform.machine()}-{hashlib.sha256(features.encode()).hexdigest()[:8]}"

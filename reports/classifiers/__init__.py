@@ -12,18 +12,20 @@ In reading order:
 - ``text``: names of runs and classes in figures.
 """
 
-from collections.abc import Callable
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reports.classifiers.problem import Options, Problem, read
+from reports.shared.work import Task
 
 if TYPE_CHECKING:
     from reports.shared.page import Page
 
-__all__ = ["NAME", "Options", "build", "packages", "read", "steps"]
+__all__ = ["NAME", "Options", "build", "packages", "read", "tasks"]
 
 NAME = "classifiers"
+SECONDS = 12
+"""To build the page, of one core."""
 TITLE = "Evaluation of trained classifiers"
 DIGITS_TITLE = "Evaluation of two classifiers of the digits, trained for this page"
 CLAIM = (
@@ -32,8 +34,13 @@ CLAIM = (
 )
 
 
-def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
-    """Compute and return the page; ``progress`` is called with each step. No file is written."""
+def tasks(problem: Problem, options: Options) -> list[Task]:  # noqa: ARG001
+    """Return nothing: the page computes as it is built."""
+    return []
+
+
+def build(problem: Problem, options: Options, results: list[Any]) -> "Page":  # noqa: ARG001
+    """Compute and return the page. No file is written."""
     from reports.classifiers import (  # importing JAX is slow
         calibration,
         classes,
@@ -47,10 +54,7 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
 
     page = Page(NAME, TITLE if problem.runs else DIGITS_TITLE, CLAIM)
     with TemporaryDirectory() as folder:
-        if not problem.runs:
-            progress("training of two ensembles on the digits")
         runs = report_runs(problem.runs or train_on_digits(folder, options))
-        progress("accuracies, learning curves, confusion matrices")
         table = training.runs_section(runs, trained_here=not problem.runs)
         page.verdict = table["verdict"]
         page.section("classifiers/runs.md", table)
@@ -60,10 +64,8 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
         page.section("classifiers/confusions.md", classes.confusions_section(runs))
         test = images.load_test_images(problem, options)
         page.section("classifiers/confident_errors.md", images.confident_errors_section(runs, test))
-        progress("translated images")
         if len(runs) > 1:
-            page.section("classifiers/comparison.md", comparison.comparison_section(runs, test, quick=options.quick))
-        progress("calibration")
+            page.section("classifiers/comparison.md", comparison.comparison_section(runs, test, full=options.full))
         page.section("classifiers/calibration.md", calibration.calibration_section(runs))
         page.section("classifiers/ensembles.md", ensembles.ensembles_section(runs))
     return page
@@ -72,8 +74,3 @@ def build(problem: Problem, options: Options, progress: Callable[[str], None]) -
 def packages(options: Options) -> list[str]:  # noqa: ARG001
     """Return the packages whose versions are in the provenance of the page."""
     return ["closedform", "numpy", "scipy", "scikit-learn", "jax", "flax", "optax", "matplotlib"]
-
-
-def steps(options: Options) -> int:
-    """Return the number of steps that ``build`` reports."""
-    return 3 if options.runs else 4

@@ -14,10 +14,10 @@ from reports.shared.page import Numbers
 
 PIXELS = (0, 1, 2)
 MAX_TRANSLATED = 1000
-"""Number of test images that are translated; a fifth of it with --quick."""
+"""Number of test images that are translated; a fifth of it without --full."""
 
 
-def comparison_section(runs: list[ReportRun], test: Split | str, quick: bool) -> Numbers:
+def comparison_section(runs: list[ReportRun], test: Split | str, full: bool) -> Numbers:
     """Return paired tests of all pairs of runs, and an analysis of an MLP and a conv net, or of the first two runs."""
     pairs = list(combinations(runs, 2))
     results = [compare(first.test, second.test) for first, second in pairs]
@@ -25,7 +25,7 @@ def comparison_section(runs: list[ReportRun], test: Split | str, quick: bool) ->
     first, second = _pair(runs)
     place = pairs.index((first, second))
     better, worse = (first, second) if results[place].difference > 0 else (second, first)
-    count = MAX_TRANSLATED // 5 if quick else MAX_TRANSLATED
+    count = MAX_TRANSLATED if full else MAX_TRANSLATED // 5
     return {
         "pairs": {
             "first": [first.name for first, _ in pairs],

@@ -109,7 +109,7 @@ def digits_config(name: str, folder: Path, options: Options) -> "TrainConfig":
         **DIGITS[name],
         batch_size=32,
         learning_rate=3e-3,
-        epochs=5 if options.quick else 30,
+        epochs=30 if options.full else 10,
         validation=360,
         members=5,
         seed=options.seed,

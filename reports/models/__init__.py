@@ -1,19 +1,22 @@
 """The models page: every model that is known exactly, with its formulas, and samplers held to each.
 
-- ``problem``: the options; ``runs``: samplers on each model; ``sections`` and ``figures``: what is shown of them.
+- ``problem``: the options; ``sections`` and ``figures``: what is shown of each model, and of samplers on it.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from reports.models.problem import Options, Problem, read
+from reports.shared import registry_runs
+from reports.shared.work import Task
 
 if TYPE_CHECKING:
     from reports.shared.page import Page
 
-__all__ = ["NAME", "Options", "build", "packages", "read", "steps"]
+__all__ = ["NAME", "Options", "build", "packages", "read", "tasks"]
 
 NAME = "models"
+SECONDS = 7
+"""To build the page, of one core."""
 TITLE = "Models that are known exactly"
 CLAIM = (
     "A sampler that is right on one model may be wrong on the next: a boundary, a heavy tail, a correlation, a funnel. "
@@ -21,16 +24,26 @@ CLAIM = (
 )
 
 
-def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
-    """Compute everything and return the page; call ``progress`` with each step. Nothing is written."""
+def tasks(problem: Problem, options: Options) -> list[Task]:
+    """Return the runs of the page: for each model every engine, and SMC."""
+    return [
+        registry_runs.task(model.name, sampler, options.seed, options.size)
+        for model in problem.models
+        for sampler in [*options.engines, "smc"]
+    ]
+
+
+def build(problem: Problem, options: Options, results: list[registry_runs.Run]) -> "Page":  # noqa: ARG001
+    """Return the page, from the results of ``tasks``. Nothing is written."""
     from bayes.checking.judging import judge
-    from reports.models import runs, sections
+    from reports.models import sections
     from reports.shared.page import Page
 
     page = Page(NAME, TITLE, CLAIM)
-    results = [result for model in problem.models for result in runs.sample_model(model, options, progress)]
+    for result in results:
+        if result.refused:
+            raise ValueError(f"{result.sampler} on {result.model}: {result.refused}")
     checks = judge([check for result in results for check in result.checks])
-    progress("closed forms and their figures")
     known = sections.overview_section(problem.models)
     page.section("models/overview.md", known)
     page.section("models/verdicts.md", sections.verdicts_section(results, checks))
@@ -46,8 +59,3 @@ def packages(options: Options) -> list[str]:
 
     used = dict.fromkeys(name for engine in options.engines for name in PACKAGES[engine])
     return ["closedform", "numpy", "scipy", *used, "matplotlib"]
-
-
-def steps(options: Options) -> int:
-    """Return how many steps ``build`` announces."""
-    return 1 + len(options.models) * (1 + len(options.engines))

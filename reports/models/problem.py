@@ -1,12 +1,13 @@
 """The options of the page, and the models it is about."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import tyro
 
 from bayes.registry import NAMES, Model, canonical, get_model
 from reports.shared.options import Common
+from reports.shared.registry_runs import DEFAULT, FULL, Size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,22 +15,27 @@ class Options(Common):
     """Every model that is known exactly: formulas, example, posterior, predictive, evidence; NUTS and SMC beside."""
 
     model: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """A model by the name that `python -m bayes models` lists; repeat the option for several. Without it: all, or
-    three with --quick."""
+    """A model by the name that `python -m bayes models` lists; repeat the option for several. Without it: all."""
     engine: Annotated[tuple[Literal["nutpie", "pymc", "numpyro", "blackjax"], ...], tyro.conf.UseAppendAction] = ()
     """NUTS implementation; repeat the option to hold several to the exact answer. Without it: nutpie."""
-    draws: int = 5000
-    """NUTS draws in each of 4 chains after warm-up."""
+    draws: int | None = None
+    """NUTS draws in each of 4 chains after warm-up. Without it: 2000, or 5000 with --full."""
 
     @property
     def models(self) -> tuple[str, ...]:
         """Return the names of the models to show, each once."""
-        return tuple(dict.fromkeys(map(canonical, self.model))) or (NAMES[:3] if self.quick else NAMES)
+        return tuple(dict.fromkeys(map(canonical, self.model))) or NAMES
 
     @property
     def engines(self) -> tuple[str, ...]:
         """Return the engines to run, each once."""
         return tuple(dict.fromkeys(self.engine)) or ("nutpie",)
+
+    @property
+    def size(self) -> Size:
+        """Return how much samplers draw."""
+        size = FULL if self.full else DEFAULT
+        return size if self.draws is None else replace(size, draws=self.draws)
 
 
 @dataclass(frozen=True)
@@ -41,8 +47,8 @@ class Problem:
 
 def read(options: Options) -> Problem:
     """Read and validate everything the options name; raise ValueError with one clear line for what is wrong."""
-    if not 100 <= options.draws <= 10**6:
-        raise ValueError(f"`draws` must lie between 100 and {10**6}, got {options.draws}.")
+    if not 100 <= options.size.draws <= 10**6:
+        raise ValueError(f"`draws` must lie between 100 and {10**6}, got {options.size.draws}.")
     if options.seed < 0:
         raise ValueError(f"`seed` must be 0 or more, got {options.seed}.")
     return Problem(tuple(get_model(name) for name in options.models))

@@ -7,12 +7,11 @@ import numpy as np
 
 from bayes.checking.results import Check, Checks, most_extreme
 from bayes.exact.distribution import elements
-from bayes.io.draws import chains_and_draws
 from bayes.registry import Model, one_step_log_predictives, scalars
 from closedform.verdict import worst
 from reports.models import figures
-from reports.models.runs import Result
 from reports.shared.page import Numbers
+from reports.shared.registry_runs import Run
 from reports.shared.sampling import counts
 
 ROUNDING = 1e-10
@@ -36,7 +35,7 @@ def overview_section(models: Sequence[Model]) -> Numbers:
     }
 
 
-def verdicts_section(results: Sequence[Result], checks: Checks) -> Numbers:
+def verdicts_section(results: Sequence[Run], checks: Checks) -> Numbers:
     """Return a row a model and sampler: the worst of its checks, and the verdict."""
     grouped = _by_result(results, checks)
     extreme = [most_extreme(group) for group in grouped]
@@ -44,7 +43,7 @@ def verdicts_section(results: Sequence[Result], checks: Checks) -> Numbers:
         **counts(checks),
         "runs": {
             "model": [result.model for result in results],
-            "run": [result.run for result in results],
+            "run": [result.title for result in results],
             "checks": [len(group) for group in grouped],
             "parameter": [check.parameter for check in extreme],
             "statistic": [check.statistic for check in extreme],
@@ -54,22 +53,21 @@ def verdicts_section(results: Sequence[Result], checks: Checks) -> Numbers:
             "verdict": [worst([check.verdict for check in group]) for group in grouped],
         },
         "checks_in_full": [
-            row | {"model": result.model, "run": result.run}
+            row | {"model": result.model, "run": result.title}
             for result, group in zip(results, grouped, strict=True)
             for row in Checks(checks=tuple(group), alpha=checks.alpha).rows()
         ],
     }
 
 
-def model_section(model: Model, results: Sequence[Result], checks: Checks) -> Numbers:
+def model_section(model: Model, results: Sequence[Run], checks: Checks) -> Numbers:
     """Return the formulas of one model, its example, and its checks."""
     model_results = [
         (result, group)
         for result, group in zip(results, _by_result(results, checks), strict=True)
         if result.model == model.name
     ]
-    tree = next(result.tree for result, _ in model_results if result.tree is not None)
-    marginals = scalars(model.exact, model.y)
+    marginals = model.marginals
     return {
         "title": model.example.title,
         "formulas": model.example.formulas,
@@ -77,13 +75,13 @@ def model_section(model: Model, results: Sequence[Result], checks: Checks) -> Nu
         "data": _data_text(model.y),
         "hyperparameters": _hyperparameter_text(model.exact),
         "references": model.example.references,
-        "first_run": model_results[0][0].run,
+        "first_run": model_results[0][0].title,
         "posterior_and_predictive": figures.posterior_and_predictive(
-            marginals, {name: chains_and_draws(name, tree) for name in marginals}, _predictives(model), model.y
+            marginals, model_results[0][0].draws, _predictives(model), model.y
         ),
         "by_parameter": _rows(model_results),
         "notes": [
-            (result.run, note)
+            (result.title, note)
             for result, group in model_results
             for note in [*result.notes, *dict.fromkeys(check.reason for check in group if check.reason)]
         ],
@@ -104,13 +102,13 @@ def _predictives(model: Model) -> dict[str, Any]:
     return elements("next y", model.exact.predictive_marginals(model.y))
 
 
-def _by_result(results: Sequence[Result], checks: Checks) -> list[list[Check]]:
+def _by_result(results: Sequence[Run], checks: Checks) -> list[list[Check]]:
     """Return the checks of each result."""
     remaining = iter(checks)
     return [[next(remaining) for _ in result.checks] for result in results]
 
 
-def _rows(model_results: Sequence[tuple[Result, list[Check]]]) -> dict[str, list[Any]]:
+def _rows(model_results: Sequence[tuple[Run, list[Check]]]) -> dict[str, list[Any]]:
     """Return the columns of the table of one model, a row a run and parameter."""
     rows: list[dict[str, Any]] = []
     for result, group in model_results:
@@ -121,7 +119,7 @@ def _rows(model_results: Sequence[tuple[Result, list[Check]]]) -> dict[str, list
             extreme = most_extreme(list(by_statistic.values()))
             rows.append(
                 {
-                    "run": result.run,
+                    "run": result.title,
                     "parameter": parameter,
                     "exact mean": central and central.exact,
                     "sampled": central and central.estimate,

@@ -1,22 +1,24 @@
 """The normal-normal page: what plug-in predictives lose against the full one, and checks of samplers.
 
 - ``problem``: the options and the data; ``derivation``: the formulas; ``predictives``: the three, as points come in.
-- ``evidence``: two priors compared; ``figures``: all figures.
+- ``evidence``: two priors compared; ``figures``: all figures; ``samplers``: what is drawn.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from reports.normal_normal.problem import Options, Problem, read
+from reports.shared.work import Task
 
 if TYPE_CHECKING:
     from reports.shared.page import Page
 
-__all__ = ["NAME", "Options", "build", "exact_page", "packages", "read", "steps"]
+__all__ = ["NAME", "Options", "build", "exact_page", "packages", "read", "tasks"]
 
 NAME = "normal_normal"
+SECONDS = 5
+"""To build the page, of one core."""
 TITLE = "Mean of a normal, noise known"
 CLAIM = (
     "A point estimate put in place of a posterior predicts too boldly, and by how much is known in closed form; "
@@ -24,34 +26,51 @@ CLAIM = (
 )
 
 
-def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
-    """Compute everything and return the page; call ``progress`` with each step. Nothing is written."""
-    from bayes.programs.normal_normal import program  # here, not above: --help and bad input answer without PyMC
-    from reports.shared import sampling
+def tasks(problem: Problem, options: Options) -> list[Task]:
+    """Return what is drawn for the page: by each engine, and by SMC for each prior."""
+    from reports.normal_normal import samplers
 
-    progress("closed forms and their figures")
+    y = tuple(problem.y.tolist())
+    nuts = [
+        Task(
+            function=samplers.nuts,
+            arguments=(problem.model, y, engine, options.seed, options.draws_a_chain, options.chains),
+            label=f"NUTS by {engine}",
+            seconds=4,
+        )
+        for engine in options.engines
+    ]
+    smc = [
+        Task(
+            function=samplers.log_evidence,
+            arguments=(model, y, label, options.seed, options.draws_a_chain, options.smc_runs),
+            label=f"SMC, {label}",
+            seconds=1 + 0.2 * options.smc_runs * options.draws_a_chain / 1000,
+        )
+        for label, model in problem.priors.items()
+    ]
+    return nuts + smc
+
+
+def build(problem: Problem, options: Options, results: list[Any]) -> "Page":
+    """Return the page, from the results of ``tasks``. Nothing is written."""
+    from reports.shared import sampling  # here, not above: --help and bad input answer without PyMC
+
     page = exact_page(problem, options.seed)
     model, y = problem.model, problem.y
-    draws = options.draws // 4 if options.quick else options.draws
+    trees, estimates = results[: len(options.engines)], results[len(options.engines) :]
     nuts, runs = [], []
-    for engine in options.engines:
-        progress(f"NUTS by {engine}, {options.chains} chains of {draws} draws (compiling takes a few seconds)")
-        numbers, checks = sampling.posterior(
-            program(model, y),
-            model.marginals(y),
-            model.predictive(y),
-            engine=engine,
-            predict=program(model, y[:1]),
-            seed=options.seed,
-            draws=draws,
-            chains=options.chains,
-        )
+    for engine, tree in zip(options.engines, trees, strict=True):
+        numbers, checks = sampling.posterior(tree, model.marginals(y), model.predictive(y), engine=engine)
         nuts.append(numbers)
         runs += checks
-    smc_runs = 8 if options.quick else 16
-    progress(f"SMC, {smc_runs} runs of {draws} particles for each prior")
-    priors = {label: (prior, program(prior, y)) for label, prior in problem.priors.items()}
-    smc, checks = sampling.evidence(priors, y, seed=options.seed, draws=draws, runs=smc_runs)
+    smc, checks = sampling.evidence(
+        problem.priors,
+        dict(zip(problem.priors, estimates, strict=True)),
+        y,
+        draws=options.draws_a_chain,
+        runs=options.smc_runs,
+    )
     page.section("normal_normal/samplers.md", {"nuts": nuts, "smc": smc})
     numbers, judged = sampling.verdicts(runs + checks)
     page.section("shared/verdicts.md", numbers)
@@ -65,11 +84,6 @@ def packages(options: Options) -> list[str]:
 
     used = dict.fromkeys(name for engine in options.engines for name in PACKAGES[engine])
     return ["closedform", "numpy", "scipy", *used, "arviz", "matplotlib"]
-
-
-def steps(options: Options) -> int:
-    """Return how many steps ``build`` announces."""
-    return 2 + len(options.engines)
 
 
 def exact_page(problem: Problem, seed: int) -> "Page":

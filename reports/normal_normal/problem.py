@@ -29,8 +29,8 @@ class Options(Common):
     """The prior standard deviation it is compared with; the default is the root of 0.1."""
     noise_sd: float = EXAMPLE.model.noise_sd
     """Known standard deviation of one observation around mu, in the units of the data."""
-    draws: int = 2000
-    """NUTS draws a chain after warm-up, and particles an SMC run; --quick takes a quarter."""
+    draws: int | None = None
+    """NUTS draws a chain after warm-up, and particles an SMC run. Without it: 1000, or 2000 with --full."""
     chains: int = 4
     """NUTS chains."""
     engine: Annotated[tuple[Literal["nutpie", "pymc", "numpyro", "blackjax"], ...], tyro.conf.UseAppendAction] = ()
@@ -40,6 +40,16 @@ class Options(Common):
     def engines(self) -> tuple[str, ...]:
         """Return the engines to run, each once."""
         return tuple(dict.fromkeys(self.engine)) or ("nutpie",)
+
+    @property
+    def draws_a_chain(self) -> int:
+        """Return how many draws a chain has, and particles a run of SMC."""
+        return self.draws if self.draws is not None else 2000 if self.full else 1000
+
+    @property
+    def smc_runs(self) -> int:
+        """Return how many runs of SMC estimate an evidence."""
+        return 16 if self.full else 8
 
 
 @dataclass(frozen=True)
@@ -60,9 +70,10 @@ class Problem:
 
 def read(options: Options) -> Problem:
     """Read and validate everything the options name; raise ValueError with one clear line for what is wrong."""
-    fewest = 400 if options.quick else 100  # --quick takes a quarter
-    for name, (smallest, largest) in {"draws": (fewest, 10**6), "chains": (1, 100)}.items():
-        value = getattr(options, name)
+    for name, value, smallest, largest in [
+        ("draws", options.draws_a_chain, 100, 10**6),
+        ("chains", options.chains, 1, 100),
+    ]:
         if not smallest <= value <= largest:
             raise ValueError(f"`{name}` must lie between {smallest} and {largest}, got {value}.")
     if options.seed < 0:

@@ -1,21 +1,25 @@
 """The samplers page: many samplers on many models that are known exactly, and what the verdicts can detect.
 
-- ``problem``: the options; ``cells``: one sampler on one model, kept until the page is done; ``grid``: all of them.
-- ``detection``: faulty samplers; ``rates``: false alarms and power.
+- ``problem``: the options; ``grid``: every sampler on every model.
+- ``measurements``: the tasks of the others: ``detection``, faulty samplers; ``rates``, false alarms and power.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from closedform.verdict import Verdict, worst
 from reports.samplers.problem import Options, Problem, read
+from reports.shared import registry_runs
+from reports.shared.registry_runs import NO_JACOBIAN
+from reports.shared.work import Task
 
 if TYPE_CHECKING:
     from reports.shared.page import Page
 
-__all__ = ["NAME", "Options", "build", "packages", "read", "steps"]
+__all__ = ["NAME", "Options", "build", "packages", "read", "tasks"]
 
 NAME = "samplers"
+SECONDS = 10
+"""To build the page, of one core, with samplers that are flagged and run again."""
 TITLE = "Which sampler to trust"
 CLAIM = (
     "A sampler cannot be judged where nobody knows the answer. Here are samplers on models whose answer is known, the "
@@ -24,27 +28,32 @@ CLAIM = (
 )
 
 
-def build(problem: Problem, options: Options, progress: Callable[[str], None]) -> "Page":
-    """Compute everything and return the page; call ``progress`` with each step.
+def tasks(problem: Problem, options: Options) -> list[Task]:
+    """Return what is run for the page: the cells, the injected mistake, the faulty samplers and the correct ones."""
+    from reports.samplers import measurements
 
-    The cells are stored in the folder of the pages until the page is done, so that a run that was interrupted goes on
-    where it stopped.
-    """
-    from reports.samplers import cells, detection, grid, rates
+    return [
+        *(registry_runs.task(model, sampler, options.seed, options.size) for model, sampler in options.cells),
+        *(registry_runs.task(model, NO_JACOBIAN, options.seed, options.injected_size) for model in options.injected),
+        *measurements.tasks([model.name for model in problem.models], options.seed, options.repeats),
+    ]
+
+
+def build(problem: Problem, options: Options, results: list[Any]) -> "Page":
+    """Return the page, from the results of ``tasks``; what is flagged among them runs again. Nothing is written."""
+    from reports.samplers import detection, grid, measurements, rates
     from reports.shared.page import Page  # here, not above: --help and bad input answer without PyMC
 
     page = Page(NAME, TITLE, CLAIM)
-    with cells.cell_folder(options.out / f"{NAME}.unfinished") as folder:
-        run = cells.Runner(options=options, folder=folder, progress=progress)
-        table = grid.judge_all(problem.models, run)
-        detections = detection.detect_all(options, progress)
-        false_alarm_rates = rates.measure(problem.models, options, progress)
+    n = len(options.cells)
+    table = grid.judge_all(options, cells=results[:n], injected=results[n : n + len(options.injected)])
+    detections, measured_rates = measurements.gathered(results[n + len(options.injected) :])
     page.section("samplers/grid.md", grid.grid_section(table))
     page.section("samplers/detection.md", detection.detection_section(detections))
-    page.section("samplers/rates.md", rates.rates_section(false_alarm_rates))
+    page.section("samplers/rates.md", rates.rates_section(measured_rates))
     for model in problem.models:
         page.section("samplers/details.md", grid.details(model, table), key=model.name)
-    verdicts: list[Verdict] = [grid.verdict(table), detection.verdict(detections), rates.verdict(false_alarm_rates)]
+    verdicts: list[Verdict] = [grid.verdict(table), detection.verdict(detections), rates.verdict(measured_rates)]
     page.verdict = worst(verdicts)
     return page
 
@@ -55,10 +64,3 @@ def packages(options: Options) -> list[str]:
 
     used = dict.fromkeys(name for engine in options.engines for name in PACKAGES.get(engine, PACKAGES["pymc"]))
     return ["closedform", "numpy", "scipy", "arviz-stats", *used, "matplotlib"]
-
-
-def steps(options: Options) -> int:
-    """Return how many steps ``build`` announces."""
-    from bayes.faults.faulty_samplers import FAULTY_SAMPLERS
-
-    return len(options.models) * len(options.engines) + len(options.injected) + 1 + len(FAULTY_SAMPLERS) + 2

@@ -1,6 +1,6 @@
 """The section on faulty samplers: which check detects which mistake, with how many draws."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -8,34 +8,15 @@ from matplotlib.figure import Figure
 from scipy.stats import binom
 
 from bayes.checking.results import ALPHA
-from bayes.faults.faulty_samplers import DETECTORS, FAULTY_SAMPLERS, REFUSED, Detection, FaultySampler, detect
+from bayes.faults.faulty_samplers import DETECTORS, REFUSED
 from closedform.verdict import Verdict
-from reports.samplers.problem import Options
+from reports.samplers.measurements import SIZES, Detections
 from reports.shared.page import Numbers
 
-SIZES = (500, 2000, 8000)
-"""Draws a chain; every mistake must be detected with the last."""
 MUST_DETECT = 0.8
 """Share of runs in which a mistake must be detected with the most draws; all were measured nearer 1."""
 UNLIKELY = 1e-4
 """Probability of as many failures of correct samplers, below which the page fails."""
-
-type Detections = list[tuple[FaultySampler, list[Detection], list[Detection]]]
-"""Each faulty sampler with its detections by size, and those of its correct variant."""
-
-
-def detect_all(options: Options, progress: Callable[[str], None]) -> Detections:
-    """Run every faulty sampler and its correct variant at every size."""
-    repeats = 5 if options.quick else 20
-    detections: Detections = []
-    for faulty in FAULTY_SAMPLERS:
-        progress(f"faulty sampler: {faulty.name}")
-        injected, correct = (
-            [detect(faulty, n=n, repeats=repeats, seed=options.seed, injected=fault) for n in SIZES]
-            for fault in (True, False)
-        )
-        detections.append((faulty, injected, correct))
-    return detections
 
 
 def verdict(detections: Detections) -> Verdict:

@@ -9,9 +9,9 @@ from bayes.checking.results import Check, Checks, most_extreme
 from bayes.checking.two_stages import MORE, judge_in_two_stages, same_checks
 from bayes.registry import Model
 from closedform.verdict import Verdict, worst
-from reports.samplers.cells import NO_JACOBIAN, PARTICLES, Cell, Runner
 from reports.samplers.problem import Options
 from reports.shared.page import Link, Numbers
+from reports.shared.registry_runs import NO_JACOBIAN, Run, run
 from reports.shared.sampling import check_columns, counts
 
 
@@ -20,27 +20,24 @@ class Grid:
     """The cells with their checks: those of the samplers judged as one family, each injected mistake by itself."""
 
     options: Options
-    cells: list[Cell]
+    cells: list[Run]
     """In the order models, then samplers."""
     checks: Checks
-    injected: dict[str, tuple[Cell, list[Check]]]
+    injected: dict[str, tuple[Run, list[Check]]]
     """Model -> NUTS without the Jacobian."""
 
-    def cell_and_checks(self, model: str, engine: str) -> tuple[Cell, list[Check]]:
-        """Return a cell with its checks."""
-        if engine == NO_JACOBIAN:
-            return self.injected[model]
-        cell = next(cell for cell in self.cells if (cell.model, cell.engine) == (model, engine))
-        return cell, [check for check in self.checks if check.model == _family(cell)]
+    def cell_and_checks(self, model: str, sampler: str) -> tuple[Run, list[Check]] | None:
+        """Return a cell with its checks, or None if the sampler does not run on the model."""
+        if sampler == NO_JACOBIAN:
+            return self.injected.get(model)
+        for cell in self.cells:
+            if (cell.model, cell.sampler) == (model, sampler):
+                return cell, [check for check in self.checks if check.model == _family(cell)]
+        return None
 
 
-def judge_all(models: Sequence[Model], run: Runner) -> Grid:
-    """Run every sampler on every model and judge all as one family; flagged cells are resampled."""
-    options = run.options
-    by_name = {model.name: model for model in models}
-    cells = [run.cell(model, engine) for model in models for engine in options.engines]
-    injected = {name: run.cell(by_name[name], NO_JACOBIAN) for name in options.injected}
-    run.progress("flagged cells, resampled")
+def judge_all(options: Options, cells: Sequence[Run], injected: Sequence[Run]) -> Grid:
+    """Judge the cells as one family, after those that are flagged have run again, and each injected mistake alone."""
     first = [check for cell in cells for check in _cell_checks(cell)]
     notes = [f"{_family(cell)}: {note}" for cell in cells for note in cell.notes]
 
@@ -50,15 +47,15 @@ def judge_all(models: Sequence[Model], run: Runner) -> Grid:
             check
             for cell in cells
             if _family(cell) in flagged
-            for check in _cell_checks(run.cell(by_name[cell.model], cell.engine, stage=2))
+            for check in _cell_checks(run(cell.model, cell.sampler, options.seed, options.size, stage=2))
         ]
         return same_checks(first, places, fresh)
 
     return Grid(
         options=options,
-        cells=cells,
+        cells=list(cells),
         checks=judge_in_two_stages(first, resample, notes=notes),
-        injected={name: (cell, list(judge(cell.checks)) if cell.checks else []) for name, cell in injected.items()},
+        injected={cell.model: (cell, list(judge(cell.checks)) if cell.checks else []) for cell in injected},
     )
 
 
@@ -67,7 +64,7 @@ def verdict(grid: Grid) -> Verdict:
     return "fail" if _undetected(grid) or any(cell.refused for cell in grid.cells) else grid.checks.verdict
 
 
-def cell_verdict(cell: Cell, checks: Sequence[Check]) -> Verdict:
+def cell_verdict(cell: Run, checks: Sequence[Check]) -> Verdict:
     """Return the verdict on one cell."""
     return "fail" if cell.refused else worst([check.verdict for check in checks])
 
@@ -77,27 +74,27 @@ def grid_section(grid: Grid) -> Numbers:
     options = grid.options
     columns: dict[str, list[Any]] = {"model": list(options.models)}
     for engine in [*options.engines, *([NO_JACOBIAN] if grid.injected else [])]:
-        columns[engine] = [
-            _link(*grid.cell_and_checks(name, engine)) if engine != NO_JACOBIAN or name in grid.injected else None
-            for name in options.models
-        ]
+        found = [grid.cell_and_checks(name, engine) for name in options.models]
+        columns[engine] = [_link(*cell_and_checks) if cell_and_checks else None for cell_and_checks in found]
     return {
         **counts(grid.checks),
         "chains": 4,
-        "draws": options.draws_a_chain,
-        "smc_runs": options.smc_runs,
-        "particles": PARTICLES,
+        "draws": options.size.draws,
+        "smc_runs": options.size.smc_runs,
+        "particles": options.size.particles,
         "more": MORE,
         "resampled": sorted({check.model for check in grid.checks if check.stage == 2}),
         "grid": columns,
+        "left_out": None in [cell for engine in options.engines for cell in columns[engine]],
+        "injected_draws": options.injected_size.draws,
         "injected": len(grid.injected),
         "undetected": _undetected(grid),
         "cells": [
             {
                 "model": cell.model,
-                "engine": cell.engine,
+                "engine": cell.sampler,
                 "verdict": cell_verdict(cell, checks),
-                "must_fail": cell.engine == NO_JACOBIAN,
+                "must_fail": cell.sampler == NO_JACOBIAN,
                 "seconds": cell.seconds,
                 "refused": cell.refused,
                 "checks": Checks(checks=tuple(checks), alpha=grid.checks.alpha).rows(),
@@ -114,7 +111,7 @@ def details(model: Model, grid: Grid) -> Numbers:
         "source": model.source,
         "cells": [
             {
-                "engine": cell.engine,
+                "engine": cell.sampler,
                 "anchor": _anchor(cell),
                 "refused": cell.refused,
                 "seconds": cell.seconds,
@@ -132,12 +129,13 @@ def _undetected(grid: Grid) -> list[str]:
     return [name for name, (cell, checks) in grid.injected.items() if cell_verdict(cell, checks) != "fail"]
 
 
-def _all_cells(grid: Grid) -> list[tuple[Cell, list[Check]]]:
+def _all_cells(grid: Grid) -> list[tuple[Run, list[Check]]]:
     """Return all cells with their checks, the injected ones last."""
-    return [grid.cell_and_checks(cell.model, cell.engine) for cell in grid.cells] + list(grid.injected.values())
+    cells = [grid.cell_and_checks(cell.model, cell.sampler) for cell in grid.cells]
+    return [cell for cell in cells if cell] + list(grid.injected.values())
 
 
-def _link(cell: Cell, checks: Sequence[Check]) -> Link:
+def _link(cell: Run, checks: Sequence[Check]) -> Link:
     """Return the verdict, the most extreme error and the seconds of a cell, as a link to its checks."""
     verdict = cell_verdict(cell, checks)
     if cell.refused:
@@ -147,13 +145,13 @@ def _link(cell: Cell, checks: Sequence[Check]) -> Link:
     return Link(f"{verdict}, {size}, {cell.seconds:.0f}\N{NO-BREAK SPACE}s", _anchor(cell), verdict)
 
 
-def _anchor(cell: Cell) -> str:
-    return f"{cell.model}-{cell.engine}".replace(" ", "-")
+def _anchor(cell: Run) -> str:
+    return f"{cell.model}-{cell.sampler}".replace(" ", "-")
 
 
-def _family(cell: Cell) -> str:
-    return f"{cell.model} {cell.engine}"
+def _family(cell: Run) -> str:
+    return f"{cell.model} {cell.sampler}"
 
 
-def _cell_checks(cell: Cell) -> list[Check]:
+def _cell_checks(cell: Run) -> list[Check]:
     return [replace(check, model=_family(cell)) for check in cell.checks]

@@ -1,64 +1,16 @@
 """The section on false alarms and power: how often a correct sampler fails, and how small an error is detected."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from scipy.stats import binom, binomtest
 
-from bayes import check
 from bayes.checking.results import ALPHA
 from bayes.checking.two_stages import MORE
-from bayes.faults.false_alarms import Family, families
-from bayes.registry import Model, get_model
 from closedform.verdict import Verdict
 from reports.samplers.detection import UNLIKELY
-from reports.samplers.problem import Options
+from reports.samplers.measurements import ALPHAS, DRAWS, SHIFTS, Rates
 from reports.shared.page import Numbers
-
-ALPHAS = (0.2, 0.05, 0.01)
-"""Rates at which so few runs have something to count; the benchmark `benchmarks.registry` goes to 0.001."""
-DRAWS = 1000
-SHIFTS = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1)
-"""Errors of the mean, in posterior sds."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rates:
-    """Measured: the verdicts on correct samplers, and how often one and two stages detect shifts of the mean."""
-
-    runs: list[list[Family]]
-    repeats: int
-    detected: dict[str, list[int]]
-
-
-def measure(models: Sequence[Model], options: Options, progress: Callable[[str], None]) -> Rates:
-    """Measure both, on exact draws."""
-    progress("how often a correct sampler fails")
-    runs = list(families(models, ALPHAS, count=20 if options.quick else 150, seed=options.seed, draws=DRAWS))
-    progress("how small an error is detected")
-    repeats = 20 if options.quick else 200
-    model = get_model("normal_normal")
-    posterior = model.exact.posterior(model.y)
-    detected: dict[str, list[int]] = {"one stage": [], "two stages": []}
-    for place, shift in enumerate(SHIFTS):
-        rng = np.random.default_rng([options.seed, place])
-
-        def shifted_draws(
-            _: int, n: int, rng: np.random.Generator = rng, shift: float = shift
-        ) -> dict[str, np.ndarray]:
-            return {"mu": posterior.rvs((4, n), random_state=rng) + shift * posterior.std()}
-
-        count_by_stage = {"one stage": 0, "two stages": 0}
-        for _ in range(repeats):
-            draws = shifted_draws(0, DRAWS)
-            count_by_stage["one stage"] += check(draws, model.exact, model.y).verdict == "fail"
-            count_by_stage["two stages"] += check(draws, model.exact, model.y, resample=shifted_draws).verdict == "fail"
-        for name, count in count_by_stage.items():
-            detected[name].append(count)
-    return Rates(runs=runs, repeats=repeats, detected=detected)
 
 
 def verdict(rates: Rates) -> Verdict:

@@ -12,12 +12,13 @@ from closedform.provenance import commit, versions
 
 
 def command(page: str, config: Any) -> str:
-    """Return the command that makes ``page`` again: every option that differs from its default, except ``out``."""
+    """Return the command that makes ``page`` again: every option that differs from its default, except ``out``
+    and ``processes``, which change no page."""
     words = ["python", "-m", "reports", page]
     kinds = get_type_hints(type(config), include_extras=True)
     for field in fields(config):
         value = getattr(config, field.name)
-        if field.name == "out" or value == field.default:
+        if field.name in {"out", "processes"} or value == field.default:
             continue
         option = "--" + field.name.replace("_", "-")
         one_a_time = tyro.conf.UseAppendAction in getattr(kinds[field.name], "__metadata__", ())

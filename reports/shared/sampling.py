@@ -1,6 +1,6 @@
 """Sections that check samplers against an exact answer, for any exact model that has a program.
 
-Each function draws, and returns what it drew for the template of its name, and checks with the name of the run they
+Each function returns what was drawn for the template of its name, and checks with the name of the run they
 belong to. All checks of a page are judged together at its end, as one family with one false-alarm rate.
 """
 
@@ -33,24 +33,17 @@ NEW = "new y"
 
 
 def posterior(
-    program: inference.Program,
+    tree: xr.DataTree,
     marginals: Mapping[str, Distribution],
     predictive: Distribution,
     *,
-    predict: inference.Program,
     engine: str,
-    seed: int,
-    draws: int,
-    chains: int,
 ) -> tuple[Numbers, Runs]:
     """Return posterior and predictive draws of ``engine`` beside the exact distributions.
 
-    ``predictive`` is the exact predictive of one new observation, and ``predict`` the program of one.
+    ``tree`` is that of ``nuts``, and ``predictive`` the exact predictive of one new observation.
     """
-    tree = inference.nuts(
-        program, seed=stream(seed, engine), draws=draws, chains=chains, engine=engine, predict=predict
-    )
-    (observed,) = inference.observed_data(program)
+    (observed,) = tree.posterior_predictive.data_vars
     distributions = {**marginals, NEW: predictive}
     sampled = xr.Dataset(
         {name: tree.posterior[name] for name in marginals}
@@ -61,8 +54,8 @@ def posterior(
     pit = {name: distributions[name].cdf(sampled[name].to_numpy()) for name in distributions}
     numbers = {
         "engine": engine,
-        "chains": chains,
-        "draws": draws,
+        "chains": sampled.sizes["chain"],
+        "draws": sampled.sizes["draw"],
         "density_and_trace": sampling_figures.density_and_trace(tree, marginals),
         "alpha": ALPHA,
         "pit": sampling_figures.pit(pit, ALPHA),
@@ -74,36 +67,59 @@ def posterior(
 
 
 def evidence(
-    models: Mapping[str, tuple[ExactModel, inference.Program]],
+    models: Mapping[str, ExactModel],
+    estimates: Mapping[str, NDArray[np.float64] | str],
     y: ArrayLike,
     *,
-    seed: int,
     draws: int,
     runs: int,
 ) -> tuple[Numbers, Runs]:
-    """Return the log evidence of each labelled model by SMC, by run and combined, and the first two's Bayes factor."""
-    exact_log_evidence = {label: model.log_evidence(y) for label, (model, _) in models.items()}
-    estimates: dict[str, NDArray[np.float64]] = {}
+    """Return the log evidence of each labelled model by SMC, by run and combined, and the first two's Bayes factor.
+
+    ``estimates`` are those of ``log_evidence``, by the same labels.
+    """
+    exact_log_evidence = {label: model.log_evidence(y) for label, model in models.items()}
     evidence_checks: Runs = []
-    for label, (_, program) in models.items():
-        try:
-            tree = inference.smc(program, seed=stream(seed, label), runs=runs, draws=draws)
-        except TooManyStagesError as error:
-            evidence_checks.append((f"SMC, {label}", no_runs(exact_log_evidence[label], str(error))))
-            continue
-        estimates[label] = tree.sample_stats["log_evidence"].to_numpy()
-        evidence_checks.append((f"SMC, {label}", compare_evidence(exact_log_evidence[label], estimates[label])))
-    numbers: Numbers = {"runs": runs, "particles": draws, "labels": list(estimates)}
-    if estimates:
-        combined = {label: combine(values) for label, values in estimates.items()}
-        numbers["errors"] = sampling_figures.evidence_runs(estimates, exact_log_evidence, combined)
+    finished: dict[str, NDArray[np.float64]] = {}
+    for label, exact in exact_log_evidence.items():
+        values = estimates[label]
+        if isinstance(values, str):
+            check = no_runs(exact, values)
+        else:
+            finished[label] = values
+            check = compare_evidence(exact, values)
+        evidence_checks.append((f"SMC, {label}", check))
+    numbers: Numbers = {"runs": runs, "particles": draws, "labels": list(finished)}
+    if finished:
+        combined = {label: combine(values) for label, values in finished.items()}
+        numbers["errors"] = sampling_figures.evidence_runs(finished, exact_log_evidence, combined)
         numbers["by_run"] = {"run": [*(str(run + 1) for run in range(runs)), "combined", "standard error", "exact"]} | {
-            label: [*estimates[label], estimate.log_evidence, estimate.standard_error, exact_log_evidence[label]]
+            label: [*finished[label], estimate.log_evidence, estimate.standard_error, exact_log_evidence[label]]
             for label, estimate in combined.items()
         }
         if len(combined) == 2:
             numbers["log_bayes_factor"] = _log_bayes_factor(exact_log_evidence, combined)
     return numbers, evidence_checks
+
+
+def nuts(
+    program: inference.Program, predict: inference.Program, *, engine: str, seed: int, draws: int, chains: int
+) -> xr.DataTree:
+    """Return draws of ``engine``, each with a new observation; ``predict`` is the program of one."""
+    return inference.nuts(
+        program, seed=stream(seed, engine), draws=draws, chains=chains, engine=engine, predict=predict
+    )
+
+
+def log_evidence(
+    program: inference.Program, label: str, *, seed: int, draws: int, runs: int
+) -> NDArray[np.float64] | str:
+    """Return the log evidence of the labelled model by each run of SMC, or why there is none."""
+    try:
+        tree = inference.smc(program, seed=stream(seed, label), runs=runs, draws=draws)
+    except TooManyStagesError as error:
+        return str(error)
+    return tree.sample_stats["log_evidence"].to_numpy()
 
 
 def stream(seed: int, name: str) -> int:

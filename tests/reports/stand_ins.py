@@ -34,6 +34,19 @@ def nuts(*models: Model, change: Callable[[Any], Any] = lambda values: values) -
     return exact_draws
 
 
+def mcmc(*models: Model, change: Callable[[Any], Any] = lambda values: values) -> Callable[..., xr.DataTree]:
+    """Return an `inference.mcmc` of exact draws, as ``nuts`` does."""
+    draw = nuts(*models, change=change)
+    return lambda program, *, sampler, seed, draws, tune: draw(program, seed=seed, draws=draws)  # noqa: ARG005
+
+
+def built(module: Any, options: Any) -> Any:
+    """Return the page of ``module``, its tasks run one after another in this process."""
+    problem = module.read(options)
+    tasks = module.tasks(problem, options)
+    return module.build(problem, options, [task.function(*task.arguments) for task in tasks])
+
+
 def smc(*log_evidence: float) -> Callable[..., xr.DataTree]:
     """Return an `inference.smc` whose runs are near each of ``log_evidence`` in turn."""
     exact = cycle(log_evidence)

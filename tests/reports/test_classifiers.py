@@ -43,18 +43,18 @@ FIGURES = [
 
 
 def page_of(*folders, **options):
-    page_options = Options(runs=tuple(folders), quick=True, **options)
+    page_options = Options(runs=tuple(folders), **options)
     with jax.numpy_rank_promotion("allow"), drawing():
-        return build(read(page_options), page_options, lambda _: None)
+        return build(read(page_options), page_options, [])
 
 
 def comparison_of(*folders):
     """The section that compares the runs, as it is on their page, and its text."""
-    page_options = Options(runs=folders, quick=True)
+    page_options = Options(runs=folders)
     with jax.numpy_rank_promotion("allow"):
         problem = read(page_options)
         test = images.load_test_images(problem, page_options)
-        numbers = comparison.comparison_section(report_runs(problem.runs), test, quick=True)
+        numbers = comparison.comparison_section(report_runs(problem.runs), test, full=False)
     page = Page("p", "t", "c")
     page.section("classifiers/comparison.md", numbers)
     return page.numbers["comparison"], " ".join(page.sections[0].body.split())

@@ -20,14 +20,12 @@ def problem_of(**options):
 @pytest.fixture(scope="module")
 def page():
     """A page with one of the networks that are trained; beside JAX's own check nothing is measured."""
-    options = gradients.Options(quick=True, seed=3, points=7, inputs=2)
-    messages = []
+    options = gradients.Options(seed=3, points=7, inputs=2)
     with pytest.MonkeyPatch.context() as patch, drawing():
+        patch.setattr(gradients, "STEPS", 200)
         patch.setattr(checks, "NETWORKS", {"MLP": checks.NETWORKS["MLP"]})
         patch.setattr(peers, "_verdicts", lambda *gradient: ("pass", "pass", VERDICTS[gradient == peers.AT_KINK]))
-        page = gradients.build(gradients.read(options), options, messages.append)
-    assert len(messages) == gradients.steps(options)
-    return page
+        return gradients.build(gradients.read(options), options, [])
 
 
 VERDICTS = {False: "fail", True: "inconclusive"}
@@ -117,7 +115,7 @@ def test_the_verdict_of_the_page_is_the_worst_of_its_sections(monkeypatch, faili
         monkeypatch.setattr(module, f"{name}_section", lambda *_, verdicts=verdicts: verdicts)
     monkeypatch.setattr(derivation, "saturation_section", dict)
     monkeypatch.setattr(Page, "section", lambda *_: None)
-    assert gradients.build(problem_of(), gradients.Options(), lambda _: None).verdict == "fail"
+    assert gradients.build(problem_of(), gradients.Options(), []).verdict == "fail"
 
 
 def test_an_error_that_jaxs_own_check_passes_in_float32_fails_ours():

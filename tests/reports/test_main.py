@@ -18,6 +18,7 @@ import pytest
 import reports.__main__
 from bayes.registry import get_model
 from bayes.sampling import inference
+from reports import pages
 from reports.__main__ import main
 from reports.normal_normal import evidence, figures
 from reports.shared import sampling_figures
@@ -32,7 +33,7 @@ FIGURES = [
     *((sampling_figures, name) for name in ["density_and_trace", "pit", "histogram", "evidence_runs"]),
 ]
 DATA = "<b>mine & yours.csv"
-OPTIONS = ["normal-normal", "--data", DATA, "--quick", "--draws", "800", "--chains", "2", "--seed", "7"]
+OPTIONS = ["normal-normal", "--data", DATA, "--processes", "1", "--draws", "200", "--chains", "2", "--seed", "7"]
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +62,8 @@ def test_a_page_its_numbers_and_the_index_are_written(rendered):
     folder, runs = rendered
     for finished in runs:
         assert finished.code == 3, finished.stderr  # too few draws for a verdict
-        assert finished.stderr.count("normal-normal [") == 3  # plain lines, no bar, when not on a terminal
-        assert finished.stderr.count("\n") == 3  # and nothing else, no chatter of a library
+        assert finished.stderr.count("normal-normal [") == 4  # plain lines, no bar, when not on a terminal
+        assert finished.stderr.count("\n") == 4  # and nothing else, no chatter of a library
     assert runs[0].stdout.strip() == "first/normal_normal.html: inconclusive"
     names = sorted(f.name for f in (folder / "first").iterdir())
     assert names == ["index.html", "normal_normal.html", "normal_normal.json"]
@@ -77,7 +78,7 @@ def test_the_command_in_the_provenance_makes_the_page_again(rendered):
     folder, _ = rendered
     content = json.loads((folder / "first" / "normal_normal.json").read_text())
     assert content["provenance"]["Command"] == (
-        "python -m reports normal-normal --seed 7 --quick --data '<b>mine & yours.csv' --draws 800 --chains 2"
+        "python -m reports normal-normal --seed 7 --data '<b>mine & yours.csv' --draws 200 --chains 2"
     )
 
 
@@ -98,12 +99,12 @@ def other_values(kind):
     ]
 
 
-@pytest.mark.parametrize("name", reports.__main__.PAGES)
+@pytest.mark.parametrize("name", pages.PAGES)
 def test_the_command_of_every_page_gives_its_options_again(name):
-    options = reports.__main__.PAGES[name].Options
+    options = pages.PAGES[name].Options
     kinds = get_type_hints(options, include_extras=True)
     for field in fields(options):
-        if field.name == "out":
+        if field.name in {"out", "processes"}:
             continue
         for value in other_values(kinds[field.name]):
             page_options = options(**{field.name: value})
@@ -113,13 +114,13 @@ def test_the_command_of_every_page_gives_its_options_again(name):
 
 
 def test_two_models_are_two_options():
-    page_options = reports.__main__.PAGES["models"].Options(model=("normal_normal", "beta_binomial"))
+    page_options = pages.PAGES["models"].Options(model=("normal_normal", "beta_binomial"))
     assert command("models", page_options) == "python -m reports models --model normal_normal --model beta_binomial"
 
 
 def test_pages_and_models_may_be_written_with_either_sign():
-    name, options = reports.__main__.parse(["normal_normal", "--quick"])
-    assert (name, options.quick) == ("normal-normal", True)
+    name, options = reports.__main__.parse(["normal_normal", "--full"])
+    assert (name, options.full) == ("normal-normal", True)
     _, options = reports.__main__.parse(["models", "--model", "normal-normal"])
     assert options.models == ("normal_normal",)
 
@@ -200,11 +201,17 @@ def test_the_exit_code_is_the_worst_verdict(tmp_path, monkeypatch, verdicts, cod
             return page
 
         return SimpleNamespace(
-            NAME=verdict, Options=Common, read=lambda _: None, steps=lambda _: 0, packages=lambda _: [], build=build
+            NAME=verdict,
+            SECONDS=1,
+            Options=Common,
+            read=lambda _: None,
+            tasks=lambda *_: [],
+            packages=lambda _: [],
+            build=build,
         )
 
-    monkeypatch.setattr(reports.__main__, "PAGES", {verdict: page_of(verdict) for verdict in verdicts})
-    assert main(["all", "--out", str(tmp_path)]) == code
+    monkeypatch.setattr(pages, "PAGES", {verdict: page_of(verdict) for verdict in verdicts})
+    assert main(["all", "--processes", "1", "--out", str(tmp_path)]) == code
     assert (tmp_path / f"{verdicts[0]}.html").exists()
 
 
@@ -222,7 +229,7 @@ def test_the_command_is_a_program_whose_help_teaches():
     )
     assert finished.returncode == 0
     common, page_specific = (
-        ["out", "seed", "quick"],
+        ["out", "seed", "full", "processes"],
         ["data", "prior-mean", "prior-sd", "noise-sd", "draws", "chains", "engine"],
     )
     for option in common + page_specific:

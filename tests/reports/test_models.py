@@ -21,14 +21,11 @@ SHOWN = ("normal_normal", "dirichlet_multinomial")
 def page_of(monkeypatch, *names, change=lambda values: values, **options):
     """A page from samplers that draw exactly, with ``change`` made to their draws."""
     shown = [get_model(name) for name in names]
-    monkeypatch.setattr(inference, "nuts", stand_ins.nuts(*shown, change=change))
+    monkeypatch.setattr(inference, "mcmc", stand_ins.mcmc(*shown, change=change))
     monkeypatch.setattr(inference, "smc", stand_ins.smc(*(model.exact.log_evidence(model.y) for model in shown)))
     options = models.Options(model=names, **options)
-    messages = []
     with drawing():
-        page = models.build(models.read(options), options, messages.append)
-    assert len(messages) == models.steps(options)
-    return page
+        return stand_ins.built(models, options)
 
 
 @pytest.fixture(scope="module")

@@ -54,7 +54,7 @@ def written(tmp_path_factory):
     """What a run of the command with a real sampler wrote, and what it printed."""
     folder, out, err = tmp_path_factory.mktemp("page"), io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
-        code = main(["normal-normal", "--quick", "--engine", "pymc", "--out", str(folder)])
+        code = main(["normal-normal", "--engine", "pymc", "--processes", "1", "--out", str(folder)])
     content = json.loads((folder / "normal_normal.json").read_text())
     return SimpleNamespace(code=code, out=out.getvalue(), err=err.getvalue(), folder=folder, **content)
 
@@ -72,7 +72,7 @@ def data_file(tmp_path):
 def test_the_command_writes_a_page_and_says_where_and_nothing_else(written):
     assert written.code == 0
     assert written.out == f"{written.folder / 'normal_normal.html'}: pass\n"
-    assert written.err.count("normal-normal [") == written.err.count("\n") == 3  # no chatter of a library
+    assert written.err.count("normal-normal [") == written.err.count("\n") == 4  # no chatter of a library
     html = (written.folder / "normal_normal.html").read_text()
     assert html.count("<img") == 4 + 3 + 1
 
@@ -181,11 +181,8 @@ def stand_in_samplers(monkeypatch):
 
 
 def page_of(**options):
-    options = normal_normal.Options(quick=True, **options)
-    announced = []
-    page = normal_normal.build(normal_normal.read(options), options, announced.append)
-    assert len(announced) == normal_normal.steps(options)
-    return page
+    options = normal_normal.Options(**options)
+    return stand_ins.built(normal_normal, options)
 
 
 @pytest.mark.usefixtures("blank_figures", "stand_in_samplers")
@@ -204,15 +201,16 @@ def test_a_sampler_of_another_model_fails_and_the_page_says_so(monkeypatch):
     """Negative control: the draws are of the posterior of a narrower prior."""
     other = get_model("normal_normal").with_data(EXAMPLE.y, exact=replace(EXAMPLE.model, prior_sd=0.5))
     monkeypatch.setattr(inference, "nuts", stand_ins.nuts(other))
-    numbers, runs = sampling.posterior(
+    tree = sampling.nuts(
         program(EXAMPLE.model, EXAMPLE.y),
-        EXAMPLE.model.marginals(EXAMPLE.y),
-        EXAMPLE.model.predictive(EXAMPLE.y),
-        predict=program(EXAMPLE.model, EXAMPLE.y[:1]),
+        program(EXAMPLE.model, EXAMPLE.y[:1]),
         engine="pymc",
         seed=0,
         draws=1000,
         chains=4,
+    )
+    numbers, runs = sampling.posterior(
+        tree, EXAMPLE.model.marginals(EXAMPLE.y), EXAMPLE.model.predictive(EXAMPLE.y), engine="pymc"
     )
     assert numbers["engine"] == "pymc"
     verdicts, checks = sampling.verdicts(runs)
@@ -283,7 +281,6 @@ def test_sentences_hold_for_data_they_were_not_written_for(data_file):
     ("changes", "message"),
     [
         ({"draws": 5}, "`draws` must lie between 100 and 1000000, got 5"),
-        ({"draws": 399, "quick": True}, "`draws` must lie between 400 and 1000000, got 399"),
         ({"chains": 0}, "`chains` must lie between 1 and 100"),
         ({"seed": -1}, "`seed` must be 0 or more"),
         ({"prior_sd": 0.0}, "`prior_sd` must be a positive number"),

@@ -33,12 +33,12 @@ def test_chains_that_stay_are_worth_as_many_draws_as_theory_says():
 
 def test_families_over_models_keep_their_rate_and_use_the_second_stage():
     models = [get_model(name) for name in ["normal_normal", "beta_binomial", "multivariate_normal"]]
-    runs = list(families(models, [0.2], count=100, seed=2, draws=400))
+    runs = list(families(models, [0.2], runs=range(100), seed=2, draws=400))
     verdicts = [family for (family,) in runs]
     limit = binom(len(runs), 0.2).isf(FALSE_ALARM)
     assert sum(family.one_stage == "fail" for family in verdicts) <= limit
     assert sum(family.two_stages == "fail" for family in verdicts) <= limit
     assert any(family.resampled for family in verdicts)
     # At a rate near 1 about six families of ten fail: they are judged, not waved through.
-    (families_at_high_rate,) = zip(*families(models, [0.99], count=30, seed=3, draws=400), strict=True)
+    (families_at_high_rate,) = zip(*families(models, [0.99], runs=range(30), seed=3, draws=400), strict=True)
     assert sum(family.one_stage == "fail" for family in families_at_high_rate) > 5

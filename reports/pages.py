@@ -1,0 +1,60 @@
+"""The pages, and how one is made: what it computes as tasks, and the page from their results."""
+
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from closedform.verdict import Verdict
+from reports import classifiers, gradients, models, normal_normal, samplers
+from reports.shared.work import Done, Task, UsageError, writing_to
+
+PAGES: dict[str, ModuleType] = {
+    "normal-normal": normal_normal,
+    "models": models,
+    "samplers": samplers,
+    "gradients": gradients,
+    "classifiers": classifiers,
+}
+
+
+def tasks(pages: dict[str, Any]) -> dict[str, Task]:
+    """Return the task that makes each page, of ``pages`` with their options; UsageError if an option is wrong."""
+    made = {}
+    for name, options in pages.items():
+        try:
+            problem = PAGES[name].read(options)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        made[name] = Task(
+            function=make,
+            arguments=(name, options),
+            label="the page",
+            seconds=PAGES[name].SECONDS,
+            needs=tuple(PAGES[name].tasks(problem, options)),
+            keep=False,
+        )
+    return made
+
+
+def make(name: str, options: Any, needs: list[Done] | None = None) -> tuple[Path, Verdict]:
+    """Make a page from what it needs and write it; return the path of its HTML file and its verdict."""
+    from reports.shared.page import drawing
+    from reports.shared.provenance import command, provenance_rows
+
+    started = time.perf_counter()
+    module, results = PAGES[name], needs or []
+    with drawing():
+        page = module.build(module.read(options), options, [done.result for done in results])
+    seconds = sum(done.seconds for done in results) + time.perf_counter() - started
+    page.provenance = provenance_rows(command(name, options), options.seed, module.packages(options), seconds)
+    with writing_to(options.out):
+        return page.write(options.out), page.verdict
+
+
+def write_index(out: Path, _: list[Done]) -> None:
+    """Write the index of all pages that there are, once those that it needs are written."""
+    from reports.shared.page import write_index
+
+    with writing_to(out):
+        write_index(out, [module.NAME for module in PAGES.values()])
