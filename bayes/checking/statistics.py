@@ -183,6 +183,9 @@ def compare_draws(
     values = as_draws(draws, dict.fromkeys(name for name, _ in scalars))
     distributions = {element_name(e, values.labels.get(e[0], ())): d for e, d in scalars.items()}
     arrays = dict(zip(distributions, [scalar_draws(element, values) for element in scalars], strict=True))
+    if len({array.shape for array in arrays.values()}) > 1:
+        sizes = ", ".join(f"{name!r} {array.shape}" for name, array in arrays.items())
+        raise ValueError(f"`draws` must have as many chains and draws of every variable, got {sizes}.")
     if projections:
         theta = {name: array.astype(float) for name, array in values.posterior.items()}
         for name, (function, distributions[name]) in projections.items():

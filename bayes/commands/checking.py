@@ -60,7 +60,12 @@ def run(options: CheckDraws) -> tuple[str, int]:
     if options.data == STANDARD_INPUT in options.file:
         raise ValueError("`data` and the draws are both -: one of them must be a file.")
     model = model_with_data(options)
-    rename = dict(_renaming(text, model) for text in options.var)
+    rename: dict[str, str] = {}
+    for text in options.var:
+        name, expression = _renaming(text, model)
+        if name in rename:
+            raise ValueError(f"`var` must say once what {name} is, got {rename[name]} and {expression}.")
+        rename[name] = expression
     from bayes._check import check  # after the options are read: ArviZ takes seconds to import
     from bayes.io.draws import is_smc
     from bayes.io.draws_file import load_draws

@@ -75,7 +75,8 @@ def load_draws(
     """
     targets = {name: parsed_target(text) for name, text in (rename or {}).items()}
     elements = [target.element for target in targets.values()]
-    if len(set(elements)) < len(elements):
+    wholes = {name for name, index in elements if not index}
+    if len(set(elements)) < len(elements) or any(index and name in wholes for name, index in elements):
         pairs = ", ".join("=".join(pair) for pair in (rename or {}).items())
         raise ValueError(f"`var` must give a variable of the model once, got {pairs}.")
     renamed = {name for name, _ in elements}

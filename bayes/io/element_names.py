@@ -35,16 +35,22 @@ def layout(name: str, names: Iterable[str], where: str) -> Layout | None:
     names = list(names)
     if name in names:
         return Layout(shape=(), names={(): name})
-    places: dict[tuple[str, ...], str] = {}
-    for element in names:
-        match = re.fullmatch(re.escape(name) + r"(?:\[(.+)\]|((?:\.\d+)+))", element)
-        if match:
-            places[tuple(part.strip() for part in (match[1] or match[2][1:].replace(".", ",")).split(","))] = element
-    if not places:
+    matches = [re.fullmatch(re.escape(name) + r"(?:\[(.+)\]|((?:\.\d+)+))", element) for element in names]
+    matches = [match for match in matches if match]
+    if not matches:
         return None
-    elements = ", ".join(places.values())[:200]
+    elements = ", ".join(match[0] for match in matches)[:200]
+    places: dict[tuple[str, ...], str] = {}
+    for match in matches:
+        parts = [part.strip() for part in (match[1] or match[2][1:].replace(".", ",")).split(",")]
+        place = tuple(str(int(part)) if re.fullmatch(r"\d+", part) else part for part in parts)
+        if place in places:
+            raise ValueError(f"{where} has one element of {name!r} twice, as {places[place]!r} and {match[0]!r}.")
+        places[place] = match[0]
     if len({len(place) for place in places}) > 1:
         raise ValueError(f"{where} must have as many indices at every element of {name!r}, got {elements}.")
+    if len({match[1] is None for match in matches}) > 1:  # of which some count from 0, and some from 1
+        raise ValueError(f"{where} names elements of {name!r} in two ways, {elements}; take one of them out.")
     rule = f"{where} must have numbers or labels at {name!r}, not both"
     axes = [_axis(parts, rule) for parts in zip(*places, strict=True)]
     shape = tuple(size for _, size, _ in axes)

@@ -21,6 +21,9 @@ from reports.shared.formula import typeset
 TAG = r"\{%(?:(?!%\}).)*%\}"
 FIELD = r"\{\{(?:(?!\}\}).)*\}\}"
 INLINE = re.compile(rf"{TAG}|{FIELD}|\$(?P<latex>[^$]+)\$", re.DOTALL)
+IN_A_LINE = re.compile(rf"{TAG}|{FIELD}|\$[^$\n]+\$")
+BAR = "\x91"
+"""Stands for ``|`` in what is Jinja's or LaTeX, so that a table is not split there."""
 BLOCK = re.compile(rf"(?:(?:{TAG}[ \t]*)+|\$\$(?P<latex>[^$]+)\$\$[ \t]*)$", re.DOTALL | re.MULTILINE)
 
 
@@ -34,7 +37,8 @@ class Markdown(Extension):
 
 def to_html(source: str) -> str:
     """Return Markdown as HTML, with its formulas typeset and what is Jinja's as it was."""
-    return _parser().render(source)
+    barless = IN_A_LINE.sub(lambda match: match[0].replace("|", BAR), source)
+    return _parser().render(barless).replace(BAR, "|")
 
 
 def _parser() -> MarkdownIt:
@@ -86,4 +90,5 @@ def _block(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # no
 
 def _typeset(latex: str, *, inline: bool) -> str:
     """Return LaTeX, which may go over lines, so that Jinja reads no braces in it."""
-    return "{% raw %}" + typeset(" ".join(latex.split()), inline=inline) + "{% endraw %}"
+    text = " ".join(latex.replace(BAR, "|").split())
+    return "{% raw %}" + typeset(text, inline=inline) + "{% endraw %}"

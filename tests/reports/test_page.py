@@ -146,6 +146,13 @@ def test_tags_on_their_own_lines_are_outside_paragraphs_and_in_a_sentence_within
     )
 
 
+def test_a_bar_in_a_field_or_a_formula_splits_no_cell_of_a_table():
+    html = to_html('| a | b |\n|---|---|\n| {{ x | format(".2f") }} | $|x|$ |\n')
+    assert '<td>{{ x | format(".2f") }}</td>' in html
+    assert 'aria-label="|x|"' in html
+    assert html.count("<td>") == 2
+
+
 def test_code_is_shown_as_it_stands_and_escaped(page_of):
     page = page_of(
         '```\n{{ source }}\n```\n\n{% call table(t, {"call": "code"}) %}Caption{% endcall %}',

@@ -30,6 +30,13 @@ def read(paths: Sequence[Path], labels: Sequence[str], wanted: Wanted) -> Conten
                 f"files {labels[0]} and {label} are of different models: the column {other[0]!r} is not in the same "
                 "place of both; give the chains of one run."
             )
+    models = [_settings(path).get("model", "") for path in paths]
+    if different := [i for i, model in enumerate(models) if model != models[0]]:
+        i = different[0]
+        raise ValueError(
+            f"files {labels[0]} and {labels[i]} are of different models, {models[0]!r} and {models[i]!r} by their "
+            "comments; give the chains of one run."
+        )
     lengths = [len(chain) for chain in chains]
     if len(set(lengths)) > 1 and not wanted.trim:
         raise ValueError(
@@ -55,7 +62,7 @@ def _chain(path: Path, label: str, trim: bool) -> Any:
     try:
         thin = max(1, int(settings.get("thin", "1")))
         draws = -(-int(settings["num_samples"]) // thin)
-        is_saved = settings.get("save_warmup", "0") in ("1", "true")
+        is_saved = settings.get("save_warmup", "0") in ("1", "true") and settings.get("algorithm") != "fixed_param"
         warmup = -(-int(settings["num_warmup"]) // thin) if is_saved else 0
     except (KeyError, ValueError) as error:
         raise ValueError(

@@ -130,3 +130,10 @@ def test_chains_in_files_of_their_own_and_of_different_lengths(run, folder):
         assert json.loads(out)["file"] == (paths if len(paths) > 1 else paths[0])
     code, _, err = run("check", "-", "run-0.csv", "--model", "normal_normal", standard_input=b"")
     assert (code, err.count("\n")) == (2, 1)
+
+
+@pytest.mark.usefixtures("saved")
+def test_a_variable_of_the_file_is_said_once_what_it_is(run):
+    code, out, err = run("check", "draws.nc", "--model=normal_inverse_gamma", "--var", "mu=sigma2", "--var", "mu=mu")
+    assert (code, out) == (2, "")
+    assert "`var` must say once what mu is, got sigma2 and mu." in err

@@ -325,3 +325,29 @@ def test_pickle_in_a_zarr_folder_is_refused(tmp_path, draws, tree):
     (folder / "posterior/sigma2/.zarray").write_text(json.dumps(metadata))
     with pytest.raises(ValueError, match="holds pickled objects, which are not read"):
         load_draws(folder, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("heads", "message"),
+    [
+        (["beta[0]", "beta.1"], "names elements of 'beta' in two ways"),
+        (["beta[1]", "beta[01]"], r"one element of 'beta' twice, as 'beta\[1\]' and 'beta\[01\]'"),
+        (["beta[a]", "beta[ a]"], "one element of 'beta' twice"),
+    ],
+)
+def test_an_element_that_is_there_twice_is_refused(tmp_path, draws, heads, message):
+    (tmp_path / "draws.csv").write_text(text(draws, ("chain", "draw", *heads, "sigma2")))
+    with pytest.raises(ValueError, match=message):
+        load_draws(tmp_path / "draws.csv", NAMES)
+
+
+def test_a_variable_is_renamed_as_a_whole_or_by_its_elements(tmp_path, draws):
+    np.savez(tmp_path / "draws.npz", slopes=draws["beta"], slope=draws["sigma2"], sigma2=draws["sigma2"])
+    with pytest.raises(ValueError, match="`var` must give a variable of the model once"):
+        load_draws(tmp_path / "draws.npz", NAMES, {"slopes": "beta", "slope": "beta[1]"})
+
+
+def test_variables_of_different_lengths_are_refused(tmp_path, draws):
+    np.savez(tmp_path / "draws.npz", beta=draws["beta"], sigma2=draws["sigma2"][:, :400])
+    with pytest.raises(ValueError, match=r"as many chains and draws of every variable, got .* 'sigma2' \(4, 400\)"):
+        check(load_draws(tmp_path / "draws.npz", NAMES), REGRESSION, REGRESSION.y)

@@ -85,6 +85,12 @@ def test_save_warmup_may_be_a_number_as_before_2_34(tmp_path, draws):
     np.testing.assert_array_equal(load_draws(file, NAMES).posterior["sigma2"], draws["sigma2"][:1])
 
 
+def test_a_fixed_parameter_has_no_warm_up_to_save(tmp_path, draws):
+    settings = "#     save_warmup = true\n#     algorithm = fixed_param"
+    (file,) = saved(tmp_path, [text(draws, 0).replace("#     save_warmup = false (Default)", settings)])
+    np.testing.assert_array_equal(load_draws(file, NAMES).posterior["sigma2"], draws["sigma2"][:1])
+
+
 @pytest.mark.parametrize(("suffix", "compress"), [(".gz", gzip.compress), (".bz2", bz2.compress)])
 def test_files_may_be_compressed(tmp_path, draws, suffix, compress):
     for chain in range(2):
@@ -143,6 +149,9 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path, draws):
     other_model = text(draws, 1, heads=HEADS.replace("sigma2", "tau"))
     with pytest.raises(ValueError, match=r"run-1.csv' and .*run-2.csv' are of different models: the column 'sigma2'"):
         load_draws(saved(tmp_path, [text(draws, 0), other_model]), NAMES)
+    same_columns = text(draws, 1).replace("linear_regression_model", "flat_prior_model")
+    with pytest.raises(ValueError, match=r"different models, 'linear_regression_model' and 'flat_prior_model'"):
+        load_draws(saved(tmp_path, [text(draws, 0), same_columns]), NAMES)
     tidy = "chain,draw,mu\n0,0,1\n"
     with pytest.raises(ValueError, match=r"several files must be CSV files as CmdStan writes them, .*run-2.csv"):
         load_draws(saved(tmp_path, [text(draws, 0), tidy]), NAMES)
