@@ -1,5 +1,6 @@
 """What a run trains, on which data and devices: everything but the train state, made before the first step."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,9 +49,19 @@ class Task:
 
     @property
     def data(self) -> dict[str, Any]:
-        """What identifies the data: class names, number of images by split, and the SHA-256 of the data set."""
-        images = {name: len(split) for name, split in self.splits.items()}
-        return {"classes": list(self.dataset.class_names), "images": images, "dataset_sha256": self.dataset.sha256}
+        """What identifies the data: class names, images by split, the SHA-256 of the data set and that of its splits.
+
+        The second is of positions and labels: another NumPy may shuffle otherwise, and mix the images of the splits.
+        """
+        splits_digest = hashlib.sha256()
+        for split in self.splits.values():
+            splits_digest.update(split.index.tobytes() + split.labels.tobytes())
+        return {
+            "classes": list(self.dataset.class_names),
+            "images": {name: len(split) for name, split in self.splits.items()},
+            "dataset_sha256": self.dataset.sha256,
+            "splits_sha256": splits_digest.hexdigest(),
+        }
 
     def initial_state(self) -> TrainState:
         """Return the train state before the first step, sharded over the mesh."""

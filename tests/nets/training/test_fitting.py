@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from nets.data import datasets, splits
 from nets.data.datasets import load
 from nets.data.tfds_folder import NotPreparedError
 from nets.training import fitting, runs
@@ -130,9 +131,23 @@ def test_a_run_is_only_resumed_on_its_own_data(tmp_path, monkeypatch):
     as_before(config.folder, "e86d4f8f1e")
     with pytest.raises(ValueError, match=r"was started on: sha256 [0-9a-f]{64}, not e86d4f8f1e"):
         fit(config, resume=True)
-    splits = fitting.prepare(config, lambda *_: None).splits
-    parts = [array.tobytes() for split in splits.values() for array in (split.images, split.labels)]
+    task = fitting.prepare(config, lambda *_: None)
+    parts = [array.tobytes() for split in task.splits.values() for array in (split.images, split.labels)]
     as_before(config.folder, hashlib.sha256(b"".join(parts)).hexdigest())
+    assert fit(config, resume=True).finished
+
+
+def test_a_run_is_only_resumed_on_its_own_split(tmp_path, monkeypatch):
+    config = replace(CONFIG, run_dir=tmp_path / "run")
+    stops = iter([False, True])
+    with pytest.raises(KeyboardInterrupt):
+        fit(config, stop=lambda: next(stops))
+    stratified = splits._stratified
+    for module in (splits, datasets):  # of the images for validation, and of those for test
+        with monkeypatch.context() as other_numpy:
+            other_numpy.setattr(module, "_stratified", lambda labels, count, seed: stratified(labels, count, seed + 1))
+            with pytest.raises(ValueError, match="started on: splits_sha256"):
+                fit(config, resume=True)
     assert fit(config, resume=True).finished
 
 
@@ -140,7 +155,8 @@ def as_before(folder, splits_sha256):
     """Record the data of a run as earlier versions did: by the SHA-256 of its splits."""
     content = json.loads((folder / "config.json").read_text())
     data = content["provenance"]["data"]
-    data.pop("dataset_sha256", None)
+    for name in ("dataset_sha256", "splits_sha256"):
+        data.pop(name, None)
     data["sha256"] = splits_sha256
     (folder / "config.json").write_text(json.dumps(content))
 
