@@ -62,7 +62,8 @@ def load_draws(
         Names of the variables, without indices, as the model has them.
     rename
         Name in the file -> what it is: a variable of the model, ``{"height": "mu"}``, an element, ``{"slope":
-        "beta[1]"}``, or a transform of one, ``{"sigma": "sqrt(sigma2)"}``, by ``bayes.io.transforms``.
+        "beta[1]"}``, or a transform of one, ``{"sigma": "sqrt(sigma2)"}``, by ``bayes.io.transforms``; a square only
+        of what cannot be negative, for the root is taken that is 0 or more.
     trim
         Cut chains of different lengths to the shortest, and take what there is of a run of CmdStan that did not end.
 

@@ -20,7 +20,7 @@ def read(path: Path, label: str, wanted: Wanted) -> Contents:
         size = parquet.read_metadata(path).num_rows * 8
         if size > LARGEST:
             raise ValueError(f"file {label} has {size / 2**30:.1f} GiB a column; thin the draws.")
-        frame = parquet.read_table(path).to_pandas()
+        frame = parquet.read_table(path).to_pandas(ignore_metadata=True)  # which makes an index of columns
     except (pyarrow.ArrowException, OSError) as error:
         raise ValueError(
             f"file {label} cannot be read as Parquet ({one_line(error, 200)}); it is damaged: save it again."

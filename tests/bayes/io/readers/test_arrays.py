@@ -152,6 +152,8 @@ def table(lengths=(50, 50, 50, 50), labels=("0", "1", "2")):
 def test_a_table_in_parquet_is_one_in_csv(tmp_path):
     table().to_parquet(tmp_path / "draws.parquet")
     require(load_draws(tmp_path / "draws.parquet", NAMES))
+    table().set_index(["chain", "draw"]).to_parquet(tmp_path / "indexed.parquet")  # as xarray's to_dataframe has them
+    require(load_draws(tmp_path / "indexed.parquet", NAMES))
     table().rename(columns={"chain": "chains"}).to_parquet(tmp_path / "chains.parquet")
     assert "must have one column 'chain', got the columns chains, draw" in refusal(tmp_path / "chains.parquet")
     assert "cannot be read as Parquet" in refusal(half(tmp_path / "draws.parquet"))
