@@ -57,15 +57,17 @@ def _unzipped(path: Path, folder: Path, label: str) -> Path:
             return path
         if sum(entry.file_size for entry in entries) > LARGEST:
             raise ValueError(f"file {label} holds more than {LARGEST / 2**30:.0f} GiB; thin the draws.")
-        roots = [Path(e.filename).parent for e in entries if Path(e.filename).name in ("zarr.json", ".zgroup")]
-        if not roots and len(entries) != 1:
+        marks = [entry for entry in entries if Path(entry.filename).name in ("zarr.json", ".zgroup")]
+        if not marks and len(entries) != 1:
             names = ", ".join(entry.filename for entry in entries)[:200]
             raise ValueError(
                 f"file {label} must hold one file or a Zarr folder, got {len(entries)}: {names}; give one of them."
             )
-        for entry in entries:
-            archive.extract(entry, folder)  # which keeps every path inside the folder
-        return folder / min(roots, key=lambda root: len(root.parts)) if roots else folder / entries[0].filename
+        # Paths are those that `extract` returns: it keeps every one inside the folder, whatever name the entry has.
+        paths = {entry.filename: Path(archive.extract(entry, folder)) for entry in entries}
+        if not marks:
+            return paths[entries[0].filename]
+        return min((paths[entry.filename].parent for entry in marks), key=lambda root: len(root.parts))
 
 
 def _copy(source: gzip.GzipFile | bz2.BZ2File, target: Path, label: str) -> None:

@@ -224,6 +224,14 @@ def test_any_file_may_be_compressed(tmp_path, kind, compress):
     assert "is compressed, and cannot be unpacked" in refusal(half(file))
 
 
+@pytest.mark.parametrize("folder", ["", "../", "{tmp_path}/"])
+def test_the_file_in_a_zip_file_is_read_and_no_other_of_its_name(tmp_path, folder):
+    (tmp_path / "draws.csv").write_text("no draws")
+    with zipfile.ZipFile(tmp_path / "draws.zip", "w") as archive:
+        archive.writestr(folder.format(tmp_path=tmp_path) + "draws.csv", table().to_csv(index=False))
+    require(load_draws(tmp_path / "draws.zip", NAMES))
+
+
 def test_a_zip_file_of_several_is_refused(tmp_path):
     for name in ("a.csv", "b.csv"):
         (tmp_path / "z").mkdir(exist_ok=True)
