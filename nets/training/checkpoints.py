@@ -135,11 +135,14 @@ class Checkpoints:
         """Return the items of a checkpoint: what Orbax's arguments ``items`` select of the state and of the sums."""
         try:
             restored = self._manager.restore(step, args=ocp.args.Composite(**items))
-            return {name: restored[name] for name in items}
+            contents = {name: restored[name] for name in items}
+            if not isinstance(contents.get("sum", {}), dict):
+                raise ValueError("its SHA-256 sums are none")
         except PermissionError as error:
             raise PermissionError(error.errno, error.strerror, error.filename or str(self._folder)) from error
         except Exception as error:
             raise ValueError(f"checkpoint {step} in {self._folder} is damaged: {_reason(error)}") from error
+        return contents
 
     def _require_equal_sums(self, step: int, stored: dict[str, str], actual: dict[str, str]) -> None:
         """Raise ValueError unless the SHA-256 sums of what was read are those stored."""

@@ -130,6 +130,9 @@ def test_parameters_are_read_without_the_optimizer_and_checked(tmp_path, monkeyp
     flip_a_bit(config.folder / "checkpoints/step_40")
     with pytest.raises(ValueError, match=r"checkpoint 40 in .* is damaged: its SHA-256 differs"):
         _ = runs.load_run(config.folder).params
+    (config.folder / "checkpoints/step_40/sum/metadata").write_text("null")
+    with pytest.raises(ValueError, match=r"checkpoint 40 in .* is damaged: its SHA-256 sums are none"):
+        _ = runs.load_run(config.folder).params
 
 
 def modification_times(folder):
