@@ -35,8 +35,8 @@ def load_draws(
 ) -> Draws:
     """Read the variables ``names`` from a file of draws, or from several, one a chain.
 
-    Nothing is unpickled, and of large files only the variables asked for are read. The format is that of the content,
-    whatever the name; each may be compressed by gzip or bzip2, or alone in a zip file.
+    Nothing is unpickled, and of ArviZ's and NumPy's files only the variables asked for are read. The format is that of
+    the content, whatever the name; each may be compressed by gzip or bzip2, or alone in a zip file.
 
     ==================  ===============================================================================================
     ArviZ               netCDF file, Zarr folder or its zip file, of ArviZ 0.x too: group ``posterior``, dimensions
@@ -114,7 +114,7 @@ def _expanded(path: str | PathLike[str] | Sequence[str | PathLike[str]]) -> list
     if isinstance(path, Sequence) and not isinstance(path, str):
         if not path:
             raise ValueError("no file of draws is given; name one, or several of CmdStan.")
-        return [file for one in path for file in _expanded(one)]
+        return [file for entry in path for file in _expanded(entry)]
     path = Path(path)
     if path.is_dir() and not any((path / name).exists() for name in ZARR_FILES):
         return sorted(file for pattern in CSV_NAMES for file in path.glob(pattern)) or [path]

@@ -7,12 +7,14 @@ of the model, what is computed of f(x) by the inverse of f has it too.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from bayes.exact.distribution import Element, parsed_element
+from closedform.validation import in_words
 
 type Array = NDArray[np.float64]
 
@@ -66,9 +68,16 @@ def parsed_target(text: str) -> Target:
     return Target(functions=tuple(functions), element=parsed_element(text.strip()))
 
 
-def inverted(name: str, values: NDArray[np.number], functions: tuple[str, ...], where: str) -> Array:
-    """Return x for draws (chain, draw, ...) that are f(x); ValueError, saying ``where``, if a draw can be no f(x)."""
-    x = np.asarray(values, float)
+def inverted(name: str, values: NDArray[Any], functions: tuple[str, ...], where: str) -> NDArray[Any]:
+    """Return x for draws (chain, draw, ...) that are f(x); ValueError, saying ``where``, if a draw can be no f(x).
+
+    Without functions the draws are as they were.
+    """
+    if not functions:
+        return values
+    if values.dtype.kind not in "iuf":
+        raise ValueError(f"{where}: {name!r} must hold real numbers, got {in_words(values.dtype)}.")
+    x = values.astype(float)
     for function in functions:
         transform = TRANSFORMS[function]
         good = transform.has_value(x)

@@ -72,10 +72,15 @@ def _chain(path: Path, label: str, trim: bool) -> Any:
     if _is_cut(path):
         frame = frame[:-1]  # the last number may have lost digits
     frame = frame[warmup:]
-    if len(frame) > draws or not len(frame) or (len(frame) < draws and not trim):
+    if len(frame) > draws:
+        raise ValueError(
+            f"file {label} has {len(frame)} draws after the warm-up, and its comments say {draws}: it is not as "
+            "CmdStan wrote it, which is one chain a file."
+        )
+    if not len(frame) or (len(frame) < draws and not trim):
         raise ValueError(
             f"file {label} has {len(frame)} draws after the warm-up, and its comments say {draws}: the run did not "
-            f"end, or the file was changed; run it again, {TRIM}."
+            f"end; run it again, {TRIM}."
         )
     return frame
 

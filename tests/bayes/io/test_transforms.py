@@ -51,6 +51,15 @@ def test_the_first_draw_that_is_no_value_of_the_transform_is_named(name, draw, r
         inverted("y", y, (name,), "file 'f'")
 
 
+@pytest.mark.parametrize("draws", [np.ones((4, 10), complex), np.ones((4, 10), bool), np.full((4, 10), "1")])
+@pytest.mark.parametrize("target", ["mu", "log(mu)"])
+def test_what_is_no_real_number_is_refused_under_another_name_too(tmp_path, draws, target):
+    np.savez(tmp_path / "draws.npz", m=draws)
+    model = get_model("normal_normal")
+    with pytest.raises(ValueError, match="must hold real numbers, got"):
+        check(load_draws(tmp_path / "draws.npz", ["mu"], {"m": target}), model, model.y)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
