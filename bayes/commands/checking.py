@@ -46,7 +46,7 @@ class CheckDraws:
     yours is a transform, say of what: sigma=sqrt(sigma2), by exp, log, sqrt, square, reciprocal, logit or inv_logit.
     Repeat it for several."""
     trim: bool = False
-    """Cut chains of different lengths to the shortest."""
+    """Cut chains of different lengths to the shortest, in CSV, Parquet, posteriordb's JSON and files of CmdStan."""
     evidence_law: Literal["unbiased", "log_unbiased", "inverse_unbiased"] = "unbiased"
     """What runs estimate without bias: E[Z] as SMC, E[log Z] as nested sampling with exp(-i/N), E[1/Z] as dynesty."""
     alpha: float = ALPHA

@@ -40,6 +40,19 @@ class Draws:
     labels: Mapping[str, Labels] = field(default_factory=dict)
     source: str = "`draws`"
 
+    def __post_init__(self) -> None:
+        """Raise ValueError if a variable is no array (chain, draw, ...), or has not a label for each element."""
+        for name, values in self.posterior.items():
+            if np.ndim(values) < 2 or not isinstance(values, np.ndarray):
+                kind = f"shape {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
+                raise ValueError(f"`posterior[{name!r}]` must be an array (chain, draw, ...), got {kind}.")
+            sizes = tuple(map(len, self.labels.get(name, ())))
+            if sizes and sizes != values.shape[2:]:
+                raise ValueError(
+                    f"`labels[{name!r}]` must be as many as the elements, {values.shape[2:]}, got {sizes}; leave them "
+                    "out if there are none."
+                )
+
 
 type DrawsLike = Draws | xr.DataTree | xr.Dataset | Mapping[str, ArrayLike]
 """Draws, an ArviZ DataTree with group ``posterior``, that group alone, or a mapping from names to arrays of shape
@@ -85,13 +98,17 @@ def variable_names(draws: DrawsLike) -> list[str]:
 
 
 def coordinate_labels(array: xr.DataArray) -> Labels:
-    """Return the labels that an array's coordinates give to its elements; none if they are 0, 1, ..."""
+    """Return the labels that an array's coordinates give to its elements.
+
+    Whole numbers that may be taken for positions, such as 1, 2, 3, are no labels; years are.
+    """
     dims = [dim for dim in array.dims if dim not in ("chain", "draw")]
     axes = []
     for dim in dims:
         indices = tuple(map(str, range(array.sizes[dim])))
         labels = tuple(map(str, array.coords[dim].to_numpy().tolist())) if dim in array.coords else indices
-        axes.append(labels if len(set(labels)) == len(labels) else indices)
+        is_position = {str(i) for i in range(len(indices) + 1)}.intersection(labels)
+        axes.append(indices if is_position or len(set(labels)) < len(labels) else labels)
     is_labelled = any(labels != tuple(map(str, range(len(labels)))) for labels in axes)
     return tuple(axes) if is_labelled else ()
 

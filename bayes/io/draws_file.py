@@ -1,5 +1,6 @@
 """Draws from a file, whatever its format: the one way from paths to ``Draws``."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -116,8 +117,10 @@ def _expanded(path: str | PathLike[str] | Sequence[str | PathLike[str]]) -> list
             raise ValueError("no file of draws is given; name one, or several of CmdStan.")
         return [file for entry in path for file in _expanded(entry)]
     path = Path(path)
-    if path.is_dir() and not any((path / name).exists() for name in ZARR_FILES):
-        return sorted(file for pattern in CSV_NAMES for file in path.glob(pattern)) or [path]
+    if path.is_dir() and not any(os.path.lexists(path / name) for name in ZARR_FILES):
+        if files := sorted(file for pattern in CSV_NAMES for file in path.glob(pattern)):
+            return files
+        raise ValueError(f"folder {str(path)!r} has no draws: it is no Zarr folder, and has no CSV file of CmdStan.")
     if path.exists():
         return [path]
     if files := sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor)))):

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from bayes import check, check_sampler
-from bayes.io.draws import as_draws, evidence_runs, is_smc
+from bayes.io.draws import Draws, as_draws, evidence_runs, is_smc
 from bayes.registry import get_model
 
 NORMAL = get_model("normal_normal")
@@ -195,8 +195,27 @@ def test_labels_of_a_tree_are_printed_and_places_compared():
     checks = check(labelled, CLASSES.exact, CLASSES.y)
     assert [c.parameter for c in checks][:4] == [*["p[ants]"] * 3, "p[bees]"]
     assert [c.p_value for c in checks] == [c.p_value for c in check({"p": P}, CLASSES.exact, CLASSES.y)]
-    counted = labelled.assign_coords({"class": range(4)})
-    assert check(counted, CLASSES.exact, CLASSES.y) == check({"p": P}, CLASSES.exact, CLASSES.y)
+    for numbers in ([0, 1, 2, 3], [1, 2, 3, 4], [2, 0, 1, 3]):  # which would be taken for positions
+        counted = labelled.assign_coords({"class": numbers})
+        assert check(counted, CLASSES.exact, CLASSES.y) == check({"p": P}, CLASSES.exact, CLASSES.y)
+    years = labelled.assign_coords({"class": [2001, 2002, 2003, 2004]})
+    assert next(iter(check(years, CLASSES.exact, CLASSES.y))).parameter == "p[2001]"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"posterior": {"p": [[1.0, 2.0]]}}, r"`posterior\['p'\]` must be an array \(chain, draw, ...\), got list"),
+        ({"posterior": {"p": np.ones(5)}}, r"`posterior\['p'\]` must be an array .* got shape \(5,\)"),
+        (
+            {"posterior": {"p": np.ones((2, 5, 3))}, "labels": {"p": (("a", "b"),)}},
+            r"`labels\['p'\]` must be as many as the elements, \(3,\), got \(2,\)",
+        ),
+    ],
+)
+def test_draws_that_are_none_are_refused(content, message):
+    with pytest.raises(ValueError, match=message):
+        Draws(**content)
 
 
 def test_fresh_draws_without_the_labels_of_the_first_are_the_same_parameters():

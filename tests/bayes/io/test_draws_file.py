@@ -267,7 +267,10 @@ def flat(file):
         (no_posterior, "has no group `posterior`, but prior, sample_stats"),
         (flat, "cannot be read as a netCDF file|has no group `posterior`, but no group"),
         (lambda file: file.unlink(), "does not exist"),
-        (lambda file: (file.unlink(), file.mkdir()), "cannot be read as a Zarr folder|has no group"),
+        (
+            lambda file: (file.unlink(), file.mkdir()),
+            "draws.nc' has no draws: it is no Zarr folder, and has no CSV file",
+        ),
     ],
 )
 def test_a_netcdf_file_that_cannot_be_is_one_line(tmp_path, draws, tree, damage, message):
