@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import time
 from operator import mul, truediv
 
 import numpy as np
@@ -72,7 +73,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
         assert sorted(CALLS) == [2, 3]
         run(task(), task(arguments=(3,), keep=False), store=Store(store.folder, "other code"))
         assert sorted(CALLS) == [1, 3]
-        for file in store.folder.iterdir():
+        for file in (tmp_path / "unfinished").iterdir():
             file.write_bytes(b"damaged")
         assert run(task(), store=store)[task()].result == 2
         assert CALLS == [1]
@@ -105,3 +106,12 @@ def test_processes_give_the_same_results_and_end_with_the_run(in_processes):
 
 def test_an_error_in_a_process_is_one_line_with_the_way_to_its_place(in_processes):
     assert in_processes[1] == ("truediv(1, 0) failed: ZeroDivisionError: division by zero; --processes 1 shows where.")
+
+
+def test_ctrl_c_ends_every_process_in_the_middle_of_its_task():
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(task(mul, (3, 4)), task(time.sleep, (600,), seconds=0.5), processes=2, announce=interrupted)
+    assert not multiprocessing.active_children()
