@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from closedform import command_line
+from closedform.extras import require
 from closedform.provenance import commit, cpu_fingerprint
 from closedform.validation import nearest
 from closedform.verdict import EXIT_CODES, Verdict, worst
@@ -86,6 +87,7 @@ def render(selected: dict[str, Any], console: Console) -> list[Verdict]:
 
     Raises UsageError if an option is wrong, and TaskError if something fails on the way.
     """
+    require("matplotlib")  # of the extra `reports`, which brings all that pages need
     made = pages.tasks(selected)
     options = next(iter(selected.values()))
     with work.writing_to(options.out):

@@ -8,14 +8,14 @@ import pytest
 import bayes.__main__
 import closedform.__main__
 import nets.__main__
-import reports.__main__
+import reports.pages
 
 
 def test_it_has_every_command_and_every_page():
     both = {"bayes": bayes.__main__.COMMANDS, "nets": nets.__main__.COMMANDS}
     packages = {command: package for package, commands in both.items() for command in commands}
     assert packages == closedform.__main__.PACKAGES
-    assert set(get_args(get_type_hints(closedform.__main__.Report)["page"])) == {"all", *reports.__main__.PAGES}
+    assert set(get_args(get_type_hints(closedform.__main__.Report)["page"])) == {"all", *reports.pages.PAGES}
 
 
 @pytest.mark.parametrize(
