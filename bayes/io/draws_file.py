@@ -12,7 +12,7 @@ from bayes.io.draws import Draws, is_smc
 from bayes.io.element_names import gathered
 from bayes.io.readers import arviz_file, cmdstan, csv_file, emcee_file, numpy_file, parquet_file, posteriordb
 from bayes.io.readers.compressed import ZIP, opened
-from bayes.io.readers.contents import Contents, Wanted
+from bayes.io.readers.contents import Contents, Wanted, first_bytes
 from bayes.io.transforms import Target, inverted, parsed_target
 
 NETCDF_NAMES = {".nc", ".nc4", ".netcdf", ".cdf", ".h5", ".hdf5"}
@@ -154,8 +154,7 @@ def _reader(path: Path) -> Reader:
     """Return the reader of a file that is not CmdStan's, by its first bytes."""
     if path.is_dir():
         return arviz_file.read
-    with path.open("rb") as file:
-        start = file.read(64)
+    start = first_bytes(path, 64)
     for mark, reader in READERS.items():
         if start.startswith(mark):
             return emcee_file.read if reader is arviz_file.read and emcee_file.is_backend(path) else reader

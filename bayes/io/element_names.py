@@ -61,6 +61,12 @@ def layout(name: str, names: Iterable[str], where: str) -> Layout | None:
     return Layout(shape=shape, names=dict(zip(indices, places.values(), strict=True)), labels=tuple(labels))
 
 
+def layouts(wanted: Iterable[str], names: Iterable[str], where: str) -> dict[str, Layout]:
+    """Return the `layout` of each of the variables ``wanted`` that are among ``names``."""
+    names = list(names)
+    return {name: place for name in wanted if (place := layout(name, names, where))}
+
+
 def _axis(parts: tuple[str, ...], rule: str) -> tuple[list[int], int, tuple[str, ...]]:
     """Return the index of each of the ``parts`` of names on one axis, how many there are, and labels if they are."""
     numbers = [int(part) for part in parts if re.fullmatch(r"\d+", part)]

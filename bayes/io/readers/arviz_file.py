@@ -8,8 +8,8 @@ from pathlib import Path
 import xarray as xr
 
 from bayes.io.draws import DIVERGING, EVIDENCE, as_draws
-from bayes.io.element_names import layout
-from bayes.io.readers.contents import LARGEST, Contents, Wanted
+from bayes.io.element_names import layouts
+from bayes.io.readers.contents import LARGEST, Contents, Wanted, first_bytes
 from closedform.reasons import one_line
 
 NETCDF = (b"\x89HDF", b"CDF")
@@ -29,9 +29,8 @@ def read(path: Path, label: str, wanted: Wanted) -> Contents:
                     f"file {label} has no group `posterior`, but {group_names}; save what ArviZ calls posterior."
                 )
             names = [str(name) for name in groups["posterior"].data_vars]
-            layouts = {name: layout(name, names, f"file {label}") for name in wanted.names}
-            here = [name for name, found in layouts.items() if found]
-            variables = [element for found in layouts.values() if found for element in found.names.values()]
+            places = layouts(wanted.names, names, f"file {label}")
+            variables = [element for place in places.values() for element in place.names.values()]
             loaded = {"posterior": _load(groups["posterior"], variables, label)}
             if "sample_stats" in groups:
                 loaded["sample_stats"] = _load(groups["sample_stats"], [DIVERGING, *EVIDENCE], label)
@@ -41,7 +40,7 @@ def read(path: Path, label: str, wanted: Wanted) -> Contents:
         raise _unreadable(path, label, error) from error
     except Exception as error:  # whatever a damaged file makes of the libraries that read it
         raise _unreadable(path, label, error) from error
-    draws = as_draws(xr.DataTree.from_dict(loaded), here)
+    draws = as_draws(xr.DataTree.from_dict(loaded), places)
     return Contents(replace(draws, source=f"file {label}"), names)
 
 
@@ -52,7 +51,7 @@ def _open(path: Path, label: str) -> Iterator[xr.DataTree]:
 
     if path.is_dir():
         _refuse_pickle(path, label)
-    elif _begins_with(path, b"CDF"):
+    elif first_bytes(path, 3) == b"CDF":
         with xr.open_dataset(path, engine="scipy", create_default_indexes=False) as dataset:
             yield xr.DataTree(dataset)
         return
@@ -62,11 +61,6 @@ def _open(path: Path, label: str) -> Iterator[xr.DataTree]:
     engine = "zarr" if path.is_dir() else "h5netcdf"
     with xr.open_datatree(path, engine=engine, create_default_indexes=False) as tree:  # they would read all of `draw`
         yield tree
-
-
-def _begins_with(path: Path, mark: bytes) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(mark)) == mark
 
 
 def _load(dataset: xr.Dataset, names: Collection[str], label: str) -> xr.Dataset:
@@ -94,7 +88,7 @@ def _refuse_pickle(folder: Path, label: str) -> None:
 def _unreadable(path: Path, label: str, error: Exception) -> ValueError:
     kind = "Zarr folder" if path.is_dir() else "netCDF file"
     reason = one_line(error, 300)
-    if not path.is_dir() and not _begins_with(path, NETCDF[0]) and not _begins_with(path, NETCDF[1]):
+    if not path.is_dir() and not first_bytes(path, 4).startswith(NETCDF):
         reason = "it does not begin as one"
     return ValueError(
         f"file {label} cannot be read as a {kind} ({reason}); it must be an ArviZ netCDF file, a Zarr folder, or "

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bayes.io.readers.contents import LARGEST
+from bayes.io.readers.contents import LARGEST, first_bytes
 from closedform.reasons import one_line
 
 OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open}
@@ -24,7 +24,7 @@ def opened(path: Path, label: str) -> Iterator[Path]:
 
     ValueError if it is damaged, or a zip file of several files that are no Zarr folder.
     """
-    start = b"" if path.is_dir() else _start(path)
+    start = b"" if path.is_dir() else first_bytes(path, 4)
     opener = next((opener for mark, opener in OPENERS.items() if start.startswith(mark)), None)
     if opener is None and not start.startswith(ZIP):
         yield path
@@ -42,11 +42,6 @@ def opened(path: Path, label: str) -> Iterator[Path]:
                 "not written to its end: copy it again."
             ) from error
         yield target
-
-
-def _start(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(4)
 
 
 def _unzipped(path: Path, folder: Path, label: str) -> Path:

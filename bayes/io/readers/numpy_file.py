@@ -2,7 +2,6 @@
 
 import zipfile
 import zlib
-from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes.io.draws import as_draws
-from bayes.io.element_names import layout
+from bayes.io.element_names import layouts
 from bayes.io.readers.contents import LARGEST, Contents, Wanted
 from closedform.reasons import one_line
 
@@ -22,8 +21,8 @@ def read(path: Path, label: str, wanted: Wanted) -> Contents:
         with zipfile.ZipFile(path) as archive:
             sizes = {entry.filename.removesuffix(".npy"): entry.file_size for entry in archive.infolist()}
         names = [name for name in sizes if name != "diverging"]
-        here = [name for name in wanted.names if layout(name, names, f"file {label}")]
-        elements = [element for name in here for element in _elements(name, names, label)]
+        places = layouts(wanted.names, names, f"file {label}")
+        elements = [element for place in places.values() for element in place.names.values()]
         with np.load(path, allow_pickle=False) as arrays:
             loaded = {name: _load(arrays, name, sizes[name], label) for name in elements}
             if "diverging" in sizes:
@@ -32,12 +31,7 @@ def read(path: Path, label: str, wanted: Wanted) -> Contents:
         raise ValueError(
             f"file {label} cannot be read as NumPy's arrays ({one_line(error, 200)}); it is damaged: save it again."
         ) from error
-    return Contents(replace(as_draws(loaded, here), source=f"file {label}"), names)
-
-
-def _elements(name: str, names: list[str], label: str) -> Collection[str]:
-    found = layout(name, names, f"file {label}")
-    return found.names.values() if found else ()
+    return Contents(replace(as_draws(loaded, places), source=f"file {label}"), names)
 
 
 def _load(arrays: Any, name: str, size: int, label: str) -> NDArray[Any]:
