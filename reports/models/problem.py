@@ -1,13 +1,13 @@
 """The options of the page, and the models it is about."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import tyro
 
 from bayes.registry import NAMES, Model, canonical, get_model
 from reports.shared.options import Common
-from reports.shared.registry_runs import DEFAULT, FULL, Size
+from reports.shared.registry_runs import Size, size_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +34,7 @@ class Options(Common):
     @property
     def size(self) -> Size:
         """Return how much samplers draw."""
-        size = FULL if self.full else DEFAULT
-        return size if self.draws is None else replace(size, draws=self.draws)
+        return size_of(self.full, self.draws)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import tyro
 
 from bayes.registry import NAMES, Model, canonical, get_model
 from reports.shared.options import Common
-from reports.shared.registry_runs import DEFAULT, FULL, Size
+from reports.shared.registry_runs import FULL, Size, size_of
 
 ENGINES = ("nutpie", "pymc", "numpyro", "blackjax", "slice", "smc")
 SLOW = ("pymc", "numpyro", "blackjax")
@@ -94,8 +94,7 @@ class Options(Common):
     @property
     def size(self) -> Size:
         """Return how much samplers draw."""
-        size = FULL if self.full else DEFAULT
-        return size if self.draws is None else replace(size, draws=self.draws)
+        return size_of(self.full, self.draws)
 
     @property
     def injected_size(self) -> Size:

@@ -1,7 +1,7 @@
 """Samplers on the example of a model of the registry, compared with the exact answer; what two pages show runs once."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +35,13 @@ class Size:
 
 DEFAULT = Size(draws=2000, tune=500, smc_runs=8, particles=400)
 FULL = Size(draws=5000, tune=1000, smc_runs=16, particles=1500)
+
+
+def size_of(full: bool, draws: int | None) -> Size:
+    """Return the size that options ask for: the default or the full one, with a number of draws of its own."""
+    size = FULL if full else DEFAULT
+    return size if draws is None else replace(size, draws=draws)
+
 
 SECONDS = {
     # sampler: to compile, and a thousand draws a chain or particles of all runs
