@@ -106,10 +106,11 @@ def _changed(node: ast.expr) -> str:
 
 
 def tests_of(file: Path, root: Path) -> list[str]:
-    """Return the tests that mirror a file: its own first, then those of its folder."""
+    """Return the tests that mirror a file: its own first, then those of its folder and of its chapter."""
     folder = Path("tests") / file.parent
     own = folder / f"test_{file.stem.strip('_')}.py"
-    return [str(path) for path in (own, folder) if (root / path).exists()] or [str(folder.parent)]
+    chapter = Path("tests", *file.parts[:2]) if len(file.parts) > 2 else folder
+    return [str(path) for path in dict.fromkeys((own, folder, chapter)) if (root / path).exists()]
 
 
 def is_caught(mutant: Mutant, root: Path) -> bool:
