@@ -1,4 +1,4 @@
-"""Settings of every test: strict JAX, and one hypothesis profile without a clock."""
+"""Settings of every test: strict JAX, its programs compiled once, and one hypothesis profile without a clock."""
 
 import os
 import tempfile
@@ -6,10 +6,17 @@ from pathlib import Path
 
 from hypothesis import settings
 
+from closedform.provenance import cpu_fingerprint
+
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"  # read when jax is first imported
 
 # Commands keep what they compile: not in the user's folder, and between tests.
 os.environ.setdefault("CLOSEDFORM_CACHE", str(Path(tempfile.gettempdir()) / "closedform-tests"))
+
+# All test processes, and those that they start, compile equal programs once. JAX reads this when it is first imported.
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(os.environ["CLOSEDFORM_CACHE"]) / "tests" / cpu_fingerprint())
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 # A deadline fails on a busy machine, not on a wrong answer; derandomised, so that CI and a desk see the same examples.
 settings.register_profile("closedform", deadline=None, derandomize=True, print_blob=True)

@@ -1,6 +1,8 @@
 """Networks at random points for the tests: parameters, data, and the loss in the form each method needs."""
 
+import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -66,19 +68,25 @@ class Classifier:
 
 
 def mlp(image_shape=(4, 3, 1), hidden=(5, 6), classes=3, points=7, seed=0):
-    model = MLP(image_shape, classes, hidden=hidden, rngs=nnx.Rngs(seed))
+    model = partial(MLP, image_shape, classes, hidden=hidden)
     return _classifier(model, image_shape, classes, points, seed, mlp_gradient)
 
 
 def conv_net(image_shape=(6, 7, 2), channels=(4,), hidden=(5, 6), classes=3, points=7, seed=0):
-    model = ConvNet(image_shape, classes, channels=channels, hidden=hidden, rngs=nnx.Rngs(seed))
+    model = partial(ConvNet, image_shape, classes, channels=channels, hidden=hidden)
     return _classifier(model, image_shape, classes, points, seed, conv_net_gradient)
 
 
 def _classifier(model, image_shape, classes, points, seed, grad_fn):
-    function, params = functional_loss(model)
+    """Return the classifier with normal parameters of sd 1 / sqrt(fan_in), biases of sd 0.1; nothing is compiled."""
+    function, shapes = functional_loss(nnx.eval_shape(lambda: model(rngs=nnx.Rngs(0))))
     rng = np.random.default_rng(seed)
-    params = jax.tree.map(lambda a: a + 0.1 * rng.standard_normal(a.shape), params)  # biases too
+
+    def normal(leaf):
+        sd = 0.1 if len(leaf.shape) == 1 else math.prod(leaf.shape[:-1]) ** -0.5
+        return (sd * rng.standard_normal(leaf.shape)).astype(np.float32)
+
+    params = jax.tree.map(normal, shapes)
     return Classifier(
         function, params, rng.standard_normal((points, *image_shape)), rng.integers(0, classes, points), grad_fn
     )

@@ -8,7 +8,6 @@ import pytest
 from nets.gradcheck.checks import check_gradient
 from tests.nets.gradcheck.gradient_cases import RIGHT, WRONG
 
-pytestmark = pytest.mark.usefixtures("programs_kept")
 CASES = {name: case for name, *case in [*WRONG, *RIGHT]}
 DTYPES = {name: [("float32", "float64"), ("float64", "float32")][i % 2] for i, name in enumerate(CASES)}
 """The dtype of each case's parameters, and the other, which is for the nightly run: the programs are the same."""
