@@ -6,10 +6,14 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
+import pytest
 from numpyro.infer import MCMC, NUTS
 
 from bayes import check, check_sampler
 from bayes.registry import data_sets, get_model
+
+# The examples of the documentation run NumPyro and BlackJAX at every push.
+pytestmark = pytest.mark.slow
 
 
 def numpyro_draws(seed, n, chains=4):

@@ -38,6 +38,7 @@ from bayes.exact.normal_inverse_gamma import NormalInverseGamma
 from bayes.exact.normal_normal import NormalNormal
 from bayes.exact.normal_variance import NormalVariance
 from bayes.registry import NAMES, data_sets, get_model, one_step_log_predictives, scalars
+from tests.nightly import nightly_but
 from tests.tolerances import FALSE_ALARM, IDENTITY, MONTE_CARLO, QUADRATURE
 
 every_model = pytest.mark.parametrize("name", NAMES)
@@ -287,8 +288,13 @@ def test_bayes_rule_holds_at_random_parameters(name):
         assert_allclose(evidence, model.exact.log_evidence(model.y), rtol=1e-9)
 
 
-@pytest.mark.parametrize("data_set", ["example", "prior"])
-@every_model
+@pytest.mark.parametrize(
+    ("name", "data_set"),
+    nightly_but(
+        [(name, data_set) for name in NAMES for data_set in ["example", "prior"] if name != "hierarchical_normal"],
+        [(name, data_set) for name in NAMES for data_set in ["example", "prior"]],
+    ),
+)
 def test_marginals_and_projections_are_those_of_the_joint(name, data_set):
     model = get_model(name, data_set)
     rng = np.random.default_rng(2)

@@ -25,6 +25,7 @@ from bayes.exact.normal_variance import NormalVariance
 from bayes.exact.numerics import distributions, exact_sums, log_gamma
 from bayes.registry import NAMES, get_model
 from benchmarks.fifty_digits import ORACLES, PROBLEMS, Problem, a_million, worst_error
+from tests.nightly import nightly_but
 from tests.tolerances import EXACT, FAR_ELEMENT
 
 every_model = pytest.mark.parametrize("name", NAMES)
@@ -48,7 +49,13 @@ def test_answers_are_those_of_fifty_digits(name):
     check()
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "hierarchical_normal"])
+@pytest.mark.parametrize(
+    "name",
+    nightly_but(
+        ["normal_normal", "beta_binomial", "gamma_poisson", "linear_regression"],
+        [name for name in NAMES if name != "hierarchical_normal"],
+    ),
+)
 def test_answers_for_a_million_observations_are_those_of_fifty_digits(name):
     model = get_model(name)
     new = np.array([[100, 200, 56, 200]] if name == "dirichlet_multinomial" else [[5.0, 3.0]])
@@ -208,12 +215,13 @@ C = 0.24197072451914337
             MultivariateNormal(prior_mean=[0.0], prior_covariance=[[1.0]], noise_covariance=[[C**2]]),
             [[C], [-C]],
         ),
-        (
+        pytest.param(
             "linear_regression",
             LinearRegression(
                 design=[[1.0], [1.0], [1.0]], prior_mean=[0.0], prior_covariance=[[1.0]], shape=1.0, scale=1.0
             ),
             [C, -C],
+            marks=pytest.mark.slow,
         ),
     ],
 )

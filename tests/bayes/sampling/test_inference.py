@@ -19,6 +19,7 @@ from bayes.programs.normal_normal import program
 from bayes.sampling import inference, smc_kernels
 from bayes.sampling.engines import ENGINES, STATS
 from bayes.sampling.smc_kernels import TooManyStagesError
+from tests.nightly import nightly_but
 from tests.tolerances import IDENTITY, MONTE_CARLO
 
 
@@ -102,14 +103,13 @@ def fingerprint(tree):
 SAMPLE = """
 import json
 from bayes.sampling import inference
-from bayes.sampling.engines import ENGINES
 from bayes.exact.normal_normal import EXAMPLE, NormalNormal
 from bayes.programs.normal_normal import program
 
 model = program(EXAMPLE.model, EXAMPLE.y)
 def sample(engine):
     return fingerprint(inference.nuts(model, seed=1, draws=500, chains=2, tune=500, engine=engine))
-print(json.dumps({engine: sample(engine) for engine in ENGINES}))
+print(json.dumps({engine: sample(engine) for engine in sys.argv[1:]}))
 """
 
 
@@ -126,18 +126,32 @@ del os.environ["XLA_FLAGS"]
 """
 
 
-@pytest.fixture(scope="module")
-def fresh():
-    """What a process of its own prints: its environment after PyMC's JAX module, and fingerprints of every engine."""
+def fresh_process(*engines):
+    """Return what a process of its own prints: its environment after PyMC's JAX module, and fingerprints of draws."""
     environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
-    run = [sys.executable, "-c", IMPORT + FINGERPRINT + SAMPLE]
+    run = [sys.executable, "-c", IMPORT + FINGERPRINT + SAMPLE, *engines]
     return subprocess.run(run, capture_output=True, text=True, check=True, env=environment).stdout.splitlines()
 
 
-def test_same_seed_same_draws_in_a_fresh_process(draws, fresh):
+@pytest.fixture(scope="module")
+def fresh():
+    return fresh_process("pymc")
+
+
+def assert_drawn_again(draws, printed):
     namespace: dict = {}
     exec(FINGERPRINT, namespace)
-    assert json.loads(fresh[-1])[draws.attrs["engine"]] == namespace["fingerprint"](draws)
+    assert json.loads(printed[-1])[draws.attrs["engine"]] == namespace["fingerprint"](draws)
+
+
+@pytest.mark.parametrize("draws", ["pymc"], indirect=True)
+def test_same_seed_same_draws_in_a_fresh_process(draws, fresh):
+    assert_drawn_again(draws, fresh)
+
+
+@pytest.mark.slow
+def test_same_seed_same_draws_in_a_fresh_process_by_every_engine(draws):
+    assert_drawn_again(draws, fresh_process(draws.attrs["engine"]))
 
 
 def test_same_seed_same_draws_again_and_another_seed_gives_others(model):
@@ -182,7 +196,7 @@ def test_the_evidence_of_smc_is_unbiased_where_pymcs_own_is_not():
     assert errors_off(adaptive) < -3.5
 
 
-@pytest.mark.parametrize("engine", ["pymc", "numpyro"])
+@pytest.mark.parametrize("engine", nightly_but(["numpyro"], ["pymc", "numpyro"]))
 def test_models_with_dimensions_and_constraints_keep_both(engine):
     with pm.Model(coords={"site": ["north", "south"], "visit": [1, 2, 3]}) as sites:
         scale = pm.HalfNormal("scale", dims="site")

@@ -1,5 +1,7 @@
 """The rules of the layers and their composition, against Flax, optax, the adjoint test and every method."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +14,7 @@ from nets.backprop.networks import conv_net_gradient, mlp_gradient
 from nets.gradcheck.checks import adjoint_test, check_gradient, taylor_test
 from tests import tolerances
 from tests.nets.gradcheck.networks import conv_net, mlp
+from tests.nightly import nightly_but
 
 
 def normal(*shapes, seed=0):
@@ -93,19 +96,19 @@ def test_softmax_cross_entropy_is_that_of_optax_and_stays_finite(size):
         assert np.isfinite(layers.softmax_cross_entropy_gradient(size * logits, labels)).all()
 
 
-@pytest.mark.parametrize(
-    "network",
-    [
-        mlp(),
-        mlp((5,), hidden=(4,), classes=2, points=1),
-        mlp((3, 3, 2), hidden=(4, 3, 5), classes=5),
-        conv_net(),
-        conv_net((3, 3, 1), channels=(2,), hidden=(4, 4), points=1),
-        conv_net((7, 6, 1), channels=(2, 3), hidden=(4,), classes=2),
-    ],
-    ids=["M-H-H-K", "one hidden", "three hidden", "conv", "one place", "two convs"],
-)
-def test_every_method_passes_the_gradient_of_a_flax_module(network):
+NETWORKS = {
+    "M-H-H-K": mlp,
+    "one hidden": partial(mlp, (5,), hidden=(4,), classes=2, points=1),
+    "three hidden": partial(mlp, (3, 3, 2), hidden=(4, 3, 5), classes=5),
+    "conv": conv_net,
+    "one place": partial(conv_net, (3, 3, 1), channels=(2,), hidden=(4, 4), points=1),
+    "two convs": partial(conv_net, (7, 6, 1), channels=(2, 3), hidden=(4,), classes=2),
+}
+
+
+@pytest.mark.parametrize("name", nightly_but(["M-H-H-K", "two convs"], NETWORKS))
+def test_every_method_passes_the_gradient_of_a_flax_module(name):
+    network = NETWORKS[name]()
     checks = check_gradient(network.loss, network.params, grad_fn=network.gradient)
     assert checks.verdict == "pass", checks
     exact = [check for check in checks.checks if check.method in ("reverse", "forward")]
@@ -115,7 +118,7 @@ def test_every_method_passes_the_gradient_of_a_flax_module(network):
 
 
 @pytest.mark.parametrize("hidden", [(20, 30), pytest.param((1000, 1000), marks=pytest.mark.slow)])
-@pytest.mark.parametrize("network", [mlp, conv_net])
+@pytest.mark.parametrize("network", nightly_but([conv_net], [mlp, conv_net]))
 def test_the_networks_of_cifar_10_have_their_gradient_from_flax(network, hidden):
     full = network((32, 32, 3), hidden=hidden, classes=10, points=2)
     checks = check_gradient(full.loss, full.params, grad_fn=full.gradient, methods=["reverse"])

@@ -55,12 +55,10 @@ nets = st.builds(
 )
 
 
-@settings(max_examples=2)
+@settings(max_examples=1)
 @given(nets)
 @example(SigmoidNet(N=1, labels="ones"))
-@example(SigmoidNet(N=6, size=0.0))
-@example(SigmoidNet(N=6, size=0.0, labels="zeros"))
-@example(SigmoidNet(N=3, M=3, H=3))
+@example(SigmoidNet(N=3, M=3, H=3, size=0.0))
 def test_every_method_passes_the_gradient_by_hand(net):
     checks = check_gradient(net.loss, net.params, grad_fn=net.gradient, complex_f=net.textbook_loss)
     assert {check.method for check in checks.checks} == set(tolerances.GRADIENT)
@@ -68,7 +66,7 @@ def test_every_method_passes_the_gradient_by_hand(net):
 
 
 @given(nets)
-@settings(max_examples=20)
+@settings(max_examples=8)
 def test_a_batch_is_the_mean_of_its_points_in_any_order(net):
     with jax.enable_x64(True):
         (x, y), params = net.data, net.params
@@ -85,7 +83,7 @@ def test_a_batch_is_the_mean_of_its_points_in_any_order(net):
 
 
 @given(nets)
-@settings(max_examples=20)
+@settings(max_examples=8)
 def test_the_stable_loss_is_the_textbook_loss(net):
     with jax.enable_x64(True):
         np.testing.assert_allclose(net.loss(net.params), net.textbook_loss(net.params), rtol=tolerances.IDENTITY)
@@ -148,7 +146,7 @@ def test_the_shapes_are_as_documented_and_biases_have_no_axis_for_the_points():
         assert {name: leaf.shape for name, leaf in gradient.items()} == shared
 
 
-@settings(max_examples=4)
+@settings(max_examples=2)
 @given(nets, st.integers(0, 10**6))
 def test_the_hessian_vector_product_is_the_jvp_of_the_gradient(net, seed):
     with jax.enable_x64(True):

@@ -17,9 +17,8 @@ from tests.tolerances import BFLOAT16_STEPS, SHARED_OUT
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    """The results of `tests.nets.distributed.mesh_worker`."""
+def results_of(folder, *names):
+    """Return the results of `tests.nets.distributed.mesh_worker`."""
     environment = os.environ | {
         "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
         "JAX_NUMPY_RANK_PROMOTION": "allow",
@@ -30,11 +29,26 @@ def results(tmp_path_factory):
         "error",
         "-m",
         "tests.nets.distributed.mesh_worker",
-        str(tmp_path_factory.mktemp("runs")),
+        str(folder),
+        *names,
     ]
     completed = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
     assert completed.returncode == 0, completed.stderr
     return json.loads(completed.stdout)
+
+
+PUSH = ["network on 1", "network on 2", "members on 1", "members on 6", "one shard dropped", "resumed"]
+NIGHT = ["network on 8", "members on 3", "bfloat16 on 1", "bfloat16 on 6", "mean instead of sum"]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return results_of(tmp_path_factory.mktemp("runs"), *PUSH, "shapes", "errors")
+
+
+@pytest.fixture(scope="module")
+def nightly_results(results, tmp_path_factory):
+    return results | results_of(tmp_path_factory.mktemp("runs"), *NIGHT)
 
 
 def assert_same(actual, expected):
@@ -45,46 +59,53 @@ def assert_same(actual, expected):
         np.testing.assert_allclose(leaf, expected_leaf, rtol=SHARED_OUT, atol=SHARED_OUT)
 
 
-@pytest.mark.parametrize("count", ["2", "8"])
-def test_a_network_is_the_same_on_any_number_of_devices(results, count):
-    assert results["network"][count]["mesh"] == [1, int(count)]
-    assert_same(results["network"][count], results["network"]["1"])
+def test_a_network_is_the_same_on_two_devices(results):
+    assert results["network on 2"]["mesh"] == [1, 2]
+    assert_same(results["network on 2"], results["network on 1"])
 
 
-@pytest.mark.parametrize(("count", "mesh"), [("3", [3, 1]), ("6", [3, 2])])
-def test_members_are_on_separate_devices_or_shard_batches(results, count, mesh):
-    assert results["members"][count]["mesh"] == mesh
-    assert np.shape(results["members"][count]["logits"]) == (3, 5, 4)
-    assert_same(results["members"][count], results["members"]["1"])
+def test_members_are_on_separate_devices_and_shard_batches(results):
+    assert results["members on 6"]["mesh"] == [3, 2]
+    assert np.shape(results["members on 6"]["logits"]) == (3, 5, 4)
+    assert_same(results["members on 6"], results["members on 1"])
 
 
 def test_members_are_shared_out_first_and_then_their_batches(results):
     assert results["shapes"] == {"3 members on 2": [1, 2], "2 members on 8": [2, 4], "5 members on 5": [5, 1]}
 
 
-def test_members_in_bfloat16_are_sharded_too(results):
-    assert results["bfloat16"]["6"]["mesh"] == [3, 2]
-    losses, expected = (np.array(results["bfloat16"][n]["losses"]) for n in ["6", "1"])
-    np.testing.assert_allclose(losses, expected, atol=6 * BFLOAT16_STEPS)  # sums of six steps
-    assert (expected != np.array(results["members"]["1"]["losses"])).all()
-
-
-@pytest.mark.parametrize("wrong", ["mean instead of sum", "one shard dropped"])
-def test_the_comparison_detects_a_wrong_sum_over_the_devices(results, wrong):
+def assert_detected(wrong, right):
     with pytest.raises(AssertionError):
-        assert_same(results[wrong], results["network"]["1"])
-    losses, expected = np.array(results[wrong]["losses"]), np.array(results["network"]["1"]["losses"])
+        assert_same(wrong, right)
+    losses, expected = np.array(wrong["losses"]), np.array(right["losses"])
     assert np.abs(losses / expected - 1).max() > 1e3 * SHARED_OUT
 
 
+def test_the_comparison_detects_a_shard_that_is_dropped(results):
+    assert_detected(results["one shard dropped"], results["network on 1"])
+
+
 def test_a_step_has_one_all_reduce_and_sends_no_data(results):
-    collectives_by_case = {
-        (kind, n): result["collectives"] for kind in ["network", "members"] for n, result in results[kind].items()
-    }
-    for (kind, count), collectives in collectives_by_case.items():
-        unsharded = count == "1" or (kind, count) == ("members", "3")  # three members on three devices
-        assert collectives == ({} if unsharded else {"all-reduce": 1}), (kind, count)
-    assert len(collectives_by_case) == 6
+    for unsharded in ["network on 1", "members on 1"]:
+        assert results[unsharded]["collectives"] == {}
+    for sharded in ["network on 2", "members on 6"]:
+        assert results[sharded]["collectives"] == {"all-reduce": 1}
+
+
+@pytest.mark.slow
+def test_more_devices_members_without_an_all_reduce_and_bfloat16(nightly_results):
+    results = nightly_results
+    assert results["network on 8"]["mesh"] == [1, 8]
+    assert_same(results["network on 8"], results["network on 1"])
+    assert results["network on 8"]["collectives"] == {"all-reduce": 1}
+    assert results["members on 3"]["mesh"] == [3, 1]
+    assert_same(results["members on 3"], results["members on 1"])
+    assert results["members on 3"]["collectives"] == {}  # three members on three devices
+    assert_detected(results["mean instead of sum"], results["network on 1"])
+    assert results["bfloat16 on 6"]["mesh"] == [3, 2]
+    losses, expected = (np.array(results[f"bfloat16 on {n}"]["losses"]) for n in [6, 1])
+    np.testing.assert_allclose(losses, expected, atol=6 * BFLOAT16_STEPS)  # sums of six steps
+    assert (expected != np.array(results["members on 1"]["losses"])).all()
 
 
 def test_collectives_are_counted():

@@ -17,6 +17,7 @@ from nets.models.linear_layers import bfloat16_linear, bfloat16_product, linear
 from nets.training.config import TrainConfig
 from nets.training.optimizers import optimizer
 from nets.training.step import build_network, chunk_function, init_train_state
+from tests.nightly import nightly_but
 from tests.tolerances import BFLOAT16_PRODUCT, BFLOAT16_STEPS, FLOAT32_SUM, MEMORY
 
 pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
@@ -53,7 +54,8 @@ def value_and_gradients(f, *arguments):
 @pytest.mark.parametrize(
     ("implementation", "columns"),
     [
-        *((im2col_convolution, columns) for columns in [2, 7, 8, 12, 24]),
+        *((im2col_convolution, columns) for columns in [2, 8]),
+        *(pytest.param(im2col_convolution, columns, marks=pytest.mark.slow) for columns in [7, 12, 24]),
         (xla_convolution, 7),
     ],  # a patch of 1 to 8 pixels
 )
@@ -209,7 +211,7 @@ def test_training_equals_that_with_jax_and_flax_layers():
     assert abs(other - expected_losses).max() > BFLOAT16_STEPS
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", nightly_but(["float32"], ["float32", "bfloat16"]))
 def test_training_takes_little_more_memory_than_necessary(precision):
     config = TrainConfig(precision=precision, optimizer="sgd", nesterov=False, weight_decay=0.0, augmentation="none")
     shape, count = (32, 32, 3), 50_000
