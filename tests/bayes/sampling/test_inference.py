@@ -176,16 +176,14 @@ def test_smc_gives_up_where_it_would_not_come_to_an_end(monkeypatch):
 
 
 def test_the_evidence_of_smc_is_unbiased_where_pymcs_own_is_not():
-    """E[Z_r] = Z, in standard errors of 60 runs of few particles; PyMC's adaptive kernel is the negative control."""
+    """E[Z_r] = Z, in standard errors of 25 runs of few particles; PyMC's adaptive kernel is the negative control."""
     narrow = NormalNormal(prior_sd=0.1**0.5, noise_sd=1.0)
-    scheduled = (
-        inference.smc(program(narrow, EXAMPLE.y), seed=5, runs=60, draws=100).sample_stats["log_evidence"].values
-    )
+    scheduled = inference.smc(program(narrow, EXAMPLE.y), seed=5, runs=25, draws=50).sample_stats["log_evidence"].values
     with program(narrow, EXAMPLE.y), inference._warnings_only():
         tree = pm.sample_smc(
-            draws=100, chains=60, cores=1, random_seed=5, progressbar=False, compute_convergence_checks=False
+            draws=50, chains=25, cores=1, random_seed=5, progressbar=False, compute_convergence_checks=False
         )
-    stages = inference._by_stage(tree.sample_stats["log_marginal_likelihood"].values, 60)
+    stages = inference._by_stage(tree.sample_stats["log_marginal_likelihood"].values, 25)
     adaptive = np.nanmax(stages, axis=1)  # one number a run, the rest nan
 
     def errors_off(log_z):

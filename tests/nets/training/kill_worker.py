@@ -1,7 +1,7 @@
 """Worker of `test_kill`: trains one run for each place in the program, where it is killed.
 
-`python -m tests.nets.training.kill_worker FOLDER` trains the runs FOLDER/PLACE, each in a fork of this process, and
-fails unless all are killed.
+`python -m tests.nets.training.kill_worker FOLDER PLACE ...` trains the runs FOLDER/PLACE, each in a fork of this
+process, and fails unless all are killed.
 """
 
 import multiprocessing
@@ -80,7 +80,7 @@ def train(folder, place):
 
 if __name__ == "__main__":
     fork = multiprocessing.get_context("fork")  # JAX has not started, and is imported once
-    processes = {place: fork.Process(target=train, args=(Path(sys.argv[1]), place)) for place in PLACES}
+    processes = {place: fork.Process(target=train, args=(Path(sys.argv[1]), place)) for place in sys.argv[2:]}
     for process in processes.values():
         process.start()
         process.join()

@@ -16,6 +16,7 @@ from nets.training import runs
 from nets.training.fitting import fit
 from tests.nets.training.digits import CONFIG
 from tests.nets.training.kill_worker import PLACES
+from tests.nightly import nightly_but
 
 ROOT = Path(__file__).parents[3]
 TMP = "orbax-checkpoint-tmp"
@@ -30,6 +31,12 @@ STATES = {
     "in the predictions": ([120, 160], []),
 }
 """Where a run is killed -> the steps of its complete and of its incomplete checkpoints."""
+PUSH = [
+    "before the first checkpoint",
+    "in a chunk after a checkpoint within the epoch",
+    "between files of a checkpoint",
+    "in the predictions",
+]
 KILLS = 20
 OPTIONS = ["--dataset", "digits", "--model", "mlp", "--hidden", "64", "--epochs", "60", "--batch-size", "32"]
 OPTIONS += ["--checkpoint-minutes", "0"]
@@ -86,10 +93,12 @@ def assert_same(actual, expected):
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory):
-    """The folder of the runs of `tests.nets.training.kill_worker`."""
+def killed(request, tmp_path_factory):
+    """The folder of the runs of `tests.nets.training.kill_worker`, killed where the selected tests look."""
+    tests = [item for item in request.session.items if item.parent is request.node and hasattr(item, "callspec")]
+    places = [test.callspec.params["place"] for test in tests]
     folder = tmp_path_factory.mktemp("killed")
-    command = [sys.executable, "-m", "tests.nets.training.kill_worker", str(folder)]
+    command = [sys.executable, "-m", "tests.nets.training.kill_worker", str(folder), *places]
     environment = os.environ | {"JAX_NUMPY_RANK_PROMOTION": "allow"}
     completed = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
     assert completed.returncode == 0, completed.stderr
@@ -97,7 +106,7 @@ def killed(tmp_path_factory):
 
 
 @pytest.mark.usefixtures("flax_promotes_ranks")
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", nightly_but(PUSH, PLACES))
 def test_a_run_that_is_killed_resumes_to_the_bit(killed, run, place):
     folder = killed / place
     complete, incomplete = STATES[place]
