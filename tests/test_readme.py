@@ -1,4 +1,4 @@
-"""README's examples in Python run, in one interpreter, and print what README says they print."""
+"""README's example prints what README says; the examples of whole tests, on pages of the site, pass."""
 
 import re
 import sys
@@ -35,31 +35,23 @@ def words(text):
 
 
 def test_the_example_prints_what_it_says(output_of):
-    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
-    exact, loss, sampled = ([float(word) for word in line] for line in words(output_of(code)))
-    comments = re.findall(r"print\(.*#(.*)", code)
-    said = [[float(number) for number in re.findall(r"-?\d+\.\d+", comment)] for comment in comments]
-    assert [round(number, 4) for number in exact] == said[0]
-    assert [round(number, 4) for number in loss] == said[1]
-    # Near: within 0.05, five Monte Carlo standard errors of 1,500 effective draws and more.
-    assert all(abs(a - b) < 0.05 for a, b in zip(sampled, exact[:2], strict=True))
-
-
-def test_the_gradient_example_prints_what_it_says(output_of):
-    code, said = re.search(r"```python\n(import jax\.numpy.*?)```\n\nprints\n\n(.*?)\n\n\S", README, re.DOTALL).groups()
+    code, said = re.search(r"```python\n(.*?)```\n\nprints\n\n```text\n(.*?)```", README, re.DOTALL).groups()
     assert words(output_of(code)) == words(said)
 
 
-def test_the_training_example_prints_one_accuracy_twice(output_of):
-    code = re.search(r"```python\n(from pathlib.*?)```", README, re.DOTALL)[1]
-    predicted, measured = map(float, output_of(code).split())
-    assert abs(predicted - measured) < 1e-6
-    assert predicted > 0.9
+def test_the_training_example_measures_one_accuracy_twice(output_of):
+    page = (ROOT / "docs/tutorials/train_a_classifier.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(from pathlib.*?)```", page, re.DOTALL)[1]
+    assert "assert" in code
+    output_of(code)
 
 
-@pytest.mark.parametrize("package", ["numpyro", "blackjax"])
-def test_the_examples_for_a_samplers_own_tests_pass(output_of, package):
-    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+@pytest.mark.parametrize(
+    ("package", "page"),
+    [("numpyro", "how_to/draws_from_other_tools.md"), ("blackjax", "tutorials/test_your_sampler.md")],
+)
+def test_the_examples_for_a_samplers_own_tests_pass(output_of, package, page):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / page).read_text(encoding="utf-8"), re.DOTALL)
     (code,) = [block for block in blocks if f"import {package}\n" in block]
     assert "\ndef test_" in code
     output_of(code)
