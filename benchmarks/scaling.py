@@ -155,7 +155,7 @@ def measure_link(mesh: Mesh, numbers: int, repeats: int) -> Link:
 
 
 def main(repeats: int) -> None:
-    """Measure the local devices, and print the tables of benchmarks/README.md."""
+    """Measure the local devices, and print the tables of docs/performance.md."""
     log = print if is_first_process() else lambda *_: None
     log(f"One device, {describe_devices()}, median of {repeats} repeats; AdamW, float32:\n")
     log("| network | parameters | step of 8 | of 128 | of 32 | of 32 by the model | images/s at 128 |")
