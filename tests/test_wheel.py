@@ -47,7 +47,9 @@ def test_check_judges_a_file(run, tmp_path):
 
 
 def test_the_first_example_of_readme_prints_what_readme_prints(run):
-    code, printed = re.search(r"```python\n(import numpy.*?)```\n\nprints\n\n```text\n(.*?)```", README, re.DOTALL).groups()
+    code, printed = re.search(
+        r"```python\n(import numpy.*?)```\n\nprints\n\n```text\n(.*?)```", README, re.DOTALL
+    ).groups()
     finished = run("python", "-c", code)
     assert finished.returncode == 0, finished.stderr
     assert [line.split() for line in finished.stdout.splitlines()] == [line.split() for line in printed.splitlines()]
