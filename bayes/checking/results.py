@@ -28,7 +28,7 @@ WIDTH = 110
 
 POWER = 0.9
 """Probability with which a normal statistic of known error detects its minimum detectable effect. The checks come near
-it, evidence from few runs and shares of few draws in one direction only (``docs/statistics/measured.md``)."""
+it, evidence from few runs and shares of few draws in one direction only: ``benchmarks/README.md`` measures it."""
 
 
 @dataclass(frozen=True, kw_only=True)
