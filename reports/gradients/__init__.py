@@ -1,8 +1,11 @@
-"""The gradients page: back-propagation derived by hand and checked by every method, and where gradients live in JAX.
+"""The gradients page: gradients derived by hand, checked by other methods, and where gradients live in JAX.
 
-- ``problem``: the options, the network and its data; ``derivation``: its formulas and shapes.
-- ``checks``: gradients by hand, by every method; ``step_sizes``: the error of a difference by its step.
-- ``library``: where the gradient lives in JAX, with the fit of ``cubic``; ``peers``: JAX's own check beside ours.
+- ``problem``: the options, the network and its data.
+- ``derivation``: the formulas and shapes of the network.
+- ``checks``: the gradients by hand against every method.
+- ``step_sizes``: the error of a finite difference against its step.
+- ``peers``: JAX's own gradient check beside ours.
+- ``library``: where the gradient lives in JAX, with the fit in ``cubic`` as the example.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -17,18 +20,18 @@ __all__ = ["NAME", "Options", "build", "packages", "read", "tasks"]
 
 NAME = "gradients"
 STEPS = 2000
-"""Of the fit of the cubic: as many as it takes to converge."""
+"""Training steps of the cubic, enough to converge."""
 SECONDS = 17
-"""To build the page, of one core."""
+"""Time to build the page on one core, about."""
 TITLE = "Gradients by hand, checked against jax.grad"
 CLAIM = (
-    "A derivation and a program that differentiates can both be wrong, but in different ways. Trust them where they "
-    "agree with each other, and with finite differences that use neither, to the last digits of the arithmetic."
+    "A derivation by hand and a program that differentiates can both be wrong, but in different ways. This page trusts "
+    "a gradient where both agree to rounding, and where finite differences, which use no derivative, agree as well."
 )
 
 
 def tasks(problem: Problem, options: Options) -> list[Task]:  # noqa: ARG001
-    """Return nothing: the page computes as it is built."""
+    """Return no tasks: the page computes everything as it is built."""
     return []
 
 

@@ -1,4 +1,7 @@
-"""The sections that check gradients by hand with every method: the sigmoid network, the classifiers, the Hessian."""
+"""The sections that check derivations by hand with every method.
+
+They are about the gradients of the sigmoid network and of the classifiers, and about the Hessian times a vector.
+"""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -32,11 +35,11 @@ NETWORKS: dict[str, tuple[tuple[int, ...], Callable[..., nnx.Module], Callable[.
     "MLP": ((4, 4, 1), MLP, mlp_gradient),
     "ConvNet": ((6, 6, 2), partial(ConvNet, channels=(4,)), conv_net_gradient),
 }
-"""Name -> shape of an image, network, its gradient by hand."""
+"""Name of the network -> shape of an image, class of the network, its gradient by hand."""
 
 
 def methods_section(problem: Problem) -> Numbers:
-    """Return the gradient of the sigmoid network by every method, and its Taylor test."""
+    """Return the gradient of the sigmoid network by hand and by every method, and its Taylor test."""
     checks = check_gradient(problem.loss, problem.params, grad_fn=problem.gradient, complex_f=problem.textbook_loss)
     taylor = taylor_test(problem.loss, problem.params, grad_fn=problem.gradient)
     return {
@@ -58,24 +61,26 @@ def methods_section(problem: Problem) -> Numbers:
 
 
 def mistakes_section(problem: Problem) -> Numbers:
-    """Return the checks of gradients with a mistake in them; the verdict is ``fail`` unless each fails."""
+    """Return the checks of gradients with a mistake in them. The verdict is ``fail`` unless every check fails."""
     N = len(problem.y)
-    with jax.enable_x64(True):  # as the methods have it
+    with jax.enable_x64(True):  # the methods run in float64 too
         z1 = np.asarray(one_hidden_layer.forward(problem.params, problem.x).z1)
-    slope = np.mean(z1 * (1 - z1))  # of the hidden units, as an average
+    slope = np.mean(z1 * (1 - z1))  # the average over hidden units and points
 
     def changed(name: str, change: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return lambda params: (gradient := problem.gradient(params)) | {name: change(gradient[name])}
 
     wrong = {
-        "sign of dL/db2": changed("b2", lambda leaf: -leaf),
-        "slope z(1 - z) forgotten in dL/db1 (on average)": changed("b1", lambda leaf: leaf / slope),
-        "0.1 % in dL/dW1": changed("W1", lambda leaf: 1.001 * leaf),
+        "dL/db2 with the wrong sign": changed("b2", lambda leaf: -leaf),
+        "dL/db1 without the slope z(1 - z), on average": changed("b1", lambda leaf: leaf / slope),
+        "dL/dW1 too large by 0.1 %": changed("W1", lambda leaf: 1.001 * leaf),
     }
     if N > 1:
-        wrong["1/N forgotten"] = lambda params: {name: N * leaf for name, leaf in problem.gradient(params).items()}
+        wrong["all leaves without 1/N"] = lambda params: {
+            name: N * leaf for name, leaf in problem.gradient(params).items()
+        }
     if len(problem.params["b1"]) > 1:
-        wrong["hidden units of dL/dW2 in another order"] = changed("W2", lambda leaf: leaf[:, ::-1])
+        wrong["dL/dW2 with the hidden units in reverse order"] = changed("W2", lambda leaf: leaf[:, ::-1])
     estimates = estimate_derivatives(problem.loss, problem.params, complex_f=problem.textbook_loss)
     rows = [estimates.check("grad_fn", grad_fn) for grad_fn in wrong.values()]
     return {
@@ -90,7 +95,7 @@ def mistakes_section(problem: Problem) -> Numbers:
 
 
 def classifiers_section(seed: int) -> Numbers:
-    """Return the gradients of a small MLP and a small conv net, by hand and by Flax."""
+    """Return the checks of a small MLP and a small conv net: the gradient by hand against the Flax module."""
     rng = np.random.default_rng(seed)
     networks: dict[str, Any] = {}
     verdicts = []
@@ -110,7 +115,7 @@ def classifiers_section(seed: int) -> Numbers:
 
 
 def second_order_section(problem: Problem) -> Numbers:
-    """Return the Hessian-vector product by hand, by every method."""
+    """Return the checks of the Hessian-vector product: by hand against every method."""
     checks = check_gradient(
         directional_derivative(problem.loss, problem.v),
         problem.params,

@@ -1,7 +1,8 @@
-"""The smallest network, a cubic fitted to the sine: three weights and a bias, enough to show where a gradient lives.
+"""A cubic fitted to the sine, the smallest network: it shows where a gradient lives in JAX.
 
-The features x, x^2, x^3 go into one linear layer, trained on the squared error with RMSprop as a user of PyTorch
-would write it. The four numbers have a closed form, the least-squares solution, and the training is compared with it.
+The features x, x^2, x^3 go into one linear layer, so there are three weights and a bias. The layer is trained on the
+squared error with RMSprop, as a user of PyTorch would write it. The four numbers also have a closed form, the
+least-squares solution, and the training is compared with it.
 """
 
 from dataclasses import dataclass
@@ -27,8 +28,8 @@ def squared_error(model: nnx.Linear, x: jax.Array, y: jax.Array) -> jax.Array:
 
 @nnx.jit
 def train_step(model: nnx.Linear, optimizer: nnx.Optimizer, x: jax.Array, y: jax.Array) -> jax.Array:
-    """Take one step of the optimiser, in place, and return the loss before it."""
-    loss, gradient = nnx.value_and_grad(squared_error)(model, x, y)  # a tree like the parameters
+    """Take one step of the optimizer, in place, and return the loss before the step."""
+    loss, gradient = nnx.value_and_grad(squared_error)(model, x, y)  # gradient: a tree like the parameters
     optimizer.update(model, gradient)
     return loss
 
@@ -50,7 +51,7 @@ class CubicFit:
 
 
 def fit(steps: int = 2000, learning_rate: float = 1e-3, seed: int = 0) -> CubicFit:
-    """Train the cubic with RMSprop and solve for it; RMSprop has the settings that are PyTorch's defaults."""
+    """Train the cubic with RMSprop, with PyTorch's default settings, and solve for it in closed form."""
     x, y = data()
     model = nnx.Linear(3, 1, rngs=nnx.Rngs(seed))
     rmsprop = optax.rmsprop(learning_rate, decay=0.99, eps=1e-8, eps_in_sqrt=False)

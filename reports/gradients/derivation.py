@@ -1,4 +1,4 @@
-"""The sections on the sigmoid network: its derivation, its shapes, and what happens where it is saturated."""
+"""The sections on the sigmoid network: its derivation, its shapes, and its loss and gradient at saturation."""
 
 import jax
 import numpy as np
@@ -35,17 +35,17 @@ def shapes_section(problem: Problem) -> Numbers:
 
 
 def saturation_section() -> Numbers:
-    """Return the loss and the gradient where yhat rounds to 0 or 1, in the float32 that networks are trained in."""
+    """Return the loss and the gradient where yhat rounds to 0 or 1, in float32 as in training."""
     rows = [(logit, y) for y in (0, 1) for logit in LOGITS]
     losses, textbook, difference, slopes = [], [], [], []
     x = np.zeros(1)
-    with jax.enable_x64(False):  # float32, whatever the process uses
+    with jax.enable_x64(False):  # float32, even if the process uses float64
         saturated = next(logit for logit in range(100) if float(one_hidden_layer.sigmoid(np.float32(logit))) == 1)
         for logit, y in rows:
             params = {"W1": np.zeros((1, 1)), "b1": np.zeros(1), "W2": np.zeros((1, 1)), "b2": np.array([logit])}
             losses.append(float(one_hidden_layer.loss(params, x, y)))
             textbook_loss = float(one_hidden_layer.textbook_loss(params, x, y))
-            textbook.append(f"{textbook_loss + 0.0:.4g}")  # + 0.0: no minus before a zero
+            textbook.append(f"{textbook_loss + 0.0:.4g}")  # + 0.0 removes the minus of -0.0
             difference.append(float(one_hidden_layer.forward(params, x).yhat[0] - y))
             slopes.append(float(one_hidden_layer.point_gradient(params, x, y)["b2"][0]))
     return {

@@ -13,7 +13,7 @@ RATE = 1e-3
 
 
 def library_section(steps: int, seed: int) -> Numbers:
-    """Return a cubic trained with RMSprop, beside its least-squares solution."""
+    """Return a cubic trained with RMSprop and its least-squares solution."""
     x, y = cubic.data()
     result = cubic.fit(steps=steps, learning_rate=RATE, seed=seed)
     return {
@@ -42,5 +42,5 @@ def _figure(x: np.ndarray, y: np.ndarray, X: np.ndarray, result: cubic.CubicFit)
     left.set(xlabel="x", title="fit")
     left.legend()
     right.plot(result.losses - result.least_loss, color="C1")
-    right.set(xlabel="step", title="sum of squares above the least possible", yscale="log")
+    right.set(xlabel="step", title="sum of squares above its minimum", yscale="log")
     return figure

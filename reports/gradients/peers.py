@@ -1,4 +1,4 @@
-"""The section that compares JAX's own gradient check with ours, on mistakes of one kind each."""
+"""The section that compares JAX's own gradient check with ours, on one mistake of each kind."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,43 +13,47 @@ from nets.gradcheck.checks import check_gradient
 from reports.shared.page import Numbers
 
 W = np.array([1.0, 2.0])
+KINK = "that of a ReLU with slope 1.1, at its kink"
 MISTAKES: dict[str, tuple[Callable[[Any], jax.Array], Any, Callable[[Any], Any]]] = {
-    # what is wrong -> f, the point, the gradient by hand
+    # the wrong gradient, in words -> the function, the point, the wrong gradient
     "0.1 % too large": (lambda x: jnp.sum(x**3), W, lambda x: 3.003 * x**2),
-    "one entry in 1000, 1 % too large": (
+    "1 % too large in one entry of 1000": (
         lambda x: jnp.sum(x**2),
         np.ones(1000),
         lambda x: (2 * x).at[17].multiply(1.01),
     ),
-    "a small parameter's, twice too large": (
+    "twice too large for a parameter with a small gradient": (
         lambda x: x[0] ** 2 + 1e-5 * x[1] ** 2,
         W,
         lambda x: jnp.array([2.0, 4e-5]) * x,
     ),
-    "0 where it is 1.5e-10": (lambda x: jnp.sum(jnp.tanh(x)), np.array([12.0]), lambda x: 0 * x),
-    "an L1 penalty's, 11 % too large, with a weight of 0": (
+    "0 where it should be 1.5e-10": (lambda x: jnp.sum(jnp.tanh(x)), np.array([12.0]), lambda x: 0 * x),
+    "11 % too large in an L1 penalty, with one weight at 0": (
         lambda x: jnp.sum(jnp.cos(x)) + 0.01 * jnp.sum(jnp.abs(x)),
         np.array([0.0, 0.5, -0.7]),
         lambda x: -jnp.sin(x) + 0.0111 * jnp.sign(x),
     ),
-    "a ReLU's of slope 1.1, at its kink": (
+    KINK: (
         lambda x: jnp.sum(jnp.maximum(x, 0.0)),
         np.array([0.0]),
         lambda x: 1.1 * (x > 0),
     ),
 }
-AT_KINK = (MISTAKES["a ReLU's of slope 1.1, at its kink"][0], np.array([0.0]), lambda x: 1.0 * (x > 0))
-"""The right gradient at that kink."""
+AT_KINK = (MISTAKES[KINK][0], np.array([0.0]), lambda x: 1.0 * (x > 0))
+"""The same function and point with the right gradient."""
 
 
 def peers_section() -> Numbers:
-    """Return the verdicts of `jax.test_util.check_grads` and ours on wrong gradients; ``fail`` if we pass one."""
+    """Return the verdicts of `jax.test_util.check_grads` and ours on wrong gradients.
+
+    The verdict of the section is ``fail`` if ours passes a wrong gradient or fails the right one.
+    """
     rows = {name: _verdicts(*mistake) for name, mistake in MISTAKES.items()}
     correct = _verdicts(*AT_KINK)
     columns = ["check_grads, float32", "check_grads, float64", "check_gradient"]
     ours = [row[2] for row in rows.values()]
     return {
-        "peers": {"the gradient is": [*rows, "right: a ReLU's, at its kink"]}
+        "peers": {"the gradient is": [*rows, "right: that of a ReLU at its kink"]}
         | {name: [*(row[i] for row in rows.values()), correct[i]] for i, name in enumerate(columns)},
         "mistakes": len(rows),
         "check_grads_float32_passes": sum(row[0] == "pass" for row in rows.values()),

@@ -1,4 +1,4 @@
-"""The options of the page, and from them the network and its data."""
+"""The options of the page, and the network and data that they name."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,21 +11,22 @@ from reports.shared.options import Common
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Common):
-    """Gradients by hand checked against jax.grad, forward mode, differences, complex step; where they live in JAX."""
+    """Gradients derived by hand, checked against jax.grad, forward mode, finite differences and the complex step."""
 
     points: int = 20
-    """N, points in the batch."""
+    """N, the number of points in the batch."""
     inputs: int = 3
-    """M, inputs of the sigmoid network."""
+    """M, the number of inputs of the sigmoid network."""
     hidden: int = 4
-    """H, its hidden units."""
+    """H, the number of its hidden units."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """The sigmoid network at a random point: normal parameters and inputs, labels of a fair coin.
+    """The sigmoid network at a random point: normal parameters and inputs, and labels from a fair coin.
 
-    The variance of a weight is one over the inputs of its layer, so that no size of the network saturates it.
+    The variance of a weight is 1 over the number of inputs of its layer, so that a network of any size is far from
+    saturation.
     """
 
     params: dict[str, NDArray[np.float64]]
@@ -37,26 +38,26 @@ class Problem:
     """A direction in the space of the parameters."""
 
     def loss(self, params: Any) -> Any:
-        """Return the loss of the batch, as in training."""
+        """Return the loss of the batch, in the form used in training."""
         from nets.backprop import one_hidden_layer
 
         return one_hidden_layer.loss(params, self.x, self.y)
 
     def textbook_loss(self, params: Any) -> Any:
-        """Return the loss as it is defined, also for complex parameters."""
+        """Return the loss by its definition, which also takes complex parameters."""
         from nets.backprop import one_hidden_layer
 
         return one_hidden_layer.textbook_loss(params, self.x, self.y)
 
     def gradient(self, params: Any) -> Any:
-        """Return the gradient of the loss by hand."""
+        """Return the gradient of the loss, as derived by hand."""
         from nets.backprop import one_hidden_layer
 
         return one_hidden_layer.gradient(params, self.x, self.y)
 
 
 def read(options: Options) -> Problem:
-    """Return the network and data the options name; raise ValueError with one clear line for what is wrong."""
+    """Return the network and data that the options name; raise ValueError, in one line, if an option is wrong."""
     for name, most in {"points": 1000, "inputs": 20, "hidden": 20}.items():
         value = getattr(options, name)
         if not 1 <= value <= most:

@@ -1,4 +1,4 @@
-"""The section on the step of a difference: the order of the error and the optimal step, measured and in theory."""
+"""The section on the step of a finite difference: the order of its error and its best step, measured and in theory."""
 
 import math
 
@@ -12,7 +12,7 @@ from reports.shared.page import Numbers
 
 
 def step_sizes_section(problem: Problem) -> Numbers:
-    """Return the error of each kind of difference against its step, with the slopes and optima of theory."""
+    """Return the error of each kind of difference against its step, with the slopes and best steps of theory."""
     methods = errors_by_step(problem.loss, problem.params, complex_f=problem.textbook_loss)
     smallest = {method.method: float(method.errors.min()) for method in methods}
     return {
