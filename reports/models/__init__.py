@@ -1,6 +1,7 @@
-"""The models page: every model that is known exactly, with its formulas, and samplers held to each.
+"""The models page: every exact model with its formulas, and the results of samplers on it.
 
-- ``problem``: the options; ``sections`` and ``figures``: what is shown of each model, and of samplers on it.
+- ``problem``: the options and the models.
+- ``sections`` and ``figures``: what the page shows of each model, and of samplers on it.
 """
 
 from typing import TYPE_CHECKING
@@ -16,16 +17,17 @@ __all__ = ["NAME", "Options", "build", "packages", "read", "tasks"]
 
 NAME = "models"
 SECONDS = 7
-"""To build the page, of one core."""
-TITLE = "Models that are known exactly"
+"""Time to build the page on one core, about."""
+TITLE = "Models with exact answers"
 CLAIM = (
-    "A sampler that is right on one model may be wrong on the next: a boundary, a heavy tail, a correlation, a funnel. "
-    "Here are models of each kind whose posterior, predictive and evidence are known, and what samplers make of them."
+    "A sampler that is right on one model may be wrong on the next, where there is a boundary, a heavy tail, a "
+    "correlation or a funnel. This page has models of each kind with exact posterior, predictive and evidence, and "
+    "compares samplers with them."
 )
 
 
 def tasks(problem: Problem, options: Options) -> list[Task]:
-    """Return the runs of the page: for each model every engine, and SMC."""
+    """Return the tasks of the page: for each model, every engine and SMC."""
     return [
         registry_runs.task(model.name, sampler, options.seed, options.size)
         for model in problem.models

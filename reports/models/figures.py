@@ -53,7 +53,7 @@ def posterior_and_predictive(
 
 
 def _bars(axis: Any, distribution: Any, observations: NDArray[Any]) -> None:
-    """Draw the probability of each whole number, and the share of the data that have it."""
+    """Draw the probability of each whole number, and its relative frequency in the data."""
     k = np.arange(distribution.ppf(TAIL), distribution.ppf(1 - TAIL) + 1)
     axis.vlines(k, 0, distribution.pmf(k), color="C1", linewidth=max(0.8, min(6.0, 120 / len(k))))
     values, counts = np.unique(observations, return_counts=True)

@@ -1,4 +1,4 @@
-"""The options of the page, and the models it is about."""
+"""The options of the page, and the models that they name."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -12,14 +12,14 @@ from reports.shared.registry_runs import Size, size_of
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Common):
-    """Every model that is known exactly: formulas, example, posterior, predictive, evidence; NUTS and SMC beside."""
+    """Every exact model: its formulas, an example, and NUTS and SMC compared with the exact answer."""
 
     model: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """A model by the name that `python -m bayes models` lists; repeat the option for several. Without it: all."""
+    """Name of a model, as `python -m bayes models` lists it; repeat the option for several. Default: all."""
     engine: Annotated[tuple[Literal["nutpie", "pymc", "numpyro", "blackjax"], ...], tyro.conf.UseAppendAction] = ()
-    """NUTS implementation; repeat the option to hold several to the exact answer. Without it: nutpie."""
+    """NUTS implementation; repeat the option to compare several with the exact answer. Default: nutpie."""
     draws: int | None = None
-    """NUTS draws in each of 4 chains after warm-up. Without it: 2000, or 5000 with --full."""
+    """NUTS draws in each of 4 chains after warm-up. Default: 2000, or 5000 with --full."""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -33,19 +33,19 @@ class Options(Common):
 
     @property
     def size(self) -> Size:
-        """Return how much samplers draw."""
+        """Return how many draws, runs and particles the samplers use."""
         return size_of(self.full, self.draws)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What the page is about."""
+    """The subject of the page."""
 
     models: tuple[Model, ...]
 
 
 def read(options: Options) -> Problem:
-    """Read and validate everything the options name; raise ValueError with one clear line for what is wrong."""
+    """Read and validate everything that the options name; raise ValueError, in one line, if an option is wrong."""
     if not 100 <= options.size.draws <= 10**6:
         raise ValueError(f"`draws` must lie between 100 and {10**6}, got {options.size.draws}.")
     if options.seed < 0:

@@ -1,4 +1,4 @@
-"""The sections of the page: the formulas of each model, its checks by samplers, and the verdicts."""
+"""The sections of the page: the overview, the verdicts, and a section for each model."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,12 +15,12 @@ from reports.shared.registry_runs import Run
 from reports.shared.sampling import counts
 
 ROUNDING = 1e-10
-"""Gap of the chain rule, relative to the terms that were added up, beyond which a closed form is wrong."""
+"""A larger gap of the chain rule, relative to the terms that were added up, means that a closed form is wrong."""
 LARGEST_LIST = 40
 
 
 def overview_section(models: Sequence[Model]) -> Numbers:
-    """Return what the models are, and hold each to the chain rule of its own predictives."""
+    """Return the models, each checked by the chain rule of its own predictives."""
     gaps, relative = zip(*(_chain_rule(model) for model in models), strict=True)
     return {
         "models": {
@@ -36,7 +36,7 @@ def overview_section(models: Sequence[Model]) -> Numbers:
 
 
 def verdicts_section(results: Sequence[Run], checks: Checks) -> Numbers:
-    """Return a row a model and sampler: the worst of its checks, and the verdict."""
+    """Return one row for each model and sampler: its worst check and its verdict."""
     grouped = _by_result(results, checks)
     extreme = [most_extreme(group) for group in grouped]
     return {
@@ -61,7 +61,7 @@ def verdicts_section(results: Sequence[Run], checks: Checks) -> Numbers:
 
 
 def model_section(model: Model, results: Sequence[Run], checks: Checks) -> Numbers:
-    """Return the formulas of one model, its example, and its checks."""
+    """Return the formulas of one model, its example, and the checks of samplers on it."""
     model_results = [
         (result, group)
         for result, group in zip(results, _by_result(results, checks), strict=True)
@@ -89,27 +89,27 @@ def model_section(model: Model, results: Sequence[Run], checks: Checks) -> Numbe
 
 
 def _chain_rule(model: Model) -> tuple[float, float]:
-    """Return the gap of the chain rule in nats, and relative to the terms that were added up."""
+    """Return the gap of the chain rule, in nats and relative to the terms that were added up."""
     steps = one_step_log_predictives(model.exact, model.y)
     gap = abs(model.exact.log_evidence(model.y) - steps.sum())
     return gap, gap / max(1.0, np.abs(steps).sum())
 
 
 def _predictives(model: Model) -> dict[str, Any]:
-    """Return the predictive of the next observation, or of each of its elements."""
+    """Return the predictive of the next observation, or of each of its elements if it is a vector."""
     if model.y.ndim == 1:
         return {"next y": model.exact.predictive(model.y)}
     return elements("next y", model.exact.predictive_marginals(model.y))
 
 
 def _by_result(results: Sequence[Run], checks: Checks) -> list[list[Check]]:
-    """Return the checks of each result."""
+    """Return the judged checks of each run, in the order of ``results``."""
     remaining = iter(checks)
     return [[next(remaining) for _ in result.checks] for result in results]
 
 
 def _rows(model_results: Sequence[tuple[Run, list[Check]]]) -> dict[str, list[Any]]:
-    """Return the columns of the table of one model, a row a run and parameter."""
+    """Return the columns of the table of one model, with a row for each run and parameter."""
     rows: list[dict[str, Any]] = []
     for result, group in model_results:
         for parameter in dict.fromkeys(check.parameter for check in group):
@@ -135,7 +135,7 @@ def _rows(model_results: Sequence[tuple[Run, list[Check]]]) -> dict[str, list[An
 
 
 def _data_text(y: np.ndarray) -> str:
-    """Return the data as text, or how often each number is among them if they are many."""
+    """Return the data as text; many data are counted by value."""
     if len(y) <= LARGEST_LIST:
         return ", ".join(_number(value) for value in y)
     values, counts = np.unique(y, return_counts=True)
@@ -147,7 +147,7 @@ def _number(value: Any) -> str:
 
 
 def _hyperparameter_text(exact: Any) -> str:
-    """Return every hyperparameter by its name; a long array by its shape."""
+    """Return every hyperparameter with its name and value; a long array with its shape."""
     parts = []
     for name, value in vars(exact).items():
         if np.size(value) > 9:

@@ -1,7 +1,11 @@
 """The normal-normal page: what plug-in predictives lose against the full one, and checks of samplers.
 
-- ``problem``: the options and the data; ``derivation``: the formulas; ``predictives``: the three, as points come in.
-- ``evidence``: two priors compared; ``figures``: all figures; ``samplers``: what is drawn.
+- ``problem``: the options and the data.
+- ``derivation``: the formulas.
+- ``predictives``: the three predictives as points come in.
+- ``evidence``: two priors compared by their evidence.
+- ``samplers``: the draws of NUTS and SMC.
+- ``figures``: all figures.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -18,16 +22,16 @@ __all__ = ["NAME", "Options", "build", "exact_page", "packages", "read", "tasks"
 
 NAME = "normal_normal"
 SECONDS = 5
-"""To build the page, of one core."""
-TITLE = "Mean of a normal, noise known"
+"""Time to build the page on one core, about."""
+TITLE = "The mean of a normal with known noise"
 CLAIM = (
-    "A point estimate put in place of a posterior predicts too boldly, and by how much is known in closed form; "
-    "a sampler, which has no closed form to go by, is held to the same answer."
+    "A point estimate used in place of a posterior gives predictions that are too confident. The closed form says by "
+    "how much. It also says whether a sampler, which has no closed form to go by, gives the right answer."
 )
 
 
 def tasks(problem: Problem, options: Options) -> list[Task]:
-    """Return what is drawn for the page: by each engine, and by SMC for each prior."""
+    """Return the tasks of the page: NUTS by each engine, and SMC for each prior."""
     from reports.normal_normal import samplers
 
     y = tuple(problem.y.tolist())
@@ -87,7 +91,7 @@ def packages(options: Options) -> list[str]:
 
 
 def exact_page(problem: Problem, seed: int) -> "Page":
-    """Return the page with the sections that need no sampler; ``seed`` shuffles the data for the one on their order."""
+    """Return the page with the sections that need no sampler; ``seed`` shuffles the data for the section on order."""
     from reports.normal_normal import derivation, evidence, predictives
     from reports.shared.page import Page
 

@@ -1,11 +1,11 @@
-"""The section on the model: formulas and what they mean."""
+"""The section on the model: its formulas and what they mean."""
 
 from reports.normal_normal.problem import Problem
 from reports.shared.page import Numbers
 
 
 def derivation_section(problem: Problem) -> Numbers:
-    """Return the prior, the data, and what follows from them."""
+    """Return the prior, the data, and the posterior and evidence that follow from them."""
     model, y = problem.model, problem.y
     posterior = model.posterior(y)
     data_weight = 1 - posterior.var() / model.prior_sd**2

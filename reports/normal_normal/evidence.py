@@ -1,4 +1,4 @@
-"""The section on the evidence: two priors compared, and all between."""
+"""The section on the evidence: two priors compared, and the evidence as a function of the prior variance."""
 
 import math
 from dataclasses import replace
@@ -12,9 +12,9 @@ from reports.normal_normal.problem import Problem
 from reports.shared.page import Numbers
 
 SMALLEST_SHOWN = 5e-7
-"""A smaller log Bayes factor rounds to 0 in the digits shown."""
+"""A log Bayes factor below this rounds to 0 in the digits shown."""
 LARGEST_WRITTEN_OUT = 1e6
-"""Of exp(x) for a larger |x| no digit but the power of ten is worth writing."""
+"""For a larger absolute value of x, exp(x) is written as a power of ten alone."""
 
 
 def evidence_section(problem: Problem) -> Numbers:
@@ -62,14 +62,14 @@ def _curve(problem: Problem, best: float) -> Figure:
     if best > 0:
         marks["maximum"] = (best, _log_evidence(problem, best))
     anchors = [point[0] for point in marks.values()] + [model.noise_sd**2 / len(y)]
-    # A hundredth inside what a model accepts, so that rounding a root does not step over.
+    # 1 % inside the range that a model accepts, so that the rounding of a square root cannot leave it.
     smallest, largest = (1.01 * SMALLEST) ** 2, (0.99 * LARGEST) ** 2
     variances = np.geomspace(max(smallest, min(anchors) / 10), min(largest, max(anchors) * 100), 400)
     return figures.evidence_curve(variances, np.array([_log_evidence(problem, v) for v in variances]), marks)
 
 
 def _power_of_ten(log_value: float) -> str:
-    """Return exp(log_value) with five digits, or as a power of ten, where it is too small or too large for a float."""
+    """Return exp(log_value) with five digits, as text; it may be too small or too large for a float."""
     if abs(log_value) > LARGEST_WRITTEN_OUT:
         return f"10^({log_value / math.log(10):.6g})"
     exponent, rest = divmod(log_value / math.log(10), 1)
@@ -79,7 +79,7 @@ def _power_of_ten(log_value: float) -> str:
 
 
 def _strength(log_bayes_factor: float) -> str:
-    """Return the words of Kass and Raftery (1995), "Bayes factors", section 3.2, for a log Bayes factor in nats."""
+    """Return what Kass and Raftery (1995), "Bayes factors", section 3.2, call a log Bayes factor, in nats."""
     two_log_bayes_factor = 2 * log_bayes_factor
     for limit, words in [(2, "not worth more than a bare mention"), (6, "positive"), (10, "strong")]:
         if two_log_bayes_factor < limit:

@@ -1,4 +1,4 @@
-"""The figures of the normal-normal page: distributions and numbers in, a matplotlib figure out."""
+"""The figures of the normal-normal page: each function takes distributions and numbers and returns a figure."""
 
 import math
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from bayes.exact.normal_normal import Sequence as Beliefs
 
 FULL, MLE, MAP, EXACT = "C0", "C1", "C2", "0.15"
 MANY = 1000
-"""More points than this are drawn as pixels: as vectors they would make the page too heavy to open."""
+"""With more points than this, they are drawn as pixels: as vectors they would make the page slow to open."""
 
 
 def predictive_grid(model: NormalNormal, y: NDArray[np.float64], numbers: Sequence[int]) -> Figure:
-    """Draw the three predictives after each number of points in ``numbers``, at most 15, with the data as ticks."""
+    """Draw the three predictives, one panel for each number of points in ``numbers`` (at most 15), with the data."""
     rows, columns = math.ceil(len(numbers) / 5), min(5, len(numbers))
     figure, axes = plt.subplots(rows, columns, figsize=(10, 0.6 + 1.8 * rows), sharex=True, sharey=True, squeeze=False)
     final = model.predictive(y)
@@ -42,7 +42,7 @@ def predictive_grid(model: NormalNormal, y: NDArray[np.float64], numbers: Sequen
     for panel in axes.flat[len(numbers) :]:
         panel.set_axis_off()
     for panel in axes.flat[max(0, len(numbers) - columns) : len(numbers)]:
-        panel.tick_params(labelbottom=True)  # the lowest of each column, where the last row is not full
+        panel.tick_params(labelbottom=True)  # the lowest panel of a column, even if the last row is not full
     figure.legend(*axes.flat[1].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     figure.supxlabel("value of the next observation", fontsize=9)
     return figure
@@ -68,14 +68,14 @@ def movement(beliefs: Beliefs, loss_mle: NDArray[np.float64], loss_map: NDArray[
         axis.legend()
         axis.set_xlabel("n")
         if len(n) > 50:
-            axis.set_xscale("symlog", linthresh=1)  # what happens, happens to the first points
+            axis.set_xscale("symlog", linthresh=1)  # most of the change comes with the first points
         else:
             axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
 def orders(paths: Sequence[Beliefs], log_evidence: Sequence[NDArray[np.float64]]) -> Figure:
-    """Draw the posterior mean and the log evidence so far of the same data in several orders, the original first."""
+    """Draw the posterior mean and the log evidence so far, for the same data in several orders, the original first."""
     figure, (mean_axis, evidence_axis) = plt.subplots(1, 2, figsize=(10, 3.2))
     for i, (beliefs, evidence) in enumerate(zip(paths, log_evidence, strict=True)):
         style: dict[str, Any] = {"color": FULL, "linewidth": 2.2} if i == 0 else {"color": "0.6", "linewidth": 0.9}
@@ -95,7 +95,7 @@ def orders(paths: Sequence[Beliefs], log_evidence: Sequence[NDArray[np.float64]]
 def evidence_curve(
     variances: NDArray[np.float64], log_evidence: NDArray[np.float64], marks: dict[str, tuple[float, float]]
 ) -> Figure:
-    """Draw log evidence over the prior variance; ``marks`` maps a label to a point (variance, log evidence)."""
+    """Draw log evidence against the prior variance; ``marks`` maps a label to a point (variance, log evidence)."""
     figure, axis = plt.subplots(figsize=(10, 3.4))
     axis.plot(variances, log_evidence, color=FULL)
     styles = [("o", MLE), ("s", MAP), ("*", EXACT)]

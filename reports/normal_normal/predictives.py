@@ -1,4 +1,4 @@
-"""The sections on the three predictives: their densities, how they move with n, and that the order does not matter."""
+"""The sections on the three predictives: their densities, their change with n, and the order of the data."""
 
 import numpy as np
 
@@ -10,13 +10,13 @@ from reports.shared.page import Numbers
 PANELS = 15
 ORDERS = 12
 MET = 0.1
-"""Means closer than this many predictive sds cannot be told apart by a few new points."""
+"""A few new points cannot tell means apart that are closer than this, in predictive sds."""
 ROUNDING = 1e-12
-"""Relative difference of two float64 routes to one number, with room for a sum of 10^4 terms."""
+"""Largest relative difference of one number computed in two ways in float64, with room for a sum of 10^4 terms."""
 
 
 def predictives_section(problem: Problem) -> Numbers:
-    """Return the grid of the three predictives as points come in."""
+    """Return the grid of the three predictive densities as points come in."""
     y, beliefs = problem.y, problem.model.sequence(problem.y)
     panels = _panel_numbers(len(y))
     ratio = beliefs.predictive.std() / problem.model.noise_sd
@@ -31,7 +31,7 @@ def predictives_section(problem: Problem) -> Numbers:
 
 
 def movement_section(problem: Problem) -> Numbers:
-    """Return how means, variances and expected losses move with n."""
+    """Return the means, variances and expected losses as functions of n."""
     model, y = problem.model, problem.y
     beliefs, n = model.sequence(y), len(y)
     full, mle, map_ = beliefs.predictive, beliefs.mle_predictive, beliefs.map_predictive
@@ -72,7 +72,7 @@ def movement_section(problem: Problem) -> Numbers:
 
 
 def order_section(problem: Problem, rng: np.random.Generator) -> Numbers:
-    """Return the same data in other orders, shuffled by ``rng``: different journeys, one posterior and one evidence."""
+    """Return posterior means and log evidence of the data in several orders, shuffled by ``rng``."""
     model, y = problem.model, problem.y
     arrangements = [y, *(rng.permutation(y) for _ in range(ORDERS))]
     paths = [model.sequence(arrangement) for arrangement in arrangements]
@@ -88,7 +88,7 @@ def order_section(problem: Problem, rng: np.random.Generator) -> Numbers:
         "orders": ORDERS,
         "mean_gap": mean_gap,
         "evidence_gap": evidence_gap,
-        # Relative to what was added up: |y| in the means, the one-step terms in the evidence.
+        # Relative to the terms that were added up: |y| in the means, the one-step terms in the evidence.
         "relative_gap": max(
             mean_gap / (np.abs(y).mean() + abs(model.prior_mean) + model.prior_sd),
             evidence_gap / max(1.0, np.abs(np.diff(evidence[0])).sum()),
@@ -98,7 +98,7 @@ def order_section(problem: Problem, rng: np.random.Generator) -> Numbers:
 
 
 def _panel_numbers(n: int) -> list[int]:
-    """Return the numbers of points to show: 0 to n, or if those are more than 15, 0, 1, ..., n with growing steps."""
+    """Return the numbers of points to show: 0 to n, or 15 of them with growing steps if there are more."""
     if n < PANELS:
         return list(range(n + 1))
     steps = PANELS - 1

@@ -1,4 +1,4 @@
-"""The options of the page, read and validated into the problem it is about."""
+"""The options of the page, and the validated model and data that they name."""
 
 import math
 from dataclasses import dataclass, replace
@@ -17,24 +17,24 @@ from reports.shared.options import Common
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Common):
-    """Posterior, predictives and evidence of a normal's mean, exact and sampled, for the example or your own data."""
+    """Mean of a normal with known noise, for the example or your own data: exact answers, point estimates, samplers."""
 
     data: Path | None = None
-    """CSV file of your observations: one column, or one number a line. Without it, the 14 points of the example."""
+    """CSV file with your observations: one column, or one number a line. Default: the 14 points of the example."""
     prior_mean: float = EXAMPLE.model.prior_mean
     """Prior mean of mu, in the units of the data."""
     prior_sd: float = EXAMPLE.model.prior_sd
-    """Prior standard deviation of mu, in the units of the data; the default is the root of 5."""
+    """Prior standard deviation of mu, in the units of the data; the default is the square root of 5."""
     other_prior_sd: float = math.sqrt(0.1)
-    """The prior standard deviation it is compared with; the default is the root of 0.1."""
+    """Prior standard deviation of the second prior, for comparison; the default is the square root of 0.1."""
     noise_sd: float = EXAMPLE.model.noise_sd
-    """Known standard deviation of one observation around mu, in the units of the data."""
+    """Known standard deviation of an observation around mu, in the units of the data."""
     draws: int | None = None
-    """NUTS draws a chain after warm-up, and particles an SMC run. Without it: 1000, or 2000 with --full."""
+    """NUTS draws in each chain after warm-up, and particles in each SMC run. Default: 1000, or 2000 with --full."""
     chains: int = 4
-    """NUTS chains."""
+    """Number of NUTS chains."""
     engine: Annotated[tuple[Literal["nutpie", "pymc", "numpyro", "blackjax"], ...], tyro.conf.UseAppendAction] = ()
-    """NUTS implementation; repeat the option to hold several to the exact answer. Without it: nutpie."""
+    """NUTS implementation; repeat the option to compare several with the exact answer. Default: nutpie."""
 
     @property
     def engines(self) -> tuple[str, ...]:
@@ -43,18 +43,18 @@ class Options(Common):
 
     @property
     def draws_a_chain(self) -> int:
-        """Return how many draws a chain has, and particles a run of SMC."""
+        """Return the number of draws in a chain, and of particles in a run of SMC."""
         return self.draws if self.draws is not None else 2000 if self.full else 1000
 
     @property
     def smc_runs(self) -> int:
-        """Return how many runs of SMC estimate an evidence."""
+        """Return the number of SMC runs for each prior."""
         return 16 if self.full else 8
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What the page is about: the model, the same with the other prior, and the data."""
+    """The subject of the page: the model, the model with the other prior, and the data."""
 
     model: NormalNormal
     other: NormalNormal
@@ -63,13 +63,13 @@ class Problem:
 
     @property
     def priors(self) -> dict[str, NormalNormal]:
-        """Return the two models by what their priors are called on the page."""
+        """Return the two models by the names of their priors on the page."""
         first, second = (f"prior variance {model.prior_sd**2:.6g}" for model in (self.model, self.other))
         return {first: self.model, second if second != first else f"{second} (second)": self.other}
 
 
 def read(options: Options) -> Problem:
-    """Read and validate everything the options name; raise ValueError with one clear line for what is wrong."""
+    """Read and validate everything that the options name; raise ValueError, in one line, if an option is wrong."""
     for name, value, smallest, largest in [
         ("draws", options.draws_a_chain, 100, 10**6),
         ("chains", options.chains, 1, 100),
