@@ -1,7 +1,12 @@
-"""Pages that hold approximations beside the exact answer, run by ``python -m reports``: one folder a page.
+"""Report pages that compare approximations with exact answers; ``python -m reports`` makes them.
 
-- ``normal_normal``: one model, its predictives and its samplers; ``models``: all models of the registry.
+Each page has a folder:
+
+- ``normal_normal``: one model, its predictives and samplers on it.
+- ``models``: all models of the registry.
 - ``samplers``: many samplers on many models, and what the verdicts can detect.
-- ``gradients``: gradients by hand, and their checks; ``classifiers``: what trained networks get right and wrong.
-- ``shared``: what pages share.
+- ``gradients``: gradients derived by hand, and their checks.
+- ``classifiers``: what trained networks get right and wrong.
+
+``shared`` has the code that pages share.
 """

@@ -1,9 +1,10 @@
-"""Render report pages: what is approximated, checked against what is known exactly.
+"""Make report pages that check approximations against exact answers.
 
-Each page is one self-contained HTML file and a JSON file with the same numbers, written with an index into
-build/report (`--out` changes that). Without a page name every page is made with its defaults.
-`python -m reports normal-normal --help` shows the options of that page, among them those for your own data.
-Exit code: 0 when the pages are written and no check on them fails, 1 if one fails, 3 if none fails but one is
+Each page is one self-contained HTML file, with a JSON file that has the same numbers. The pages and their index are
+written into build/report, or into another folder with --out. Without a page name, every page is made with its defaults.
+Each page has options of its own; `python -m reports normal-normal --help` shows those for your own data.
+
+Exit code: 0 if the pages are written and every check on them passes, 1 if a check fails, 3 if none fails but one is
 inconclusive, 2 for bad usage.
 """
 
@@ -31,7 +32,7 @@ from reports.shared.options import Common
 from reports.shared.work import Task, TaskError, UsageError
 
 PACKAGES = ("closedform", "numpy", "scipy", "arviz-stats", "pymc", "pytensor", "nutpie", "numba", "numpyro", "blackjax")
-"""What results of an interrupted run depend on, beside the commit."""
+"""Packages that the stored results of an interrupted run depend on, beside the commit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +41,14 @@ class All(Common):
 
 
 def main(arguments: list[str], prog: str = "python -m reports") -> int:
-    """Run the command line, of the program ``prog``, and return the exit code."""
+    """Run the command line of the program ``prog`` and return the exit code."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         page, options = parse(arguments, prog)
     except ValueError as error:
         console.print(f"error: {error}", style="red", markup=False)
         return 2
-    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax chats there
+    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax logs there
     try:
         if isinstance(options, All):
             common = {field.name: getattr(options, field.name) for field in fields(Common)}
@@ -67,7 +68,7 @@ def main(arguments: list[str], prog: str = "python -m reports") -> int:
 
 
 def parse(arguments: list[str], prog: str = "python -m reports") -> tuple[str, Any]:
-    """Return the page that a command line names, or all, and its options; ValueError in one line if there are none."""
+    """Return the page that a command line names, or ``all``, and its options; raise ValueError if it is invalid."""
     first, *rest = arguments or ["all"]
     choices = {"all": All, **{name: module.Options for name, module in pages.PAGES.items()}}
     if (page := first.replace("_", "-")) in choices:
@@ -83,16 +84,16 @@ def parse(arguments: list[str], prog: str = "python -m reports") -> tuple[str, A
 
 
 def render(selected: dict[str, Any], console: Console) -> list[Verdict]:
-    """Make and write the selected pages, with their options, and the index; return their verdicts.
+    """Make and write the selected pages, each with its options, and the index; return the verdicts of the pages.
 
-    Raises UsageError if an option is wrong, and TaskError if something fails on the way.
+    Raises UsageError if an option is wrong, and TaskError if a task fails.
     """
-    require("matplotlib")  # of the extra `reports`, which brings all that pages need
+    require("matplotlib")  # of the extra `reports`, which has everything that pages need
     made = pages.tasks(selected)
     options = next(iter(selected.values()))
     with work.writing_to(options.out):
         options.out.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=options.out).close()  # better now than after the sampling
+        tempfile.TemporaryFile(dir=options.out).close()  # fails now rather than after the sampling
     index = Task(
         function=pages.write_index,
         arguments=(options.out,),
@@ -122,7 +123,7 @@ def render(selected: dict[str, Any], console: Console) -> list[Verdict]:
 
 
 def compilation_cache() -> dict[str, str]:
-    """Return the variables by which JAX keeps what it compiles in CLOSEDFORM_CACHE, or the user's cache folder."""
+    """Return the environment with which JAX keeps compiled programs in CLOSEDFORM_CACHE, or the user's cache folder."""
     from nets.data.image_cache import cache_directory
 
     return {
@@ -135,9 +136,9 @@ def compilation_cache() -> dict[str, str]:
 
 @contextmanager
 def progress_of(names: dict[Task, str], console: Console) -> Iterator[Callable[[Task, float], None]]:
-    """Yield a function that announces a task of the page ``names`` has for it, and the seconds that are left.
+    """Yield a function that announces a finished task and the seconds that are left.
 
-    It is a bar on a terminal, plain lines elsewhere.
+    ``names`` has the page of each task. The progress is a bar on a terminal, and plain lines elsewhere.
     """
     count = iter(range(1, len(names) + 1))
     if not console.is_terminal:

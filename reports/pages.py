@@ -1,4 +1,4 @@
-"""The pages, and how one is made: what it computes as tasks, and the page from their results."""
+"""The pages, and how one is made: its tasks, and the page from their results."""
 
 import time
 from pathlib import Path
@@ -19,7 +19,7 @@ PAGES: dict[str, ModuleType] = {
 
 
 def tasks(pages: dict[str, Any]) -> dict[str, Task]:
-    """Return the task that makes each page, of ``pages`` with their options; UsageError if an option is wrong."""
+    """Return, for each page and its options, the task that makes it; raise UsageError if an option is wrong."""
     made = {}
     for name, options in pages.items():
         try:
@@ -38,7 +38,7 @@ def tasks(pages: dict[str, Any]) -> dict[str, Task]:
 
 
 def make(name: str, options: Any, needs: list[Done] | None = None) -> tuple[Path, Verdict]:
-    """Make a page from what it needs and write it; return the path of its HTML file and its verdict."""
+    """Make a page from the results that it needs and write it; return the path of its HTML file and its verdict."""
     from reports.shared.page import drawing
     from reports.shared.provenance import command, provenance_rows
 
@@ -53,7 +53,7 @@ def make(name: str, options: Any, needs: list[Done] | None = None) -> tuple[Path
 
 
 def write_index(out: Path, _: list[Done]) -> None:
-    """Write the index of all pages that there are, once those that it needs are written."""
+    """Write the index of all pages in ``out``; the tasks that it needs have written them."""
     from reports.shared.page import write_index
 
     with writing_to(out):

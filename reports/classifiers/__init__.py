@@ -1,7 +1,5 @@
 """The classifiers page: metrics, comparisons and calibration of trained networks.
 
-In reading order:
-
 - ``problem``: the options, and the runs of the page.
 - ``training``: the sections on runs, architectures and learning curves.
 - ``classes``: precision, recall and F1 per class, and confusion matrices.
@@ -25,22 +23,22 @@ __all__ = ["NAME", "Options", "build", "packages", "read", "tasks"]
 
 NAME = "classifiers"
 SECONDS = 12
-"""To build the page, of one core."""
+"""Time to build the page on one core, about."""
 TITLE = "Evaluation of trained classifiers"
 DIGITS_TITLE = "Evaluation of two classifiers of the digits, trained for this page"
 CLAIM = (
-    "An accuracy is an estimate, a difference of two may be chance, and the predictive of one network is a plug-in, "
-    "which may be overconfident. Intervals, a paired test and an ensemble quantify these uncertainties."
+    "An accuracy is an estimate, and a difference of two accuracies may be chance. The predictive of one network is a "
+    "plug-in, which may be overconfident. Intervals, a paired test and an ensemble quantify these uncertainties."
 )
 
 
 def tasks(problem: Problem, options: Options) -> list[Task]:  # noqa: ARG001
-    """Return nothing: the page computes as it is built."""
+    """Return no tasks: the page computes everything as it is built."""
     return []
 
 
 def build(problem: Problem, options: Options, results: list[Any]) -> "Page":  # noqa: ARG001
-    """Compute and return the page. No file is written."""
+    """Compute everything and return the page. Nothing is written."""
     from reports.classifiers import (  # importing JAX is slow
         calibration,
         classes,
@@ -72,5 +70,5 @@ def build(problem: Problem, options: Options, results: list[Any]) -> "Page":  # 
 
 
 def packages(options: Options) -> list[str]:  # noqa: ARG001
-    """Return the packages whose versions are in the provenance of the page."""
+    """Return the packages whose versions the page depends on."""
     return ["closedform", "numpy", "scipy", "scikit-learn", "jax", "flax", "optax", "matplotlib"]

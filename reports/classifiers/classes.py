@@ -14,7 +14,7 @@ from reports.classifiers.text import label
 from reports.shared.page import Numbers
 
 MAX_CLASSES = 20
-"""Largest number of classes on the page: those with the smallest F1."""
+"""Largest number of classes on the page; of more, those with the smallest F1 are shown."""
 MAX_COUNTED_CLASSES = 12
 """Largest number of classes for which a heatmap shows the counts."""
 MAX_NAMED_CLASSES = 40
@@ -26,7 +26,7 @@ def classes_section(runs: list[ReportRun]) -> Numbers:
     """Return precision, recall and F1 of each class on test images, with intervals."""
     order = np.arange(len(runs[0].test.class_names))
     if len(order) > MAX_CLASSES:
-        # argsort puts the undefined F1 of a class without images last.
+        # A class without images has an undefined F1, and argsort puts it last.
         mean = np.mean([[f1.value for f1 in run.test.f1] for run in runs], axis=0)
         order = np.argsort(mean, kind="stable")[:MAX_CLASSES]
     return {

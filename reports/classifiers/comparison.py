@@ -1,4 +1,4 @@
-"""The section that compares runs on the same test images, and analyses their differences."""
+"""The section that compares runs on the same test images and analyses their differences."""
 
 from itertools import combinations
 
@@ -14,11 +14,11 @@ from reports.shared.page import Numbers
 
 PIXELS = (0, 1, 2)
 MAX_TRANSLATED = 1000
-"""Number of test images that are translated; a fifth of it without --full."""
+"""Number of test images that are translated with --full; without it, a fifth of them."""
 
 
 def comparison_section(runs: list[ReportRun], test: Split | str, full: bool) -> Numbers:
-    """Return paired tests of all pairs of runs, and an analysis of an MLP and a conv net, or of the first two runs."""
+    """Return paired tests of all pairs of runs, and an analysis of one: an MLP and a conv net if there are both."""
     pairs = list(combinations(runs, 2))
     results = [compare(first.test, second.test) for first, second in pairs]
     rejected = holm([result.p_value for result in results], 1 - CONFIDENCE)
@@ -47,7 +47,7 @@ def comparison_section(runs: list[ReportRun], test: Split | str, full: bool) -> 
 
 
 def _pair(runs: list[ReportRun]) -> tuple[ReportRun, ReportRun]:
-    """Return the first MLP and the first conv net, in their order, or the first two runs."""
+    """Return the first MLP and the first conv net, in the order of ``runs``, or the first two runs."""
     firsts = {run.run.config.model: run for run in reversed(runs)}
     pair = list(firsts.values()) if len(firsts) == 2 else runs[:2]
     first, second = sorted(pair, key=runs.index)
@@ -55,7 +55,7 @@ def _pair(runs: list[ReportRun]) -> tuple[ReportRun, ReportRun]:
 
 
 def _differences(better: ReportRun, worse: ReportRun, result: Comparison) -> Numbers:
-    """Return the analysis of a pair of runs: the confusion that decreased most, and the classes of higher recall."""
+    """Return the analysis of a pair: the confusion that decreases most, and the classes with a higher recall."""
     names = better.test.class_names
     decrease = worse.test.confusion_matrix - better.test.confusion_matrix
     np.fill_diagonal(decrease, np.iinfo(decrease.dtype).min)
@@ -84,7 +84,7 @@ def _differences(better: ReportRun, worse: ReportRun, result: Comparison) -> Num
 
 
 def _translated(better: ReportRun, worse: ReportRun, test: Split, count: int) -> Numbers:
-    """Return the accuracy of two runs on translated images, and how much more the worse loses by one pixel."""
+    """Return the accuracies of two runs on translated images, and how much more the worse run loses by one pixel."""
     images, labels = np.asarray(test.images[:count]), test.labels[:count]
     try:
         correct = {

@@ -1,4 +1,4 @@
-"""The section on deep ensembles: single networks, ensembles and temperature scaling."""
+"""The section on deep ensembles: single networks, ensembles and temperature scaling compared."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ SINGLE, SINGLE_SCALED, ENSEMBLE = "single network", "single network, with temper
 
 
 def ensembles_section(runs: list[ReportRun]) -> Numbers:
-    """Return single networks beside ensembles and temperature scaling."""
+    """Return the scores of single networks, of ensembles, and of both with a temperature."""
     ensembles = [run for run in runs if run.run.config.members > 1]
     return {
         "ensembles": [_ensemble(run) for run in ensembles],

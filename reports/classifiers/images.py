@@ -1,4 +1,4 @@
-"""The section on the most confident errors, with their images."""
+"""The section on the most confident errors, with the images."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,7 +15,7 @@ MAX_IMAGES = 10
 
 
 def load_test_images(problem: Problem, options: Options) -> Split | str:
-    """Return the test images, or the reason in a sentence why they are not available."""
+    """Return the test images, or one sentence that says why they are not available."""
     run = next(iter(problem.runs.values()), None)
     if run is None:
         return load("digits").test

@@ -1,4 +1,4 @@
-"""The runs of the page, from the options or trained for it, with their evaluations."""
+"""The options of the page, and its runs with their evaluations: named by the options, or trained for the page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,29 +19,29 @@ DIGITS = {
     "mlp": {"model": "mlp", "hidden": (64,)},
     "conv": {"model": "conv", "hidden": (64,), "channels": (12,)},
 }
-"""Configurations of the two networks that the page trains if no runs are named."""
+"""Configurations of the two networks that the page trains if the options name no runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Common):
-    """Metrics, comparisons and calibration of trained classifiers; without --runs, two are trained on the digits."""
+    """Metrics, comparisons and calibration of trained classifiers. Without --runs, two are trained on digits."""
 
     runs: tuple[Path, ...] = ()
-    """Folders of finished runs of one data set, written by `python -m nets train`; any number."""
+    """Folders of finished runs on one data set, written by `python -m nets train`; any number."""
     data_dir: Path | None = None
-    """Folder of TensorFlow Datasets with the images (default: TFDS_DATA_DIR, else ~/tensorflow_datasets)."""
+    """Folder of TensorFlow Datasets with the images. Default: $TFDS_DATA_DIR, else ~/tensorflow_datasets."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """The runs named by the options, by name; empty if the page trains its own."""
+    """The runs that the options name, by their names on the page; empty if the page trains its own."""
 
     runs: "Mapping[str, Run]"
 
 
 @dataclass(frozen=True)
 class ReportRun:
-    """A run on the page."""
+    """A run with its name, colour and marker on the page."""
 
     name: str
     """Name on the page."""
@@ -66,10 +66,10 @@ class ReportRun:
 
 
 def read(options: Options) -> Problem:
-    """Return the runs that the options name; ValueError, in one line, for invalid options."""
+    """Return the runs that the options name; raise ValueError, in one line, if an option is wrong."""
     if not options.runs:
         for name in DIGITS:
-            digits_config(name, Path(name), options)  # checks the seed before JAX is imported
+            digits_config(name, Path(name), options)  # validates the seed before JAX is imported
         return Problem({})
     from nets.training.runs import load_run
 
@@ -94,7 +94,7 @@ def report_runs(runs: "Mapping[str, Run]") -> list[ReportRun]:
 
 
 def train_on_digits(folder: str, options: Options) -> "dict[str, Run]":
-    """Train an ensemble of each network on the digits, in seconds, and return the two runs."""
+    """Train an ensemble of each network on the digits, which takes seconds, and return the two runs."""
     from nets.training.fitting import fit
 
     return {name: fit(digits_config(name, Path(folder) / name, options)) for name in DIGITS}

@@ -1,4 +1,4 @@
-"""The sections on runs, architectures and learning curves."""
+"""The sections on the runs, their architectures and their learning curves."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,11 +11,11 @@ from reports.shared.page import Numbers
 
 SPLITS = {"train": "-", "validation": ":", "test": "--"}
 LOSS_TOLERANCE = 1e-4
-"""Largest relative difference of the losses in metrics and from predictions, both in float32."""
+"""Largest relative difference between the loss in the metrics and the loss of the predictions, both in float32."""
 
 
 def runs_section(runs: list[ReportRun], trained_here: bool) -> Numbers:
-    """Return the table of runs; the verdict is ``fail`` if the losses in metrics and from predictions differ."""
+    """Return the table of runs; the verdict is ``fail`` if a loss in the metrics is not that of the predictions."""
     rows = [_row(run) for run in runs]
     return {
         "trained_here": trained_here,
@@ -72,7 +72,7 @@ def _architecture(run: ReportRun) -> Numbers:
 
 
 def curves_section(runs: list[ReportRun]) -> Numbers:
-    """Return learning curves: loss and accuracy by epoch, for train, validation and test."""
+    """Return the learning curves: loss and accuracy by epoch, for train, validation and test."""
     return {"curves": _curves(runs)}
 
 

@@ -1,7 +1,10 @@
-"""The samplers page: many samplers on many models that are known exactly, and what the verdicts can detect.
+"""The samplers page: many samplers on many exact models, and what the verdicts can detect.
 
-- ``problem``: the options; ``grid``: every sampler on every model.
-- ``measurements``: the tasks of the others: ``detection``, faulty samplers; ``rates``, false alarms and power.
+- ``problem``: the options and the models.
+- ``grid``: every sampler on every model.
+- ``measurements``: the tasks that measure what verdicts are worth.
+- ``detection``: faulty samplers, and which checks detect them.
+- ``rates``: false alarms and power.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -19,17 +22,17 @@ __all__ = ["NAME", "Options", "build", "packages", "read", "tasks"]
 
 NAME = "samplers"
 SECONDS = 10
-"""To build the page, of one core, with samplers that are flagged and run again."""
+"""Time to build the page on one core, about, with the samplers that are flagged and run again."""
 TITLE = "Which sampler to trust"
 CLAIM = (
-    "A sampler cannot be judged where nobody knows the answer. Here are samplers on models whose answer is known, the "
-    "verdict on each, and what the verdicts are worth: how often they fail a correct sampler, and which mistakes they "
+    "A sampler cannot be judged where nobody knows the answer. This page judges samplers on models with exact answers. "
+    "It also measures what the verdicts are worth: how often they fail a correct sampler, and which mistakes they "
     "detect with how many draws."
 )
 
 
 def tasks(problem: Problem, options: Options) -> list[Task]:
-    """Return what is run for the page: the cells, the injected mistake, the faulty samplers and the correct ones."""
+    """Return the tasks of the page: the cells, the injected mistake, the faulty samplers and the correct ones."""
     from reports.samplers import measurements
 
     return [
@@ -40,7 +43,7 @@ def tasks(problem: Problem, options: Options) -> list[Task]:
 
 
 def build(problem: Problem, options: Options, results: list[Any]) -> "Page":
-    """Return the page, from the results of ``tasks``; what is flagged among them runs again. Nothing is written."""
+    """Return the page, from the results of ``tasks``. Flagged samplers run again. Nothing is written."""
     from reports.samplers import detection, grid, measurements, rates
     from reports.shared.page import Page  # here, not above: --help and bad input answer without PyMC
 

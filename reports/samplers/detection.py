@@ -14,13 +14,13 @@ from reports.samplers.measurements import SIZES, Detections
 from reports.shared.page import Numbers
 
 MUST_DETECT = 0.8
-"""Share of runs in which a mistake must be detected with the most draws; all were measured nearer 1."""
+"""Share of runs in which a mistake must be detected with the most draws. All measured shares were closer to 1."""
 UNLIKELY = 1e-4
-"""Probability of as many failures of correct samplers, below which the page fails."""
+"""The page fails if correct samplers fail so often that the probability of it is below this."""
 
 
 def verdict(detections: Detections) -> Verdict:
-    """Return ``fail`` if a mistake is not detected, or correct samplers fail far more often than they may."""
+    """Return ``fail`` if a mistake is not detected, or if correct samplers fail far too often."""
     return "fail" if undetected(detections) or too_many_false_alarms(detections) else "pass"
 
 
@@ -32,7 +32,7 @@ def undetected(detections: Detections) -> list[str]:
 
 
 def too_many_false_alarms(detections: Detections) -> bool:
-    """Return whether the correct variants fail, or are refused, more often than their false-alarm rate allows."""
+    """Return whether the correct variants fail or are refused far more often than the false-alarm rate allows."""
     correct_runs = [detection for _, _, correct in detections for detection in correct]
     runs, failed = (
         sum(detection.repeats for detection in correct_runs),
@@ -42,7 +42,7 @@ def too_many_false_alarms(detections: Detections) -> bool:
 
 
 def detection_section(detections: Detections) -> Numbers:
-    """Return the detection matrix, and the draws that each mistake takes to be detected."""
+    """Return the detection matrix, and the share of runs that pass by the number of draws."""
     return {
         "repeats": detections[0][1][-1].repeats,
         "chains": 4,

@@ -1,4 +1,4 @@
-"""The sections with a row a model and a column a sampler, and the details behind each cell."""
+"""The section with a row for each model and a column for each sampler, and the details behind each cell."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,14 +17,14 @@ from reports.shared.sampling import check_columns, counts
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """The cells with their checks: those of the samplers judged as one family, each injected mistake by itself."""
+    """The cells with their checks. The samplers are judged as one family, and each injected mistake by itself."""
 
     options: Options
     cells: list[Run]
-    """In the order models, then samplers."""
+    """Ordered by model, then by sampler."""
     checks: Checks
     injected: dict[str, tuple[Run, list[Check]]]
-    """Model -> NUTS without the Jacobian."""
+    """Name of the model -> the run of NUTS without the Jacobian, and its checks."""
 
     def cell_and_checks(self, model: str, sampler: str) -> tuple[Run, list[Check]] | None:
         """Return a cell with its checks, or None if the sampler does not run on the model."""
@@ -37,7 +37,7 @@ class Grid:
 
 
 def judge_all(options: Options, cells: Sequence[Run], injected: Sequence[Run]) -> Grid:
-    """Judge the cells as one family, after those that are flagged have run again, and each injected mistake alone."""
+    """Judge the cells as one family, with the flagged ones run again, and each injected mistake alone."""
     first = [check for cell in cells for check in _cell_checks(cell)]
     notes = [f"{_family(cell)}: {note}" for cell in cells for note in cell.notes]
 
@@ -60,7 +60,7 @@ def judge_all(options: Options, cells: Sequence[Run], injected: Sequence[Run]) -
 
 
 def verdict(grid: Grid) -> Verdict:
-    """Return the verdict on the samplers: a fail if an injected mistake is not detected, or draws are refused."""
+    """Return the verdict on the samplers; ``fail`` also if an injected mistake is not detected or draws are refused."""
     return "fail" if _undetected(grid) or any(cell.refused for cell in grid.cells) else grid.checks.verdict
 
 
@@ -70,7 +70,7 @@ def cell_verdict(cell: Run, checks: Sequence[Check]) -> Verdict:
 
 
 def grid_section(grid: Grid) -> Numbers:
-    """Return the table with a row a model and a column a sampler, and every check of it."""
+    """Return the table with a row for each model and a column for each sampler, and all its checks."""
     options = grid.options
     columns: dict[str, list[Any]] = {"model": list(options.models)}
     for engine in [*options.engines, *([NO_JACOBIAN] if grid.injected else [])]:
@@ -105,7 +105,7 @@ def grid_section(grid: Grid) -> Numbers:
 
 
 def details(model: Model, grid: Grid) -> Numbers:
-    """Return a table of every check of each sampler on one model."""
+    """Return a table of all checks for each sampler on one model."""
     return {
         "title": model.example.title,
         "source": model.source,

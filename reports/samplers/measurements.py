@@ -1,4 +1,4 @@
-"""What verdicts are worth, measured: faulty samplers, correct ones, and errors of every size; the tasks of the page."""
+"""The tasks that measure what verdicts are worth: faulty samplers, correct samplers, and errors of several sizes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,21 +14,21 @@ from reports.samplers.problem import Repeats
 from reports.shared.work import Task
 
 SIZES = (500, 2000, 8000)
-"""Draws a chain; every mistake must be detected with the last."""
+"""Draws in each chain. Every mistake must be detected with the last number."""
 ALPHAS = (0.2, 0.05, 0.01)
-"""Rates at which so few runs have something to count; the benchmark `benchmarks.registry` goes to 0.001."""
+"""False-alarm rates, high enough for so few runs to count; the benchmark `benchmarks.registry` goes to 0.001."""
 DRAWS = 1000
 SHIFTS = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1)
 """Errors of the mean, in posterior sds."""
 FAMILIES_A_TASK = 5
 
 type Detections = list[tuple[FaultySampler, list[Detection], list[Detection]]]
-"""Each faulty sampler with its detections by size, and those of its correct variant."""
+"""Each faulty sampler, its detections by size, and the detections of its correct variant by size."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rates:
-    """The verdicts on correct samplers, and how often one and two stages detect shifts of the mean."""
+    """The verdicts on correct samplers, and how often one stage and two stages detect shifts of the mean."""
 
     runs: list[list[Family]]
     repeats: int
@@ -36,7 +36,7 @@ class Rates:
 
 
 def tasks(models: Sequence[str], seed: int, repeats: Repeats) -> list[Task]:
-    """Return the tasks of all measurements, in the order that ``gathered`` knows."""
+    """Return the tasks of all measurements, in the order that ``gathered`` expects."""
     faulty = [
         Task(
             function=detections,
@@ -68,7 +68,7 @@ def tasks(models: Sequence[str], seed: int, repeats: Repeats) -> list[Task]:
 
 
 def gathered(results: list[Any]) -> tuple[Detections, Rates]:
-    """Return the results of ``tasks`` as they are shown."""
+    """Return the results of ``tasks`` in the form that the sections use."""
     n = len(FAULTY_SAMPLERS)
     faulty, correct, power = results[:n], results[n : -len(SHIFTS)], results[-len(SHIFTS) :]
     one_stage, two_stages, repeats = zip(*power, strict=True)
@@ -83,7 +83,7 @@ def gathered(results: list[Any]) -> tuple[Detections, Rates]:
 
 
 def detections(place: int, seed: int, repeats: int) -> tuple[list[Detection], list[Detection]]:
-    """Run the faulty sampler at ``place`` and its correct variant, each at every size."""
+    """Run the faulty sampler at index ``place`` and its correct variant, each at every size."""
     injected, correct = (
         [detect(FAULTY_SAMPLERS[place], n=n, repeats=repeats, seed=seed, injected=fault) for n in SIZES]
         for fault in (True, False)
@@ -92,12 +92,12 @@ def detections(place: int, seed: int, repeats: int) -> tuple[list[Detection], li
 
 
 def false_alarms(models: tuple[str, ...], seed: int, first: int, end: int) -> list[list[Family]]:
-    """Return the verdicts on the runs from ``first`` to before ``end`` of a correct sampler, on exact draws."""
+    """Return the verdicts on runs ``first`` to ``end - 1`` of a correct sampler, which draws exactly."""
     return list(families([get_model(name) for name in models], ALPHAS, runs=range(first, end), seed=seed, draws=DRAWS))
 
 
 def detected_shifts(place: int, seed: int, repeats: int) -> tuple[int, int, int]:
-    """Return how often one stage and two detect the shift at ``place``, and of how many runs."""
+    """Return how often one stage and two stages detect the shift at index ``place``, and the number of runs."""
     rng = np.random.default_rng([seed, place])
     model = get_model("normal_normal")
     posterior = model.exact.posterior(model.y)

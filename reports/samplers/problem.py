@@ -1,4 +1,4 @@
-"""The options of the page, and the models it is about."""
+"""The options of the page, and the models that they name."""
 
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
@@ -13,7 +13,7 @@ ENGINES = ("nutpie", "pymc", "numpyro", "blackjax", "slice", "smc")
 SLOW = ("pymc", "numpyro", "blackjax")
 """Implementations of NUTS that compile or run for much longer than nutpie."""
 SOME = ("normal_normal", "normal_variance", "hierarchical_normal")
-"""Models that these, and the injected mistake, run on by default: an easy one, a boundary, a funnel."""
+"""Models that the slow samplers and the injected mistake run on by default: an easy one, a boundary, a funnel."""
 INJECTED = (
     "normal_variance",
     "normal_inverse_gamma",
@@ -23,20 +23,20 @@ INJECTED = (
     "linear_regression",
     "hierarchical_normal",
 )
-"""Models that NUTS without the Jacobian must fail on. Two others have no constraint, and so none to forget; and the
-probability of `beta_binomial` is moved by 0.007 of its sd, less than anything here can detect."""
+"""Models on which NUTS without the Jacobian must fail. Two other models have no constraint, so there is no Jacobian to
+forget. In `beta_binomial` the mistake moves the probability by 0.007 of its sd, too little to be detected here."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Repeats:
-    """How often verdicts are measured."""
+    """The number of runs that each measurement takes."""
 
     faulty: int
     """Runs of each faulty sampler, and of its correct variant, at each number of draws."""
     false_alarms: int
     """Runs of a correct sampler over all models."""
     power: int
-    """Runs of a sampler with each error of the mean."""
+    """Runs of a sampler for each error of the mean."""
 
 
 DEFAULT_REPEATS = Repeats(faulty=5, false_alarms=10, power=30)
@@ -45,21 +45,21 @@ FULL_REPEATS = Repeats(faulty=20, false_alarms=150, power=200)
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Common):
-    """Samplers on every model that is known exactly, a verdict on each, and what the verdicts can detect.
+    """Samplers on every exact model, a verdict on each, and a measurement of what the verdicts can detect.
 
-    A run that was interrupted goes on where it stopped when the same command is given again.
+    If a run is interrupted, the same command continues where it stopped.
     """
 
     model: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """A model by the name that `python -m bayes models` lists; repeat the option for several. Without it: all. Then,
-    without --engine and --full, only nutpie, slice and smc run on all of them, and the others on three."""
+    """Name of a model, as `python -m bayes models` lists it; repeat the option for several. Default: all. Then nutpie,
+    slice and smc run on all models and the others on three, unless --engine or --full is given."""
     engine: Annotated[
         tuple[Literal["nutpie", "pymc", "numpyro", "blackjax", "slice", "smc"], ...], tyro.conf.UseAppendAction
     ] = ()
-    """A sampler: four implementations of NUTS, slice sampling, sequential Monte Carlo; repeat the option for several.
-    Without it: all."""
+    """A sampler: an implementation of NUTS, slice sampling or sequential Monte Carlo; repeat the option for several.
+    Default: all."""
     draws: int | None = None
-    """Draws in each of 4 chains after warm-up. Without it: 2000, or 5000 with --full."""
+    """Draws in each of 4 chains after warm-up. Default: 2000, or 5000 with --full."""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -78,7 +78,7 @@ class Options(Common):
 
     @property
     def cells(self) -> tuple[tuple[str, str], ...]:
-        """Return the pairs of a model and a sampler, models first."""
+        """Return the pairs (model, sampler), ordered by model."""
         return tuple(
             (model, engine)
             for model in self.models
@@ -88,34 +88,34 @@ class Options(Common):
 
     @property
     def injected(self) -> tuple[str, ...]:
-        """Return the models that the injected mistake is run on."""
+        """Return the models on which NUTS runs without the Jacobian."""
         return tuple(name for name in INJECTED if name in self.models and (self.everywhere or name in SOME))
 
     @property
     def size(self) -> Size:
-        """Return how much samplers draw."""
+        """Return how many draws, runs and particles the samplers use."""
         return size_of(self.full, self.draws)
 
     @property
     def injected_size(self) -> Size:
-        """Return how much is drawn with the injected mistake: never less than it takes to detect it."""
+        """Return the size of the runs with the injected mistake: at least as many draws as it takes to detect it."""
         return replace(self.size, draws=max(self.size.draws, FULL.draws))
 
     @property
     def repeats(self) -> Repeats:
-        """Return how often verdicts are measured."""
+        """Return the number of runs of each measurement."""
         return FULL_REPEATS if self.full else DEFAULT_REPEATS
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What the page is about."""
+    """The subject of the page."""
 
     models: tuple[Model, ...]
 
 
 def read(options: Options) -> Problem:
-    """Read and validate everything the options name; raise ValueError with one clear line for what is wrong."""
+    """Read and validate everything that the options name; raise ValueError, in one line, if an option is wrong."""
     if not 1000 <= options.size.draws <= 10**5:
         raise ValueError(f"`draws` must lie between 1000 and {10**5}, got {options.size.draws}.")
     if options.seed < 0:

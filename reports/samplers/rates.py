@@ -14,12 +14,12 @@ from reports.shared.page import Numbers
 
 
 def verdict(rates: Rates) -> Verdict:
-    """Return ``fail`` if correct samplers fail far more often than they may."""
+    """Return ``fail`` if correct samplers fail far more often than a rate allows."""
     return "fail" if any(_too_often(*_counts(rates, i)) for i in range(len(ALPHAS))) else "pass"
 
 
 def rates_section(rates: Rates) -> Numbers:
-    """Return the attained false-alarm rates and the power."""
+    """Return the measured false-alarm rates and the measured power."""
     counts_by_rate = [_counts(rates, i) for i in range(len(ALPHAS))]
     return {
         "chains": 4,
@@ -46,7 +46,7 @@ def rates_section(rates: Rates) -> Numbers:
 
 
 def _counts(rates: Rates, i: int) -> tuple[float, int, int, int]:
-    """Return a rate, the number of runs, and how many failed in one stage and in two."""
+    """Return the rate at index ``i``, the number of runs, and how many failed with one stage and with two."""
     column = [run[i] for run in rates.runs]
     return (
         ALPHAS[i],

@@ -1,4 +1,4 @@
-"""LaTeX typeset as inline SVG, so that a page shows its formulas without a network, a script or an installed font."""
+"""LaTeX as inline SVG: a page shows its formulas without a network, a script or an installed font."""
 
 from functools import cache
 from xml.etree import ElementTree
@@ -7,12 +7,12 @@ import ziamath
 from markupsafe import Markup
 
 SIZE = 16.0
-"""Pixels a formula is typeset at; the page scales it in em."""
+"""Font size at which a formula is typeset, in pixels; the page scales it in em."""
 
 
 @cache
 def typeset(latex: str, *, inline: bool) -> Markup:
-    """Return ``latex`` as an ``<svg>`` that sits on the baseline of the text around it; readers hear the LaTeX."""
+    """Return ``latex`` as an ``<svg>`` on the baseline of the text around it; screen readers read the LaTeX."""
     formula = ziamath.Latex(latex, size=SIZE, inline=inline)
     svg = formula.svgxml()
     for side in ["width", "height"]:
@@ -26,5 +26,5 @@ def typeset(latex: str, *, inline: bool) -> Markup:
 
 def with_formulas(text: str) -> Markup:
     """Return HTML with each ``$LaTeX$`` in it typeset."""
-    parts = text.split("$")  # text and LaTeX in turn
+    parts = text.split("$")  # text and LaTeX by turns
     return Markup("").join(typeset(part, inline=True) if i % 2 else Markup(part) for i, part in enumerate(parts))

@@ -1,10 +1,11 @@
-"""Jinja in Markdown: the Markdown of a template becomes HTML before Jinja fills it, so no value is read as Markdown.
+"""Templates in Markdown with Jinja.
 
-A template has what CommonMark has, and tables, and
+The Markdown of a template becomes HTML before Jinja fills it, so no value is read as Markdown. A template may have
+everything of CommonMark, tables, and
 
 - ``$LaTeX$`` in a sentence and ``$$LaTeX$$`` on lines of its own;
 - Jinja's ``{{ name }}`` and ``{% tag %}`` in a sentence, and ``{% tag %}`` on a line of its own, outside any paragraph;
-- ``> text``, which is a conclusion: what a section shows.
+- ``> text``, the conclusion of a section.
 """
 
 import re
@@ -23,26 +24,28 @@ FIELD = r"\{\{(?:(?!\}\}).)*\}\}"
 INLINE = re.compile(rf"{TAG}|{FIELD}|\$(?P<latex>[^$]+)\$", re.DOTALL)
 IN_A_LINE = re.compile(rf"{TAG}|{FIELD}|\$[^$\n]+\$")
 BAR = "\x91"
-"""Stands for ``|`` in what is Jinja's or LaTeX, so that a table is not split there."""
+"""Stands for ``|`` inside Jinja and LaTeX, so that a table is not split there."""
 BLOCK = re.compile(rf"(?:(?:{TAG}[ \t]*)+|\$\$(?P<latex>[^$]+)\$\$[ \t]*)$", re.DOTALL | re.MULTILINE)
 
 
 class Markdown(Extension):
-    """Turns a template whose name ends in ``.md`` into HTML, before Jinja reads it."""
+    """Turns a template with a name that ends in ``.md`` into HTML, before Jinja reads it."""
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002
-        """Return ``source`` for Jinja to read."""
+        """Return the source that Jinja reads."""
         return to_html(source) if name is not None and name.endswith(".md") else source
 
 
 def to_html(source: str) -> str:
-    """Return Markdown as HTML, with its formulas typeset and what is Jinja's as it was."""
+    """Return Markdown as HTML, with its formulas typeset and its Jinja unchanged."""
     barless = IN_A_LINE.sub(lambda match: match[0].replace("|", BAR), source)
     return _parser().render(barless).replace(BAR, "|")
 
 
 def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": True}).enable("table").disable("code")  # four spaces are no program
+    parser = (
+        MarkdownIt("commonmark", {"html": True}).enable("table").disable("code")
+    )  # text indented by four spaces is no code
     parser.inline.ruler.before("escape", "jinja", _inline)
     parser.block.ruler.before("table", "jinja", _block, {"alt": ["paragraph", "blockquote", "list", "table"]})
     for token, html in {
@@ -63,7 +66,7 @@ def _always(html: str) -> Callable[..., str]:
 
 
 def _inline(state: StateInline, silent: bool) -> bool:
-    """Pass on a field or a tag in a sentence, or typeset a formula."""
+    """Pass a Jinja field or tag in a sentence through, or typeset a formula."""
     match = INLINE.match(state.src, state.pos)
     if match is None:
         return False
@@ -75,7 +78,7 @@ def _inline(state: StateInline, silent: bool) -> bool:
 
 
 def _block(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: ARG001
-    """Pass on tags, or typeset a formula, that have their lines for themselves."""
+    """Pass Jinja tags on lines of their own through, or typeset a formula on lines of its own."""
     match = BLOCK.match(state.src, state.bMarks[start] + state.tShift[start])
     if match is None:
         return False
@@ -89,6 +92,6 @@ def _block(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # no
 
 
 def _typeset(latex: str, *, inline: bool) -> str:
-    """Return LaTeX, which may go over lines, so that Jinja reads no braces in it."""
+    """Return typeset LaTeX, which may extend over lines, such that Jinja reads no braces in it."""
     text = " ".join(latex.replace(BAR, "|").split())
     return "{% raw %}" + typeset(text, inline=inline) + "{% endraw %}"

@@ -1,4 +1,4 @@
-"""The options every page has."""
+"""The options that every page has."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +9,10 @@ class Common:
     """Options of every page."""
 
     out: Path = Path("build/report")
-    """Folder the pages are written to; it is made if it is missing."""
+    """Folder that the pages are written to; it is created if it is missing."""
     seed: int = 0
-    """Seed of everything random on the page: the same seed gives the same page."""
+    """Seed of everything random on the page. The same seed gives the same page."""
     full: bool = False
-    """More draws, runs and samplers, for smaller errors. It takes longer, and goes on where it was interrupted."""
+    """More draws, runs and samplers, for smaller errors. It takes longer, and continues where it was interrupted."""
     processes: int = 0
-    """Processes that compute; 0 is one a core, at most 8. Their number changes no page."""
+    """Number of processes; 0 means one for each core, at most 8. It does not change the pages."""

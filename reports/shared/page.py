@@ -1,7 +1,8 @@
-"""A page: sections, each of a template with the words and a dictionary with the numbers, as one HTML file and JSON.
+"""A page of sections, written as one HTML file and one JSON file.
 
-A section's template shows the numbers of its dictionary, and the JSON file has the same dictionary in full, so that the
-two cannot disagree and nothing on a page is typed in by hand.
+Each section is a template with the words and a dictionary with the numbers. The template shows numbers of the
+dictionary, and the JSON file has the dictionary in full. So the two files cannot disagree, and no number on a page is
+typed in by hand.
 """
 
 import base64
@@ -36,17 +37,17 @@ TEMPLATES = jinja2.Environment(
 )
 STYLE = Path(__file__).with_name("style.mplstyle")
 UNTOUCHED = re.compile(r"(<pre.*?</pre>|<code.*?</code>|<[^>]*>)", re.DOTALL)
-"""Parts of HTML whose characters are no prose."""
+"""The parts of HTML that are not prose."""
 
 HEADING = re.compile(r"\s*<h1>(.*?)</h1>", re.DOTALL)
 
 type Numbers = dict[str, Any]
-"""What a section's template may show: numbers, names, columns of tables, figures; dictionaries and lists of them."""
+"""What the template of a section may show: numbers, text, columns of tables, figures, and dicts and lists of these."""
 
 
 @dataclass(frozen=True)
 class Link:
-    """A cell of a table that leads to a place on the page, in the colour of its verdict."""
+    """A cell of a table that links to a place on the page, in the colour of its verdict."""
 
     text: str
     to: str
@@ -55,7 +56,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Section:
-    """A section as it is on the page."""
+    """A section of the page, as HTML."""
 
     title: Markup
     id: str
@@ -68,9 +69,9 @@ class Page:
     Parameters
     ----------
     name
-        The stem of the files written, ``NAME.html`` and ``NAME.json``.
+        The stem of the files ``NAME.html`` and ``NAME.json``.
     title, claim
-        The heading, and the one sentence the page stands for.
+        The heading of the page, and what the page shows, in a few sentences.
     """
 
     def __init__(self, name: str, title: str, claim: str) -> None:
@@ -83,16 +84,16 @@ class Page:
         self.verdict: Verdict = "pass"
 
     def section(self, template: str, numbers: Numbers, key: str = "") -> None:
-        """Add a section: a template in the package ``reports``, as ``models/overview.md``, filled with ``numbers``.
+        """Add a section: a template of ``reports``, such as ``models/overview.md``, filled with ``numbers``.
 
-        The template begins with a heading, ``# Title``. The JSON file has ``numbers``, without figures, under ``key``,
-        which is the stem of the template unless it is given. Figures are closed. The template is trusted; numbers are
-        escaped, so what a user typed goes there.
+        The template begins with a heading, ``# Title``. The JSON file has ``numbers``, without figures, under ``key``.
+        By default the key is the stem of the template. Figures are closed. The template is trusted. Numbers are
+        escaped, so text that a user typed belongs there.
 
         Raises
         ------
         ValueError
-            If the template asks for a name that ``numbers`` lack, or the page has a section ``key``.
+            If the template uses a name that ``numbers`` lacks, or the page already has a section ``key``.
         """
         key = key or PurePosixPath(template).stem
         if key in self.numbers:
@@ -116,7 +117,7 @@ class Page:
         return TEMPLATES.get_template("shared/templates/page.html").render(page=self)
 
     def json(self) -> str:
-        """Return title, claim, verdict, numbers and provenance as JSON; numbers that do not exist are null."""
+        """Return title, claim, verdict, numbers and provenance as JSON; a number that does not exist is null."""
         content = {
             "title": self.title,
             "claim": self.claim,
@@ -127,7 +128,7 @@ class Page:
         return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     def write(self, folder: Path) -> Path:
-        """Write both files into ``folder``, each whole or not at all, and return the path of the HTML file."""
+        """Write both files into ``folder``, each completely or not at all, and return the path of the HTML file."""
         html, numbers = self.html(), self.json()
         write_text(folder / f"{self.name}.json", numbers)
         write_text(folder / f"{self.name}.html", html)
@@ -135,10 +136,7 @@ class Page:
 
 
 def write_index(folder: Path, names: Iterable[str]) -> Path:
-    """Write ``index.html``, which lists those pages of ``names`` that lie in ``folder``, and return its path.
-
-    Each is there with its verdict.
-    """
+    """Write ``index.html``, a list of the pages of ``names`` in ``folder`` with their verdicts; return its path."""
     pages = []
     for file in (folder / f"{name}.json" for name in names):
         if file.exists():
@@ -148,7 +146,7 @@ def write_index(folder: Path, names: Iterable[str]) -> Path:
                     "href": f"{file.stem}.html",
                     "title": content["title"],
                     "claim": content["claim"],
-                    "verdict": content.get("verdict", "not known"),  # of a page made before there were verdicts in it
+                    "verdict": content.get("verdict", "not known"),  # a page made before pages had verdicts
                 }
             )
     write_text(folder / "index.html", TEMPLATES.get_template("shared/templates/index.html").render(pages=pages))
@@ -157,14 +155,14 @@ def write_index(folder: Path, names: Iterable[str]) -> Path:
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Draw figures in the style of the pages, without a screen."""
+    """Draw figures in the style of the pages, without a display."""
     mpl.use("Agg")
     with plt.style.context(STYLE):
         yield
 
 
 def _formatted(value: Any, spec: str = "") -> Markup:
-    """Return ``value`` as ``format`` does with ``spec``; a number that does not exist is a dash."""
+    """Return ``format(value, spec)``; a number that does not exist is a dash."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return Markup("&ndash;")
     if isinstance(value, jinja2.Undefined):
@@ -173,7 +171,7 @@ def _formatted(value: Any, spec: str = "") -> Markup:
 
 
 def _figure(figure: Figure, alt: str, caller: Callable[[], str]) -> Markup:
-    """Return a matplotlib figure with its caption; ``alt`` says what it shows to those who cannot see it."""
+    """Return a matplotlib figure with its caption; ``alt`` describes it for readers who cannot see it."""
     picture = io.BytesIO()
     figure.savefig(picture, format="svg", metadata={"Date": None, "Creator": None})
     return Markup(
@@ -191,10 +189,10 @@ def _table(
 ) -> Markup:
     """Return a table, column by column, with its caption.
 
-    ``formats`` gives the format of a column's numbers, as in ``format(x, ".3f")``, and ``others`` that of the columns
-    it does not name; ``code`` shows text as program text.
-    Its names are the headings, in which ``$`` may mark LaTeX that the names of ``columns`` have without. A table with
-    an ``anchor`` is closed until a ``Link`` or a click opens it.
+    ``formats`` has the format of a column's numbers, as in ``format(x, ".3f")``, and ``others`` is the format of the
+    columns that it does not name; ``code`` shows text as code. The keys of ``formats`` are headings and may mark LaTeX
+    with ``$``; the keys of ``columns`` are the same headings without ``$``. A table with an ``anchor`` is closed until
+    a ``Link`` or a click opens it.
     """
     headings = {heading.replace("$", ""): heading for heading in formats or {}}
     if unknown := [heading for heading in headings if heading not in columns]:
@@ -213,7 +211,7 @@ def _table(
 
 
 def _caption(caller: Callable[[], str]) -> Markup:
-    """Return what a template has between ``call`` and ``endcall``, a paragraph, as the text of a caption."""
+    """Return the paragraph between ``call`` and ``endcall`` as the text of a caption."""
     return Markup(caller().strip().removeprefix("<p>").removesuffix("</p>"))
 
 
@@ -227,8 +225,8 @@ def _cell(value: Any, spec: str) -> Markup:
 
 
 def _typography(html: str) -> str:
-    """Return ``html`` with minus signs before negative numbers and equals signs that stay with what is beside them."""
-    parts = UNTOUCHED.split(html)  # prose and what is none in turn
+    """Return ``html`` with true minus signs before numbers, and no line break beside an equals sign."""
+    parts = UNTOUCHED.split(html)  # prose and the rest by turns
     for i in range(0, len(parts), 2):
         signed = re.sub(r"(?<![\w.-])-(?=[\d.])", "\N{MINUS SIGN}", parts[i])
         parts[i] = re.sub(r"\s=\s", "&nbsp;=&nbsp;", signed)
@@ -236,7 +234,7 @@ def _typography(html: str) -> str:
 
 
 def _close_figures(value: Any) -> None:
-    """Close every figure in ``value``, shown or not."""
+    """Close every figure in ``value``, whether it was shown or not."""
     if isinstance(value, Figure):
         plt.close(value)
     elif isinstance(value, Mapping | list):
@@ -245,7 +243,7 @@ def _close_figures(value: Any) -> None:
 
 
 def _to_json(value: Any) -> Any:
-    """Return ``value`` without figures, with numpy types as Python's own and numbers that JSON lacks (nan) as None."""
+    """Return ``value`` without figures, with Python's types for NumPy's, and None for numbers that are not finite."""
     if isinstance(value, Mapping):
         return {key: _to_json(item) for key, item in value.items() if not isinstance(item, Figure)}
     if isinstance(value, np.ndarray):

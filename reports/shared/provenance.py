@@ -1,4 +1,4 @@
-"""Where a page comes from: command, seed, versions, commit, machine, time taken."""
+"""The provenance of a page: command, seed, versions, commit, machine and time taken."""
 
 import os
 import platform
@@ -12,8 +12,10 @@ from closedform.provenance import commit, versions
 
 
 def command(page: str, config: Any) -> str:
-    """Return the command that makes ``page`` again: every option that differs from its default, except ``out``
-    and ``processes``, which change no page."""
+    """Return the command that makes ``page`` again.
+
+    It has every option that differs from its default, except ``out`` and ``processes``, which do not change a page.
+    """
     words = ["python", "-m", "reports", page]
     kinds = get_type_hints(type(config), include_extras=True)
     for field in fields(config):
@@ -26,14 +28,14 @@ def command(page: str, config: Any) -> str:
             words += [option]
         elif isinstance(value, tuple) and not one_a_time:
             words += [option, *map(str, value)]
-        else:  # a value may begin with a minus sign
+        else:  # = because a value may begin with a minus sign
             for item in value if isinstance(value, tuple) else [value]:
                 words += [f"{option}={item}"] if str(item).startswith("-") else [option, str(item)]
     return shlex.join(words)
 
 
 def provenance_rows(command: str, seed: int, packages: list[str], seconds: float) -> dict[str, str]:
-    """Return the rows at the foot of a page; only ``Time taken`` differs between two runs of one command."""
+    """Return the rows at the foot of a page. Two runs of one command differ only in ``Time taken``."""
     return {
         "Command": command,
         "Seed": str(seed),

@@ -1,4 +1,4 @@
-"""Samplers on the example of a model of the registry, compared with the exact answer; what two pages show runs once."""
+"""Samplers on the examples of the registry, compared with the exact answer; a run that two pages show is made once."""
 
 import time
 from dataclasses import dataclass, field, replace
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from bayes.checking.results import Check
 
 NO_JACOBIAN = "no Jacobian"
-"""nutpie on a program that is wrong on purpose."""
+"""Name of the sampler that is wrong on purpose: nutpie on a program without the Jacobian."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How much a sampler draws."""
+    """The size of a sampler's run."""
 
     draws: int
-    """NUTS and slice sampling: draws in each of 4 chains after warm-up."""
+    """Draws of NUTS and slice sampling in each of 4 chains, after warm-up."""
     tune: int
     """Iterations of the warm-up."""
     smc_runs: int
     """Independent runs of SMC."""
     particles: int
-    """In each of them."""
+    """Particles in each run of SMC."""
 
 
 DEFAULT = Size(draws=2000, tune=500, smc_runs=8, particles=400)
@@ -38,13 +38,13 @@ FULL = Size(draws=5000, tune=1000, smc_runs=16, particles=1500)
 
 
 def size_of(full: bool, draws: int | None) -> Size:
-    """Return the size that options ask for: the default or the full one, with a number of draws of its own."""
+    """Return the size that the options ask for: the default or the full one, with ``draws`` if they are given."""
     size = FULL if full else DEFAULT
     return size if draws is None else replace(size, draws=draws)
 
 
 SECONDS = {
-    # sampler: to compile, and a thousand draws a chain or particles of all runs
+    # sampler: (to compile, for a thousand draws in each chain, or a thousand particles over all runs)
     "nutpie": (1.5, 0.2),
     "pymc": (2.0, 1.5),
     "numpyro": (4.0, 0.2),
@@ -53,7 +53,7 @@ SECONDS = {
     "smc": (1.5, 0.6),
     NO_JACOBIAN: (1.5, 0.4),
 }
-"""Of one core, on a model of the registry."""
+"""Seconds on one core, about, for a model of the registry."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,20 +65,20 @@ class Run:
     checks: "list[Check]"
     notes: list[str]
     seconds: float
-    """From the program to its last draw, compilation included."""
+    """Time from the program to the last draw, compilation included."""
     refused: str = ""
-    """Why its draws could not be compared at all."""
+    """Why the draws could not be compared; empty if they could."""
     draws: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
-    """Draws of every parameter, (chain, draw); none of SMC, whose particles are judged by their evidence alone."""
+    """Draws of every parameter, (chain, draw). SMC has none: it is judged by its evidence alone."""
 
     @property
     def title(self) -> str:
-        """Return what the run is called on a page of NUTS and SMC."""
+        """Return the name of the run on a page with NUTS and SMC."""
         return "SMC" if self.sampler == "smc" else f"NUTS, {self.sampler}"
 
 
 def task(model: str, sampler: str, seed: int, size: Size) -> Task:
-    """Return the task of a run."""
+    """Return the task that runs a sampler on a model."""
     compilation, thousand = SECONDS[sampler]
     amount = size.smc_runs * size.particles if sampler == "smc" else size.draws
     return Task(
@@ -90,8 +90,8 @@ def task(model: str, sampler: str, seed: int, size: Size) -> Task:
 
 
 def run(model_name: str, sampler: str, seed: int, size: Size, stage: int = 1) -> Run:
-    """Run a sampler on the example of a model; in the second stage from fresh draws, and more of them."""
-    from bayes.checking.statistics import compare_evidence  # here: who makes tasks needs none of it
+    """Run a sampler on the example of a model. The second stage makes fresh draws, and more of them."""
+    from bayes.checking.statistics import compare_evidence  # here: the process that makes the tasks needs none of it
     from bayes.checking.two_stages import MORE
     from bayes.registry import get_model
     from bayes.sampling import inference
@@ -132,7 +132,7 @@ def compare(model_name: str, sampler: str, tree: "xr.DataTree", seconds: float) 
     try:
         checks, notes = compare_draws(model.marginals, tree, projections(model.exact, model.y))
         draws = {name: chains_and_draws(name, tree) for name in model.marginals}
-    except ValueError as error:  # invalid draws: a chain that never moved, a number that is not finite
+    except ValueError as error:  # invalid draws, such as a chain that never moved
         refused = str(error)
     return Run(
         model=model_name, sampler=sampler, checks=checks, notes=notes, seconds=seconds, refused=refused, draws=draws
@@ -140,9 +140,9 @@ def compare(model_name: str, sampler: str, tree: "xr.DataTree", seconds: float) 
 
 
 def without_jacobian(program: "pm.Model") -> None:
-    """Make a program wrong: its density on the unconstrained space loses the Jacobian of the transformation.
+    """Make a program wrong: remove the Jacobian of the transformations from its density on the unconstrained space.
 
-    Any sampler of it then draws from another distribution, wherever a parameter is constrained.
+    If a parameter is constrained, a sampler of the program then draws from another distribution.
     """
     import pymc as pm
 

@@ -1,7 +1,7 @@
-"""Sections that check samplers against an exact answer, for any exact model that has a program.
+"""Sections that check samplers against the exact answer, for any exact model that has a program.
 
-Each function returns what was drawn for the template of its name, and checks with the name of the run they
-belong to. All checks of a page are judged together at its end, as one family with one false-alarm rate.
+``posterior`` and ``evidence`` return the numbers for the template of the same name, and checks with the name of their
+run. At the end of a page all its checks are judged together, as one family with one false-alarm rate.
 """
 
 from collections import Counter
@@ -26,7 +26,7 @@ from reports.shared import sampling_figures
 from reports.shared.page import Numbers
 
 type Runs = list[tuple[str, Check]]
-"""Checks, each with the name of the run it belongs to."""
+"""Checks, each with the name of its run."""
 
 QUANTILES = (0.05, 0.5, 0.95)
 NEW = "new y"
@@ -39,9 +39,9 @@ def posterior(
     *,
     engine: str,
 ) -> tuple[Numbers, Runs]:
-    """Return posterior and predictive draws of ``engine`` beside the exact distributions.
+    """Return the comparison of posterior and predictive draws with the exact distributions, and its checks.
 
-    ``tree`` is that of ``nuts``, and ``predictive`` the exact predictive of one new observation.
+    ``tree`` has the draws of ``engine``, from ``nuts``. ``predictive`` is the exact predictive of a new observation.
     """
     (observed,) = tree.posterior_predictive.data_vars
     distributions = {**marginals, NEW: predictive}
@@ -74,9 +74,9 @@ def evidence(
     draws: int,
     runs: int,
 ) -> tuple[Numbers, Runs]:
-    """Return the log evidence of each labelled model by SMC, by run and combined, and the first two's Bayes factor.
+    """Return the log evidence of each model by SMC, for each run and combined, and the Bayes factor of two models.
 
-    ``estimates`` are those of ``log_evidence``, by the same labels.
+    ``models`` and ``estimates`` have the same keys. The estimates come from ``log_evidence``.
     """
     exact_log_evidence = {label: model.log_evidence(y) for label, model in models.items()}
     evidence_checks: Runs = []
@@ -105,7 +105,7 @@ def evidence(
 def nuts(
     program: inference.Program, predict: inference.Program, *, engine: str, seed: int, draws: int, chains: int
 ) -> xr.DataTree:
-    """Return draws of ``engine``, each with a new observation; ``predict`` is the program of one."""
+    """Return draws of ``engine``, each with a new observation; ``predict`` is the program of one observation."""
     return inference.nuts(
         program, seed=stream(seed, engine), draws=draws, chains=chains, engine=engine, predict=predict
     )
@@ -114,7 +114,7 @@ def nuts(
 def log_evidence(
     program: inference.Program, label: str, *, seed: int, draws: int, runs: int
 ) -> NDArray[np.float64] | str:
-    """Return the log evidence of the labelled model by each run of SMC, or why there is none."""
+    """Return the log evidence of a model by each run of SMC, or the reason why there is none."""
     try:
         tree = inference.smc(program, seed=stream(seed, label), runs=runs, draws=draws)
     except TooManyStagesError as error:
@@ -123,12 +123,12 @@ def log_evidence(
 
 
 def stream(seed: int, name: str) -> int:
-    """Return the seed of one run: two runs of a page, or of pages with other seeds, share no random numbers."""
+    """Return the seed of one run. Two runs of a page share no random numbers, nor do two pages with other seeds."""
     return int(np.random.SeedSequence([seed, *name.encode()]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def no_runs(log_evidence: float, reason: str) -> Check:
-    """Return the check of an exact log evidence whose SMC runs did not finish."""
+    """Return the check of a log evidence whose SMC runs did not finish."""
     nothing: dict[str, Any] = dict.fromkeys(["estimate", "error", "null_error", "p_value", "degrees_of_freedom"], nan)
     return Check(parameter="log evidence", statistic="runs", exact=log_evidence, ess=0, reason=reason, **nothing)
 
@@ -146,7 +146,7 @@ def _log_bayes_factor(exact_log_evidence: Mapping[str, float], combined: Mapping
 
 
 def verdicts(runs: Runs) -> tuple[Numbers, Checks]:
-    """Judge all checks of the page as one family, and return their table and the checks."""
+    """Judge all checks of a page as one family; return their table and the judged checks."""
     checks = judge([check for _, check in runs])
     reasons: dict[str, list[str]] = {}
     for (run, check), check_judged in zip(runs, checks, strict=True):
@@ -161,7 +161,7 @@ def verdicts(runs: Runs) -> tuple[Numbers, Checks]:
 
 
 def counts(checks: Checks) -> Numbers:
-    """Return the verdict on the checks of a page, and how many pass, for ``checks.md``."""
+    """Return the verdict on the checks and the number of each verdict, for ``checks.md``."""
     counts = Counter(check.verdict for check in checks)
     return {
         "checks": len(checks),
@@ -174,7 +174,7 @@ def counts(checks: Checks) -> Numbers:
 
 
 def check_columns(checks: Iterable[Check]) -> dict[str, list[Any]]:
-    """Return the columns of a table with a row a check."""
+    """Return the columns of a table with a row for each check."""
     rows = list(checks)
     return {
         "parameter": [check.parameter for check in rows],
@@ -190,7 +190,7 @@ def check_columns(checks: Iterable[Check]) -> dict[str, list[Any]]:
 
 
 def _summary(engine: str, sampled: xr.Dataset, distributions: Mapping[str, Distribution]) -> dict[str, Sequence[Any]]:
-    """Return mean, sd and quantiles beside the exact ones, with ArviZ's Monte Carlo standard errors."""
+    """Return mean, sd and quantiles, exact and of the draws, with ArviZ's Monte Carlo standard errors."""
     rows: list[tuple[str, str, float, float, float]] = []
     for name, distribution in distributions.items():
         x = sampled[name].to_numpy()

@@ -1,4 +1,4 @@
-"""Figures of draws and evidence runs beside exact answers, drawn with ArviZ where it has the plot."""
+"""Figures that compare draws and evidence runs with exact answers, drawn with ArviZ where it has the plot."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ EXACT = "0.1"
 
 
 def density_and_trace(tree: xr.DataTree, marginals: Mapping[str, Distribution]) -> Figure:
-    """Draw the density of each chain with the exact density over it, and the traces, a row a parameter."""
+    """Draw the density of each chain with the exact density over it, and the traces, with a row for each parameter."""
     plots: Any = azp.plot_trace_dist(
         tree,
         var_names=list(marginals),
@@ -31,7 +31,7 @@ def density_and_trace(tree: xr.DataTree, marginals: Mapping[str, Distribution]) 
     for name, distribution in marginals.items():
         _overlay(plots.get_target(name, {"column": "dist"}), distribution)
         for line in plots.get_target(name, {"column": "trace"}).lines:
-            line.set_rasterized(True)  # thousands of points a line
+            line.set_rasterized(True)  # a line has thousands of points
     return plots.viz["figure"].item()
 
 
@@ -51,7 +51,10 @@ def histogram(sampled: xr.Dataset, name: str, distribution: Distribution) -> Fig
 
 
 def pit(values: Mapping[str, NDArray[np.float64]], alpha: float) -> Figure:
-    """Draw ECDF minus uniform of PIT ``values`` (chain, draw), thinned to their ESS, and Kolmogorov's band at alpha."""
+    """Draw the ECDF minus the uniform CDF of PIT ``values`` (chain, draw), with Kolmogorov's band at ``alpha``.
+
+    The values are thinned to their effective sample size first.
+    """
     ess = [arviz_stats.ess(f, method="mean") for u in values.values() for f in (u, abs(u - 0.5))]
     (size,) = {u.size for u in values.values()}
     step = int(np.ceil(size / min(size, *ess)))
@@ -60,7 +63,7 @@ def pit(values: Mapping[str, NDArray[np.float64]], alpha: float) -> Figure:
         xr.DataTree.from_dict({"pit": thinned}),
         group="pit",
         sample_dims=["chain", "draw"],
-        visuals={"p_value_text": False, "suspicious_points": False},  # the page has its own verdict
+        visuals={"p_value_text": False, "suspicious_points": False},  # the page has a verdict of its own
         figure_kwargs={"figsize": (10, 2.8)},
     )
     for name in values:
@@ -75,7 +78,7 @@ def pit(values: Mapping[str, NDArray[np.float64]], alpha: float) -> Figure:
 def evidence_runs(
     runs: Mapping[str, NDArray[np.float64]], exact_log_evidence: Mapping[str, float], combined: Mapping[str, Evidence]
 ) -> Figure:
-    """Draw the error of each run's log evidence, a row a model, and the combined estimate with two standard errors."""
+    """Draw the error of the log evidence of the runs, and of all runs combined, with a row for each model."""
     figure, axis = plt.subplots(figsize=(10, 0.9 + 0.6 * len(runs)))
     for row, (label, values) in enumerate(runs.items()):
         axis.plot(values - exact_log_evidence[label], np.full(len(values), row), "o", color=f"C{row}", alpha=0.6)

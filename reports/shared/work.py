@@ -1,7 +1,8 @@
-"""What pages compute, as tasks: in processes over the cores, what two pages share once, and stored until all is done.
+"""The tasks of pages: they run in several processes, a task that two pages share runs once, and results are stored.
 
-A task is a function and its arguments, and gives the same result in any process, whatever ran there before. So the
-number of processes changes no page.
+A task is a function with its arguments. It gives the same result in any process, whatever ran there before, so the
+number of processes does not change a page. Stored results are removed when everything is done; after an interruption
+the next run uses them.
 """
 
 import hashlib
@@ -24,34 +25,34 @@ from closedform.files import written_whole
 from closedform.reasons import one_line
 
 MOST_PROCESSES = 8
-"""Each holds PyMC, JAX and what they compiled: about a gigabyte."""
+"""Largest number of processes: each loads PyMC and JAX and keeps compiled programs, about a gigabyte."""
 ONE_THREAD: Mapping[str, str] = {
     **dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"], "1"),
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
-    "NPROC": "1",  # of XLA's pool of threads
+    "NPROC": "1",  # the size of XLA's thread pool
 }
-"""Environment of the processes: they are as many as the cores, and sums have one order."""
+"""Environment of the processes. There is one for each core, and with one thread a sum always has the same order."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A function of a module, called with ``arguments``; two tasks that call the same are one."""
+    """A call of a module's function with ``arguments``. Two tasks with the same call are equal."""
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
-    """Values whose ``repr`` says all: numbers, text, tuples, frozen dataclasses of them."""
+    """Values that ``repr`` describes completely: numbers, text, tuples, and frozen dataclasses of these."""
     label: str = field(compare=False)
-    """What it does, in a few words."""
+    """What the task does, in a few words."""
     seconds: float = field(compare=False)
-    """About how long a core takes, for the order and for what is left."""
+    """Time on one core, about: for the order of the tasks and for the time that is left."""
     needs: tuple["Task", ...] = ()
-    """Tasks whose results the function gets as its last argument, a list; without any, there is no such argument."""
+    """Tasks whose results the function gets, as a list in its last argument. Without any, there is no such argument."""
     keep: bool = field(default=True, compare=False)
-    """Whether the store keeps its result: not where it writes a page."""
+    """Whether the store keeps the result. It does not for a task that writes a page."""
 
     @property
     def key(self) -> str:
-        """Return what tells it from every other task."""
+        """Return text that is different for every other task."""
         return repr((self.function.__module__, self.function.__qualname__, self.arguments))
 
 
@@ -64,7 +65,7 @@ class Done:
     """What a task returned, and how long it took."""
 
     pickled: bytes
-    """Not yet loaded: the process that gives out the tasks needs no PyMC and no JAX."""
+    """The result, not yet loaded, because the process that starts the tasks has neither PyMC nor JAX."""
     seconds: float
 
     @property
@@ -81,18 +82,18 @@ def run(
     store: "Store",
     announce: Callable[[Task, float], None],
 ) -> dict[Task, Done]:
-    """Run ``tasks`` and those they need, and return what is done of all of them.
+    """Run ``tasks`` and the tasks they need, and return what each of them returned.
 
     Parameters
     ----------
     processes
-        How many at a time. 1 runs them in this process, where an error has its own traceback.
+        Number of tasks at a time. With 1 they run in this process, and an error has its own traceback.
     environment
-        Variables that the processes get, where the user has not set them.
+        Environment variables of the processes, unless the user has set them.
     store
-        Results of an interrupted run, which are taken from there, and where new ones are kept.
+        Where results of an interrupted run are found, and where new ones are kept.
     announce
-        Called with each task that is done, and the seconds that all the others will take, about.
+        Called with each task that is done, and the time that the others will take, in seconds, about.
 
     Raises
     ------
@@ -107,7 +108,7 @@ def run(
     def finish(task: Task, outcome: Done, ran: float) -> None:
         done[task] = outcome
         left = total - sum(task.seconds for task in done)
-        # At first by the estimates alone: as if a while ago ``processes`` had begun to keep to them.
+        # At first the estimates count alone, as if ``processes`` had kept to them for ten seconds before the start.
         a_while = 10.0
         speed = (ran + a_while * processes) / (time.perf_counter() - started + a_while)
         announce(task, left / speed)
@@ -145,12 +146,12 @@ def run(
 
 
 class UsageError(Exception):
-    """The command cannot be carried out; the message is one line that says why and what to do."""
+    """The command cannot be carried out. The message is one line that says why and what to do."""
 
 
 @contextmanager
 def writing_to(folder: Path) -> Iterator[None]:
-    """Turn a failure to write into one line that names the folder."""
+    """Turn a failure to write into a UsageError that names the folder."""
     try:
         yield
     except OSError as error:
@@ -161,14 +162,14 @@ def writing_to(folder: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Store:
-    """A folder with results of tasks, of the same code alone; None keeps nothing."""
+    """A folder with results of tasks of the same code. With the folder None, nothing is kept."""
 
     folder: Path | None
     code: str = ""
     """Commit and versions."""
 
     def load(self, task: Task) -> Done | None:
-        """Return what an interrupted run left of ``task``, if anything and whole."""
+        """Return the result of ``task`` from an interrupted run, or None if there is no complete one."""
         if self.folder is None or not task.keep:
             return None
         try:
@@ -189,21 +190,21 @@ class Store:
 
 @contextmanager
 def stored(folder: Path, code: str) -> Iterator[Store]:
-    """Yield a store in ``folder``, which is removed when all is done and stays if it is interrupted."""
+    """Yield a store in ``folder``. The folder is removed at the end, and stays after an interruption."""
     folder.mkdir(parents=True, exist_ok=True)
     yield Store(folder, code)
     shutil.rmtree(folder)
 
 
 def cores() -> int:
-    """Return how many processes suit this machine."""
+    """Return the number of processes that suits this machine."""
     return min(
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST_PROCESSES
     )
 
 
 def _in_order(tasks: Sequence[Task]) -> list[Task]:
-    """Return the tasks and those they need, each once: first what the longest work waits for."""
+    """Return the tasks and the tasks they need, each once; those that the longest work waits for come first."""
     seconds_from: dict[Task, float] = {}
 
     def visit(task: Task, after: float) -> None:
@@ -214,7 +215,7 @@ def _in_order(tasks: Sequence[Task]) -> list[Task]:
 
     for task in tasks:
         visit(task, 0.0)
-    # what has needs comes first: once they are done it is all that is left of its page
+    # a task with needs comes first: once its needs are done, it is all that is left of its page
     return sorted(seconds_from, key=lambda task: (not task.needs, -seconds_from[task]))
 
 
@@ -228,14 +229,14 @@ def _perform(task: Task, needs: list[Done], store: Store) -> Done:
 
 @contextmanager
 def _pool(processes: int, environment: Mapping[str, str]) -> Iterator[Callable[..., Future[Any]]]:
-    """Yield a function that calls another in one of ``processes``, which end with the block, whatever ends it."""
+    """Yield a function that calls another in one of ``processes``. They end with the block, whatever ends the block."""
     if processes == 1:
         yield _call
         return
     before = set(multiprocessing.active_children())
     executor = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_begin)
     added = {name: value for name, value in environment.items() if name not in os.environ}
-    os.environ |= added  # read by libraries as they are loaded there, before a function of ours could set it
+    os.environ |= added  # libraries read them as they are loaded, before our code could set them
     try:
         yield executor.submit
         executor.shutdown()
@@ -259,7 +260,7 @@ def _call(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
 
 
 def _begin() -> None:
-    """Leave Ctrl-C to the process that gives out the tasks, and end when it does."""
+    """Leave Ctrl-C to the process that starts the tasks, and end when that process ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
 

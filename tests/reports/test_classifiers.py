@@ -203,15 +203,15 @@ def test_the_accuracy_drop_on_translated_images_is_compared_with_its_error(two_r
 @pytest.mark.parametrize(
     ("changes", "end"),
     [
-        ({"significant": False}, "their test accuracies do not differ significantly"),
+        ({"significant": False}, "Their test accuracies do not differ significantly"),
         (
             {"better_model": "conv", "worse_model": "mlp"},
-            "robustness to translations is an advantage of the convolution.",
+            "Robustness to translations is an advantage of the convolution.",
         ),
-        ({}, "here the MLP is more robust to translations than the convolution."),
-        ({"worse_model": "mlp"}, "both networks have the same architecture, so their recipes make the difference."),
-        ({"difference": -2.0}, "robustness to translations does not explain why good is better."),
-        ({"difference": 0.5}, "this is not significant, so it is open whether it explains why good is better."),
+        ({}, "Here the MLP is more robust to translations than the convolution."),
+        ({"worse_model": "mlp"}, "Both networks have the same architecture, so their recipes make the difference."),
+        ({"difference": -2.0}, "Robustness to translations does not explain why good is better."),
+        ({"difference": 0.5}, "This is not significant, so it is open whether it explains why good is better."),
     ],
 )
 def test_whether_translations_explain_the_difference_is_what_the_numbers_say(page, changes, end):
