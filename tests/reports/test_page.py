@@ -70,11 +70,11 @@ def test_editing_only_a_template_changes_the_page(templates):
     before = overview()
     source, _, _ = TEMPLATES.loader.get_source(TEMPLATES, "models/overview.md")
     edited = source.replace("The largest gap is", "At most, the gap is").replace('format(".1e")', 'format(".3e")')
-    templates["models/overview.md"] = edited.replace("# What is known", "# What we know")
+    templates["models/overview.md"] = edited.replace("# The models,", "# Our models,")
     after = overview()
     assert "The largest gap is 1.0e-15 of the terms" in before.sections[0].body
     assert "At most, the gap is 1.000e-15 of the terms" in after.sections[0].body
-    assert after.sections[0].title == "What we know, and how it is known"
+    assert after.sections[0].title == "Our models, and how their formulas are checked"
     assert after.json() == before.json()
 
 
