@@ -1,20 +1,21 @@
-"""Models known in closed form, the same models as programs, and the samplers held to them.
+"""Models with exact answers, the same models as PyMC and Stan programs, and checks of samplers against them.
 
-``check`` holds draws to a model's exact answer, ``check_sampler`` a sampler to many models, ``load_draws`` reads draws
-from a file, and ``models`` is the registry. In a test, ``bayes.testing`` has both checks as assertions. The chapters:
+``check`` compares draws with the exact answer of a model. ``check_sampler`` runs a sampler on many models and checks
+it. ``load_draws`` reads draws from a file, and ``models`` is the registry of models. For tests, ``bayes.testing`` has
+both checks as assertions. The subpackages:
 
-- ``bayes.exact``: posterior, predictive and evidence in closed form, one family a file; of packages from outside numpy
-and scipy only.
-- ``bayes.programs``: the same families as PyMC and Stan programs, under the same file names.
-- ``bayes.registry``: both by name, with data to try them on.
-- ``bayes.checking``: exact distributions and draws in, checks with a verdict out. It knows no model.
-- ``bayes.sampling``: a program run by NUTS, slice sampling or SMC.
+- ``bayes.exact``: posterior, predictive and evidence in closed form, one family of models a file. It needs only NumPy
+  and SciPy.
+- ``bayes.programs``: the same families as PyMC and Stan programs, with the same file names.
+- ``bayes.registry``: every model by its name, with example data.
+- ``bayes.checking``: the statistics. They take exact distributions and draws, and return checks with a verdict.
+- ``bayes.sampling``: NUTS, slice sampling and SMC on a program.
 - ``bayes.evidence``: log evidence from independent runs, with a standard error.
-- ``bayes.io``: draws, observations and hyperparameters of the user, and models as Stan code.
-- ``bayes.faults``: faulty samplers, and the false alarms on correct ones.
+- ``bayes.io``: files of draws, observations and hyperparameters, and models as Stan code.
+- ``bayes.faults``: faulty samplers, and how often correct samplers fail.
 - ``bayes.commands``: the commands of ``python -m bayes``.
 
-Import the chapters by their names, as in ``from bayes.registry import get_model``. ``python -m bayes`` lists and
+Import from the subpackages by name, as in ``from bayes.registry import get_model``. ``python -m bayes`` lists and
 samples the models, checks draws and exports Stan code.
 """
 

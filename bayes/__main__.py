@@ -1,15 +1,15 @@
-"""Models that are known exactly: list and sample them, and check your draws.
+"""List and sample the models with exact answers, and check your draws against them.
 
     python -m bayes models                            list the models
-    python -m bayes sample MODEL --out draws.nc       draws by NUTS or SMC, as ArviZ reads them
-    python -m bayes check draws.nc --model MODEL      hold draws of any sampler to the exact answer
-    python -m bayes export MODEL --format stan        the model for CmdStan; --format json its data
+    python -m bayes sample MODEL --out draws.nc       sample a model by NUTS or SMC, into a file for ArviZ
+    python -m bayes check draws.nc --model MODEL      check draws of any sampler against the exact answer
+    python -m bayes export MODEL --format stan        print the model for CmdStan; --format json: its data
 
-`sample`, `check` and `export` take your data and hyperparameters; `check --model MODEL --help` lists those of a model.
-A file that is called - is the standard input.
+`sample`, `check` and `export` take your data and your hyperparameters. `check --model MODEL --help` lists the
+hyperparameters of a model. The file - is the standard input.
 
-Exit code: 0 if all is well, for `check` if every check passes, 1 if one fails, 3 if none fails but one is inconclusive;
-2 for bad usage or a file that cannot be read or written, 130 after Ctrl-C.
+Exit code: 0 if all is well, and for `check` if every check passes. 1 if a check fails, 3 if none fails but one is
+inconclusive, 2 for bad usage or a file that cannot be read or written, 130 after Ctrl-C.
 """
 
 import sys
@@ -21,7 +21,7 @@ COMMANDS = parsing.COMMANDS
 
 
 def main(arguments: list[str], prog: str = "python -m bayes") -> int:
-    """Run the command line, of the program ``prog``, and return the exit code."""
+    """Run the command line of the program ``prog`` and return the exit code."""
     try:
         options = parsing.parsed(arguments, prog, __doc__)
         match options:
@@ -47,8 +47,8 @@ def main(arguments: list[str], prog: str = "python -m bayes") -> int:
 
 
 def _ended(message: str, code: int) -> int:
-    """Say in red why the command ended, and return the exit code."""
-    from rich.console import Console  # which a command that ends well does not need
+    """Print in red why the command ended, and return the exit code."""
+    from rich.console import Console  # a command that ends well does not need it
 
     Console(stderr=True, highlight=False, soft_wrap=True).print(message, style="red", markup=False)
     return code

@@ -1,4 +1,4 @@
-"""From a model and draws to a verdict: what the author of a sampler calls in a test.
+"""From a model and draws to a verdict: the functions that a sampler's author calls in a test.
 
 from bayes import check
 from bayes.exact.normal_normal import EXAMPLE
@@ -38,11 +38,11 @@ from bayes.registry import NAMES, Model, data_sets
 from closedform.multiple_testing import ALPHA
 
 SECOND_SEED = 2001_06465
-"""Seed that ``resample`` is given; draws that were made with it are not to be checked with it."""
+"""Seed that ``check`` gives to ``resample``. The first draws must come from another seed."""
 
 
 class ExactModel(Protocol):
-    """A model known in closed form, as those of ``bayes.exact``."""
+    """A model with an exact posterior and evidence, such as those of ``bayes.exact``."""
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]: ...
     def log_evidence(self, y: ArrayLike) -> float: ...
@@ -50,7 +50,7 @@ class ExactModel(Protocol):
 
 @runtime_checkable
 class HasJoint(ExactModel, Protocol):
-    """One with several parameters that has functions of known distribution."""
+    """A model with functions of several parameters whose distribution is known."""
 
     def projections(self, y: ArrayLike) -> Projections: ...
 
@@ -70,39 +70,39 @@ def check(
     Parameters
     ----------
     draws
-        Posterior draws of every parameter of the model: what ``load_draws`` returns, an ArviZ ``DataTree`` with group
-        ``posterior``, that group alone, or a mapping from names to arrays of shape (chain, draw, ...), or to those of
-        the elements of a vector, ``p[0]``, ``p[1]``. Vectors are checked element by element, and the joint
-        distribution by functions of several parameters (``projections``); a note says so if the model has none. None
-        to check the evidence alone.
+        Posterior draws of every parameter of the model. They may be the result of ``load_draws``, an ArviZ
+        ``DataTree`` with the group ``posterior``, that group alone, or a mapping from names to arrays of shape (chain,
+        draw, ...). The mapping may also have the elements of a vector by name, ``p[0]``, ``p[1]``. Vectors are checked
+        element by element. The joint distribution is checked by functions of several parameters (``projections``); if
+        the model has none, a note says so. With None, only the evidence is checked.
     model, y
-        The exact model, or that of the registry, and the data, shape (n,), that the sampler was given.
+        The exact model, or a model of the registry, and the data that the sampler was given, shape (n,).
     evidence
-        Log evidence of independent runs, shape (R,), in nats, or the tree that ``bayes.sampling.inference.smc`` or
-        ``pm.sample_smc`` returned, or what ``load_draws`` made of its file.
+        Log evidence of independent runs, shape (R,), in nats. It may also be the tree from
+        ``bayes.sampling.inference.smc`` or ``pm.sample_smc``, or the result of ``load_draws`` on its file.
     evidence_law
-        What the estimator of the evidence estimates without bias: ``"unbiased"``, E[Z_r] = Z, as SMC and importance
-        sampling; ``"log_unbiased"``, E[log Z_r] = log Z, as nested sampling with Skilling's shrinkage exp(-i/N); or
-        ``"inverse_unbiased"``, E[1/Z_r] = 1/Z, as nested sampling with dynesty's (N/(N+1))^i.
+        The quantity that the estimator of the evidence estimates without bias. ``"unbiased"`` is E[Z_r] = Z, for SMC
+        and importance sampling. ``"log_unbiased"`` is E[log Z_r] = log Z, for nested sampling with Skilling's shrinkage
+        exp(-i/N). ``"inverse_unbiased"`` is E[1/Z_r] = 1/Z, for nested sampling with dynesty's (N/(N+1))^i.
     alpha
-        Probability that a correct sampler has a failed check, for the family of all checks.
+        Probability that a correct sampler has a failed check, over the family of all checks.
     resample
-        ``resample(seed, n)`` returns fresh posterior draws, ``n`` a chain, independent of ``draws``. If given, what is
-        flagged is judged by four times as many fresh draws (``bayes.checking.two_stages``), with the same
-        false-alarm rate and more power; evidence has the first stage alone.
+        ``resample(seed, n)`` returns fresh posterior draws, ``n`` in each chain, independent of ``draws``. If it is
+        given, flagged checks are judged by four times as many fresh draws (``bayes.checking.two_stages``). The
+        false-alarm rate stays the same, and the power is larger. The evidence has only the first stage.
 
     Returns
     -------
     Checks
-        ``checks.verdict`` is ``"pass"``, ``"fail"`` or ``"inconclusive"``; each check in it says what was compared, how
-        far off it is in standard errors, its p-value, its verdict and its minimum detectable effect.
+        ``checks.verdict`` is ``"pass"``, ``"fail"`` or ``"inconclusive"``. Each check says what was compared, how far
+        off it is in standard errors, and has a p-value, a verdict and a minimum detectable effect.
 
     Raises
     ------
     ValueError
-        If ``draws`` lack a parameter, are not finite or of another shape, if they are SMC particles or no chains
-        (``bayes.io.repeated_draws``), if ``resample`` repeats the first draws, if the runs are no vector of
-        finite numbers, or if both ``draws`` and ``evidence`` are None.
+        If ``draws`` lack a parameter, are not finite or have the wrong shape. If they are SMC particles, or cannot be
+        independent chains (``bayes.io.repeated_draws``). If ``resample`` repeats the first draws, if the runs are not a
+        vector of finite numbers, or if both ``draws`` and ``evidence`` are None.
 
     Examples
     --------
@@ -180,30 +180,31 @@ def check_sampler(
 ) -> Checks:
     """Check a sampler on many models of the registry, as one family with one false-alarm rate, in two stages.
 
-    It is run on two data sets of every model (``bayes.registry.data_sets``): the one that people know, and one whose
-    prior weighs as much as its data, on which a sampler with a wrong prior cannot pass.
+    The sampler runs on two data sets of every model (``bayes.registry.data_sets``): a well-known one, and one in which
+    the prior weighs about as much as the data. On the second, a sampler with a wrong prior cannot pass.
 
     Parameters
     ----------
     sample
-        ``sample(model, seed, n)`` returns posterior draws, ``n`` a chain, of a ``bayes.registry.Model``: its
-        ``model.program()`` is a PyMC program, ``model.exact`` and ``model.y`` are hyperparameters and data. It is
-        called again, with another seed and four times the draws, on models with checks that are flagged, or
-        inconclusive since the chains seem not to have converged.
+        ``sample(model, seed, n)`` returns posterior draws of a ``bayes.registry.Model``, ``n`` in each chain. The
+        model has a PyMC program, ``model.program()``, hyperparameters, ``model.exact``, and data, ``model.y``. The
+        function is called again, with another seed and four times the draws, on models with a check that is flagged,
+        or inconclusive because the chains seem not to have converged.
     models
-        Names of models, as ``bayes.registry.NAMES`` lists them, or one of them. A ``bayes.registry.Model`` in place of
-        a name has data and hyperparameters of yours: ``models["normal_normal"].with_data(y, exact=...)``.
+        Names of models from ``bayes.registry.NAMES``, or a single name. A ``bayes.registry.Model`` in place of a name
+        has your own data and hyperparameters: ``models["normal_normal"].with_data(y, exact=...)``.
     seed
-        The first seed; no two calls get the same.
+        The first seed. Every call of ``sample`` gets another seed.
     draws
-        Draws a chain of the first stage.
+        Draws in each chain of the first stage.
     alpha
         Probability that a correct sampler has a failed check on any of the models.
 
     Raises
     ------
     ValueError
-        If a name is unknown or there is none, two models have one label, or draws cannot be compared (see ``check``).
+        If a name is unknown, if there is no name, if two models have the same label, or if draws cannot be compared
+        (see ``check``).
 
     Examples
     --------
@@ -229,7 +230,7 @@ def check_sampler(
 def compare_sampler(
     sample: Callable[[Model, int, int], DrawsLike], models: Sequence[Model], *, seed: int, draws: int
 ) -> tuple[list[Check], list[str], Callable[[list[int]], list[Check]]]:
-    """Return the first stage of ``check_sampler``, its notes, and its second stage: a function of places in it."""
+    """Return the first stage of ``check_sampler``, its notes, and its second stage, a function of indices in the first."""
     seeds = count(seed)
     first_draws: dict[str, Draws] = {}
 
@@ -264,16 +265,17 @@ def compare_sampler(
 
 
 def compare_with_model(draws: DrawsLike, model: ExactModel, y: ArrayLike) -> tuple[list[Check], list[str]]:
-    """Return the checks of ``check``, unjudged, for a family that holds those of other models too, and notes.
+    """Return the checks of ``check`` before they are judged, and notes.
 
-    Judge them with ``bayes.checking.judging.judge``. Raises ValueError as ``compare_draws`` does.
+    Use it for a family of checks that includes other models. Judge the checks with
+    ``bayes.checking.judging.judge``. Raises ValueError as ``compare_draws`` does.
     """
     marginals = model.marginals(y)
     return compare_draws(marginals, _chains(draws, marginals), projections(model, y))
 
 
 def _chains(draws: DrawsLike, marginals: dict[str, Distribution]) -> Draws:
-    """Return the draws of every variable, in the shape of its marginal; ValueError if they are particles of SMC."""
+    """Return the draws of every variable in the shape of its marginal; raise ValueError for particles of SMC."""
     stats = as_draws(draws, [])
     if is_smc(stats):
         raise ValueError(
@@ -290,12 +292,12 @@ def _chains(draws: DrawsLike, marginals: dict[str, Distribution]) -> Draws:
 
 
 def _length(draws: Draws) -> int:
-    """Return the number of draws a chain."""
+    """Return the number of draws in each chain."""
     return next(iter(draws.posterior.values())).shape[1]
 
 
 def _require_fresh(marginals: dict[str, Distribution], first: Draws, fresh: Draws, n: int) -> None:
-    """Raise ValueError if ``fresh`` draws, made after ``first``, have some of them, or are fewer than ``n`` a chain."""
+    """Raise ValueError if ``fresh`` repeats draws of ``first``, or has fewer than ``n`` draws in each chain."""
     require_fresh(scalar_distributions(marginals), first, fresh)
     if _length(fresh) < n:
         raise ValueError(
@@ -304,5 +306,5 @@ def _require_fresh(marginals: dict[str, Distribution], first: Draws, fresh: Draw
 
 
 def projections(model: ExactModel, y: ArrayLike) -> Projections | None:
-    """Return the functions of the joint distribution that are checked, or None if the model has none."""
+    """Return the functions of several parameters that are checked, or None if the model has none."""
     return model.projections(y) if isinstance(model, HasJoint) else None

@@ -1,6 +1,6 @@
-"""The registry: every model that is known exactly and written as a program, by its name.
+"""The registry: every model that has an exact answer and a program, by its name.
 
-Adding a model is one file in ``bayes/exact``, one of the same name in ``bayes/programs``, and its name here.
+To add a model, write a file in ``bayes/exact`` and one of the same name in ``bayes/programs``, and add its name here.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,41 +31,41 @@ NAMES = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)  # arrays have no one truth
+@dataclass(frozen=True, kw_only=True, eq=False)  # arrays cannot be compared by ==
 class Model:
-    """A model of the registry with one of its data sets, and where its closed form and its program are."""
+    """A model of the registry with one of its data sets, its exact answers and its program."""
 
     name: str
     example: Example[Any]
     """Title, equations, references and formulas of the family."""
     data_set: str
-    """Which of the data sets in ``example.data`` this is."""
+    """The name of the data set, a key of ``example.data``."""
     exact: Any
     """The exact model with the hyperparameters of the data set."""
     y: NDArray[Any]
-    """Its observations."""
+    """The observations."""
     source: str
-    """Where the observations are from."""
+    """Where the observations come from."""
 
     @property
     def label(self) -> str:
-        """The name, with that of the data set unless it is the one that people know: ``beta_binomial (prior)``."""
+        """The name of the model, and in brackets the data set unless it is ``example``: ``beta_binomial (prior)``."""
         return self.name if self.data_set == "example" else f"{self.name} ({self.data_set})"
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """The names of the parameters, each once: vectors without their indices."""
+        """The names of the parameters, with vectors named once and without indices."""
         return tuple(dict.fromkeys(name for name, _ in scalar_distributions(self.marginals)))
 
     @cached_property
     def marginals(self) -> dict[str, Distribution]:
-        """The exact posterior of every scalar parameter under the name that is printed, computed once."""
+        """The exact marginal posterior of every scalar parameter, by the name that is printed; computed once."""
         return scalars(self.exact, self.y)
 
     def with_data(self, y: ArrayLike, *, exact: Any = None, data_set: str = "own") -> "Model":
-        """Return the model with data of yours, and hyperparameters of yours if ``exact`` is given.
+        """Return the model with your own data, and with your own hyperparameters if ``exact`` is given.
 
-        ``data_set`` is their name in a table. ValueError if the model cannot have made the data.
+        ``data_set`` is the name of the data in a table. Raises ValueError if the data are impossible under the model.
 
         Examples
         --------
@@ -80,26 +80,26 @@ class Model:
             raise ValueError(f"`exact` must be a {type(self.exact).__name__}, got a {type(exact).__name__}.")
         exact.log_evidence(y)  # raises ValueError if they are invalid
         y = np.asarray(y)
-        if self.y.dtype.kind == "i" and np.all(y == np.round(y)):  # as files have them, counts are floats
+        if self.y.dtype.kind == "i" and np.all(y == np.round(y)):  # counts from a file are floats
             y = y.astype(np.int64)
         return replace(self, exact=exact, y=y, data_set=data_set, source="your data")
 
     def program(self, exact: Any = None, y: Any = None) -> Any:
-        """Return the PyMC program, of the data set unless a model or data are given; this imports PyMC."""
+        """Return the PyMC program, by default with the hyperparameters and data of this model. This imports PyMC."""
         require("pymc")
         module = import_module(f"bayes.programs.{self.name}")
         return module.program(self.exact if exact is None else exact, self.y if y is None else y)
 
 
 def canonical(name: str) -> str:
-    """Return a name as the registry has it, of one that may be written with hyphens, as pages are."""
+    """Return a name as the registry has it; ``name`` may have hyphens in place of underscores."""
     return name.replace("-", "_")
 
 
 def get_model(name: str, data_set: str = "example") -> Model:
-    """Return the model of that name with one of its data sets; ValueError, naming those there are, if there is none.
+    """Return the model with this name and one of its data sets. Hyphens count as underscores.
 
-    ``normal-normal`` is ``normal_normal``.
+    Raises ValueError, with the names that exist, if there is no such model or data set.
     """
     key = canonical(name) if isinstance(name, str) else ""
     if key not in NAMES:
@@ -119,7 +119,7 @@ def _model(name: str, data_set: str) -> Model:
 
 
 class Models(Mapping[str, Model]):
-    """The registry as a mapping: name -> model with the data set that people know. A name may have hyphens.
+    """The registry as a mapping from names to models with their example data. A name may have hyphens.
 
     Examples
     --------
@@ -147,12 +147,12 @@ models = Models()
 
 
 def data_sets(name: str) -> tuple[Model, ...]:
-    """Return the model of that name with each of its data sets, of which the first is the one that people know."""
+    """Return the model with this name, once with each of its data sets; the first data set is ``example``."""
     return tuple(get_model(name, data_set) for data_set in get_model(name).example.data)
 
 
 def one_step_log_predictives(exact: Any, y: NDArray[Any]) -> NDArray[np.float64]:
-    """Return log p(y_i | y_1..i-1) of every observation, in nats: by the chain rule they sum to the log evidence."""
+    """Return log p(y_i | y_1..i-1) of every observation, in nats. By the chain rule their sum is the log evidence."""
 
     def log_density(i: int) -> float:
         predictive = exact.predictive(y[:i])
@@ -162,6 +162,6 @@ def one_step_log_predictives(exact: Any, y: NDArray[Any]) -> NDArray[np.float64]
 
 
 def scalars(exact: Any, y: Any) -> dict[str, Distribution]:
-    """Return the marginal of every scalar parameter: those of a vector ``p`` are ``p[0]``, ``p[1]``, ..."""
+    """Return the marginal of every scalar parameter. The elements of a vector ``p`` are ``p[0]``, ``p[1]``, ..."""
     distributions = scalar_distributions(exact.marginals(y))
     return {element_name(element): marginal for element, marginal in distributions.items()}

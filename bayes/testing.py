@@ -1,4 +1,4 @@
-"""The checks as assertions, for the tests of a sampler: a failure shows the table."""
+"""The checks as assertions, for the tests of a sampler. A failed assertion shows the table of the checks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,8 +14,8 @@ from bayes.registry import Model
 def assert_draws_agree(draws: DrawsLike | None, model: ExactModel | Model, y: ArrayLike, **options: Any) -> Checks:
     """Assert that draws agree with a model's exact posterior; return the checks.
 
-    Parameters are those of ``bayes.check``, and so are the errors of draws that cannot be judged. AssertionError, with
-    the table, if the verdict is ``"fail"`` or ``"inconclusive"``.
+    The parameters are those of ``bayes.check``. Raises AssertionError, with the table, if the verdict is ``"fail"`` or
+    ``"inconclusive"``. Draws that cannot be judged raise the errors of ``bayes.check``.
 
     Examples
     --------
@@ -32,8 +32,8 @@ def assert_draws_agree(draws: DrawsLike | None, model: ExactModel | Model, y: Ar
 def assert_sampler_correct(sample: Callable[[Model, int, int], DrawsLike], **options: Any) -> Checks:
     """Assert that a sampler passes on the models of the registry; return the checks.
 
-    Parameters are those of ``bayes.check_sampler``. AssertionError, with the table, if the verdict is ``"fail"`` or
-    ``"inconclusive"``.
+    The parameters are those of ``bayes.check_sampler``. Raises AssertionError, with the table, if the verdict is
+    ``"fail"`` or ``"inconclusive"``.
     """
     return _require_pass(check_sampler(sample, **options))
 

@@ -1,5 +1,6 @@
-"""The commands of ``python -m bayes``: the options of each in a frozen dataclass, and what it does in ``run``.
+"""The commands of ``python -m bayes``.
 
-``run(options)`` returns the text to print and the exit code. ``parsing`` makes options of arguments, with the
-hyperparameters of the named model among them; ``inputs`` is what several commands read.
+Each command has its options in a frozen dataclass, and a function ``run(options)`` that returns the text to print and
+the exit code. ``parsing`` turns arguments into options; the hyperparameters of the named model are options too.
+``inputs`` reads what several commands need.
 """

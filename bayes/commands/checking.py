@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckDraws:
-    """Hold draws of any sampler to the exact posterior, or runs of SMC to the exact evidence.
+    """Check draws of any sampler against the exact posterior, or runs of SMC against the exact evidence.
 
-    Every hyperparameter of the model is an option too, such as --prior-sd 2 or --prior-mean "[0, 1]"; without it, it is
-    that of the example. With --model MODEL before it, --help lists them.
+    Every hyperparameter of the model is an option too, such as --prior-sd 2 or --prior-mean "[0, 1]". Its default is
+    the value of the example. `--model MODEL --help` lists the hyperparameters of a model.
 
     Exit code: 0 if every check passes, 1 if one fails, 3 if none fails but one is inconclusive, 2 for bad usage or a
     file that cannot be read.
@@ -34,23 +34,23 @@ class CheckDraws:
     file: Annotated[
         tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILE", help_behavior_hint="(required)")
     ]
-    """File of draws: netCDF or Zarr of ArviZ, CSV or Parquet with columns chain, draw and one a scalar, CmdStan's CSV
-    files, one a chain, or their folder, .npz, JSON of posteriordb, HDF5 of emcee. Each may be compressed by gzip, bzip2
-    or zip; - is the standard input."""
+    """File of draws: ArviZ's netCDF or Zarr; CSV or Parquet with the columns chain, draw and one for each scalar;
+    CmdStan's CSV files, one for each chain, or their folder; .npz; posteriordb's JSON; emcee's HDF5. A file may be
+    compressed by gzip, bzip2 or zip. The file - is the standard input."""
     model: str
     """Name of the model, as `models` lists it."""
     data: Path | None = None
-    """The observations the sampler was given, as a CSV file or - for standard input. Without it, the example's."""
+    """The observations that the sampler was given: a CSV file, or - for standard input. Default: the example's."""
     var: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """YOURS=MODEL if a variable has another name in your file, such as theta=mu, slope=beta[1], or of emcee 0=mu. If
-    yours is a transform, say of what: sigma=sqrt(sigma2), by exp, log, sqrt, square, reciprocal, logit or inv_logit.
-    Repeat it for several."""
+    """YOURS=MODEL if a variable has another name in your file, such as theta=mu or slope=beta[1], or 0=mu for emcee. If
+    your variable is a transform, write sigma=sqrt(sigma2), with exp, log, sqrt, square, reciprocal, logit or inv_logit.
+    Repeat the option for several variables."""
     trim: bool = False
-    """Cut chains of different lengths to the shortest, in CSV, Parquet, posteriordb's JSON and files of CmdStan."""
+    """Cut chains of different lengths to the shortest one. For CSV, Parquet, posteriordb's JSON and CmdStan's files."""
     evidence_law: Literal["unbiased", "log_unbiased", "inverse_unbiased"] = "unbiased"
-    """What runs estimate without bias: E[Z] as SMC, E[log Z] as nested sampling with exp(-i/N), E[1/Z] as dynesty."""
+    """What evidence runs estimate without bias: Z (SMC), log Z (nested sampling with exp(-i/N)) or 1/Z (dynesty)."""
     alpha: float = ALPHA
-    """Probability that a right sampler has a failed check."""
+    """Probability that a correct sampler has a failed check."""
     json: bool = False
     """Print everything as JSON, for programs."""
 
@@ -66,7 +66,7 @@ def run(options: CheckDraws) -> tuple[str, int]:
         if name in rename:
             raise ValueError(f"`var` must say once what {name} is, got {rename[name]} and {expression}.")
         rename[name] = expression
-    from bayes._check import check  # after the options are read: ArviZ takes seconds to import
+    from bayes._check import check  # here, after the options are read: importing ArviZ takes seconds
     from bayes.io.draws import is_smc
     from bayes.io.draws_file import load_draws
 
@@ -81,8 +81,8 @@ def run(options: CheckDraws) -> tuple[str, int]:
 
 
 def _renaming(text: str, model: Model) -> tuple[str, str]:
-    """Return the name in the file and what it is of the model, that an option --var gives."""
-    from bayes.io.transforms import parsed_target  # with scipy, which takes seconds to import
+    """Return the two sides of an option --var: the name in the file, and the variable of the model or its transform."""
+    from bayes.io.transforms import parsed_target  # here: it imports scipy, which takes seconds
 
     name_in_file, _, expression = text.partition("=")
     target = parsed_target(expression)
@@ -97,7 +97,7 @@ def _renaming(text: str, model: Model) -> tuple[str, str]:
 
 
 def _may_be_negative(name: str, model: Model) -> bool:
-    """Return whether the posterior has negative values of a variable."""
+    """Return whether a variable may be negative under the posterior."""
     marginals = scalar_distributions(model.marginals).items()
     return any(marginal.cdf(0.0) > 0 for (variable, _), marginal in marginals if variable == name)
 

@@ -12,17 +12,17 @@ from bayes.commands.inputs import model_with_data
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """Print a model as Stan code, or data and hyperparameters as JSON, for CmdStan and its kin.
+    """Print a model as Stan code, or its data and hyperparameters as JSON, for CmdStan and similar tools.
 
-    Exit code: 0 if it is printed, 2 for bad usage or a file that cannot be read.
+    Exit code: 0 if the model is printed, 2 for bad usage or a file that cannot be read.
     """
 
     model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
     """Name of the model, as `models` lists it."""
     format: Literal["stan", "json"] = "stan"
-    """stan: the program; json: its data."""
+    """stan: the program; json: its data and hyperparameters."""
     data: Path | None = None
-    """Your observations, as a CSV file or - for standard input. Without it, those of the example."""
+    """Your observations: a CSV file, or - for standard input. Default: those of the example."""
 
 
 def run(options: Export) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""What several commands read: the model with the data and the hyperparameters of the user, and files."""
+"""Input that several commands read: files, and a model with the user's data and hyperparameters."""
 
 import sys
 import tempfile
@@ -38,7 +38,7 @@ def model_with_data(options: Any) -> Model:
             ) from error
     from bayes.io.observations import read_observations
 
-    vectors = [value for value in vars(exact).values() if np.ndim(value) == 1]  # as long as a row of y, if it has any
+    vectors = [value for value in vars(exact).values() if np.ndim(value) == 1]  # as long as a row of y, if y has rows
     with readable(options.data, ".csv") as path:
         y = read_observations(path, columns=len(vectors[0]) if model.y.ndim == 2 else 1)
     return model.with_data(y, exact=exact)
@@ -46,15 +46,20 @@ def model_with_data(options: Any) -> Model:
 
 @contextmanager
 def readable(path: Path, suffix: str = "") -> Iterator[Path]:
-    """Yield the path of a file; - and pipes are copied to a file first. ValueError names a file that cannot be read."""
+    """Yield the path of a file; the content of - and of pipes is copied to a file first.
+
+    Raises ValueError, with the name, if the file cannot be read.
+    """
     try:
         if path == STANDARD_INPUT:
-            if sys.stdin is None:  # as `<&-` has it
+            if sys.stdin is None:  # as after `<&-`
                 raise ValueError(
                     "file - is the standard input, which is closed; give a file, or a pipe into this command."
                 )
             content, label = sys.stdin.buffer.read(), "- (standard input)"
-        elif path.exists() and not path.is_file() and not path.is_dir():  # a pipe, as of `<(command)`, is read once
+        elif (
+            path.exists() and not path.is_file() and not path.is_dir()
+        ):  # a pipe, such as `<(command)`, can be read only once
             content, label = path.read_bytes(), repr(str(path))
         else:
             yield path

@@ -17,7 +17,7 @@ class ListModels:
     """List the models: their equations, the example with its exact posterior and evidence, and references."""
 
     name: Annotated[str, tyro.conf.Positional] = ""
-    """A model, to list only this one."""
+    """A model, if only this one is to be listed."""
     json: bool = False
     """Print everything as JSON, for programs."""
 

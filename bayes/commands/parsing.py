@@ -1,4 +1,4 @@
-"""Options of arguments: those of a command, and the hyperparameters of the model that is named among them."""
+"""From arguments to options: those of a command, and the hyperparameters of the model that the arguments name."""
 
 import re
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ COMMANDS = {"models": ListModels, "sample": Sample, "check": CheckDraws, "export
 
 
 def parsed(arguments: list[str], prog: str, description: str | None) -> ListModels | Sample | CheckDraws | Export:
-    """Return the options of the command that ``arguments`` name; ValueError, in one line, if they are none.
+    """Return the options of the command that ``arguments`` name; raise ValueError, in one line, if they are invalid.
 
-    The model is read first, since its hyperparameters are options of the command.
+    The name of the model is read first, because its hyperparameters are options of the command.
     """
     _require_values(arguments)
     name, *rest = arguments or [""]
@@ -39,7 +39,7 @@ def parsed(arguments: list[str], prog: str, description: str | None) -> ListMode
 
 
 def _require_values(arguments: Sequence[str]) -> None:
-    """Raise ValueError if an argument, or the value of one, is empty."""
+    """Raise ValueError if an argument or the value of an option is empty."""
     for before, argument in zip(["", *arguments], arguments, strict=False):
         option = re.fullmatch(r"--([\w-]+)=", argument) or (not argument and re.fullmatch(r"--([\w-]+)", before))
         if option:
@@ -51,8 +51,8 @@ def _require_values(arguments: Sequence[str]) -> None:
 def _named_model(command: str, arguments: Sequence[str]) -> str:
     """Return the model that ``arguments`` of a command name, or an empty name if there is none.
 
-    It is the value of --model, or of ``sample`` and ``export`` the positional argument, which may stand behind
-    hyperparameters, whose values are no names. ValueError if there are two.
+    For ``check`` it is the value of --model. For ``sample`` and ``export`` it is the positional argument, which may
+    follow hyperparameters; their values are never names of models. Raises ValueError if there are two models.
     """
     options = [_as_given(option) for option in fields(COMMANDS[command])]
     known = make_dataclass(COMMANDS[command].__name__, options, frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ def _named_model(command: str, arguments: Sequence[str]) -> str:
 
 
 def _as_given(option: Field[Any]) -> tuple[str, Any, Any]:
-    """Return an option that takes any values, as often as they are given; a flag is itself."""
+    """Return an option that takes any text, any number of times; a flag stays a flag."""
     if option.type is bool:
         return option.name, bool, field(default=option.default)
     is_positional = tyro.conf.Positional in getattr(option.type, "__metadata__", ())
@@ -98,7 +98,7 @@ def _with_hyperparameters(command: type, name: str) -> type:
     ]
     group = make_dataclass("Hyperparameters", options, frozen=True, kw_only=True)
     equations = "\n\n".join(" ".join(line.split()) for line in example.equations.splitlines())
-    about = f"Of {name}, each a number, or numbers in brackets as JSON has them.\n\n{equations}"
+    about = f"Hyperparameters of {name}: each is a number, or a list of numbers in JSON.\n\n{equations}"
     annotated_group = Annotated[group, tyro.conf.OmitArgPrefixes, tyro.conf.arg(help=about)]
     extended = make_dataclass(
         command.__name__,

@@ -14,9 +14,9 @@ from closedform.validation import whole_number
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """Run one model on its example or on your data, and save the draws, or for smc the evidence runs, as netCDF.
+    """Sample a model, with its example or your data, and save the draws as netCDF, or the evidence runs with smc.
 
-    Exit code: 0 if they are saved, 2 for bad usage or a file that cannot be read or written, 130 after Ctrl-C.
+    Exit code: 0 if the file is saved, 2 for bad usage or a file that cannot be read or written, 130 after Ctrl-C.
     """
 
     model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
@@ -24,27 +24,27 @@ class Sample:
     engine: Literal["nutpie", "pymc", "numpyro", "blackjax", "smc"] = "nutpie"
     """Implementation of NUTS, or smc for sequential Monte Carlo."""
     data: Path | None = None
-    """Your observations, as a CSV file or - for standard input. Without it, those of the example."""
+    """Your observations: a CSV file, or - for standard input. Default: those of the example."""
     out: Path = Path("draws.nc")
-    """File to write; it must not be there yet."""
+    """File to write; it must not exist yet."""
     draws: int = 1000
-    """Draws a chain, or particles a run of smc."""
+    """Draws in each chain, or particles in each run of smc."""
     chains: int = 4
-    """Independent chains, or runs of smc, of which a verdict needs 8."""
+    """Number of independent chains, or of runs of smc. A verdict on the evidence needs 8 runs."""
     seed: int = 0
     """Seed of everything random."""
 
 
 def run(options: Sample) -> tuple[str, int]:
-    """Sample the model, and return the name of the file; the standard error shows what is under way."""
+    """Sample the model and return the name of the file; the progress is shown on the standard error."""
     model = model_with_data(options)
     if options.out.exists():
         raise ValueError(f"`out` {options.out} is there already; choose another with --out, or remove it.")
     if not options.out.resolve().parent.is_dir():
         raise ValueError(f"`out` must be in a folder that exists, got {options.out}; make {options.out.parent} first.")
     try:
-        tempfile.TemporaryFile(dir=options.out.resolve().parent).close()  # better now than after the sampling
-    except OSError as error:  # which names the file that was tried
+        tempfile.TemporaryFile(dir=options.out.resolve().parent).close()  # fails now rather than after the sampling
+    except OSError as error:  # its message has the name of the temporary file
         raise ValueError(
             f"`out` {options.out} cannot be written: {error.strerror}; choose another with --out."
         ) from error
