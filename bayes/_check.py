@@ -230,7 +230,7 @@ def check_sampler(
 def compare_sampler(
     sample: Callable[[Model, int, int], DrawsLike], models: Sequence[Model], *, seed: int, draws: int
 ) -> tuple[list[Check], list[str], Callable[[list[int]], list[Check]]]:
-    """Return the first stage of ``check_sampler``, its notes, and its second stage, a function of indices in the first."""
+    """Return the first stage of ``check_sampler``, notes, and the second stage, a function of indices in the first."""
     seeds = count(seed)
     first_draws: dict[str, Draws] = {}
 

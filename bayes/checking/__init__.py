@@ -1,11 +1,11 @@
-"""Exact distributions and draws in, checks with a verdict out. Nothing here knows a model.
+"""The statistics: they take exact distributions and draws, and return checks with a verdict. They know no model.
 
 In reading order:
 
-- ``statistics``: draws as normal scores, and evidence runs; from each a number with its error and p-value.
-- ``null_distributions``: the p-values, under a correct sampler.
-- ``convergence``: R-hat, ESS, divergences and drift; what keeps a check from passing.
-- ``results``: a check with its minimum detectable effect, and the table of a family.
-- ``judging``: one false-alarm rate for a family, by Holm's method.
-- ``two_stages``: fresh draws for what is flagged or unconverged.
+- ``statistics``: statistics of draws and of evidence runs, each with its error and p-value.
+- ``null_distributions``: the p-values under a correct sampler.
+- ``convergence``: R-hat, ESS, batch means and divergences, which can keep a check from passing.
+- ``results``: a check with its minimum detectable effect, and the table of a family of checks.
+- ``judging``: the verdicts of a family at one false-alarm rate, by Holm's method.
+- ``two_stages``: fresh draws for checks that are flagged or have not converged.
 """

@@ -1,15 +1,15 @@
-"""Did the chains converge, and how many independent draws is a mean over them worth?
+"""Convergence of the chains, and the number of independent draws that a mean over them is worth.
 
-A pass needs, of every quantity that is compared (Vehtari et al. 2021, "Rank-normalization, folding, and localization:
-an improved R-hat", section 4, and Geyer 1992, "Practical Markov chain Monte Carlo", section 3):
+For a pass, every quantity that is compared needs the following (Vehtari et al. 2021, "Rank-normalization, folding, and
+localization: an improved R-hat", section 4, and Geyer 1992, "Practical Markov chain Monte Carlo", section 3):
 
-- R-hat of at most 1.01, or of what chains that did converge exceed once in 1,000 times, if that is more;
-- an ESS of at least 400: of the normal scores, of their squares and of the shares in both tails;
-- batch means that do not contradict that ESS. Geyer's sequence ends where autocorrelations drown in noise, so it does
-  not detect a slow part of little variance; the means of a few long batches do;
-- hardly any divergent transitions.
+- R-hat of at most 1.01. The limit is larger if chains that converged exceed 1.01 more often than once in 1,000 times.
+- An ESS of at least 400, for the normal scores, for their squares and for the shares of draws in both tails.
+- Batch means that do not contradict this ESS. Geyer's sequence ends where noise hides the autocorrelations, so it does
+  not detect a slow part with little variance. The means of a few long batches do.
+- Hardly any divergent transitions.
 
-A gate that closes for one quantity closes for its chains: none of their quantities passes.
+If one quantity does not meet a condition, no quantity of the same chains passes.
 """
 
 from collections.abc import Iterable, Sized
@@ -26,16 +26,16 @@ from scipy.stats import f as f_distribution
 LARGEST_RHAT = 1.01
 SMALLEST_ESS = 400
 LARGEST_DIVERGENT_SHARE = 0.001
-"""Share of divergent transitions above which nothing passes; ``benchmarks/gates.py`` measures what it withholds."""
+"""With a larger share of divergent transitions nothing passes; ``benchmarks/gates.py`` measures the consequences."""
 CLOSING_RATE = 0.001
-"""Probability that chains which did converge find the gate of R-hat closed, whatever the number of quantities, and as
-much for that of the batch means; ``benchmarks/gates.py`` measures it."""
+"""Probability that chains which converged do not meet the condition on R-hat, for any number of quantities. It is the
+same for the condition on the batch means. ``benchmarks/gates.py`` measures it."""
 BATCHES = 4
-"""Batches a chain, and at least 4 times as many in all: more are shorter, and show less of a slow part; fewer leave
-their own variance less certain. ``benchmarks/gates.py`` sweeps this and ``CONTRADICTION``."""
+"""Batches in each chain; there are at least 4 times as many in all. More batches are shorter and show less of a slow
+part. Fewer batches have a less certain variance. ``benchmarks/gates.py`` sweeps this and ``CONTRADICTION``."""
 CONTRADICTION = 0.05
-"""Level at which batch means contradict Geyer's ESS, and take its place. The smaller of the two, always, would be too
-small: at a level of 1 errors of 0.05 sd are detected less often."""
+"""Level at which batch means contradict Geyer's ESS. Their ESS then takes its place. To take the smaller ESS always, a
+level of 1, would be too careful: errors of 0.05 sd are then detected less often."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,32 +45,32 @@ class Mixing:
     name: str
     rhat: float
     rhat_p_value: float
-    """Probability of an R-hat as large from chains that did converge."""
+    """Probability of an R-hat at least as large, from chains that converged."""
     ess: dict[str, float]
-    """ESS of ``"bulk"``, ``"scale"`` and ``"tail"``, by Geyer's sequence as everywhere."""
+    """ESS of ``"bulk"``, ``"scale"`` and ``"tail"``, by Geyer's sequence."""
     batch_p_value: float
-    """Probability of batch means as far apart, if the ESS were Geyer's."""
+    """Probability of batch means at least as far apart, if Geyer's ESS were right."""
 
 
 class Sizes(NamedTuple):
-    """Effective sizes of K functions of the draws, each an array (K,)."""
+    """Effective sample sizes of K functions of the draws, as arrays (K,)."""
 
     ess: NDArray[np.float64]
-    """Independent draws that the mean is worth: Geyer's, or those of the batch means where they contradict it."""
+    """Independent draws that the mean is worth, by Geyer's sequence, or by the batch means where they contradict it."""
     geyer: NDArray[np.float64]
     batch_p_value: NDArray[np.float64]
-    """Probability of batch means as far apart, if the ESS were Geyer's."""
+    """Probability of batch means at least as far apart, if Geyer's ESS were right."""
 
 
 def effective_sizes(
     f: NDArray[np.float64], batches_a_chain: int = BATCHES, contradiction: float = CONTRADICTION
 ) -> Sizes:
-    """Return the effective sizes of functions ``f`` (K, chain, draw).
+    """Return the effective sample sizes of functions ``f`` (K, chain, draw).
 
-    The ESS is that of Geyer's initial monotone sequence as ArviZ has it, which of antithetic chains is more than the
-    number N of draws, N log10(N) at most. Where the batch means contradict it at a level of 5 %, theirs is taken:
+    The ESS is that of Geyer's initial monotone sequence, as in ArviZ. For antithetic chains it is larger than the
+    number N of draws, N log10(N) at most. Where the batch means contradict it at a level of 5 %, their ESS is used:
 
-        ESS = N var(f) / (b var(batch means)),    b draws a batch
+        ESS = N var(f) / (b var(batch means)),    with b draws in a batch
 
     Examples
     --------
@@ -86,32 +86,33 @@ def effective_sizes(
     if b < 1:
         return Sizes(geyer, geyer, np.ones(K))
     batch_means = f[..., : b * batches].reshape(K, chains * batches, b).mean(axis=2)
-    with np.errstate(divide="ignore", invalid="ignore"):  # a function that is constant has no batches that differ
+    with np.errstate(divide="ignore", invalid="ignore"):  # the batches of a constant function do not differ
         batch_ess = chains * draws * f.var(axis=(1, 2)) / (b * batch_means.var(axis=1, ddof=1))
         freedom = chains * batches - 1
-        # if the ESS is Geyer's, var(batch means) is chi^2 / freedom times var(f) N / (ESS b)
+        # if Geyer's ESS is right, var(batch means) is chi^2 / freedom times var(f) N / (ESS b)
         p = np.nan_to_num(chi2.sf(geyer / batch_ess * freedom, freedom), nan=1.0)
     return Sizes(np.where(p <= contradiction, np.minimum(batch_ess, geyer), geyer), geyer, p)
 
 
 def split_rhat(z: NDArray[np.float64]) -> tuple[float, float]:
-    """Return R-hat of ``z`` (chain, draw), ranks normalised, split and folded, and its p-value; nan below 4 draws.
+    """Return the rank-normalised, split and folded R-hat of ``z`` (chain, draw), and its p-value; nan below 4 draws.
 
-    One chain is compared with itself: its two halves, which are split once more (Gelman et al. 2013, "Bayesian Data
-    Analysis", 3rd ed., section 11.4). Whether it missed a mode, the comparison with the exact answer shows.
+    A single chain is compared with itself: its two halves are split once more (Gelman et al. 2013, "Bayesian Data
+    Analysis", 3rd ed., section 11.4). The comparison with the exact answer shows whether it missed a mode.
 
-    The p-value is the probability that chains which converged have a larger one. With m half chains worth e independent
-    draws each, by their own autocorrelations,
+    The p-value is the probability that chains which converged have a larger R-hat. With m half chains, each worth e
+    independent draws by its own autocorrelations,
 
         R-hat^2 = 1 + F / (e - 1),    F ~ F(m - 1, m (e - 1))
 
-    the analysis of variance behind Gelman and Rubin (1992), "Inference from iterative simulation using multiple
-    sequences". R-hat is the larger of two, of ranks and of folded ranks, hence twice the probability.
+    which is the analysis of variance behind Gelman and Rubin (1992), "Inference from iterative simulation using
+    multiple sequences". R-hat is the larger of two values, for ranks and for folded ranks, so the probability is
+    doubled.
     """
     chains = z if len(z) > 1 else z[:, z.shape[1] % 2 :].reshape(2, -1)
     if chains.shape[1] < 4:
         return nan, nan
-    with np.errstate(divide="ignore", invalid="ignore"):  # chains that do not move make R-hat infinite
+    with np.errstate(divide="ignore", invalid="ignore"):  # R-hat is infinite for chains that do not move
         rhat: Any = array_stats.rhat(chains, chain_axis=0, draw_axis=1)
     r = float(rhat)
     half = chains.shape[1] // 2
@@ -121,12 +122,12 @@ def split_rhat(z: NDArray[np.float64]) -> tuple[float, float]:
     total_ess: Any = array_stats.ess(within, chain_axis=0, draw_axis=1, method="identity")
     e = float(total_ess) / m
     if not e > 1:
-        return r, 0.0  # worth less than one draw a half, which excuses no R-hat
+        return r, 0.0  # a half chain is worth less than one draw, which excuses no R-hat
     return r, min(1.0, 2 * float(f_distribution.sf((r**2 - 1) * (e - 1), m - 1, m * (e - 1))))
 
 
 def closed_gates(quantities: Iterable[Mixing], chains: int, draws: int, divergent: int) -> str:
-    """Return why any of the ``quantities`` has not converged, with the numbers, or an empty text.
+    """Return why a quantity has not converged, with the numbers, or an empty text if all have.
 
     ``chains`` x ``draws`` is the size of the run and ``divergent`` the number of its divergent transitions.
     """
@@ -164,7 +165,7 @@ def _name_and_count(worst: Mixing, quantities: Sized) -> str:
 
 
 def _above(value: float, limit: float) -> str:
-    """Return ``value`` with as many digits as it takes to look larger than ``limit``."""
+    """Return ``value`` as text, with enough digits to be larger than ``limit``."""
     digits = 4
     while np.isfinite(value) and float(f"{value:.{digits}g}") <= limit:
         digits += 1

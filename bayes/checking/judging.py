@@ -1,7 +1,7 @@
-"""A family of checks judged at one false-alarm rate.
+"""The verdicts of a family of checks at one false-alarm rate.
 
-With probability at least 1 - alpha no check of a right sampler fails, whatever the dependence between them (Holm 1979,
-"A simple sequentially rejective multiple test procedure"). ``bayes.checking.two_stages`` adds a second stage.
+With probability at least 1 - alpha no check of a correct sampler fails, for any dependence between the checks (Holm
+1979, "A simple sequentially rejective multiple test procedure"). ``bayes.checking.two_stages`` adds a second stage.
 """
 
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ from closedform.verdict import Verdict
 def judge(checks: Sequence[Check], *, alpha: float = ALPHA, notes: Sequence[str] = ()) -> Checks:
     """Judge a family of checks at one false-alarm rate.
 
-    A check with a reason against a pass is inconclusive unless it fails, and keeps its place in the family: the
-    size m of the family must not depend on the draws.
+    A check with a reason against a pass is inconclusive unless it fails. It still counts in the size m of the family,
+    because m must not depend on the draws.
 
     Raises
     ------
@@ -39,12 +39,12 @@ def judge(checks: Sequence[Check], *, alpha: float = ALPHA, notes: Sequence[str]
 
 
 def p_values(checks: Sequence[Check]) -> NDArray[np.float64]:
-    """Return the p-values of a family: 1 for a check that has none."""
+    """Return the p-values of a family, with 1 for a check that has none."""
     return np.array([1.0 if isnan(check.p_value) else check.p_value for check in checks])
 
 
 def with_verdict(check: Check, rejected: bool, level: float, stage: int = 1) -> Check:
-    """Return the check with its verdict, judged at ``level``; nothing passes without a p-value."""
+    """Return the check with its verdict at ``level``; a check without a p-value does not pass."""
     reason = check.reason or ("its p-value is not a number" if isnan(check.p_value) else "")
     verdict: Verdict = "fail" if rejected else "inconclusive" if reason else "pass"
     return replace(check, verdict=verdict, reason=reason, level=level, stage=stage)

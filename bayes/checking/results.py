@@ -1,4 +1,4 @@
-"""The result of a check: what was compared, how far off it is, its verdict, and the smallest error it could detect."""
+"""The result of a check: what was compared, how far off it is, the verdict, and the smallest error it could detect."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from closedform.multiple_testing import ALPHA as ALPHA
 from closedform.verdict import Verdict, worst
 
 UNITS = {"location": "sd", "scale": "of the sd", "uniformity": "of the draws", "runs": "nats"}
-"""Statistic -> the unit of its error: the posterior's sd, of which normal scores are multiples, a part of it, ..."""
+"""Statistic -> the unit of its error: posterior sds, parts of the sd, shares of the draws, nats."""
 
 UNIFORMITY = "uniformity shows, of nine shares of draws below an exact quantile, the one that is farthest off."
 """The note on uniformity under a table."""
@@ -24,49 +24,52 @@ COLUMNS = (
 """The fields of a check in ``Checks.rows``."""
 
 WIDTH = 110
-"""Columns that sentences under a table are wrapped to."""
+"""Width to which the sentences under a table are wrapped, in characters."""
 
 POWER = 0.9
-"""Probability with which a normal statistic of known error detects its minimum detectable effect. The checks come near
-it, evidence from few runs and shares of few draws in one direction only: ``benchmarks/README.md`` measures it."""
+"""Probability with which a normal statistic of known error detects its minimum detectable effect. The checks come close
+to it. Evidence from few runs and shares of few draws do so in one direction only; ``benchmarks/README.md`` measures
+it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One number from a sampler beside the exact one; once its family is judged, with a verdict.
+    """One number from a sampler and the exact number. It has a verdict once its family is judged.
 
     Parameters
     ----------
     parameter
         Name of the variable, or ``"log evidence"``.
     statistic
-        What of it was compared: ``"location"``, ``"scale"``, ``"uniformity"`` or ``"runs"``.
+        What was compared: ``"location"``, ``"scale"``, ``"uniformity"`` or ``"runs"``.
     exact, estimate
-        The two numbers that people know: mean, sd, the probability and the share of draws that differ most, log
-        evidence; in the parameter's units, and nats. What is judged is ``error``.
+        The two numbers in familiar units. For the location they are means, for the scale sds, for the uniformity a
+        probability and the share of draws that differs most from it, and for the evidence nats. The verdict is about
+        ``error``, not about these.
     error
-        How far off the sampler is, in the unit of ``UNITS``: the mean of the normal scores for the location, the root
-        of their mean square less 1 for the scale, a share less its probability, nats.
+        How far off the sampler is, in the unit of ``UNITS``. For the location it is the mean of the normal scores, for
+        the scale the root of their mean square minus 1, for the uniformity a share minus its probability, and for the
+        evidence a difference in nats.
     null_error
         Standard error of ``error`` if the sampler is right, in the same unit; nan for a single evidence run.
     p_value
         Two-sided p-value; nan if it could not be computed.
     degrees_of_freedom
-        Those of ``null_error``; infinite where it is a bound.
+        Degrees of freedom of ``null_error``; infinite where it is a bound.
     ess
-        Independent draws, or runs, the estimate is worth.
+        Number of independent draws, or of runs, that the estimate is worth.
     reason
-        Why it cannot pass, with the numbers; empty if it can.
+        Why the check cannot pass, with the numbers; empty if it can.
     model
-        Name of the model, where a family holds checks of several.
+        Name of the model, if the family has checks of several models.
     combined
         Number of p-values that ``p_value`` combines.
     verdict
         ``"inconclusive"`` until the family is judged.
     level
-        The level at which its first Holm step judges it, alpha / m; nan until then.
+        The level of the first Holm step, alpha / m; nan until the family is judged.
     stage
-        2 if the numbers are those of fresh draws (``bayes.checking.two_stages``).
+        2 if the numbers come from fresh draws (``bayes.checking.two_stages``).
     """
 
     parameter: str
@@ -94,31 +97,31 @@ class Check:
     def minimum_detectable_effect(self) -> float:
         """The smallest error that a test at ``level`` detects with probability 0.9, in the unit of ``error``.
 
-        (z_{1 - level/2} + z_0.9) null_error, with Student's quantile for the first z; the skewness of the statistic is
-        left out. One p-value of several combined ones needs to be that many times smaller. A pass speaks against much
-        larger errors, and says nothing about smaller ones.
+        It is (z_{1 - level/2} + z_0.9) null_error, with Student's quantile for the first z. The skewness of the
+        statistic is left out. If ``combined`` p-values are combined, one of them needs to be that many times smaller. A
+        pass speaks against much larger errors and says nothing about smaller ones.
         """
         z = t.isf(self.level / self.combined / 2, self.degrees_of_freedom) + norm.ppf(POWER)
         return float(z * self.null_error)
 
     @property
     def name(self) -> str:
-        """The parameter, with its model if the family holds several."""
+        """The parameter, with its model if the family has several models."""
         return f"{self.model}: {self.parameter}" if self.model else self.parameter
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checks:
-    """A judged family of checks; iterates over its ``Check`` values, and ``str`` is a table.
+    """A judged family of checks. It iterates over its ``Check`` values, and ``str`` makes a table.
 
     Parameters
     ----------
     checks
-        The family, in its order.
+        The checks of the family, in order.
     alpha
-        Its false-alarm rate: the probability that a correct sampler has a failed check.
+        The false-alarm rate: the probability that a correct sampler has a failed check.
     notes
-        What is not checked and why, a sentence each.
+        Sentences about what is not checked, and why.
     """
 
     checks: tuple[Check, ...]
@@ -127,7 +130,7 @@ class Checks:
 
     @property
     def verdict(self) -> Verdict:
-        """``"fail"`` if a check fails, else ``"inconclusive"`` if one is, else ``"pass"``."""
+        """``"fail"`` if a check fails, else ``"inconclusive"`` if a check is inconclusive, else ``"pass"``."""
         return worst({check.verdict for check in self.checks})
 
     def __iter__(self) -> Iterator[Check]:
@@ -137,7 +140,7 @@ class Checks:
         return len(self.checks)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a dict a check with its unrounded numbers, for a table or a file."""
+        """Return a dict for each check with its unrounded numbers, for a table or a file."""
         return [{name: getattr(check, name) for name in COLUMNS} for check in self.checks]
 
     def __str__(self) -> str:
@@ -170,5 +173,5 @@ class Checks:
 
 
 def most_extreme(checks: Sequence[Check]) -> Check:
-    """Return the most extreme of ``checks``: one that does not pass if there is one, with the smallest p-value."""
+    """Return the check with the smallest p-value, among those that do not pass if there are any."""
     return min(checks, key=lambda check: (check.verdict == "pass", check.p_value))

@@ -1,22 +1,22 @@
-"""Do draws agree with an exact distribution? Distributions and draws in, checks with a verdict out.
+"""The statistics that compare draws with an exact distribution, and evidence runs with the exact evidence.
 
-Draws become normal scores, z = Phi^-1(F(theta)) with the exact CDF F. If the sampler is right, z ~ N(0, 1) whatever the
-model, and heavy tails ask for no more draws than light ones. Three checks of each scalar:
+Draws become normal scores, z = Phi^-1(F(theta)) with the exact CDF F. If the sampler is right, z ~ N(0, 1) for every
+model, and heavy tails need no more draws than light ones. Each scalar has three checks:
 
     location     the mean of z, which is 0
     scale        the mean of z^2, which is 1
     uniformity   the shares of draws below nine exact quantiles, from 0.2 to 99.8 %, and the farthest draw, combined
 
-A share is right if F(theta), the probability integral transform, is uniform up to there; what is moved about between
-two of the nine quantiles, with the same mean and mean square, is not detected. A draw outside the support is infinitely
-far, and fails. Each check is judged at the effective sample size (ESS) of its own function. Where a tail is visited
-seldom, the ESS of its share is bounded by that of the share next to it.
+A share tests whether F(theta), the probability integral transform, is uniform up to its quantile. An error that only
+moves draws between two neighbouring quantiles, and keeps the mean and the mean square of z, is not detected. A draw
+outside the support is infinitely far, and fails. Each check uses the effective sample size (ESS) of its own function.
+Where a tail is visited seldom, the ESS of its share is at most that of the next share.
 
-A pass needs chains that converged (``bayes.checking.convergence``). A fail does not: with an exact answer at hand,
-chains that were started independently are worth a draw each at least, and if even those say no, they fail. Particles of
-one SMC run are no chains and have no ESS in this sense.
+A pass needs chains that converged (``bayes.checking.convergence``). A fail does not. Chains that were started
+independently are worth at least one draw each, and a check may fail on this number of draws. The particles of one SMC
+run are not chains and have no ESS in this sense.
 
-``benchmarks/agreement.py`` measures the false alarms and the power of all this.
+``benchmarks/agreement.py`` measures the false alarms and the power of these checks.
 """
 
 from collections.abc import Mapping
@@ -39,27 +39,28 @@ from bayes.io.draws import DrawsLike, as_draws, divergences, scalar_draws, varia
 from closedform.multiple_testing import ALPHA
 
 SHARES = np.array([0.002, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.998])
-"""Probabilities of the exact quantiles that the uniformity check counts draws below."""
+"""Probabilities of the exact quantiles below which the uniformity check counts draws."""
 FARTHEST = 40.0
-"""Normal score that stands for draws which are farther, or outside the support: nothing may overflow."""
+"""Normal score of draws that are farther out, or outside the support, so that nothing overflows."""
 FAR_OUT = 0.001
-"""Probability of a draw as far out below which a note says so."""
+"""A note reports the farthest draw if the probability of a draw as far out is below this."""
 FEWEST_RUNS = 8
 LOG_EVIDENCE = "log evidence"
 LARGEST_SPREAD = 0.5
-"""Largest sd between log evidence runs for a verdict, nats: at 0.8, 8 right runs reach p <= 0.05 in 5.6 % of cases."""
+"""Largest sd between log evidence runs for a verdict, in nats. At 0.8, 8 right runs have p <= 0.05 in 5.6 % of
+cases."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Law:
-    """The law of an evidence estimator: E[Z_r^power] = Z^power, in the limit of power 0 E[log Z_r] = log Z."""
+    """The law of an evidence estimator: E[Z_r^power] = Z^power, and in the limit of power 0, E[log Z_r] = log Z."""
 
     power: int
     equation: str
     estimators: str
-    """The estimators that have it."""
+    """The estimators with this law."""
     slack: float = 0.0
-    """How far E[log Z_r] may be from what the law gives, in variances of log Z_r."""
+    """How far E[log Z_r] may be from the value of the law, in variances of log Z_r."""
 
 
 EvidenceLaw = Literal["unbiased", "log_unbiased", "inverse_unbiased"]
@@ -72,13 +73,18 @@ EVIDENCE_LAWS: dict[str, Law] = {
         power=-1, equation="E[1/Z_r] = 1/Z", estimators="nested sampling with X_i = (N/(N+1))^i, as dynesty", slack=0.2
     ),
 }
-"""Name -> law of an estimator. Nested sampling with N live points comes to the bulk of the posterior, at log X = -H,
-after i steps, i about Poisson with mean N H, and takes log X_i for it: log Z_r - log Z = H + log X_i. So with X_i =
-exp(-i/N) E[log Z_r] = log Z (Skilling 2006, "Nested sampling for general Bayesian computation"); with the mean of X_i,
-(N/(N+1))^i, E[Z/Z_r] = exp(-H) E[((N+1)/N)^i] = 1; and E[Z_r] = Z with ((N-1)/N)^i (Walter 2017, "Point process-based
-Monte Carlo estimation"). Of these only the last is exact: the posterior has a width in log X, and with S its entropy
-there the first two are off by (S - 1) / (2 N) and (S - 1) / N. A normal in one dimension has S = 1.36 and at H = 2 an
-error of 0.09 and 0.18 variances of log Z_r (H / N); in more dimensions H grows faster than S."""
+"""Name -> law of an estimator.
+
+Nested sampling with N live points reaches the bulk of the posterior, at log X = -H, after i steps. The number i is
+about Poisson with mean N H. The sampler uses log X_i for log X, so log Z_r - log Z = H + log X_i. Then
+
+- with X_i = exp(-i/N), E[log Z_r] = log Z (Skilling 2006, "Nested sampling for general Bayesian computation");
+- with the mean of X_i, (N/(N+1))^i, E[Z/Z_r] = exp(-H) E[((N+1)/N)^i] = 1;
+- with ((N-1)/N)^i, E[Z_r] = Z (Walter 2017, "Point process-based Monte Carlo estimation").
+
+Only the last law is exact, because the posterior has a width in log X. With S its entropy in log X, the first two are
+off by (S - 1) / (2 N) and (S - 1) / N. A normal in one dimension has S = 1.36. At H = 2 its errors are 0.09 and 0.18
+variances of log Z_r, which is H / N. In more dimensions H grows faster than S."""
 
 
 def compare(
@@ -91,34 +97,33 @@ def compare(
     evidence_law: EvidenceLaw = "unbiased",
     alpha: float = ALPHA,
 ) -> Checks:
-    """Compare draws with exact marginals, and evidence runs with the exact log evidence; either may be left out.
+    """Compare draws with exact marginals, and evidence runs with the exact log evidence. Either may be left out.
 
     Parameters
     ----------
     marginals
-        The exact marginal distribution of each parameter to check, by its name in ``draws``: continuous and univariate,
-        or array-valued (a frozen ``scipy.stats`` distribution with vectors for parameters), which is checked element by
-        element.
+        The exact marginal distribution of each parameter, by its name in ``draws``. It is continuous and univariate, or
+        array-valued: a frozen ``scipy.stats`` distribution with vectors as parameters, checked element by element.
     draws
-        An ArviZ ``DataTree`` with group ``posterior`` and optionally ``sample_stats`` with ``diverging``, a mapping
-        from names to arrays of shape (chain, draw, ...), or ``bayes.io.draws.Draws``.
+        An ArviZ ``DataTree`` with the group ``posterior`` and, if there are any, ``diverging`` in ``sample_stats``; or
+        a mapping from names to arrays of shape (chain, draw, ...); or ``bayes.io.draws.Draws``.
     projections
-        Functions of all parameters and their exact distributions: what the marginals cannot show, such as a wrong
-        correlation. ``{"a - b": (lambda draws: draws["a"] - draws["b"], norm(0, 2))}`` with draws of the variables by
-        name, (chain, draw, ...), and values of shape (chain, draw).
+        Functions of several parameters, each with its exact distribution. They show what the marginals cannot show,
+        such as a wrong correlation: ``{"a - b": (lambda draws: draws["a"] - draws["b"], norm(0, 2))}``. A function gets
+        the draws of the variables by name, (chain, draw, ...), and returns values of shape (chain, draw).
     log_evidence
         The exact log p(y), in nats.
     log_evidence_runs
-        Its estimates from independent runs, shape (R,), in nats.
+        Estimates of it from independent runs, shape (R,), in nats.
     evidence_law
-        The law of their estimator, a key of ``EVIDENCE_LAWS``.
+        The law of the estimator, a key of ``EVIDENCE_LAWS``.
     alpha
-        Probability that a family with nothing wrong has a failed check (Holm over all checks).
+        Probability that the family has a failed check although nothing is wrong (Holm over all checks).
 
     Raises
     ------
     ValueError
-        If half of a pair is missing, or draws, runs or marginals cannot be compared as they are; see
+        If one of two arguments that belong together is missing, or if draws, runs or marginals cannot be compared; see
         ``compare_draws`` and ``compare_evidence``.
 
     Examples
@@ -146,7 +151,7 @@ def compare(
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreSummary:
-    """The summary statistics of a scalar's normal scores that its checks use."""
+    """The summary statistics of a scalar that its checks use. The normal scores are z."""
 
     exact: tuple[float, float]
     """The exact mean and sd."""
@@ -168,15 +173,15 @@ class ScoreSummary:
 def compare_draws(
     marginals: Mapping[str, Distribution], draws: DrawsLike, projections: Projections | None = None
 ) -> tuple[list[Check], list[str]]:
-    """Return the checks of every marginal and projection with its draws, and notes on the draws.
+    """Return the checks of every marginal and projection, and notes on the draws.
 
     Raises
     ------
     ValueError
-        If a variable is missing, has not the shape of its marginal, has fewer than 4 draws a chain, has draws that are
-        not a number, or is constant; or if a marginal is discrete.
+        If a variable is missing, does not have the shape of its marginal, has fewer than 4 draws in each chain, has
+        draws that are not a number, or is constant; or if a marginal is discrete.
     """
-    variables = [] if projections else variable_names(draws)  # which take whole variables, by the model's names
+    variables = [] if projections else variable_names(draws)  # projections take whole variables, by the model's names
     for name, distribution in marginals.items():
         validate_distribution(name, distribution)
     scalars = scalar_distributions(marginals, variables)
@@ -189,7 +194,7 @@ def compare_draws(
     if projections:
         theta = {name: array.astype(float) for name, array in values.posterior.items()}
         for name, (function, distributions[name]) in projections.items():
-            with np.errstate(all="ignore"):  # outside the support it may have no value: then it is infinitely far
+            with np.errstate(all="ignore"):  # a function without a value outside the support is infinitely far
                 arrays[name] = np.nan_to_num(function(theta), nan=inf, posinf=inf, neginf=-inf)
     summaries = {name: score(name, distribution, arrays[name]) for name, distribution in distributions.items()}
     divergent = divergences(values)
@@ -206,11 +211,11 @@ def compare_draws(
 
 
 def normal_scores(distribution: Distribution, theta: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return z = Phi^-1(F(theta)): N(0, 1) if the draws ``theta`` are of the continuous ``distribution``.
+    """Return z = Phi^-1(F(theta)), which is N(0, 1) if the draws ``theta`` come from the continuous ``distribution``.
 
-    In the upper half by the survival function where the distribution has one, since F is 1 to rounding there. Outside
-    the support, and where a tail has less probability than float64 can say, z is infinite: without a survival function
-    that is from z = 8.3 on.
+    The upper half uses the survival function, if the distribution has one, because F rounds to 1 there. z is infinite
+    outside the support, and where the probability of a tail is too small for float64. Without a survival function this
+    is so from z = 8.3 on.
 
     Examples
     --------
@@ -220,24 +225,24 @@ def normal_scores(distribution: Distribution, theta: NDArray[np.float64]) -> NDA
     """
     upper = theta > distribution.ppf(0.5)
     z = np.empty(theta.shape)
-    z[~upper] = ndtri(np.clip(distribution.cdf(theta[~upper]), 0, 1))  # which rounding may leave
+    z[~upper] = ndtri(np.clip(distribution.cdf(theta[~upper]), 0, 1))  # rounding may leave [0, 1]
     sf = getattr(distribution, "sf", None)
     z[upper] = -ndtri(np.clip(sf(theta[upper]) if sf else 1 - distribution.cdf(theta[upper]), 0, 1))
     return z
 
 
 def score(name: str, distribution: Distribution, theta: NDArray[np.float64]) -> ScoreSummary:
-    """Return what the checks need of the draws ``theta`` (chain, draw) of a scalar."""
+    """Return the summary statistics of the draws ``theta`` (chain, draw) of a scalar."""
     z = normal_scores(distribution, theta)
     farthest = float(abs(z).max())
     z = np.clip(z, -FARTHEST, FARTHEST)
     below = (z < ndtri(SHARES)[:, None, None]).astype(float)  # (9, chain, draw)
     shares = below.mean(axis=(1, 2))
     ess, geyer, p = effective_sizes(np.concatenate([[z, z**2], below]))
-    moving = (shares > 0) & (shares < 1)  # a share that is constant has no ESS
+    moving = (shares > 0) & (shares < 1)  # a constant share has no ESS
     share_ess = np.where(moving, ess[2:], ess[:2].min())
     tails = np.where(moving, geyer[2:], geyer[:2].min())[[2, -3]]
-    # The ESS of a share that is visited seldom cannot be estimated. That of the next share is no larger, as a rule.
+    # The ESS of a share that is visited seldom cannot be estimated. That of the next share is seldom larger.
     for far, near in ((1, 2), (0, 1), (-2, -3), (-1, -2)):
         share_ess[far] = min(share_ess[far], share_ess[near])
     r, r_p_value = split_rhat(z)
@@ -248,7 +253,7 @@ def score(name: str, distribution: Distribution, theta: NDArray[np.float64]) -> 
         ess={"bulk": geyer[0], "scale": geyer[1], "tail": min(tails)},
         batch_p_value=float(min(1.0, 2 * p[:2].min())),
     )
-    with np.errstate(over="ignore", invalid="ignore"):  # draws that are infinite, or whose squares are
+    with np.errstate(over="ignore", invalid="ignore"):  # draws or their squares may be infinite
         estimate = float(theta.mean()), float(theta.std())
     return ScoreSummary(
         exact=(float(distribution.mean()), float(distribution.std())),
@@ -263,16 +268,17 @@ def score(name: str, distribution: Distribution, theta: NDArray[np.float64]) -> 
 
 
 def compare_evidence(log_evidence: float, runs: ArrayLike, law: EvidenceLaw = "unbiased") -> Check:
-    """Compare the log evidence of R independent runs with the exact one, all in nats.
+    """Compare the log evidence of R independent runs with the exact log evidence, all in nats.
 
-    With E[(Z_r / Z)^a] = 1, the estimator's law, and Z_r log-normal, log Z_r ~ Normal(log Z - a v/2, v). The estimate
-    is the mean of the runs plus a s^2/2, and its null error sqrt(s^2/R + a^2 s^4 / (2 (R - 1))), with s the sd between
-    the runs: for a = 1 that of Cox for the mean of a log-normal (Land 1972, "An evaluation of approximate confidence
-    interval estimation methods for lognormal means"; Zhou and Gao 1997, "Confidence intervals for the log-normal
-    mean"). The p-value is that of ``null_distributions.log_normal_mean_p_value``. For a = 1 the estimate differs from
-    the log-mean-exp of ``bayes.evidence.estimates.combine`` in the third order of s.
+    The law of the estimator is E[(Z_r / Z)^a] = 1. If Z_r is log-normal, then log Z_r ~ Normal(log Z - a v/2, v). The
+    estimate is the mean of the runs plus a s^2/2, with s the sd between the runs. Its standard error under the null
+    hypothesis is sqrt(s^2/R + a^2 s^4 / (2 (R - 1))), which for a = 1 is Cox's for the mean of a log-normal (Land 1972,
+    "An evaluation of approximate confidence interval estimation methods for lognormal means"; Zhou and Gao 1997,
+    "Confidence intervals for the log-normal mean"). The p-value comes from
+    ``null_distributions.log_normal_mean_p_value``. For a = 1 the estimate differs from the log-mean-exp of
+    ``bayes.evidence.estimates.combine`` in the third order of s.
 
-    Raises ValueError if ``law`` is none of ``EVIDENCE_LAWS``, or the numbers are not finite or repeat.
+    Raises ValueError if ``law`` is not a key of ``EVIDENCE_LAWS``, or if numbers are not finite or occur twice.
     """
     if not np.isfinite(log_evidence):
         raise ValueError(f"`log_evidence` must be finite, got {log_evidence}; it is the exact log p(y) in nats.")
@@ -282,7 +288,7 @@ def compare_evidence(log_evidence: float, runs: ArrayLike, law: EvidenceLaw = "u
     log_ratios = validate_runs(runs) - float(log_evidence)
     R = len(log_ratios)
     v = float(log_ratios.var(ddof=1)) if R > 1 else nan
-    # An estimator that is exact, importance sampling from the posterior, differs from the answer by rounding alone.
+    # An exact estimator, such as importance sampling from the posterior, differs from the answer by rounding alone.
     rounding = 8 * np.finfo(float).eps * max(1.0, abs(log_evidence))
     exact_runs = bool(np.abs(log_ratios).max() <= rounding)
     if len(np.unique(log_ratios)) < R and not exact_runs:
@@ -293,13 +299,13 @@ def compare_evidence(log_evidence: float, runs: ArrayLike, law: EvidenceLaw = "u
     reasons = []
     if R < FEWEST_RUNS:
         reasons.append(f"evidence runs {R} < {FEWEST_RUNS}")
-    if a and sqrt(v) > LARGEST_SPREAD:  # the mean of the logs needs no half variance
+    if a and sqrt(v) > LARGEST_SPREAD:  # with a = 0 no half variance is added to the mean
         reasons.append(f"sd between the runs {sqrt(v):.3g} nats > {LARGEST_SPREAD:g}: use more particles")
     if exact_runs:
         p_value = 1.0
     elif not reasons:
         p_value = null_distributions.log_normal_mean_p_value(log_ratios, a, slack)
-    else:  # too few or too far apart for that law, but if the evidence is unbiased it is seldom far too large
+    else:  # too few runs, or too far apart, for the log-normal law; but an unbiased evidence is seldom far too large
         p_value = null_distributions.ratio_p_value(log_ratios) if law == "unbiased" else 1.0
     return Check(
         parameter=LOG_EVIDENCE,
@@ -316,15 +322,15 @@ def compare_evidence(log_evidence: float, runs: ArrayLike, law: EvidenceLaw = "u
 
 
 def evidence_note(law: EvidenceLaw) -> str:
-    """Return what the verdict on evidence assumes, in a sentence."""
+    """Return a sentence on what the verdict on the evidence assumes."""
     others = "; ".join(f"{name}: {other.estimators}" for name, other in EVIDENCE_LAWS.items() if name != law)
     return f"log evidence is judged by {EVIDENCE_LAWS[law].equation}, evidence law {law} (others: {others})."
 
 
 def _compare(name: str, summary: ScoreSummary, chains: int, draws: int, reason: str) -> list[Check]:
-    """Return the three checks of one scalar; with a ``reason`` against a pass, a chain is worth one draw."""
+    """Return the three checks of one scalar. If there is a ``reason`` against a pass, each chain counts as one draw."""
     ess = np.full_like(summary.ess, chains) if reason else summary.ess
-    # a bound has no error of its own
+    # the ESS is then a bound, which has no error of its own
     freedom = np.full_like(ess, inf) if reason else null_distributions.ess_degrees_of_freedom(ess)
 
     def adjust(p_value: ArrayLike, index: Any) -> Any:
@@ -376,7 +382,7 @@ def _compare(name: str, summary: ScoreSummary, chains: int, draws: int, reason: 
 
 
 def _far_out(name: str, summary: ScoreSummary, draws: int) -> list[str]:
-    """Return a note if a draw is where hardly one of so many right ones would be."""
+    """Return a note if the farthest draw is farther out than right draws would be."""
     p = null_distributions.farthest_p_value(summary.farthest, draws)
     if p > FAR_OUT:
         return []

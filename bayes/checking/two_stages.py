@@ -1,19 +1,21 @@
-"""Verdicts in two stages, for samplers that can draw more: what is flagged or unconverged is resampled.
+"""Verdicts in two stages, for samplers that can draw more: checks that are flagged or unconverged get fresh draws.
 
-The scheme of Gandy and Scott (2020), "Unit testing for MCMC and other Monte Carlo methods", arXiv 2001.06465, algorithm
-1, with two rounds, and Holm in place of Bonferroni. With beta = alpha / 2 and gamma = sqrt(beta),
+The scheme is algorithm 1 of Gandy and Scott (2020), "Unit testing for MCMC and other Monte Carlo methods", arXiv
+2001.06465, with two rounds, and with Holm's method in place of Bonferroni's. With beta = alpha / 2 and
+gamma = sqrt(beta),
 
-    first stage    Holm at beta: what it rejects fails; Holm at beta + gamma: what it rejects beyond that is flagged
-    second stage   fresh draws of the flagged, Holm among them at beta / gamma: what it rejects fails
+    first stage    what Holm rejects at beta fails; what Holm rejects only at beta + gamma is flagged
+    second stage   fresh draws for the flagged checks; what Holm rejects among them at beta / gamma fails
 
-Chains that seem not to have converged are unconverged: no test of them can pass. One in a thousand that have converged
-seems so too, and four times the draws settle it. Fresh draws of k unconverged tests of m are judged by Holm at
-beta k / m, the share of the second beta that the scheme spends on as many others.
+Checks of chains that seem not to have converged cannot pass. They are unconverged, and get fresh draws too. One run in
+a thousand seems so although it has converged, and four times as many draws settle that. If k of m checks are
+unconverged, their fresh draws are judged by Holm at beta k / m, their share of the second beta.
 
-If no more than the true null hypotheses N are tested, P(one fails) <= beta + gamma beta / gamma = alpha: N meets a
-rejection at beta with probability beta at most, at beta + gamma with beta + gamma at most, and given that a flagged
-one is in N the fresh draws reject it with probability beta / gamma at most. At alpha = 0.001 the first stage looks at
-0.023 and the second at 0.022. So the two detect errors for which one stage at 0.001 needs more draws.
+The false-alarm rate is alpha. Let N be the set of true null hypotheses. The probability of a rejection in N is at most
+beta at the level beta, and at most beta + gamma at the level beta + gamma. If a flagged check is in N, its fresh draws
+are rejected with probability at most beta / gamma. Together, P(a check in N fails) <= beta + gamma beta / gamma =
+alpha. At alpha = 0.001 the first stage flags at 0.023, and the second stage rejects at 0.022. So two stages detect
+errors for which one stage at 0.001 needs more draws.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -24,11 +26,11 @@ from bayes.checking.results import Check, Checks
 from closedform.multiple_testing import ALPHA, holm
 
 MORE = 4
-"""Times as many draws in the second stage: half the error."""
+"""The second stage has this many times as many draws, and so half the error."""
 
 
 def same_checks(first: Sequence[Check], places: list[int], fresh: Sequence[Check]) -> list[Check]:
-    """Return those of ``fresh`` that compare what ``first`` does at ``places``."""
+    """Return the checks in ``fresh`` that compare the same as ``first`` at the indices ``places``."""
     by_key = {(c.model, c.parameter, c.statistic): c for c in fresh}
     return [by_key[first[i].model, first[i].parameter, first[i].statistic] for i in places]
 
@@ -41,19 +43,19 @@ def judge_in_two_stages(
     alpha: float = ALPHA,
     notes: Sequence[str] = (),
 ) -> Checks:
-    """Judge a family of checks, the flagged and those with a reason against a pass by fresh draws.
+    """Judge a family of checks; those that are flagged or have a reason against a pass are judged by fresh draws.
 
     Parameters
     ----------
     first
-        The checks of the first stage, of which at least one.
+        The checks of the first stage, at least one.
     resample
-        Called with the places in ``first`` to resample, if there are any. It returns the same checks in the same
-        order, from draws that are independent of the first.
+        Function that is called with the indices in ``first`` to resample, if there are any. It returns the same checks
+        in the same order, from draws that are independent of the first.
     final
-        Places in ``first`` of checks that cannot be resampled: these have the first stage alone.
+        Indices in ``first`` of checks that cannot be resampled. They have only the first stage.
     alpha
-        Probability that a family with nothing wrong has a failed check.
+        Probability that the family has a failed check although nothing is wrong.
 
     Raises
     ------
