@@ -1,22 +1,24 @@
-"""Closed forms: one conjugate family a file, each a frozen dataclass of hyperparameters with the same methods.
+"""Exact models: one family a file. Each model is a frozen dataclass of hyperparameters with the same methods.
 
-``posterior(y)`` is the joint posterior, ``marginals(y)`` maps the names of the PyMC variables to distributions,
-``predictive(y)`` is the distribution of one new observation, ``log_evidence(y)`` is log p(y) in nats and
-``simulate(rng, n)`` draws parameters from the prior and n observations given them. Distributions are frozen
-``scipy.stats`` objects.
+- ``posterior(y)`` is the joint posterior.
+- ``marginals(y)`` maps the names of the PyMC variables to their marginal posteriors.
+- ``predictive(y)`` is the distribution of one new observation.
+- ``log_evidence(y)`` is log p(y), in nats.
+- ``simulate(rng, n)`` draws parameters from the prior, and n observations given the parameters.
 
-Models of several parameters also have ``projections(y)``, functions of the joint distribution with known distributions
-(``projections``). Models whose observations are vectors also have ``predictive_marginals(y)``. ``EXAMPLE`` of every
-family holds its equations, its references and data to try it on (``example``); ``bayes.registry`` reads it.
+Distributions are frozen ``scipy.stats`` objects, or have their methods. Models of several parameters also have
+``projections(y)``: functions of several parameters with known distributions. Models whose observations are vectors
+also have ``predictive_marginals(y)``. Each file has an ``EXAMPLE`` with the equations, references and data of the
+family, which ``bayes.registry`` reads. The families:
 
-- ``normal_normal``, ``normal_variance``, ``normal_inverse_gamma``: mean, variance, or both, of a normal.
+- ``normal_normal``, ``normal_variance``, ``normal_inverse_gamma``: the mean of a normal, its variance, or both.
 - ``beta_binomial``, ``gamma_poisson``, ``gamma_exponential``: a probability, a rate of counts, a rate of waiting times.
 - ``dirichlet_multinomial``, ``multivariate_normal``: probabilities of classes, a mean vector.
 - ``linear_regression``: coefficients and noise variance.
-- ``hierarchical_normal``: groups with a common mean, one integral away from closed form (``numerics.quadrature``).
+- ``hierarchical_normal``: groups with a common mean, exact up to a one-dimensional integral (``numerics.quadrature``).
 
-``distribution`` is the interface of the distributions that are returned, and ``validate`` refuses invalid input.
-``bayes.exact.numerics`` keeps the digits.
+``distribution`` is the interface of the distributions, and ``validate`` refuses invalid input. ``numerics`` has the
+arithmetic that keeps digits where textbook formulas lose them.
 """
 
 import lazy_loader

@@ -1,6 +1,6 @@
 """Probability of success: the beta-binomial model.
 
-``EXAMPLE``, at the end, has the equations, the references and data.
+``EXAMPLE`` has the equations, the references and data.
 """
 
 from dataclasses import dataclass
@@ -19,20 +19,22 @@ from bayes.exact.numerics.log_gamma import log_arrangements, log_dirichlet_multi
 
 @dataclass(frozen=True, kw_only=True)
 class BetaBinomial:
-    """The model with its hyperparameters; ``y`` are counts of shape (n,), n = 0 is legal everywhere, logs are in nats.
+    """The beta-binomial model and its hyperparameters.
+
+    Observations ``y`` are counts of successes, shape (n,), and n = 0 is allowed. Logs are in nats.
 
     Parameters
     ----------
     trials
-        m, the trials behind each count.
+        m, the number of trials in each observation.
     successes, failures
-        a and b of the beta prior; 1 and 1 are the uniform distribution.
+        a and b of the beta prior. With 1 and 1 the prior is uniform.
 
     Raises
     ------
     ValueError
-        If ``trials`` is no positive whole number, a prior parameter is not positive, or ``y`` are no counts up to
-        ``trials``.
+        If ``trials`` is not a positive whole number, if a prior parameter is not positive, or if ``y`` are not counts
+        from 0 to ``trials``.
 
     Examples
     --------
@@ -62,11 +64,11 @@ class BetaBinomial:
         return {"theta": self.posterior(y)}
 
     def predictive(self, y: ArrayLike) -> Discrete:
-        """Return p(y_new | y), the successes in as many new trials: a beta-binomial."""
+        """Return p(y_new | y), a beta-binomial: the successes in one new observation of ``trials`` trials."""
         return distributions.beta_binomial(self.trials, *self._posterior(validate.counts(y, self.trials)))
 
     def log_evidence(self, y: ArrayLike) -> float:
-        """Return log p(y), in nats, with the binomial coefficients of each count."""
+        """Return log p(y), in nats, with the binomial coefficient of each count."""
         y = validate.counts(y, self.trials)
         successes = exact_sums.total(y)
         totals = [successes, len(y) * self.trials - successes]

@@ -1,6 +1,6 @@
 """Probabilities of classes: the Dirichlet-multinomial model.
 
-``EXAMPLE``, at the end, has the equations, the references and data.
+``EXAMPLE`` has the equations, the references and data.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from bayes.exact.projections import STANDARD, Draws, Projections, flip_sign, sig
 
 @dataclass(frozen=True, kw_only=True)
 class Joint:
-    """A Dirichlet of K probabilities ``p``."""
+    """A Dirichlet distribution of K probabilities ``p``."""
 
     concentration: NDArray[np.float64]
 
@@ -38,20 +38,22 @@ class Joint:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DirichletMultinomial:
-    """The model with its hyperparameters; ``y`` has shape (n, K), n = 0 is legal everywhere, logs are in nats.
+    """The Dirichlet-multinomial model and its hyperparameters.
+
+    Observations ``y`` have shape (n, K), and n = 0 is allowed. Logs are in nats.
 
     Parameters
     ----------
     concentration
-        alpha, shape (K,): as if so many of each class had been observed before.
+        alpha of the Dirichlet prior, shape (K,). It counts like this many earlier observations of each class.
     trials
-        m, what every observation's counts sum to.
+        m, the sum of the counts in each observation.
 
     Raises
     ------
     ValueError
-        If the concentration is no vector of two or more positive numbers, or ``y`` are no rows of K counts with that
-        sum.
+        If the concentration is not a vector of two or more positive numbers, or if ``y`` are not rows of K counts that
+        sum to ``trials``.
 
     Examples
     --------
@@ -76,15 +78,15 @@ class DirichletMultinomial:
         return Joint(concentration=self._posterior(self._counts(y)))
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
-        """Return ``{"p": betas}``, array-valued: one beta a class."""
+        """Return ``{"p": betas}``, an array-valued distribution with one beta for each class."""
         alpha = self.posterior(y).concentration
         return {"p": distributions.beta(alpha, distributions.sums_of_others(alpha))}
 
     def projections(self, y: ArrayLike) -> Projections:
-        """Return up to K - 1 sums of several classes, betas again, and from three classes on one share of two of them.
+        """Return up to K - 1 sums of several classes, which are betas, and for K >= 3 the share of one class in two.
 
-        A share of two classes is a beta too, and independent of their sum (Kotz, Balakrishnan and Johnson 2000,
-        Continuous Multivariate Distributions, vol. 1, chapter 49).
+        The share of a class in two classes is a beta too, and independent of their sum (Kotz, Balakrishnan and Johnson
+        2000, Continuous Multivariate Distributions, vol. 1, chapter 49).
         """
         alpha = self.posterior(y).concentration
         K = len(alpha)
@@ -95,14 +97,14 @@ class DirichletMultinomial:
 
         for row in signs(K):
             inside = np.flatnonzero(row > 0)
-            if 2 <= len(inside) <= K - 2:  # no class, and none left out
+            if 2 <= len(inside) <= K - 2:  # not a single class, and not all but one
                 name = " + ".join(f"p[{k}]" for k in inside) if K <= 6 else f"w{len(functions) + 1} . p"
                 functions[name] = (
                     total(inside),
                     distributions.beta(alpha[inside].sum(), alpha.sum() - alpha[inside].sum()),
                 )
         if K > 2:
-            i, j = np.sort(np.argsort(-alpha, kind="stable")[:2])  # the largest two
+            i, j = np.sort(np.argsort(-alpha, kind="stable")[:2])  # the two classes with the largest alpha
             share, pair_sum = distributions.beta(alpha[i], alpha[j]), alpha[i] + alpha[j]
             median = float(distributions.beta(pair_sum, alpha.sum() - pair_sum).median())
 
@@ -114,16 +116,16 @@ class DirichletMultinomial:
         return functions
 
     def predictive(self, y: ArrayLike) -> distributions.DirichletMultinomial:
-        """Return p(y_new | y), a Dirichlet-multinomial of as many trials."""
+        """Return p(y_new | y), a Dirichlet-multinomial with ``trials`` trials."""
         return distributions.DirichletMultinomial(self.posterior(y).concentration, self.trials)
 
     def predictive_marginals(self, y: ArrayLike) -> Discrete:
-        """Return the distribution of each class's count in a new observation, array-valued: beta-binomials."""
+        """Return the distribution of the count of each class in a new observation: an array-valued beta-binomial."""
         alpha = self.posterior(y).concentration
         return distributions.beta_binomial(self.trials, alpha, distributions.sums_of_others(alpha))
 
     def log_evidence(self, y: ArrayLike) -> float:
-        """Return log p(y), in nats, with the multinomial coefficients of each observation."""
+        """Return log p(y), in nats, with the multinomial coefficient of each observation."""
         counts = self._counts(y)
         totals = [exact_sums.total(column) for column in counts.T]
         # log p(y) = sum_i (log m! - sum_k log y_ik!) + log B(alpha_n) - log B(alpha)

@@ -1,4 +1,4 @@
-"""The interface of distributions, which closed forms return and checks take: that of a frozen scipy.stats one."""
+"""The interface of the distributions that exact models return and checks take: that of frozen scipy.stats objects."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -8,9 +8,9 @@ import numpy as np
 
 
 class Distribution(Protocol):
-    """A univariate distribution; parameters may be arrays, and then every answer is one.
+    """A univariate distribution. Its parameters may be arrays, and then every result is an array.
 
-    Frozen ``scipy.stats`` distributions have these methods; a distribution scipy lacks is a small class with the same.
+    Frozen ``scipy.stats`` distributions have these methods. A distribution that SciPy lacks is a small class with them.
     """
 
     def mean(self) -> Any: ...
@@ -24,7 +24,7 @@ class Distribution(Protocol):
 
 
 class Discrete(Protocol):
-    """A univariate distribution on whole numbers, as a frozen discrete ``scipy.stats`` distribution."""
+    """A univariate distribution on whole numbers, such as a frozen discrete ``scipy.stats`` distribution."""
 
     def mean(self) -> Any: ...
     def std(self) -> Any: ...
@@ -49,11 +49,11 @@ def validate_distribution(name: str, distribution: Distribution) -> None:
 
 
 type Element = tuple[str, tuple[int, ...]]
-"""A scalar parameter: the name of its variable, and its index there, () of a variable that is a scalar itself."""
+"""A scalar parameter: the name of its variable and its index there. The index of a scalar variable is ()."""
 
 
 def element_name(element: Element, labels: tuple[tuple[str, ...], ...] = ()) -> str:
-    """Return how an element is printed, with the ``labels`` of every axis in place of indices where there are any.
+    """Return the name of an element as it is printed. If an axis has ``labels``, they take the place of its indices.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def element_name(element: Element, labels: tuple[tuple[str, ...], ...] = ()) -> 
 
 
 def parsed_element(name: str, variables: Collection[str] = ()) -> Element:
-    """Return the element that a name means: ``theta[2]`` is the third of ``theta``, unless it is a variable itself.
+    """Return the element that a name means. ``theta[2]`` is the third of ``theta``, unless a variable has this name.
 
     Examples
     --------
@@ -84,10 +84,10 @@ def parsed_element(name: str, variables: Collection[str] = ()) -> Element:
 def scalar_distributions(
     marginals: Mapping[str, Distribution], variables: Collection[str] = ()
 ) -> dict[Element, Distribution]:
-    """Return the distribution of every element of the ``marginals``, some of which may be array-valued.
+    """Return the distribution of every element of the ``marginals``, which may be array-valued.
 
-    An array-valued one is a frozen ``scipy.stats`` distribution whose parameters are vectors. A name such as
-    ``theta[2]`` is one of an element, unless it is among the ``variables``.
+    An array-valued marginal is a frozen ``scipy.stats`` distribution with vectors as parameters. A name such as
+    ``theta[2]`` means an element, unless it is in ``variables``.
     """
     scalars: dict[Element, Distribution] = {}
     for printed, distribution in marginals.items():
@@ -104,12 +104,12 @@ def scalar_distributions(
 
 
 def elements(name: str, distribution: Distribution) -> dict[str, Distribution]:
-    """Return the distributions of a variable's elements by the names that are printed: ``name[0]``, ``name[1]``, ..."""
+    """Return the distributions of a variable's elements by their printed names, ``name[0]``, ``name[1]``, ..."""
     return {element_name(element): scalar for element, scalar in scalar_distributions({name: distribution}).items()}
 
 
 def _part(distribution: Any, shape: tuple[int, ...], place: tuple[int, ...]) -> Distribution:
-    """Return the distribution of the element at ``place`` of an array-valued one."""
+    """Return the distribution of the element at the index ``place`` of an array-valued distribution."""
     if hasattr(distribution, "element"):
         return distribution.element(place)
     args = [np.broadcast_to(value, shape)[place] for value in distribution.args]

@@ -1,4 +1,4 @@
-"""The example of a family: its equations, its references, and data to try it on."""
+"""The example of a family: its equations, references and example data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,33 +8,33 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet[M]:
-    """Observations, and the model with the hyperparameters that go with them."""
+    """Observations, and the model with hyperparameters that suit them."""
 
     model: M
     y: tuple[Any, ...]
     """Shape (n,), or (n, K) as a tuple of tuples."""
     source: str
-    """Where the observations are from, in a phrase."""
+    """Where the observations come from, in a phrase."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Example[M]:
-    """The one object ``EXAMPLE`` of every family.
+    """The object ``EXAMPLE`` of a family.
 
     Parameters
     ----------
     title
-        What the model is, in a line without a full stop.
+        The name of the model, in a line without a full stop.
     equations
-        The model in plain text, a line each, with the names that the code has for its symbols.
+        The model in plain text, one equation in each line, with the names of its symbols in the code.
     references
         Textbooks and papers, with the numbers of equations and sections.
     formulas
         Name -> formula in LaTeX: at least the model, the posterior, the predictive and the evidence.
     data
-        Data sets by name. ``"example"`` is the one that people know. The prior of ``"prior"`` weighs about as much as
-        its data, and no hyperparameter has a value that would hide a mistake, such as 0 or 1 or that of another: a
-        sampler that gets the prior wrong cannot pass on it.
+        Data sets by name. ``"example"`` is well known. In ``"prior"`` the prior weighs about as much as the data, and
+        no hyperparameter has a value that could hide a mistake, such as 0, 1 or the value of another hyperparameter. A
+        sampler with a wrong prior cannot pass on it.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """Rate of an exponential: the gamma-exponential model of waiting times.
 
-``EXAMPLE``, at the end, has the equations, the references and data.
+``EXAMPLE`` has the equations, the references and data.
 """
 
 from dataclasses import dataclass
@@ -18,17 +18,19 @@ from bayes.exact.numerics.log_gamma import log_gamma_evidence
 
 @dataclass(frozen=True, kw_only=True)
 class GammaExponential:
-    """The model with its hyperparameters; ``y`` are times of shape (n,), n = 0 is legal everywhere, logs are in nats.
+    """The gamma-exponential model and its hyperparameters.
+
+    Observations ``y`` are times, shape (n,), and n = 0 is allowed. Logs are in nats.
 
     Parameters
     ----------
     shape, inverse_scale
-        a and b of the gamma prior: as if a events had been observed in a time b, in the units of the data.
+        a and b of the gamma prior. It counts like a events observed in the time b, in the units of the data.
 
     Raises
     ------
     ValueError
-        If a hyperparameter is not positive, or a time is negative. A time of 0 is legal.
+        If a hyperparameter is not positive, or if a time is negative. A time of 0 is allowed.
 
     Examples
     --------
@@ -98,7 +100,7 @@ EXAMPLE = Example(
     },
     data={
         "example": DataSet(
-            # About one failure in 50 hours, give or take one.
+            # About one failure in 50 hours, with an sd of about one.
             model=GammaExponential(shape=1.0, inverse_scale=50.0),
             # Hours between failures of the air-conditioning of one airplane.
             y=(3, 5, 7, 18, 43, 85, 91, 98, 100, 130, 230, 487),

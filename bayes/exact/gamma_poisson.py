@@ -1,6 +1,6 @@
 """Rate of a Poisson: the gamma-Poisson model.
 
-``EXAMPLE``, at the end, has the equations, the references and data.
+``EXAMPLE`` has the equations, the references and data.
 """
 
 from dataclasses import dataclass
@@ -19,17 +19,19 @@ from bayes.exact.numerics.log_gamma import log_arrangements, log_negative_binomi
 
 @dataclass(frozen=True, kw_only=True)
 class GammaPoisson:
-    """The model with its hyperparameters; ``y`` are counts of shape (n,), n = 0 is legal everywhere, logs are in nats.
+    """The gamma-Poisson model and its hyperparameters.
+
+    Observations ``y`` are counts, shape (n,), and n = 0 is allowed. Logs are in nats.
 
     Parameters
     ----------
     shape, inverse_scale
-        a and b of the gamma prior: as if a events had been observed in b observations.
+        a and b of the gamma prior. It counts like a events in b earlier observations.
 
     Raises
     ------
     ValueError
-        If a hyperparameter is not positive, or ``y`` are no counts.
+        If a hyperparameter is not positive, or if ``y`` are not counts.
 
     Examples
     --------
@@ -106,9 +108,9 @@ EXAMPLE = Example(
     },
     data={
         "example": DataSet(
-            # About one death a year, give or take one.
+            # About one death a year, with an sd of about one.
             model=GammaPoisson(shape=1.0, inverse_scale=1.0),
-            # Deaths by horse kick in 10 corps over 20 years, one count a corps and year.
+            # Deaths by horse kick in 10 corps over 20 years, with one count for each corps and year.
             y=(0,) * 109 + (1,) * 65 + (2,) * 22 + (3,) * 3 + (4,),
             source="Bortkiewicz (1898), deaths by horse kick in 10 corps of the Prussian army over 20 years",
         ),

@@ -1,11 +1,11 @@
-"""Means of several groups with their own noise, and how far apart they are: eight schools, up to one integral.
+"""Means of several groups with known noise: the hierarchical normal model of eight schools.
 
-``EXAMPLE``, at the end, has the equations, the references and data.
+``EXAMPLE`` has the equations, the references and data.
 
-Given tau everything is normal, so posterior, predictive and evidence are one-dimensional integrals over tau
-(`bayes.exact.numerics.quadrature`). Where tau is near 0 the groups lie on top of one another, a funnel in which
-samplers get stuck. ``y`` may be shorter than ``noise_sds``: then the first n groups are observed, and `predictive`
-predicts the next.
+Given tau, the standard deviation between the groups, everything is normal. So
+posterior, predictive and evidence are one-dimensional integrals over tau (``bayes.exact.numerics.quadrature``). Where
+tau is near 0 the means of all groups are almost equal. This makes a funnel in which samplers get stuck. ``y`` may be
+shorter than ``noise_sds``. Then the first n groups are observed, and ``predictive`` predicts the next group.
 """
 
 from collections.abc import Callable
@@ -25,45 +25,47 @@ from bayes.exact.numerics import quadrature
 from bayes.exact.projections import STANDARD, Draws, Projections, distance_score, flip_sign
 
 ALL_MOMENTS = 99
-"""Moments of a distribution with normal tails, all of which exist: any number above 2."""
+"""Number of moments for a distribution with normal tails. All moments exist; any number above 2 says so."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConditionalOnTau:
-    """Likelihood and conditional posteriors given each of G values of tau: arrays (G,), and (G, n) for theta."""
+    """Likelihood and conditional posteriors for G values of tau, as arrays (G,), and (G, n) for theta."""
 
     origin: float
-    """From where means are counted, so that a far place costs them no digits."""
+    """Means are measured from here, so that data far from 0 cost no digits."""
     tau: NDArray[np.float64]
     log_likelihood: NDArray[np.float64]
     """log p(y | tau), in nats."""
     mu_mean: NDArray[np.float64]
     mu_var: NDArray[np.float64]
     data_share: NDArray[np.float64]
-    """Weight of the data in the mean of mu; the rest is that of the prior mean."""
+    """Weight of the data in the mean of mu. The prior mean has the rest."""
     theta_mean: NDArray[np.float64]
     theta_var: NDArray[np.float64]
     mu_share: NDArray[np.float64]
-    """Weight of mu in the mean of theta_j; the rest is that of y_j."""
+    """Weight of mu in the mean of theta_j. y_j has the rest."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class HierarchicalNormal:
-    """The model with its hyperparameters; ``y`` has shape (n,), one number a group, logs are in nats.
+    """The hierarchical normal model and its hyperparameters.
+
+    Observations ``y`` have shape (n,), with one number for each group, and n up to J. Logs are in nats.
 
     Parameters
     ----------
     noise_sds
-        sigma_j, the known standard deviations, shape (J,).
+        sigma_j, the known standard deviation of the observation of each group, shape (J,).
     prior_mean, prior_sd
-        m0 and s0 of the mean mu of all groups.
+        m0 and s0, mean and standard deviation of the prior of mu, the common mean of the groups.
     spread
-        s, the median of the standard deviation tau between groups before any data.
+        s, the prior median of tau, the standard deviation between groups.
 
     Raises
     ------
     ValueError
-        If a scale is not positive, or ``y`` has more numbers than there are groups or one that is not finite.
+        If a scale is not positive, if ``y`` has more numbers than there are groups, or if a number is not finite.
 
     Examples
     --------
@@ -91,7 +93,7 @@ class HierarchicalNormal:
         return Joint(self, validate.observations(y), self.log_evidence(y))
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
-        """Return the marginals of ``mu``, of ``tau``, and of the groups' means as ``theta[0]``, ``theta[1]``, ..."""
+        """Return the marginals of ``mu``, ``tau`` and the means of the groups, ``theta[0]``, ``theta[1]``, ..."""
         y = self._observations(y)
         conditional, weights = self._mixture(y)
         marginals: dict[str, Distribution] = {
@@ -114,10 +116,11 @@ class HierarchicalNormal:
         return marginals
 
     def projections(self, y: ArrayLike) -> Projections:
-        """Return z(mu + theta_j | tau) of every group, z of the sum of theta, and |z(mu | tau)|: all Normal(0, 1).
+        """Return functions of several parameters that are Normal(0, 1): quantities standardised given tau.
 
-        Given tau everything is normal. Signs are flipped where tau is below its median. Differences would add nothing:
-        where tau is near 0 they show only the digits to which draws were rounded.
+        They are z(mu + theta_j given tau) for every group, z for the sum of theta, and the distance of z(mu given tau)
+        from 0 as a normal score. Given tau everything is normal. Signs are flipped where tau is below its median.
+        Differences of theta would add nothing: where tau is near 0 they show only the rounding of the draws.
         """
         y = self._observations(y)
         median = float(self.marginals(y)["tau"].ppf(0.5))
@@ -152,9 +155,9 @@ class HierarchicalNormal:
         return functions | {"|z(mu | tau)| by tau": (distance, STANDARD)}
 
     def predictive(self, y: ArrayLike) -> Distribution:
-        """Return p(y_new | y) of the group that follows the data. It has as many moments as there are data.
+        """Return p(y_new | y) for the next group. It has as many moments as there are data.
 
-        Its log density is right as far as observations may lie, 1e75. It raises ValueError for finite places beyond.
+        Its log density is exact as far out as observations may be, 1e75. Beyond, a finite value raises ValueError.
         """
         y = self._observations(y)
         if len(y) == len(self.noise_sds):
@@ -179,7 +182,7 @@ class HierarchicalNormal:
         return quadrature.LogQuadrature(**self._integrand(y)).log_integral if len(y) else 0.0
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
-        """Draw mu, tau and n of theta from the prior, and their observations, n up to J; return ``(params, y)``."""
+        """Draw mu, tau and n means from the prior, and n observations, n up to J; return ``(params, y)``."""
         n = validate.number_of_observations(n)
         if n > len(self.noise_sds):
             raise ValueError(f"`n` must be at most {len(self.noise_sds)}, the number of groups, got {n}.")
@@ -189,10 +192,10 @@ class HierarchicalNormal:
         return {"mu": mu, "tau": tau, "theta": theta}, rng.normal(theta, self.noise_sds[:n])
 
     def _conditional(self, y: NDArray[np.float64], tau: NDArray[np.float64], origin: float) -> ConditionalOnTau:
-        """Return what is conditional on each of ``tau`` (G,), with means from ``origin``."""
+        """Return likelihood and posteriors conditional on each ``tau`` (G,), with means measured from ``origin``."""
         tau2 = np.square(tau)[:, None]  # (G, 1)
         sigma2 = self.noise_sds[: len(y)] ** 2
-        var = sigma2 + tau2  # (G, n), of y_j given mu
+        var = sigma2 + tau2  # (G, n), variance of y_j given mu
         # From the c of least noise, whatever tau the heaviest: e_j = y_j - c, whose mean weighted by w_j = 1 / var_j is
         # e. It is then small beside what is noisy, and e_j - e does not cancel where it is not.
         centre = y[np.argmin(sigma2)] if len(y) else 0.0
@@ -211,7 +214,7 @@ class HierarchicalNormal:
             + np.sum((e - data_mean[:, None]) ** 2 / var, axis=1)
             + weight * (data_mean - prior) ** 2 / self.prior_sd**2
         )
-        # theta_j given mu: precision 1/sigma_j^2 + 1/tau^2, and mu by its own posterior
+        # theta_j given mu has precision 1/sigma_j^2 + 1/tau^2, and mu has its own posterior
         data_share, mu_share = tau2 / var, sigma2 / var
         return ConditionalOnTau(
             origin=origin,
@@ -226,9 +229,9 @@ class HierarchicalNormal:
         )
 
     def _mixture(self, y: NDArray[np.float64]) -> tuple[ConditionalOnTau, NDArray[np.float64]]:
-        """Return what is conditional on the quadrature's values of tau, and their posterior weights."""
+        """Return the conditional posteriors for the quadrature's values of tau, and their posterior weights."""
         v, weights = quadrature.LogQuadrature(**self._integrand(y)).nodes
-        # Far below every other scale it makes no difference how small tau is: those nodes become one.
+        # Far below every other scale, the value of tau makes no difference: those nodes become one.
         small = np.flatnonzero(np.exp(v) < 1e-9 * min(self.noise_sds))[:-1]
         weights[small.size] += weights[small].sum()
         tau, weights = np.exp(v[small.size :]), weights[small.size :]
@@ -238,7 +241,7 @@ class HierarchicalNormal:
         return conditional, weights
 
     def _integrand(self, y: NDArray[np.float64]) -> dict[str, Any]:
-        """Return log p(y | tau) p(tau) tau as a function of v = log tau, and where it has its scales."""
+        """Return log [p(y | tau) p(tau) tau] as a function of v = log tau, and the scales where it changes."""
 
         def log_density(v: NDArray[np.float64]) -> NDArray[np.float64]:
             tau = np.exp(v)
@@ -254,7 +257,7 @@ class HierarchicalNormal:
             "log_density": log_density,
             "low": np.log(min(scales)) - quadrature.REACH,
             "high": np.log(max(widest)) + quadrature.REACH,
-            # n groups fix log tau to about 1 / sqrt(2 n), and no panel is wider than four of that.
+            # n groups determine log tau to about 1 / sqrt(2 n), and no panel is wider than four times that.
             "width": min(1.0, 4 / np.sqrt(2 * len(y) + 1)),
         }
 
@@ -267,7 +270,7 @@ class HierarchicalNormal:
 
 @dataclass(frozen=True)
 class Joint:
-    """The posterior of mu, tau and theta: its density by Bayes' rule, its draws tau first, then mu, then theta."""
+    """The posterior of mu, tau and theta. Its density is by Bayes' rule; draws are of tau, then mu, then theta."""
 
     model: HierarchicalNormal
     y: NDArray[np.float64]
@@ -297,7 +300,7 @@ class Joint:
 
 
 EXAMPLE = Example(
-    title="Means of several groups with their own noise, and how far apart they are: eight schools, up to one integral",
+    title="Means of several groups with known noise: the hierarchical normal model of eight schools",
     equations="""
         tau     ~ HalfCauchy(s)                              s = spread
         mu      ~ Normal(m0, s0^2)                           m0 = prior_mean, s0 = prior_sd
@@ -334,12 +337,12 @@ EXAMPLE = Example(
     },
     data={
         "example": DataSet(
-            # The priors that are customary for these schools: mu ~ Normal(0, 5^2), tau ~ HalfCauchy(5). The ninth
-            # is a school that was not there, with a standard error of 10 to come.
+            # The customary priors for these schools: mu ~ Normal(0, 5^2), tau ~ HalfCauchy(5). The ninth school is
+            # not in the data; it is the one to predict, with a standard error of 10.
             model=HierarchicalNormal(
                 noise_sds=[15, 10, 16, 11, 9, 11, 10, 18, 10], prior_mean=0.0, prior_sd=5.0, spread=5.0
             ),
-            # Effects of coaching on the scores of eight schools, in points.
+            # Effects of coaching on test scores in eight schools, in points.
             y=(28, 8, -3, 7, -1, 1, 18, 12),
             source="Rubin (1981), effects of coaching on test scores in eight schools, with standard errors",
         ),

@@ -1,9 +1,9 @@
-"""Bayesian linear regression, noise unknown.
+"""Bayesian linear regression with unknown noise.
 
-``EXAMPLE``, at the end, has the equations, the references and data.
+``EXAMPLE`` has the equations, the references and data.
 
-``y`` may be shorter than the design: the first n of its N rows then belong to it, and the next row is the one that
-`predictive` predicts.
+``y`` may be shorter than the design. It then belongs to the first n of the N rows, and ``predictive`` predicts the
+observation of the next row.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ from bayes.exact.projections import STANDARD, Draws, Projections, directions, di
 
 @dataclass(frozen=True, kw_only=True)
 class Joint:
-    """sigma2 ~ InverseGamma(a, b), beta | sigma2 ~ Normal(m, sigma2 V)."""
+    """The joint distribution sigma2 ~ InverseGamma(a, b), beta | sigma2 ~ Normal(m, sigma2 V)."""
 
     m: NDArray[np.float64]
     V: NDArray[np.float64]
@@ -51,7 +51,7 @@ class Joint:
         return {"beta": self.m + np.sqrt(sigma2)[:, None] * step, "sigma2": sigma2}
 
     def project(self, weights: NDArray[np.float64]) -> Distribution:
-        """Return Student's t of weights . beta, one for each row of weights."""
+        """Return the Student's t of weights . beta, one for each row of ``weights``."""
         loc, rest, sd = self.distribution.combination(weights)
         return distributions.Located(
             distributions.student_t, 2 * self.a, loc=loc, rest=rest, scale=sqrt(self.b / self.a) * sd
@@ -60,14 +60,16 @@ class Joint:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LinearRegression:
-    """The model with its hyperparameters; ``y`` has shape (n,) with n up to N, logs are in nats.
+    """The regression with its hyperparameters.
+
+    Observations ``y`` have shape (n,), with n up to N. Logs are in nats.
 
     Parameters
     ----------
     design
-        Shape (N, P), a row an observation; a column of ones is an intercept.
+        X, shape (N, P), with a row for each observation. A column of ones is an intercept.
     prior_mean, prior_covariance
-        m0 (P,) and V0 (P, P), the covariance of the coefficients in units of sigma2.
+        m0 (P,) and V0 (P, P) of the prior of the coefficients. V0 is their covariance divided by sigma2.
     shape, scale
         a and b of the inverse-gamma prior of the noise variance sigma2; ``scale`` in squared units of the data.
 
@@ -75,7 +77,7 @@ class LinearRegression:
     ------
     ValueError
         If shapes do not fit, the covariance is not symmetric and positive definite, ``shape`` or ``scale`` is not
-        positive, or ``y`` has more than N numbers or one that is not finite.
+        positive, if ``y`` has more than N numbers, or if a number is not finite.
 
     Examples
     --------
@@ -83,7 +85,7 @@ class LinearRegression:
     >>> model = LinearRegression(design=design, prior_mean=[0, 0], prior_covariance=np.eye(2), shape=2.0, scale=1.0)
     >>> model.marginals([1.0, 2.0, 3.0])["beta"].mean().round(4).tolist()
     [0.8, 0.9333]
-    >>> round(float(model.predictive([1.0, 2.0]).mean()), 4)  # of the third row
+    >>> round(float(model.predictive([1.0, 2.0]).mean()), 4)  # for the third row
     2.0
     """
 
@@ -122,7 +124,7 @@ class LinearRegression:
         return Joint(m=distribution.loc, V=matrices.to_float(V), distribution=distribution, a=a, b=b)
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
-        """Return the marginals of ``beta``, array-valued, one Student's t a coefficient, and of ``sigma2``."""
+        """Return the marginals of ``beta``, one Student's t for each coefficient (array-valued), and of ``sigma2``."""
         joint = self.posterior(y)
         return {
             "beta": joint.project(np.eye(len(joint.m))),
@@ -130,10 +132,11 @@ class LinearRegression:
         }
 
     def projections(self, y: ArrayLike) -> Projections:
-        """Return z(w . beta | sigma2) in P directions and the distance of beta from its mean, as scores: Normal(0, 1).
+        """Return functions of several parameters that are Normal(0, 1), standardised given sigma2.
 
-        The directions are sums of all coefficients with signs, in units of their sds. The sign of each is flipped
-        where sigma2 is below its median.
+        They are z(w . beta) in P directions, and the distance of beta from its mean as a normal score. The directions
+        are sums of all coefficients with signs, in units of their sds. The sign of z is flipped where sigma2 is below
+        its median.
         """
         joint = self.posterior(y)
         median = float(distributions.inverse_gamma(joint.a, scale=joint.b).median())
@@ -160,7 +163,7 @@ class LinearRegression:
         return functions | {"|z(beta | sigma2)| by sigma2": (distance, STANDARD)}
 
     def predictive(self, y: ArrayLike, x_new: ArrayLike | None = None) -> Distribution:
-        """Return p(y_new | y) at ``x_new`` (P,), by default at the row of the design that follows the data."""
+        """Return p(y_new | y) at ``x_new`` (P,), by default at the row of the design after those of the data."""
         y = self._observations(y)
         if x_new is None and len(y) == len(self.design):
             raise ValueError(f"`x_new` must be given: `y` has an observation for all {len(y)} rows of the design.")
@@ -189,7 +192,7 @@ class LinearRegression:
         return float(log_gamma_term - log_det / 2)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
-        """Draw beta and sigma2 from the prior and ``n`` observations given them, n up to N; return ``(params, y)``."""
+        """Draw beta and sigma2 from the prior, and ``n`` observations given them, n up to N; return ``(params, y)``."""
         n = validate.number_of_observations(n)
         if n > len(self.design):
             raise ValueError(f"`n` must be at most {len(self.design)}, the rows of the design, got {n}.")
@@ -205,7 +208,7 @@ class LinearRegression:
         squares = matrices.gram(X)
         C = matrices.cholesky(prior_precision + squares)
         # V_n^-1 = V0^-1 + X'X,    m_n = b + V_n (X'r + V0^-1 (m0 - b)),    r = y - X b, for any b.
-        # The first b is m0, the second the answer for the first: there r is as small as the noise.
+        # The first b is m0. The second b is the answer for the first, where r is as small as the noise.
         _, step, _, _ = self._step(y, m0, C, prior_precision)
         b, step, projected, residuals = self._step(y, m0 + step, C, prior_precision)
         m = b + step
@@ -216,7 +219,7 @@ class LinearRegression:
     def _step(
         self, y: NDArray[np.float64], start: matrices.Matrix, C: matrices.Matrix, prior_precision: matrices.Matrix
     ) -> tuple[matrices.Matrix, matrices.Matrix, matrices.Matrix, Decimal]:
-        """Return b near ``start``, the step from it to m_n, X'r and r'r of r = y - X b."""
+        """Return b near ``start``, the step from b to m_n, and X'r and r'r with r = y - X b."""
         X, near = self.design[: len(y)], matrices.split(start)
         b = matrices.to_decimal(near[0]) + matrices.to_decimal(near[1])
         product, errors = matrices.multiply(X, near)
@@ -245,7 +248,7 @@ _PRESSURE = (
 )
 
 EXAMPLE = Example(
-    title="Bayesian linear regression, noise unknown",
+    title="Bayesian linear regression with unknown noise",
     equations="""
         sigma2 ~ InverseGamma(a, b)                          a = shape, b = scale
         beta   ~ Normal(m0, sigma2 V0)                       m0 = prior_mean (P,), V0 = prior_covariance (P, P)
@@ -280,8 +283,8 @@ EXAMPLE = Example(
     },
     data={
         "example": DataSet(
-            # An intercept, and the boiling point of water in degrees Fahrenheit above 203; the last row is the
-            # sea level's.
+            # An intercept, and the boiling point of water in degrees Fahrenheit above 203; the last row is
+            # for sea level.
             model=LinearRegression(
                 design=[(1.0, boiling - 203.0) for boiling in (*_BOILING_POINT, 212.0)],
                 prior_mean=[140.0, 1.0],

@@ -1,6 +1,6 @@
-"""Mean vector of a multivariate normal, covariance known.
+"""Mean vector of a multivariate normal with known covariance.
 
-``EXAMPLE``, at the end, has the equations, the references and data.
+``EXAMPLE`` has the equations, the references and data.
 """
 
 from collections.abc import Callable
@@ -19,12 +19,12 @@ from bayes.exact.projections import Draws, Projections, directions
 
 @dataclass(frozen=True, kw_only=True)
 class Joint:
-    """A multivariate normal of ``mu`` (K,)."""
+    """A multivariate normal distribution of ``mu`` (K,)."""
 
     mean: NDArray[np.float64]
     covariance: NDArray[np.float64]
     distribution: distributions.LocatedVector
-    """The normal with this mean and covariance, with all their digits."""
+    """The distribution, with all digits of its mean and covariance."""
 
     def logpdf(self, params: dict[str, NDArray[np.float64]]) -> float:
         """Return the log density of ``mu``, in nats."""
@@ -37,19 +37,22 @@ class Joint:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MultivariateNormal:
-    """The model with its hyperparameters; ``y`` has shape (n, K), n = 0 is legal everywhere, logs are in nats.
+    """The multivariate normal model and its hyperparameters.
+
+    Observations ``y`` have shape (n, K), and n = 0 is allowed. Logs are in nats.
 
     Parameters
     ----------
     prior_mean
-        m0, shape (K,).
+        m0, the prior mean of mu, shape (K,).
     prior_covariance, noise_covariance
-        S0 and Sigma, symmetric and positive definite, shape (K, K).
+        S0 of the prior and Sigma of an observation around mu, symmetric and positive definite, shape (K, K).
 
     Raises
     ------
     ValueError
-        If shapes do not fit, a matrix is not symmetric and positive definite, or ``y`` are no rows of K finite numbers.
+        If shapes do not fit, a matrix is not symmetric and positive definite, or ``y`` are not rows of K finite
+        numbers.
 
     Examples
     --------
@@ -79,12 +82,12 @@ class MultivariateNormal:
             )
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
-        """Return ``{"mu": normals}``, array-valued: one normal an element."""
+        """Return ``{"mu": normals}``, an array-valued distribution with one normal for each element."""
         joint = self.posterior(y)
         return {"mu": joint.distribution.project(np.eye(len(joint.mean)))}
 
     def projections(self, y: ArrayLike) -> Projections:
-        """Return the sums of all elements with signs, in units of their sds: normals again. One element has none."""
+        """Return sums of all elements with signs, in units of their sds. They are normal. With K = 1 there are none."""
         joint = self.posterior(y)
         if len(joint.mean) == 1:
             return {}
@@ -104,7 +107,7 @@ class MultivariateNormal:
             )
 
     def predictive_marginals(self, y: ArrayLike) -> Distribution:
-        """Return the distribution of each element of a new observation, array-valued: normals."""
+        """Return the distribution of each element of a new observation: an array-valued normal."""
         return self.predictive(y).project(np.eye(len(self.prior_mean)))
 
     def log_evidence(self, y: ArrayLike) -> float:
@@ -139,7 +142,7 @@ class MultivariateNormal:
         return mean, (covariance + covariance.T) / 2
 
     def _statistics(self, y: NDArray[np.float64]) -> tuple[matrices.Matrix, matrices.Matrix]:
-        """Return ybar - m0 and S = sum (y_i - ybar) (y_i - ybar)' in decimals, zeros for no observations."""
+        """Return ybar - m0 and S = sum (y_i - ybar) (y_i - ybar)' in decimals; they are zero without observations."""
         n, K = y.shape
         if n == 0:
             return matrices.to_decimal(np.zeros(K)), matrices.to_decimal(np.zeros((K, K)))
@@ -155,7 +158,7 @@ class MultivariateNormal:
 
 
 EXAMPLE = Example(
-    title="Mean vector of a multivariate normal, covariance known",
+    title="Mean vector of a multivariate normal with known covariance",
     equations="""
         mu  ~ Normal(m0, S0)                     m0 = prior_mean (K,), S0 = prior_covariance (K, K)
         y_i ~ Normal(mu, Sigma)                  Sigma = noise_covariance (K, K), i = 1..n, all independent
@@ -178,7 +181,7 @@ EXAMPLE = Example(
     },
     data={
         "example": DataSet(
-            # Lengths and widths of flowers of one kind vary together, about as much as this.
+            # Lengths and widths of flowers of one species vary together, about as much as this.
             model=MultivariateNormal(
                 prior_mean=[5.0, 3.0],
                 prior_covariance=[[1.0, 0.5], [0.5, 1.0]],

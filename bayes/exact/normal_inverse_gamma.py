@@ -1,6 +1,6 @@
 """Mean and variance of a normal, both unknown.
 
-``EXAMPLE``, at the end, has the equations, the references and data.
+``EXAMPLE`` has the equations, the references and data.
 """
 
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ from bayes.exact.projections import STANDARD, Draws, Projections, distance_score
 
 @dataclass(frozen=True, kw_only=True)
 class Joint:
-    """A normal inverse gamma: sigma2 ~ InverseGamma(a, b), mu | sigma2 ~ Normal(m, sigma2 / k)."""
+    """A normal-inverse-gamma distribution: sigma2 ~ InverseGamma(a, b), mu | sigma2 ~ Normal(m, sigma2 / k)."""
 
     m: float
     rest: float
-    """Rounding error of m: the mean of mu is m + rest."""
+    """Rounding error of m. The mean of mu is m + rest."""
     k: float
     a: float
     b: float
@@ -45,7 +45,7 @@ class Joint:
         return {"mu": random_state.normal(self.m, np.sqrt(sigma2 / self.k)), "sigma2": sigma2}
 
     def marginals(self) -> dict[str, Distribution]:
-        """Return the marginal distributions: Student's t of mu, inverse gamma of sigma2."""
+        """Return the marginal distributions: a Student's t of mu and an inverse gamma of sigma2."""
         scale = sqrt(self.b / self.a / self.k)
         return {
             "mu": distributions.Located(distributions.student_t, 2 * self.a, loc=self.m, rest=self.rest, scale=scale),
@@ -55,16 +55,18 @@ class Joint:
 
 @dataclass(frozen=True, kw_only=True)
 class NormalInverseGamma:
-    """The model with its hyperparameters; ``y`` has shape (n,), n = 0 is legal everywhere, logs are in nats.
+    """The model of a normal with its hyperparameters.
+
+    Observations ``y`` have shape (n,), and n = 0 is allowed. Logs are in nats.
 
     Parameters
     ----------
     prior_mean
-        m0, the mean of mu before any data.
+        m0, the prior mean of mu.
     prior_count
-        k0, how many observations the prior mean is worth.
+        k0, the number of observations that the prior mean is worth.
     shape, scale
-        a and b of the inverse-gamma prior of the variance; ``scale`` in squared units of the data.
+        a and b of the inverse-gamma prior of the variance sigma2; ``scale`` is in squared units of the data.
 
     Raises
     ------
@@ -91,17 +93,17 @@ class NormalInverseGamma:
             set_field(name, validate.positive(name, getattr(self, name), proper_prior_hint))
 
     def posterior(self, y: ArrayLike) -> Joint:
-        """Return p(mu, sigma2 | y), a normal inverse gamma (Gelman et al. 2013, section 3.3)."""
+        """Return p(mu, sigma2 | y), a normal-inverse-gamma (Gelman et al. 2013, section 3.3)."""
         return self._posterior(validate.observations(y))[0]
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
-        """Return the marginal posteriors of ``mu``, Student's t, and of ``sigma2``, inverse gamma."""
+        """Return the marginal posteriors: a Student's t of ``mu`` and an inverse gamma of ``sigma2``."""
         return self.posterior(y).marginals()
 
     def projections(self, y: ArrayLike) -> Projections:
-        """Return z(mu | sigma2) and its distance from 0, with signs flipped where sigma2 is below its median.
+        """Return two functions that are Normal(0, 1): mu standardised given sigma2, and its distance from 0.
 
-        Both are Normal(0, 1).
+        The distance is a normal score. The sign of the first is flipped where sigma2 is below its median.
         """
         joint = self.posterior(y)
         median = float(distributions.inverse_gamma(joint.a, scale=joint.b).median())
@@ -187,7 +189,7 @@ EXAMPLE = Example(
     },
     data={
         "example": DataSet(
-            # No difference expected, and little known of it or of its spread.
+            # No difference is expected, and little is known about its size or its spread.
             model=NormalInverseGamma(prior_mean=0.0, prior_count=0.1, shape=3.0, scale=1600.0),
             # Differences in height of 15 pairs of plants, cross-fertilised less self-fertilised, in eighths of an
             # inch.

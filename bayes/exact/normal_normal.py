@@ -1,6 +1,6 @@
-"""Mean of a normal, noise known: the normal-normal model.
+"""Mean of a normal with known noise: the normal-normal model.
 
-``EXAMPLE``, at the end, has the equations, the references and data.
+``EXAMPLE`` has the equations, the references and data.
 """
 
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ from bayes.exact.numerics import distributions, exact_sums, matrices
 
 @dataclass(frozen=True, kw_only=True)
 class NormalNormal:
-    """The normal-normal model with its hyperparameters. All scales are standard deviations, all logs are in nats.
+    """The normal-normal model and its hyperparameters. All scales are standard deviations, and all logs are in nats.
 
-    Every method takes observations ``y`` of shape (n,); n = 0 is legal wherever it has a meaning.
+    Every method takes observations ``y`` of shape (n,). n = 0 is allowed wherever it has a meaning.
 
     Parameters
     ----------
     prior_mean
-        m0, the mean of mu before any data.
+        m0, the prior mean of mu.
     prior_sd
-        tau, the standard deviation of mu before any data.
+        tau, the prior standard deviation of mu.
     noise_sd
         sigma, the known standard deviation of one observation around mu.
 
@@ -55,7 +55,7 @@ class NormalNormal:
     noise_sd: float
 
     def __post_init__(self) -> None:
-        set_field = partial(object.__setattr__, self)  # the one way past `frozen`: store what was validated, as float
+        set_field = partial(object.__setattr__, self)  # the way to store validated floats in a frozen dataclass
         set_field("prior_mean", validate.finite("prior_mean", self.prior_mean))
         known_mean_hint = "a prior without width is a known mean: use a small but positive sd."
         flat_prior_hint = "a flat prior has no evidence: use a large but finite sd."
@@ -64,15 +64,15 @@ class NormalNormal:
         set_field("noise_sd", validate.positive("noise_sd", self.noise_sd, no_noise_hint))
 
     def posterior(self, y: ArrayLike) -> Distribution:
-        """Return p(mu | y), a normal; the prior if ``y`` is empty (Bishop 2006, eq. 2.141 and 2.142)."""
+        """Return p(mu | y), a normal. It is the prior if ``y`` is empty (Bishop 2006, eq. 2.141 and 2.142)."""
         return self._normal(y, noise=0.0)
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
-        """Return the marginal posterior of each parameter under its name in the PyMC program: here ``mu`` alone."""
+        """Return ``{"mu": posterior}``: the marginal posterior of each parameter, by its name in the PyMC program."""
         return {"mu": self.posterior(y)}
 
     def predictive(self, y: ArrayLike) -> Distribution:
-        """Return p(y_new | y), one new observation with mu integrated out (Gelman et al. 2013, section 2.5)."""
+        """Return p(y_new | y) of one new observation, with mu integrated out (Gelman et al. 2013, section 2.5)."""
         # var(y_new | y) = s_n^2 + sigma^2
         return self._normal(y, noise=self.noise_sd)
 
@@ -101,7 +101,7 @@ class NormalNormal:
 
         Notes
         -----
-        The squares are taken about the data's own mean, so a large common offset costs no digits: the error against
+        The squares are taken around the mean of the data, so a large common offset costs no digits. The error against
         50-digit arithmetic is below 1e-12 of max(1, |log p(y)|) for n to 10^6, offsets to 1e8 sigma and tau^2/sigma^2
         from 1e-12 to 1e12 (``tests/bayes/exact/test_normal_normal.py``).
         """
@@ -111,14 +111,15 @@ class NormalNormal:
     def log_evidence_terms(self, y: ArrayLike) -> dict[str, float]:
         """Return the four terms, in nats, whose sum is ``log_evidence(y)``.
 
-        ``noise``: the density of n points that fit perfectly. ``occam``: what is paid for spreading the prior over
-        values of mu that the data rule out. ``scatter``: the misfit of the points among themselves, which no prior on
-        mu can change. ``misfit``: the distance of their mean from the prior mean.
+        - ``noise``: the density of n points that fit perfectly.
+        - ``occam``: the price of a prior that is spread over values of mu that the data rule out.
+        - ``scatter``: the scatter of the points around their own mean, which no prior of mu can change.
+        - ``misfit``: the distance of their mean from the prior mean.
         """
         return {name: float(term) for name, term in self._terms(y).items()}
 
     def _terms(self, y: ArrayLike) -> dict[str, Decimal]:
-        """Return the terms in decimals: those of a million points are some 1e6, and may cancel."""
+        """Return the terms in decimals. For a million points they are about 1e6 and may cancel."""
         n, _, *statistics = exact_sums.moments_about(validate.observations(y), self.prior_mean)
         with matrices.digits():
             distance, scatter = (matrices.from_fraction(value) for value in statistics)
@@ -133,11 +134,11 @@ class NormalNormal:
             }
 
     def best_prior_sd(self, y: ArrayLike) -> float:
-        """Return the prior_sd with the largest evidence, 0 if the evidence only grows as the prior narrows.
+        """Return the ``prior_sd`` with the largest evidence, or 0 if the evidence only grows as the prior narrows.
 
         This is type-II maximum likelihood (empirical Bayes): tau^2 = max(0, (ybar - m0)^2 - sigma^2/n), where the
-        derivative of ``log_evidence`` in tau^2 vanishes. Raises ValueError for an empty ``y``, whose evidence is 1
-        under every prior.
+        derivative of ``log_evidence`` in tau^2 vanishes. Raises ValueError for an empty ``y``, which has
+        evidence 1 under every prior.
         """
         n, _, distance, _ = exact_sums.moments_about(validate.observations(y), self.prior_mean)
         if n == 0:
@@ -151,7 +152,7 @@ class NormalNormal:
         return {"mu": mu}, rng.normal(mu, self.noise_sd, size=n)
 
     def sequence(self, y: ArrayLike) -> "Sequence":
-        """Return the posterior and the three predictives after the first 0, 1, ..., n points, each one array-valued."""
+        """Return posterior and predictives after the first 0, 1, ..., n points, as array-valued normals."""
         y = validate.observations(y)
         n = np.arange(len(y) + 1)
         tau2, sigma2 = self.prior_sd**2, self.noise_sd**2
@@ -172,7 +173,7 @@ class NormalNormal:
         )
 
     def _normal(self, y: ArrayLike, noise: float) -> Distribution:
-        """Return the normal about m_n whose variance is that of mu and that of ``noise``."""
+        """Return the normal with mean m_n and the variance of mu plus that of ``noise``."""
         mean, sd = self._posterior(validate.observations(y))
         m_n, rest = exact_sums.split(mean)
         return distributions.Located(norm, loc=m_n, rest=rest, scale=hypot(sd, noise))
@@ -188,7 +189,7 @@ class NormalNormal:
 
 @dataclass(frozen=True, kw_only=True)
 class Sequence:
-    """What is believed after the first 0, 1, ..., n points: normals whose parameters have shape (n + 1,).
+    """The posterior and the predictives after the first 0, 1, ..., n points: normals with parameters of shape (n + 1,).
 
     ``mle_predictive`` is nan at n = 0, where there is no maximum likelihood estimate.
     """
@@ -203,19 +204,19 @@ class Sequence:
 def log_score_loss(full: Distribution, plug_in: Distribution) -> Any:
     """Return the expected log predictive score, in nats a point, that ``plug_in`` loses against ``full``.
 
-    E[log full(y) - log plug_in(y)] for y ~ full, which is the Kullback-Leibler divergence of two normals. It is never
-    negative: nothing has a better expected log score under ``full`` than ``full`` itself (Gneiting and Raftery 2007,
+    The loss is E[log full(y) - log plug_in(y)] for y ~ full, the Kullback-Leibler divergence of two normals. It is
+    never negative, because ``full`` itself has the best expected log score under ``full`` (Gneiting and Raftery 2007,
     "Strictly proper scoring rules, prediction, and estimation", section 4.1). Array parameters give an array.
 
-    The variances are taken as they are: where they nearly agree the loss is tiny, and its error is below 1e-15 nats but
-    not relative to it.
+    Where the two variances nearly agree the loss is tiny. Its absolute error is then below 1e-15 nats, but its relative
+    error may be large.
     """
     excess = full.var() / plug_in.var() - 1
     return (excess - np.log1p(excess)) / 2 + (full.mean() - plug_in.mean()) ** 2 / (2 * plug_in.var())
 
 
 EXAMPLE = Example(
-    title="Mean of a normal, noise known: the normal-normal model",
+    title="Mean of a normal with known noise: the normal-normal model",
     equations="""
         mu  ~ Normal(m0, tau^2)                                  m0 = prior_mean, tau = prior_sd
         y_i = mu + eps_i,    eps_i ~ Normal(0, sigma^2)          sigma = noise_sd,  i = 1..n, all independent

@@ -1,6 +1,6 @@
-"""Variance of a normal, mean known.
+"""Variance of a normal with known mean.
 
-``EXAMPLE``, at the end, has the equations, the references and data.
+``EXAMPLE`` has the equations, the references and data.
 """
 
 from dataclasses import dataclass
@@ -20,14 +20,16 @@ from bayes.exact.numerics.log_gamma import log_gamma_evidence
 
 @dataclass(frozen=True, kw_only=True)
 class NormalVariance:
-    """The model with its hyperparameters; ``y`` has shape (n,), n = 0 is legal everywhere, logs are in nats.
+    """The model of the variance with its hyperparameters.
+
+    Observations ``y`` have shape (n,), and n = 0 is allowed. Logs are in nats.
 
     Parameters
     ----------
     mean
-        mu, the known mean of every observation.
+        mu, the known mean of an observation.
     shape, scale
-        a and b of the inverse-gamma prior of the variance; ``scale`` in squared units of the data.
+        a and b of the inverse-gamma prior of the variance sigma2; ``scale`` is in squared units of the data.
 
     Raises
     ------
@@ -91,7 +93,7 @@ class NormalVariance:
 
 
 EXAMPLE = Example(
-    title="Variance of a normal, mean known",
+    title="Variance of a normal with known mean",
     equations="""
         sigma2 ~ InverseGamma(a, b)             a = shape, b = scale; density ~ sigma2^(-a-1) e^(-b/sigma2)
         y_i    ~ Normal(mu, sigma2)             mu = mean, sigma2 a variance, i = 1..n, all independent
@@ -114,9 +116,9 @@ EXAMPLE = Example(
     },
     data={
         "example": DataSet(
-            # Densities about the one known today, 5.513 g/cm3.
+            # The mean is the density known today, 5.513 g/cm3.
             model=NormalVariance(mean=5.513, shape=2.0, scale=0.05),
-            # The density of the Earth, 29 times, in g/cm3.
+            # 29 measurements of the density of the Earth, in g/cm3.
             y=(
                 *(5.50, 5.61, 4.88, 5.07, 5.26, 5.55, 5.36, 5.29, 5.58, 5.65, 5.57, 5.53, 5.62, 5.29, 5.44),
                 *(5.34, 5.79, 5.10, 5.27, 5.39, 5.42, 5.47, 5.63, 5.34, 5.46, 5.30, 5.75, 5.68, 5.85),

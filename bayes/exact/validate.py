@@ -1,4 +1,4 @@
-"""Validation for every exact model: hyperparameters and observations become float64, or ValueError names the fault."""
+"""Validation for exact models: hyperparameters and observations become float64, or ValueError says what is wrong."""
 
 from math import inf
 from numbers import Real
@@ -11,23 +11,23 @@ from bayes.exact.numerics import matrices
 from closedform.validation import shown, whole_number
 
 SMALLEST, LARGEST = 1e-75, 1e75
-"""Smallest scale and largest magnitude accepted, so that no ratio of squares leaves float64."""
+"""Smallest scale and largest magnitude that are accepted, so that no ratio of squares leaves the range of float64."""
 
 LARGEST_COUNT = 2**53
-"""Largest count accepted: above it float64 does not have every whole number."""
+"""Largest count that is accepted. Above it, float64 does not have every whole number."""
 
 
 def finite(name: str, value: Any) -> float:
-    """Return ``value`` as a float, or raise ValueError naming the argument if it is no finite real number."""
+    """Return ``value`` as a float; raise ValueError, with the argument's name, if it is not a finite real number."""
     if isinstance(value, bool) or not isinstance(value, Real) or not abs(_as_float(value)) <= LARGEST:
         raise ValueError(f"`{name}` must be a real number of magnitude at most {LARGEST:g}, got {shown(value)}.")
     return float(value)
 
 
 def positive(name: str, value: Any, hint: str, large_hint: str = "use other units.") -> float:
-    """Return ``value`` as a float, or raise ValueError naming the argument if it is no positive real number.
+    """Return ``value`` as a float; raise ValueError, with the argument's name, if it is not a positive real number.
 
-    ``hint`` ends the message where it is too small, and ``large_hint`` where it is too large.
+    The message ends with ``hint`` if the value is too small, and with ``large_hint`` if it is too large.
     """
     number = isinstance(value, Real) and not isinstance(value, bool)
     if not number or not SMALLEST <= _as_float(value) <= LARGEST:
@@ -45,7 +45,7 @@ def positive(name: str, value: Any, hint: str, large_hint: str = "use other unit
 
 
 def observations(y: ArrayLike) -> NDArray[np.float64]:
-    """Return ``y`` as a float64 array of shape (n,), n = 0 included, or raise ValueError naming what is wrong."""
+    """Return ``y`` as a float64 array of shape (n,), n = 0 included, or raise ValueError."""
     values = _real_numbers(y)
     if values.ndim != 1:
         raise ValueError(f"`y` must be one-dimensional, got shape {values.shape}; flatten it with `np.ravel(y)`.")
@@ -65,7 +65,7 @@ def rows(y: ArrayLike, columns: int) -> NDArray[np.float64]:
 def counts(y: ArrayLike, largest: int | None = None, columns: int | None = None) -> NDArray[np.int64]:
     """Return ``y`` as an int64 array of counts, each 0 or more and at most ``largest``, or raise ValueError.
 
-    Its shape is (n,), and (n, columns) where these are given.
+    The shape is (n,), or (n, columns) if ``columns`` is given.
     """
     values = observations(y) if columns is None else rows(y, columns)
     limit = LARGEST_COUNT if largest is None else largest
@@ -76,7 +76,7 @@ def counts(y: ArrayLike, largest: int | None = None, columns: int | None = None)
 
 
 def times(y: ArrayLike) -> NDArray[np.float64]:
-    """Return ``y`` as a float64 array of shape (n,) of numbers of 0 or more, or raise ValueError."""
+    """Return ``y`` as a float64 array of shape (n,) with numbers of 0 or more, or raise ValueError."""
     values = observations(y)
     if (values < 0).any():
         raise ValueError(f"`y` must hold times, 0 or more, got {_first(values, values < 0)}.")
@@ -111,14 +111,14 @@ def _bounded(values: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _first(values: NDArray[np.float64], invalid: NDArray[np.bool_]) -> str:
-    """Return the place and the value of the first that is wrong, with all its digits: y[1, 0] = 0.5."""
+    """Return the index and value of the first number that is wrong, with all digits: y[1, 0] = 0.5."""
     place = tuple(np.argwhere(invalid)[0].tolist())
     value = float(values[place])
     return f"y[{', '.join(map(str, place))}] = {int(value) if value.is_integer() and abs(value) < 1e17 else value!r}"
 
 
 def probabilities(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
-    """Return ``value`` as a float64 vector of so many numbers of 0 or more that sum to 1, or raise ValueError."""
+    """Return ``value`` as a float64 vector of ``size`` numbers of 0 or more that sum to 1, or raise ValueError."""
     values = _array(name, value)
     if (
         values.dtype.kind not in "iuf"
@@ -149,7 +149,7 @@ def positive_vector(name: str, value: ArrayLike) -> NDArray[np.float64]:
 
 
 def matrix(name: str, value: ArrayLike, columns: int | None = None) -> NDArray[np.float64]:
-    """Return ``value`` as a read-only float64 matrix of finite numbers with so many columns, or raise ValueError."""
+    """Return ``value`` as a read-only float64 matrix (rows, columns) of finite numbers, or raise ValueError."""
     values = _array(name, value)
     fits = values.ndim == 2 and values.size > 0 and (columns is None or values.shape[1] == columns)
     if values.dtype.kind not in "iuf" or not fits or not np.all(np.abs(values) <= LARGEST):
@@ -164,7 +164,7 @@ def matrix(name: str, value: ArrayLike, columns: int | None = None) -> NDArray[n
 def covariance(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
     """Return ``value`` as a read-only float64 matrix, symmetric and positive definite, or raise ValueError.
 
-    Its lower triangle is taken. Whether it is positive definite is decided in the decimals that are used afterwards.
+    The lower triangle is used. The matrix is tested in the same decimal arithmetic that uses it afterwards.
     """
     values = matrix(name, value, size)
     if values.shape != (size, size) or not np.allclose(values, values.T, rtol=1e-12, atol=0):
@@ -207,14 +207,14 @@ def _array(name: str, value: Any) -> NDArray[Any]:
         values = np.asarray(value)
     except ValueError:
         raise ValueError(f"`{name}` must have rows of one length, got {shown(value)}.") from None
-    converted = not hasattr(value, "dtype") and values.dtype.kind in "iuf"  # numpy makes a number of True beside one
+    converted = not hasattr(value, "dtype") and values.dtype.kind in "iuf"  # numpy turns True into a number
     if converted and any(isinstance(v, bool | np.bool_) for v in np.asarray(value, dtype=object).flat):
         raise ValueError(f"`{name}` must hold numbers and no booleans, got {shown(value)}.")
     return values
 
 
 def _as_float(value: Any) -> float:
-    """Return a real number as a float, infinity if it is beyond them."""
+    """Return a real number as a float, which is infinite if the number is too large."""
     try:
         return float(value)
     except OverflowError:

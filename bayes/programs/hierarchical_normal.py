@@ -1,4 +1,4 @@
-"""Groups with a common mean as a PyMC program, each group by its distance from the mean in units of tau."""
+"""The hierarchical normal model as a PyMC program, with each group by its distance from mu in units of tau."""
 
 import pymc as pm
 from numpy import float64
@@ -15,7 +15,7 @@ def program(exact: HierarchicalNormal, y: ArrayLike) -> pm.Model:
         tau = pm.HalfCauchy("tau", beta=float64(exact.spread))
         mu = pm.Normal("mu", mu=float64(exact.prior_mean), sigma=float64(exact.prior_sd))
         distance = pm.Normal("distance", shape=len(y))
-        # With theta itself as the free variable the posterior is a funnel that NUTS does not get into.
+        # With theta as the free variable the posterior is a funnel, and NUTS does not get into its neck.
         theta = pm.Deterministic("theta", mu + tau * distance)
         pm.Normal("y", mu=theta, sigma=exact.noise_sds[: len(y)], observed=y)
     return model

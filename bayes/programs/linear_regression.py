@@ -1,4 +1,4 @@
-"""Bayesian linear regression as a PyMC program: noise unknown."""
+"""Bayesian linear regression with unknown noise, as a PyMC program."""
 
 import pymc as pm
 from numpy import float64

@@ -1,4 +1,4 @@
-"""The multivariate normal model as a PyMC program: covariance known."""
+"""The multivariate normal model with known covariance, as a PyMC program."""
 
 import pymc as pm
 from numpy.typing import ArrayLike

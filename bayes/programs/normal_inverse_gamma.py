@@ -1,4 +1,4 @@
-"""The model of a normal as a PyMC program: mean and variance unknown."""
+"""The model of a normal with unknown mean and variance, as a PyMC program."""
 
 import pymc as pm
 from numpy import float64

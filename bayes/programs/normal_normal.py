@@ -1,4 +1,4 @@
-"""The normal-normal model as a PyMC program: mean of a normal, noise known."""
+"""The normal-normal model, the mean of a normal with known noise, as a PyMC program."""
 
 import pymc as pm
 from numpy import float64

@@ -1,4 +1,4 @@
-"""The model of a normal's variance as a PyMC program: mean known."""
+"""The variance of a normal with known mean, as a PyMC program."""
 
 import pymc as pm
 from numpy import float64
