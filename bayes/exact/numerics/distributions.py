@@ -1,16 +1,16 @@
-"""scipy's distributions, with densities that keep their digits: what `posterior` and `predictive` return.
+"""SciPy's distributions, with densities that keep their digits. ``posterior`` and ``predictive`` return them.
 
-They are frozen ``scipy.stats`` distributions with all their methods. The densities are worked out without subtracting
-log-gammas (`log_gamma`), and a normal or Student's t may lie where float64 has no place for its location (`Located`).
-A log density is right to 1e-12 relative to max(1, |answer|), but for what the last bit of a number near a parameter a
-does there: sqrt(a) 1e-16, which is 1e-12 at a = 1e8.
+They are frozen ``scipy.stats`` distributions with all their methods. The densities are computed without subtracting
+log-gammas (``log_gamma``). The location of a normal or a Student's t need not be a float64 (``Located``). A log density
+is right to 1e-12 relative to max(1, abs(answer)). The last bit of a number near a parameter a adds an error of
+sqrt(a) 1e-16, which is 1e-12 at a = 1e8.
 
-CDFs and quantiles are scipy's, but for the tails of Student's t beyond 1e100, which are powers. Measured against 50
+CDFs and quantiles are SciPy's, except for the tails of Student's t beyond 1e100, which are powers. Measured against 50
 digits (`benchmarks/exactness.py`, `tests/bayes/exact/numerics/test_distributions.py`), in probability: those
 of the gamma, the inverse gamma and Student's t are right to 2e-14 for parameters from 1e-8 to 1e15; those of the beta,
 and with it of the gamma-Poisson's predictive, to 1e-12 for parameters from 1e-8 to 1e9, and no better than 3e-5 at
-1e12. Quantiles are as right as the place they are given as: sqrt(a) 1e-17, and of the beta 1.5 % off at 1e15. Below a =
-1e-2 many lie beyond float64: those are inf, or below 1e-307.
+1e12. Quantiles are right to the precision of the place, sqrt(a) 1e-17; those of the beta are 1.5 % off at 1e15. Below
+a = 1e-2 many quantiles are beyond float64: they are inf, or below 1e-307.
 """
 
 from collections.abc import Callable
@@ -36,17 +36,16 @@ from bayes.exact.numerics.sums_over_integers import SummedDistribution
 Frozen: Any = type(stats.norm())
 FrozenVector: Any = type(stats.multivariate_normal([0.0]))
 FAR = 1e100
-"""From where on the tail of Student's t is a power to rounding, for any degrees of freedom at which it is not 0."""
+"""Beyond this the tail of Student's t is a power, to rounding, for any degrees of freedom at which it is not 0."""
 LARGEST_GROWTH = 1e6
-"""Of rounding in a vector that is whitened, up to which one refinement leaves none: (1e6 eps)^2 is 1e-20."""
+"""Largest growth of rounding errors in whitening that one refinement removes: (1e6 eps)^2 is 1e-20."""
 FrozenCounts: Any = type(stats.dirichlet_multinomial([1.0, 1.0], 1))
 
 
 class Located(Frozen):
-    """A frozen distribution of scipy whose location is no float64: it is ``loc`` + ``rest``.
+    """A frozen SciPy distribution with a location that is not a float64 but the sum ``loc`` + ``rest``.
 
-    Densities and probabilities of observations near 1e16 are then as right as those of observations near 0. Parameters
-    may be arrays.
+    So densities and probabilities near 1e16 are as accurate as those near 0. Parameters may be arrays.
     """
 
     def __init__(self, dist: Any, *shapes: ArrayLike, loc: Any, rest: Any, scale: Any) -> None:
@@ -54,7 +53,7 @@ class Located(Frozen):
         self._shapes, self._loc, self._rest, self._scale = shapes, loc, rest, scale
 
     def element(self, place: tuple[int, ...]) -> "Located":
-        """Return the distribution of one element of an array-valued one."""
+        """Return the distribution of one element of an array-valued distribution."""
         shape = np.shape(self.mean())
         loc, rest, scale, *shapes = (
             np.broadcast_to(value, shape)[place] for value in (self._loc, self._rest, self._scale, *self._shapes)
@@ -90,23 +89,23 @@ class Located(Frozen):
 
 
 class LocatedVector(FrozenVector):
-    """A multivariate normal of K elements, its mean and the root of its covariance, lower triangular, in decimals.
+    """A multivariate normal of K elements, with its mean and the Cholesky factor of its covariance in decimals.
 
-    It is a frozen one of scipy, with a density that neither a far mean nor nearly parallel elements cost digits.
+    It is a frozen SciPy distribution. Its density keeps its digits with a far mean and with nearly parallel elements.
     """
 
     def __init__(self, mean: Matrix, root: Matrix) -> None:
         with digits():
             self._mean, self._root, self._log_det = mean, root, float(log_det(root))
             (self.loc, self.rest), (self.root, self._root_rest) = split(mean), split(root)
-            # how much larger than itself an error of z may grow (Skeel's condition number)
+            # the factor by which an error of z may grow (Skeel's condition number)
             self._growth = float(np.max(np.sum(abs(inverse(root)) @ abs(root), axis=1)))
         covariance = stats.Covariance.from_cholesky(self.root)
         self._centred = FrozenVector(np.zeros(len(mean)), covariance)
         super().__init__(self.loc, covariance)
 
     def logpdf(self, x: ArrayLike, times: float = 1.0) -> Any:
-        """Return the log density of x (..., K), nan where x is; the covariance is taken so many ``times``."""
+        """Return the log density of x (..., K), nan where x is nan; the covariance is multiplied by ``times``."""
         x = np.asarray(x, dtype=float)
         shape = np.broadcast_shapes(x.shape, self.loc.shape)
         rows = np.broadcast_to(x, shape).reshape(-1, shape[-1])
@@ -125,18 +124,18 @@ class LocatedVector(FrozenVector):
         return (np.asarray(x, dtype=float) - self.loc) - self.rest
 
     def combination(self, weights: NDArray[np.float64]) -> tuple[Any, Any, Any]:
-        """Return the mean of weights . x, rounded, what the rounding left out, and the standard deviation."""
+        """Return the rounded mean of weights . x, its rounding error, and the standard deviation."""
         with digits():
             w = to_decimal(weights)
             return *split(w @ self._mean), np.sqrt(to_float(np.sum((w @ self._root) ** 2, axis=-1)))
 
     def project(self, weights: NDArray[np.float64]) -> Located:
-        """Return the normal of weights . x, one for each row of weights."""
+        """Return the normal distribution of weights . x, one for each row of ``weights``."""
         loc, rest, scale = self.combination(weights)
         return Located(stats.norm, loc=loc, rest=rest, scale=scale)
 
     def _misfit(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return |z|^2 of rows (M, K), z what whitens to independent elements, refined once."""
+        """Return the squared norm of each row (M, K) after whitening, refined once."""
         deviation, error = two_sum(rows, -self.loc)
         z = linalg.solve_triangular(self.root, deviation.T, lower=True)  # (K, M)
         residual = (error - self.rest).T
@@ -146,7 +145,7 @@ class LocatedVector(FrozenVector):
         return np.sum(z * (z + 2 * linalg.solve_triangular(self.root, residual, lower=True)), axis=0)
 
     def _exact_misfit(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the same in decimals, 50 us an element."""
+        """Return the same in decimals, which takes 50 us for each element."""
         with digits():
             z = solve_lower(self._root, to_decimal(rows).T - self._mean[:, None])
             return to_float(np.sum(z * z, axis=0))
@@ -198,7 +197,7 @@ class _StudentT(type(stats.t)):
     def _logpdf(self, x: Any, df: Any) -> Any:
         # log Gamma(a + 1/2) - log Gamma(a) - 1/2 log(2 pi a) - (a + 1/2) log(1 + x^2 / (2 a)),    a = df / 2
         a = df / 2
-        far = abs(x) > 1e150  # whose square is infinite
+        far = abs(x) > 1e150  # the square is infinite
         square = np.square(np.where(far, 0.0, x)) / df
         with np.errstate(divide="ignore", over="ignore"):
             log1p = np.where(far, 2 * np.log(abs(x)) - np.log(df), np.log1p(square))
@@ -230,7 +229,7 @@ class _StudentT(type(stats.t)):
 
 class _Lomax(type(stats.lomax)):
     def _stats(self, c: Any) -> tuple[Any, Any, Any, Any]:
-        # scipy's is the mean of 1 + X less 1
+        # SciPy computes it as the mean of 1 + X, minus 1
         with np.errstate(divide="ignore", invalid="ignore"):
             mean = np.where(c > 1, 1 / (c - 1), np.inf)
             var = np.where(c > 2, c / (c - 1) / (c - 1) / (c - 2), np.where(c > 1, np.inf, np.nan))
@@ -242,7 +241,7 @@ class _Lomax(type(stats.lomax)):
 
 class _BetaBinomial(type(stats.betabinom)):
     def _stats(self, n: Any, a: Any, b: Any, moments: str = "mv") -> tuple[Any, Any, Any, Any]:
-        # scipy's takes the share of failures from 1
+        # SciPy computes the probability of failure as 1 minus that of success
         p, q = a / (a + b), b / (a + b)
         return n * p, n * p * q * ((a + b + n) / (a + b + 1)), *super()._stats(n, a, b, moments)[2:]
 
@@ -257,7 +256,7 @@ class _BetaBinomial(type(stats.betabinom)):
         return self._evaluate(lambda summed, q: summed.ppf(q), q, n, a, b)
 
     def _evaluate(self, function: Callable[[Any, Any], Any], values: Any, n: Any, a: Any, b: Any) -> Any:
-        """Return a function of the probabilities of 0, ..., n, which are summed up once for all values."""
+        """Return a function of the probabilities of 0, ..., n, which are added up once for all values."""
         values, n, a, b = np.broadcast_arrays(values, n, a, b)
         results = np.empty(values.shape)
         for m, successes, failures in set(zip(n.ravel().tolist(), a.ravel().tolist(), b.ravel().tolist(), strict=True)):
@@ -276,7 +275,7 @@ class _BetaBinomial(type(stats.betabinom)):
 
 
 class GammaPoisson(stats.rv_discrete):
-    """A negative binomial by the Gamma(a, b) of its rate: scipy's takes 1 / (b + 1) from 1 and loses it for large b."""
+    """A negative binomial with the parameters of the Gamma(a, b) of its rate. SciPy's loses 1 / (b + 1) for large b."""
 
     def _argcheck(self, a: Any, b: Any) -> Any:
         return (a > 0) & (b > 0)
@@ -304,7 +303,7 @@ class GammaPoisson(stats.rv_discrete):
         low, high = np.full(q.shape, -1.0), np.zeros(q.shape)  # P(low) < q <= P(high)
         while np.any(short := self._cdf(high, a, b) < q):
             low, high = np.where(short, high, low), np.where(short, 2 * high + 1, high)
-        # Beyond 2^53 floats are whole numbers further apart than 1, and the middle of two neighbours is one of them.
+        # Beyond 2^53, floats are whole numbers further apart than 1, and the middle of two neighbours is one of them.
         while np.any(((middle := np.floor(low + (high - low) / 2)) > low) & (middle < high)):
             enough = self._cdf(middle, a, b) >= q
             low, high = np.where(enough, low, middle), np.where(enough, middle, high)
@@ -318,16 +317,16 @@ class GammaPoisson(stats.rv_discrete):
 
 
 def sums_of_others(alpha: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return for each element the sum of all others, added up: as total less element a small sum would lose digits."""
+    """Return, for each element, the sum of the others. Total minus element would lose the digits of a small sum."""
     return (1 - np.eye(len(alpha))) @ alpha
 
 
 class DirichletMultinomial(FrozenCounts):
-    """A frozen Dirichlet-multinomial of scipy."""
+    """A frozen SciPy Dirichlet-multinomial."""
 
     def logpmf(self, x: ArrayLike) -> Any:
         y = np.asarray(x, dtype=float)
-        scipy_logpmf = np.asarray(super().logpmf(x))  # which checks shapes, and is -inf where x has another sum
+        scipy_logpmf = np.asarray(super().logpmf(x))  # checks shapes, and is -inf where x has the wrong sum
         return np.where(np.isneginf(scipy_logpmf), scipy_logpmf, log_dirichlet_multinomials(y, np.squeeze(self.alpha)))[
             ()
         ]
@@ -336,7 +335,7 @@ class DirichletMultinomial(FrozenCounts):
         return np.exp(self.logpmf(x))
 
     def var(self) -> Any:
-        # the variances of beta-binomials: scipy's takes the share of the other classes from 1
+        # the variances of beta-binomials; SciPy computes the share of the other classes as 1 minus the share
         alpha = np.squeeze(self.alpha)
         return beta_binomial.var(np.squeeze(self.n), alpha, sums_of_others(alpha))
 

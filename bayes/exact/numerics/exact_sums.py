@@ -1,4 +1,4 @@
-"""Sums and products with their rounding errors, so that nothing is lost to cancellation."""
+"""Sums and products with their rounding errors, so that cancellation loses nothing."""
 
 from fractions import Fraction
 from math import fsum
@@ -11,10 +11,10 @@ _HALF = 2.0**27 + 1
 
 
 def moments_about(y: NDArray[np.float64], centre: float) -> tuple[int, Fraction, Fraction, Fraction]:
-    """Return n, ybar, ybar - centre and sum (y_i - ybar)^2, none of which loses digits to cancellation.
+    """Return n, ybar, ybar - centre and sum (y_i - ybar)^2, without loss of digits by cancellation.
 
-    They are rational numbers. The error of ybar is some 1e-16 of the differences between the data and not of the mean.
-    The squares are taken about it (the corrected two-pass algorithm; Chan, Golub and LeVeque 1983, "Algorithms for
+    They are rational numbers. The error of ybar is about 1e-16 of the differences between the data, not of the mean.
+    The squares are taken around ybar (the corrected two-pass algorithm; Chan, Golub and LeVeque 1983, "Algorithms for
     computing the sample variance", eq. 1.7), and are right to 1e-16 of the rounding error of ybar. Without observations
     all are 0.
 
@@ -36,7 +36,7 @@ def moments_about(y: NDArray[np.float64], centre: float) -> tuple[int, Fraction,
 
 
 def dot(x: NDArray[np.float64], y: NDArray[np.float64]) -> Fraction:
-    """Return x . y to 32 digits of the sum of the absolute products, which are added up in pairs.
+    """Return x . y to 32 digits, relative to the sum of the absolute products; products are added in pairs.
 
     Ogita, Rump and Oishi 2005, "Accurate sum and dot product", algorithm 5.3, in another order.
     """
@@ -51,7 +51,7 @@ def dot(x: NDArray[np.float64], y: NDArray[np.float64]) -> Fraction:
 
 
 def total(counts: NDArray[np.int64]) -> int:
-    """Return the sum of counts, which int64 may not hold."""
+    """Return the sum of counts, which may be too large for int64."""
     high = counts >> 31
     return (int(high.sum()) << 31) + int((counts - (high << 31)).sum())
 
@@ -80,7 +80,7 @@ def two_product(a: Any, b: Any) -> tuple[Any, Any]:
 
 
 def difference_of_products(a: Any, b: Any, c: Any, d: Any) -> Any:
-    """Return a b - c d, rounded as if only once, however nearly the products cancel."""
+    """Return a b - c d as if rounded only once, even if the products nearly cancel."""
     (ab, ab_error), (cd, cd_error) = two_product(a, b), two_product(c, d)
     difference, error = two_sum(ab, -cd)
     return difference + (error + (ab_error - cd_error))

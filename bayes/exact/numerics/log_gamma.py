@@ -1,16 +1,17 @@
 r"""Ratios of gamma functions, in logarithms, that keep their digits.
 
-log Gamma(a + n) - log Gamma(a) subtracts two numbers near a log a: at a = 1e16 no digit of the difference is left. Here
-every log-gamma is split as Stirling does (NIST DLMF, 5.11),
+log Gamma(a + n) - log Gamma(a) is a difference of two numbers near a log a. At a = 1e16 it has no digit left. Here
+every log-gamma is split as in Stirling's formula (NIST DLMF, 5.11),
 
     log x! = x log x - x + r(x),        r(x) = 1/2 log(2 pi x) + 1/(12 x) - ... for large x,    r(0) = 0
 
-and what is left of the large terms x log x is written as deviances, D(x, m) = x log(x / m) + m - x, none of which is
-negative and none of which cancels (Loader 2000, "Fast and accurate computation of binomial probabilities"; DiDonato and
-Morris 1992, "Algorithm 708", have the same split for the incomplete beta function). Differences x - m that matter are
-worked out in rational numbers, `fractions.Fraction`, and rounded once.
+and the rest of the large terms x log x is written as deviances, D(x, m) = x log(x / m) + m - x. Deviances are never
+negative, so they do not cancel (Loader 2000, "Fast and accurate computation of binomial probabilities"; DiDonato and
+Morris 1992, "Algorithm 708", have the same split for the incomplete beta function). Important
+differences x - m are computed in rational numbers, ``fractions.Fraction``, and rounded once.
 
-All are right to a few units of 1e-16 relative to max(1, |answer|), whatever the arguments: `benchmarks/exactness.py`.
+All functions are right to a few units of 1e-16, relative to max(1, abs(answer)), for any arguments. See
+``benchmarks/exactness.py``.
 """
 
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ from bayes.exact.numerics.exact_sums import difference_of_products
 from bayes.exact.numerics.matrices import PI, digits, from_fraction
 
 LARGE = 10.0
-"""From where on Stirling's series is right to rounding."""
+"""From here on Stirling's series is right to rounding."""
 _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400)
 """B_2k / (2k (2k - 1)), the coefficients of x^-(2k - 1) in DLMF 5.11.1."""
 _NEAR = 0.1
@@ -56,7 +57,7 @@ def remainder(x: ArrayLike) -> Any:
 def deviance(x: ArrayLike, mean: ArrayLike, difference: ArrayLike) -> Any:
     """Return D(x, mean) = x log(x / mean) + mean - x of numbers >= 0, given ``difference``, x - mean.
 
-    It is as right as the difference is, relative to itself (Loader 2000, section 2). D(0, m) is m, D(x, 0) is infinite.
+    Its relative error is that of the difference (Loader 2000, section 2). D(0, m) is m, D(x, 0) is infinite.
 
     Examples
     --------
@@ -84,7 +85,7 @@ def quotient_log(x: ArrayLike, y: ArrayLike) -> Any:
 def log_rising(a: ArrayLike, n: ArrayLike) -> Any:
     """Return log Gamma(a + n) - log Gamma(a) - n log(a + n), the logarithm of a rising factorial over (a + n)^n.
 
-    It goes to 0 as a grows, and to log a + log Gamma(n) - n log n as a vanishes.
+    It goes to 0 as a grows, and to log a + log Gamma(n) - n log n as a goes to 0.
 
     Examples
     --------
@@ -99,8 +100,8 @@ def log_rising(a: ArrayLike, n: ArrayLike) -> Any:
 def log_gamma_evidence(a: float, b: float, n: float, total: Fraction, normals: int = 0) -> Decimal:
     """Return log Gamma(a + n) - log Gamma(a) + a log b - (a + n) log(b + total) - normals/2 log(2 pi), in nats.
 
-    The logarithm of the ratio of the normalising constants of Gamma(a, b) and Gamma(a + n, b + total), prior and
-    posterior of a rate or a precision. A million observations are terms of 1e6 that may cancel: they are decimals.
+    It is the log ratio of the normalising constants of Gamma(a, b) and Gamma(a + n, b + total), the prior and the
+    posterior of a rate or a precision. With a million observations, terms of 1e6 may cancel, so they are decimals.
     """
     # log Gamma(x) = x log x - x + r(x) - log x
     with digits():
@@ -134,9 +135,9 @@ def log_dirichlet_multinomial(counts: Sequence[int], alpha: ArrayLike) -> float:
 
 
 def log_dirichlet_multinomials(y: NDArray[np.float64], alpha: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what ``log_dirichlet_multinomial`` does of many counts at once, (..., K), along the last axis.
+    """Return ``log_dirichlet_multinomial`` for many rows of counts (..., K) at once, along the last axis.
 
-    In floats, which cost sqrt(N) 1e-16 where N counts are many.
+    It computes in floats, with an error of sqrt(N) 1e-16 for a large number N of counts.
     """
     N, A = y.sum(axis=-1, keepdims=True), alpha.sum(axis=-1, keepdims=True)
     difference = difference_of_products(alpha, N, y, A) / (A + N)
@@ -148,11 +149,11 @@ def log_dirichlet_multinomials(y: NDArray[np.float64], alpha: NDArray[np.float64
 def log_arrangements(
     y: NDArray[np.float64], times: NDArray[np.int64], totals: Sequence[int], trials: int | None = None
 ) -> float:
-    """Return the log probability of rows of counts ``y``, each so many ``times``, given their ``totals``, in nats.
+    """Return the log probability of rows of counts ``y`` given their ``totals``, in nats.
 
-    ``y`` has shape (rows, K), ``times`` (rows,) and ``totals`` (K,). With ``trials``, to which each row sums, it is
-    that of drawing without replacement: of the numbers of each of K colours in n hands of so many cards. Without it
-    there is one column, and each count falls on any row.
+    ``y`` has shape (rows, K) and ``totals`` (K,). Each row occurs as often as ``times`` (rows,) says. With ``trials``,
+    the sum of each row, it is the probability of draws without replacement, such as the number of cards of each of K
+    colours in n hands of this size. Without ``trials`` there is one column, and each count falls on any row.
     """
     n = int(times.sum())
     if n == 0:
@@ -175,5 +176,5 @@ def log_dirichlet(p: NDArray[np.float64], alpha: NDArray[np.float64]) -> Any:
 
 
 def _remainders(a: Any, k: Any) -> Any:
-    """Return what the split of log [Gamma(a + k) / (Gamma(a) k!)] leaves besides its terms x log x."""
+    """Return the split of log [Gamma(a + k) / (Gamma(a) k!)] without its terms x log x."""
     return remainder(a + k) - remainder(a) - remainder(k) - np.log1p(k / a)

@@ -1,7 +1,7 @@
-"""Matrices of a few rows in 300 decimal digits, for nearly parallel columns and far data.
+"""Small matrices in 300 decimal digits, for nearly parallel columns and data far from 0.
 
-A matrix is an array of ``decimal.Decimal``, which numpy adds and multiplies. A Cholesky factor of 10 rows takes 1 ms,
-one of 100 rows 0.8 s.
+A matrix is an array of ``decimal.Decimal``, which NumPy adds and multiplies. A Cholesky factor of 10 rows takes 1 ms,
+and one of 100 rows takes 0.8 s.
 """
 
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from bayes.exact.numerics.exact_sums import dot, two_product, two_sum
 
 DIGITS = 300
-"""The sum of a covariance and one 1e150 times smaller still has 150 digits of either."""
+"""With so many digits, the sum of a covariance and one that is 1e150 times smaller has 150 digits of each."""
 SINGULAR = Decimal("1e-40")
-"""Least share of an element's variance that the others leave unexplained, which of two float64 columns is 1e-32."""
+"""Smallest share of an element's variance that the others leave unexplained. For two float64 columns it is 1e-32."""
 
 Matrix = NDArray[Any]
 to_decimal = np.vectorize(Decimal, otypes=[object])
@@ -28,7 +28,7 @@ to_float = np.vectorize(float, otypes=[float])
 
 
 def from_fraction(x: Fraction) -> Decimal:
-    """Return a rational number to so many digits."""
+    """Return a rational number as a decimal with ``DIGITS`` digits."""
     return Decimal(x.numerator) / Decimal(x.denominator)
 
 
@@ -37,20 +37,20 @@ PI = Decimal("3.14159265358979323846264338327950288419716939937510")
 
 @contextmanager
 def digits() -> Iterator[None]:
-    """Work with so many digits."""
+    """Compute with ``DIGITS`` digits inside the block."""
     with localcontext() as context:
         context.prec = DIGITS
         yield
 
 
 def split(values: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return decimals rounded to float64, and the rounding errors."""
+    """Return decimals rounded to float64, and their rounding errors."""
     near = to_float(values)
     return near, to_float(values - to_decimal(near))
 
 
 def cholesky(M: Matrix) -> Matrix:
-    """Return the lower triangular L with L L' = M, of which the lower triangle is read.
+    """Return the lower triangular L with L L' = M. Only the lower triangle of M is read.
 
     Raises LinAlgError if M is not positive definite.
     """
@@ -64,7 +64,7 @@ def cholesky(M: Matrix) -> Matrix:
 
 
 def is_positive_definite(M: Matrix) -> bool:
-    """Return whether every element of a covariance has a share of its variance, at least `SINGULAR`, of its own."""
+    """Return whether a covariance is positive definite: each element has at least a share ``SINGULAR`` of its own."""
     try:
         unexplained = np.diag(cholesky(M)) ** 2
     except np.linalg.LinAlgError:
@@ -110,7 +110,7 @@ def gram(X: NDArray[np.float64]) -> Matrix:
 
 
 def multiply(X: NDArray[np.float64], beta: tuple[NDArray[np.float64], NDArray[np.float64]]) -> Any:
-    """Return X beta as float64 and its rounding errors, for a ``beta`` that is split likewise."""
+    """Return X beta as float64 with its rounding errors, for a ``beta`` that is split in the same way."""
     product, error = np.zeros(len(X)), np.zeros(len(X))
     for x, near, rest in zip(X.T, *beta, strict=True):
         term, term_error = two_product(x, near)

@@ -1,8 +1,9 @@
-"""Distributions that are one integral away from closed form: of a positive number, and mixtures of normals.
+"""Distributions that need one integral: that of a positive number, and mixtures of normals.
 
-Both have the methods of a frozen ``scipy.stats`` distribution. An integral over a positive x is taken in v = log x, in
-panels of Gauss-Legendre nodes on which the integrand is a polynomial to rounding (Trefethen 2013, Approximation Theory
-and Approximation Practice, chapter 19), between the two points where it is e^-40 of its value at the centre.
+Both have the methods of a frozen ``scipy.stats`` distribution. An integral over a positive x is computed in v = log x,
+with Gauss-Legendre nodes in panels on which the integrand is a polynomial to rounding (Trefethen 2013, Approximation
+Theory and Approximation Practice, chapter 19). It ends at the two points where the integrand is e^-40 of its value at
+the centre.
 """
 
 from collections.abc import Callable
@@ -18,13 +19,13 @@ from scipy.stats import norm
 from bayes.exact.numerics.quantiles import quantile
 
 ORDER = 20
-"""Gauss-Legendre nodes a panel."""
+"""Gauss-Legendre nodes in each panel."""
 REACH = 40.0
-"""By how much v goes beyond the scales of the problem, as tails of x^-1 and of x fall no slower than e^-|v|."""
+"""How far v goes beyond the scales of the problem. Tails of x^-1 and of x fall at least as fast as e^-abs(v)."""
 BLOCK = 2**17
-"""Places times components of a mixture that are worked out at once: a megabyte, which a cache holds."""
+"""Places times components of a mixture that are computed at once: a megabyte, which fits in a cache."""
 DEEP = 40.0
-"""Nats below the peak from where on the tails of a mixture are worked out one by one: 1e-13 of them is cut there."""
+"""Nats below the peak from which on the tails of a mixture are computed place by place; 1e-13 of them is cut there."""
 _X, _WEIGHTS = legendre.leggauss(ORDER)
 _TO_SERIES = _WEIGHTS[:, None] * legendre.legvander(_X, ORDER - 1) * (2 * np.arange(ORDER) + 1) / 2
 
@@ -45,7 +46,7 @@ class LogQuadrature:
 
     @property
     def nodes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return places v and weights that sum to 1, for expectations under the normalised density."""
+        """Return places v, and weights that sum to 1, for expectations under the normalised density."""
         weights = (self._f * _WEIGHTS * self._half).ravel()
         positive = weights > 0  # far nodes too: they carry the second moment of a heavy tail
         return self._v.ravel()[positive], weights[positive] / weights[positive].sum()
@@ -63,7 +64,7 @@ class LogQuadrature:
     def _inside(self, v: Any) -> tuple[Any, Any]:
         """Return the panel that v lies in, and the integral over it up to v."""
         place = np.clip((v - self.edges[0]) / (2 * self._half), 0, len(self.edges) - 2)
-        panel = np.nan_to_num(place).astype(int)  # where v is nan, x is too
+        panel = np.nan_to_num(place).astype(int)  # the panel of a nan does not matter: the result is nan
         x = np.clip((v - self.edges[panel]) / self._half - 1, -1, 1)
         return panel, legendre.legval(x, self._antiderivative[:, panel], tensor=False)
 
@@ -88,7 +89,7 @@ class LogQuadrature:
 class Positive:
     """The distribution of a positive x with the unnormalised ``log_density`` of v = log x.
 
-    ``moments`` is how many moments x has: its mean and variance are infinite where there are none.
+    ``moments`` is the number of moments that x has. A mean or variance that does not exist is infinite.
     """
 
     def __init__(self, log_density: Callable[[Any], Any], low: float, high: float, width: float, moments: int) -> None:
@@ -144,9 +145,9 @@ class Positive:
 
 
 class Mixture:
-    """A mixture of normals: ``weights`` (G,) that sum to 1, ``means`` from an ``origin`` and ``sds`` (G,).
+    """A mixture of normals: ``weights`` (G,) that sum to 1, ``means`` (G,) measured from ``origin``, and ``sds`` (G,).
 
-    ``moments`` is how many moments it has, where the weights stand for a continuum whose tail they cut.
+    ``moments`` is the number of its moments, if the weights stand for a continuum whose tail they cut.
     """
 
     def __init__(
@@ -164,7 +165,7 @@ class Mixture:
         return self._average(lambda z: np.exp(-(z**2) / 2) / self._sds, x) / np.sqrt(2 * np.pi)
 
     def logpdf(self, x: Any) -> Any:
-        """Return its logarithm, which is finite where the density is 0 in float64."""
+        """Return the log density, which is finite even where the density is 0 in float64."""
         log_weights = self._log_weights
         return self._evaluate(lambda z: logsumexp(log_weights - z**2 / 2, axis=1), x)
 
@@ -206,7 +207,7 @@ class Mixture:
         return self._evaluate(lambda z: f(z) @ self._weights, x)
 
     def _evaluate(self, f: Callable[[Any], Any], x: Any) -> Any:
-        """Return f of z (block, G) of every place, in blocks: a million draws would need gigabytes."""
+        """Return f of z (block, G) for every place, in blocks, because a million draws would need gigabytes."""
         x = np.asarray(x, dtype=float) - self._origin
         blocks = np.array_split(x.ravel(), 1 + x.size * len(self._means) // BLOCK)
         values = [f((block[:, None] - self._means) / self._sds) for block in blocks]
@@ -214,17 +215,17 @@ class Mixture:
 
     @cached_property
     def _log_weights(self) -> NDArray[np.float64]:
-        """Logarithms of the components' densities at their means, times their weights."""
+        """Logarithms of the components' weighted densities at their means."""
         return np.log(self._weights) - np.log(self._sds) - np.log(2 * np.pi) / 2
 
     @cached_property
     def _centred(self) -> "Mixture":
-        """The same mixture with origin 0, whose quantiles keep their digits."""
+        """The same mixture with origin 0. Its quantiles keep their digits."""
         return Mixture(self._weights, self._means, self._sds, self._moments, origin=0.0)
 
     @cached_property
     def _grid(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Places that are dense where the mixture has its mass and reach as far as any component does, and the CDF."""
+        """Places that are dense where the mass is and reach as far as any component, and the CDF there."""
         levels = norm.cdf(np.linspace(-8.2, 8.2, 83))[:, None]
         subset = np.unique(np.linspace(0, len(self._means) - 1, 80).astype(int))
         quantiles = norm.ppf(levels, self._means[subset], self._sds[subset])
@@ -234,9 +235,9 @@ class Mixture:
 
 
 class MixtureWithTails(Mixture):
-    """A mixture whose log density is ``log_density``, place by place, where it is below e^-`DEEP` of its peak.
+    """A mixture whose log density in the tails is ``log_density``: where it is more than ``DEEP`` nats below the peak.
 
-    The components that the weights cut make its tails.
+    The tails consist of components that the weights cut.
     """
 
     def __init__(self, *args: Any, log_density: Callable[[float], float], **kwargs: Any) -> None:
@@ -244,7 +245,7 @@ class MixtureWithTails(Mixture):
         self._log_density = log_density
 
     def logpdf(self, x: Any) -> Any:
-        """Return the logarithm of the density, some 10 ms a place in the tails."""
+        """Return the log density. In the tails each place takes about 10 ms."""
         logs = np.array(super().logpdf(x))
         tails = (logs < logsumexp(self._log_weights) - DEEP) & np.isfinite(x)
         logs[tails] = [self._log_density(place) for place in np.asarray(x, dtype=float)[tails].tolist()]

@@ -1,4 +1,4 @@
-"""Quantiles of a distribution of which only the CDF and the density are known: Newton's method in a bracket."""
+"""Quantiles of a distribution from its CDF and density, by Newton's method in a bracket."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 NEWTON_STEPS = 12
-"""Most steps of an inversion, from the middle of a narrow bracket: the error squares with each."""
+"""Largest number of steps, from the middle of a narrow bracket. Each step squares the error."""
 
 
 def quantile(
@@ -17,7 +17,7 @@ def quantile(
     values: NDArray[np.float64],
     q: Any,
 ) -> Any:
-    """Return where ``cdf`` is q; -inf and inf where q is 0 and 1, nan where it is no probability, as scipy does."""
+    """Return where ``cdf`` is q. As in SciPy, q = 0 gives -inf, q = 1 gives inf, and no probability gives nan."""
     q = np.asarray(q, dtype=float)
     roots = np.select([q == 0, q == 1], [-np.inf, np.inf], np.nan)
     inside = (q > 0) & (q < 1)
@@ -32,9 +32,9 @@ def _invert(
     values: NDArray[np.float64],
     level: Any,
 ) -> Any:
-    """Return where the increasing ``f``, with ``values`` on a grid, passes ``level``, element by element.
+    """Return where the increasing ``f``, with ``values`` on a grid, reaches ``level``, element by element.
 
-    Newton's steps, kept in a bracket, of each element until it moves by no more than rounding.
+    Each element takes Newton steps inside a bracket until it moves by no more than rounding.
     """
     level = np.asarray(level, dtype=float)
     levels = level.ravel()
@@ -48,8 +48,8 @@ def _invert(
         low, high = np.where(excess < 0, x, low), np.where(excess < 0, high, x)
         with np.errstate(divide="ignore", invalid="ignore"):
             newton = x - excess / slope(x)
-        # A root on the edge of its bracket is approached from inside and outside: a step that leaves the bracket by
-        # less than its width belongs to the edge, and one that leaves it by more to the middle.
+        # A root on the edge of its bracket is approached from inside and outside. A step that leaves the bracket by
+        # less than its width goes to the edge, and a step that leaves it by more goes to the middle.
         width = high - low
         inside = (newton >= low - width) & (newton <= high + width)
         roots[active] = np.where(inside, np.clip(newton, low, high), (low + high) / 2)

@@ -1,8 +1,9 @@
-"""Sums of a smooth function over so many whole numbers that no table of them fits the memory.
+"""Sums of a smooth function over so many whole numbers that a table of them does not fit in memory.
 
-A sum over a long run of whole numbers is the integral between the half numbers at its ends and a correction by
+A sum over a long run of whole numbers is the integral between the half numbers at its ends, plus a correction with the
 derivatives there (the Euler-Maclaurin formula for midpoints; Dahlquist and Björck 2008, Numerical Methods in Scientific
-Computing, vol. 1, section 3.4). The integral is Gauss's, in panels on which the function is a polynomial to rounding.
+Computing, vol. 1, section 3.4). The integral uses Gauss-Legendre nodes in panels on which the function is a polynomial
+to rounding.
 """
 
 from collections.abc import Callable
@@ -13,11 +14,12 @@ from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
 ORDER = 20
-"""Gauss-Legendre nodes a panel."""
+"""Gauss-Legendre nodes in each panel."""
 SHORT = 1024
-"""Whole numbers of a panel that are summed one by one. With more, the third correction would be below rounding."""
+"""In panels with at most this many whole numbers, they are added one by one. With more, the third correction is below
+rounding."""
 REACH = 40
-"""Standard deviations from the mean up to which panels are no wider than two of them."""
+"""Up to this many standard deviations from the mean, panels are at most two standard deviations wide."""
 _X, _WEIGHTS = legendre.leggauss(ORDER)
 _COEFFICIENTS = _WEIGHTS[:, None] * legendre.legvander(_X, ORDER - 1) * (2 * np.arange(ORDER) + 1) / 2
 _ENDS = np.array([1.0, -1.0])
@@ -33,10 +35,10 @@ _RISES = _rise(1), _rise(3)
 
 
 class SummedDistribution:
-    """The distribution function of whole numbers x = 0, ..., n of probabilities ``f(x, n - x)``, of some means and sd.
+    """The distribution function of whole numbers x = 0, ..., n with the probabilities ``f(x, n - x)``.
 
-    ``f`` is smooth on x to 2 x from either end, and on two standard deviations where it has a peak. The upper half is
-    summed from its end, near which float64 has the places n - x and not x.
+    ``f`` is smooth between x and 2 x from either end, and over two standard deviations around a peak. The upper half is
+    summed from its end, because float64 resolves n - x there and not x.
     """
 
     def __init__(self, f: Callable[[Any, Any], Any], n: int, means: tuple[float, float], sd: float) -> None:
@@ -45,7 +47,7 @@ class SummedDistribution:
         self._high = _CumulativeSums(lambda y: f(n - y, y), n - self._half - 1, means[1], sd)
 
     def cdf(self, k: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return P(X <= k) of whole numbers from 0 to n in an array (M,)."""
+        """Return P(X <= k) for whole numbers k from 0 to n in an array (M,)."""
         result, low = np.ones(len(k)), k <= self._half
         result[low] = np.minimum(self._low.sum(k[low]), 1.0)
         above = ~low & (k < self._n)
@@ -53,11 +55,11 @@ class SummedDistribution:
         return result
 
     def ppf(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the smallest whole numbers whose P(X <= k) is at least q, in an array (M,)."""
+        """Return the smallest whole numbers k with P(X <= k) of at least q, for an array q (M,)."""
         low = q <= self._low.total
         result = np.empty(len(q))
         result[low] = self._low.first(lambda sums: sums >= q[low], int(low.sum()))
-        # P(X <= n - j) is 1 less the sum up to j - 1: the first j whose own sum is too much
+        # P(X <= n - j) is 1 minus the sum up to j - 1, so find the first j whose own sum is too large
         result[~low] = self._n - self._high.first(lambda sums: 1 - sums < q[~low], int((~low).sum()))
         return result
 
@@ -74,16 +76,17 @@ class _CumulativeSums:
         self.total = self._before[-1]
 
     def sum(self, k: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the sums of f at 0, ..., k, of whole numbers k in an array (M,)."""
+        """Return the sums of f at 0, ..., k, for whole numbers k in an array (M,)."""
         panel = np.searchsorted(self._edges, k, side="right") - 1
         return self._before[panel] + self._sums(self._edges[panel], k + 1.0)
 
     def first(self, condition: Callable[[Any], Any], M: int) -> NDArray[np.float64]:
-        """Return the first k whose sums meet ``condition``, of M conditions at once, and the largest k + 1 for none."""
+        """Return the first k whose sum meets ``condition``, for M conditions at once; or else the largest k + 1."""
         holds_after_panel = np.stack([np.broadcast_to(condition(before), M) for before in self._before[1:]])
         exists = holds_after_panel.any(axis=0)
         panel = np.where(exists, holds_after_panel.argmax(axis=0), len(holds_after_panel) - 1)
-        low, high = self._edges[panel] - 1, self._edges[panel + 1] - exists  # the last that is not, the first that is
+        # the last that does not meet the condition, and the first that does
+        low, high = self._edges[panel] - 1, self._edges[panel + 1] - exists
         low = np.where(exists, low, high - 1)
         while np.any(unresolved := high - low > 1):
             middle = np.where(unresolved, np.floor(low + (high - low) / 2), low)
@@ -92,14 +95,14 @@ class _CumulativeSums:
         return high
 
     def _sums(self, start: NDArray[np.float64], stop: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the sums of f from each start, up to but without its stop."""
+        """Return the sums of f from each start up to its stop, which is not included."""
         result, m = np.empty(len(start)), stop - start
         for i in np.flatnonzero(m <= SHORT):
             result[i] = self._f(np.arange(start[i], stop[i])).sum()
         long = m > SHORT
         half = m[long, None] / 2
         values = self._f((start[long, None] - 0.5) + half * (1 + _X))  # (panels, ORDER)
-        # sum f = integral f - f'/24 + 7 f'''/5760 - ..., each from end to end
+        # sum f = integral f - f'/24 + 7 f'''/5760 - ..., each between the ends
         weights = half * _WEIGHTS - _RISES[0] / 24 / half + _RISES[1] * 7 / 5760 / half**3
         result[long] = np.sum(values * weights, axis=1)
         return result
