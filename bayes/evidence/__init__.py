@@ -1,4 +1,4 @@
 """The evidence log p(y), in nats.
 
-- ``estimates``: independent runs combined, with a standard error, and Bayes factors.
+- ``estimates``: the log evidence from independent runs, with a standard error, and Bayes factors.
 """

@@ -1,12 +1,12 @@
-"""Log evidence from independent runs: combined by log-mean-exp, with an error from the spread between the runs.
+"""Log evidence from independent runs, combined by log-mean-exp, with a standard error from their spread.
 
-A run r of sequential Monte Carlo returns Z_r with E[Z_r] = Z (Del Moral 2004, "Feynman-Kac Formulae", theorem 7.4.2),
-so runs are averaged on the scale of Z. The mean of the logs is too low by about var(log Z_r) / 2, however many runs
-there are (Jensen).
+A run r of sequential Monte Carlo returns Z_r with E[Z_r] = Z (Del Moral 2004, "Feynman-Kac Formulae", theorem 7.4.2).
+So runs are averaged on the scale of Z. By Jensen's inequality the mean of the logs is too low, by about
+var(log Z_r) / 2 for any number of runs.
 
     log Z_hat = log( 1/R sum_r exp(log Z_r) )
 
-All logs are in nats; only differences between runs are exponentiated, so no magnitude overflows.
+All logs are in nats. Only differences between runs are exponentiated, so nothing overflows.
 """
 
 from collections.abc import Iterable
@@ -22,9 +22,10 @@ from closedform.validation import in_words
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """An estimate of log p(y), in nats, from R independent runs; made by ``combine``.
+    """An estimate of log p(y), in nats, from R independent runs, as ``combine`` returns it.
 
-    ``standard_error`` is that of ``log_evidence``; it is nan if R = 1, because one run says nothing about its error.
+    ``standard_error`` is the standard error of ``log_evidence``. It is nan for R = 1, because one run says nothing
+    about its error.
     """
 
     runs: tuple[float, ...]
@@ -34,7 +35,7 @@ class Evidence:
 
 @dataclass(frozen=True, kw_only=True)
 class LogBayesFactor:
-    """An estimate of log p(y | a) - log p(y | b), in nats, and its standard error (nan if either side has one run)."""
+    """An estimate of log p(y | a) - log p(y | b), in nats, and its standard error, nan if a model has only one run."""
 
     value: float
     standard_error: float
@@ -43,13 +44,13 @@ class LogBayesFactor:
 def combine(runs: ArrayLike) -> Evidence:
     """Combine the log evidence of independent runs, shape (R,) in nats, by log-mean-exp.
 
-    The standard error is the jackknife's, over the log-mean-exp with one run left out (Efron and Tibshirani 1993, "An
+    The standard error is that of the jackknife, which leaves out one run at a time (Efron and Tibshirani 1993, "An
     Introduction to the Bootstrap", eq. 11.5).
 
     Raises
     ------
     ValueError
-        If ``runs`` is no vector of at least one finite number.
+        If ``runs`` is not a vector of at least one finite number.
 
     Examples
     --------
@@ -60,9 +61,9 @@ def combine(runs: ArrayLike) -> Evidence:
     log_z = validate_runs(runs)
     R = len(log_z)
     largest = log_z.max()
-    relative = log_z - largest  # differences between runs are small and exact where log Z itself is large
+    relative = log_z - largest  # differences between runs are small and exact, even if log Z is large
     log_mean = float(np.logaddexp.reduce(relative)) - log(R)
-    # se^2 = (R - 1)/R sum_r (log Z_hat without r - their mean)^2
+    # se^2 = (R - 1)/R sum_r (log Z_hat without run r - mean of these)^2
     left_out = _leave_one_out(relative) - log(R - 1) if R > 1 else relative
     standard_error = float(np.sqrt((R - 1) / R * np.sum((left_out - left_out.mean()) ** 2))) if R > 1 else nan
     return Evidence(runs=tuple(log_z.tolist()), log_evidence=float(largest) + log_mean, standard_error=standard_error)
@@ -79,11 +80,11 @@ def log_bayes_factor(a: Evidence, b: Evidence) -> LogBayesFactor:
 
 
 def validate_runs(runs: Any, argument: str = "runs") -> NDArray[np.float64]:
-    """Return ``runs`` as a float64 array of shape (R,), R >= 1, or raise ValueError naming what is wrong."""
+    """Return ``runs`` as a float64 array of shape (R,), R >= 1, or raise ValueError."""
     rule = f"`{argument}` must be a vector of log evidences in nats, one number a run"
     try:
         log_z = np.asarray(list(runs) if isinstance(runs, Iterable) else runs)
-    except ValueError as error:  # numpy's, of rows that differ
+    except ValueError as error:  # from NumPy, for rows of different lengths
         raise ValueError(f"{rule}, got runs of different lengths; take the last stage of each run.") from error
     if log_z.ndim != 1 or len(log_z) == 0 or log_z.dtype.kind not in "iuf":
         description = f"shape {log_z.shape}" if log_z.dtype.kind in "iuf" else in_words(log_z.dtype)
@@ -99,7 +100,8 @@ def validate_runs(runs: Any, argument: str = "runs") -> NDArray[np.float64]:
 
 
 def _leave_one_out(log_values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return log sum_{s != r} exp(log_values[s]) for each r, as prefix plus suffix: a difference would cancel."""
+    """Return log sum_{s != r} exp(log_values[s]) for each r. Prefix and suffix sums are added, since a
+    difference would cancel."""
     before = np.logaddexp.accumulate(np.concatenate([[-np.inf], log_values[:-1]]))
     after = np.logaddexp.accumulate(np.concatenate([[-np.inf], log_values[:0:-1]]))[::-1]
     return np.logaddexp(before, after)

@@ -1,8 +1,8 @@
 """False alarms: how often a correct sampler fails, in many simulated runs over the registry.
 
-A run is one family: draws of every model from its exact joint posterior, judged together as ``check_sampler`` does.
-Draws are independent, or chains that stay where they are with a known probability: the autocorrelation at lag k of any
-function of the parameters is then ``stay``^k, and n draws are worth n (1 - stay) / (1 + stay) independent ones.
+A run is one family: draws of every model from its exact joint posterior, judged together as in ``check_sampler``. The
+draws are independent, or chains that stay where they are with a known probability. The autocorrelation at lag k of any
+function of the parameters is then ``stay``^k, and n draws are worth n (1 - stay) / (1 + stay) independent draws.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +29,7 @@ class Family:
     one_stage: Verdict
     two_stages: Verdict
     resampled: int
-    """Checks that fresh draws decided."""
+    """Number of checks that fresh draws decided."""
 
 
 def exact_chains(model: Model, rng: np.random.Generator, n: int, stay: float = 0.0) -> dict[str, NDArray[np.float64]]:
@@ -40,14 +40,14 @@ def exact_chains(model: Model, rng: np.random.Generator, n: int, stay: float = 0
 def chains(
     posterior: Any, model: Model, rng: np.random.Generator, n: int, stay: float = 0.0
 ) -> dict[str, NDArray[np.float64]]:
-    """Return draws of ``posterior``, exact or faulty, for the parameters of ``model``, as ``exact_chains`` does."""
-    if hasattr(posterior, "dist"):  # a frozen scipy.stats distribution, of the one parameter
+    """Return draws of ``posterior``, which may be faulty, in the form of ``exact_chains``."""
+    if hasattr(posterior, "dist"):  # a frozen scipy.stats distribution of a single parameter
         (name,) = model.marginals
         draws = {name: posterior.rvs(CHAINS * n, random_state=rng)}
     else:
         draws = posterior.rvs(CHAINS * n, rng)
     chain, iteration = np.indices((CHAINS, n))
-    # the iteration at which a chain last moved
+    # the last iteration in which a chain moved
     last_move = np.maximum.accumulate(np.where(rng.random((CHAINS, n)) < stay, 0, iteration), axis=1)
     return {name: values.reshape(CHAINS, n, *values.shape[1:])[chain, last_move] for name, values in draws.items()}
 
@@ -61,10 +61,10 @@ def families(
     draws: int = 1000,
     stay: float = 0.0,
 ) -> Iterator[list[Family]]:
-    """Yield, for each of the ``runs`` of a correct sampler, by their numbers, its verdicts at each of ``alphas``.
+    """Yield the verdicts at each of ``alphas``, for each of the ``runs`` of a correct sampler.
 
-    A run is drawn once, with ``draws`` a chain, and depends on its number and the seed alone. For each rate, what is
-    flagged or unconverged is resampled.
+    ``runs`` are numbers. The draws of a run, ``draws`` in each chain, depend only on its number and the seed. For each
+    rate, checks that are flagged or unconverged are resampled.
     """
     for run in runs:
 

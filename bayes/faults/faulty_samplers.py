@@ -1,8 +1,8 @@
-"""Samplers that are faulty on purpose, each with its correct variant: they show that the verdicts can fail.
+"""Samplers that are faulty on purpose, each with its correct variant. They show that the verdicts can fail.
 
 Each faulty sampler draws from the posterior of a model of the registry, or estimates its evidence, with a mistake that
-people make, and goes through the public ``bayes.check``. A mistake is detected if a check fails
-or the draws are refused, and where chains that have not converged are the mistake, if the verdict is inconclusive.
+people make. ``bayes.check`` judges it. A mistake is detected if a check fails or the draws are refused. If the mistake
+is that chains do not converge, an inconclusive verdict counts too.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ CHAINS, RUNS = 4, 16
 STATISTICS = ("location", "scale", "uniformity", "runs")
 NOT_CONVERGED, REFUSED = "not converged", "refused"
 DETECTORS = (*STATISTICS, NOT_CONVERGED, REFUSED)
-"""What can detect a mistake: a statistic that fails, chains that have not converged, or draws that are no draws."""
+"""What can detect a mistake: a statistic that fails, chains that have not converged, or draws that are refused."""
 
 Array = NDArray[np.float64]
 LogDensity = Callable[[Array], Array]
@@ -36,27 +36,27 @@ class FaultySampler:
 
     name: str
     mistake: str
-    """What is wrong, and what its correct variant does."""
+    """The mistake, and the correct variant if it is not obvious."""
     model: str
     sample: Callable[[np.random.Generator, int, int, bool], Array]
-    """``sample(rng, repeats, n, injected)``: with the mistake injected, or without it; draws (repeats, chain, n) of the
-    model's parameter, a fresh run a repeat; or log evidence (repeats, run) from ``n`` particles a run."""
+    """``sample(rng, repeats, n, injected)`` makes fresh runs, with the mistake or without it. It returns draws
+    (repeats, chain, n) of the model's parameter, or log evidence (repeats, run) from ``n`` particles in each run."""
     detected_by: str
-    """The one of ``DETECTORS`` that is made for this mistake."""
+    """The detector in ``DETECTORS`` that is made for this mistake."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Detection:
-    """How often a mistake was detected: in ``detected`` of ``repeats`` runs of ``n`` draws a chain, or particles."""
+    """How often a mistake was detected, in ``repeats`` runs with ``n`` draws a chain, or particles a run."""
 
     n: int
     repeats: int
     detected: int
     passed: int
     failed: int
-    """Runs with a failed check. What neither passed nor failed was inconclusive, or refused."""
+    """Runs with a failed check. Runs that neither passed nor failed were inconclusive or refused."""
     by_detector: dict[str, int]
-    """In how many runs each of ``DETECTORS`` detected something."""
+    """The number of runs in which each of ``DETECTORS`` detected something."""
 
 
 def detect(
@@ -64,7 +64,7 @@ def detect(
 ) -> Detection:
     """Run a faulty sampler ``repeats`` times with ``n`` draws a chain and check each run.
 
-    With ``injected`` False it is the correct variant.
+    With ``injected=False`` the correct variant runs.
 
     Examples
     --------
@@ -102,7 +102,7 @@ def detect(
 def random_walk(
     log_density: LogDensity, start: Array, step: float, rng: np.random.Generator, n: int
 ) -> tuple[Array, NDArray[np.bool_]]:
-    """Return ``n`` draws of random walk Metropolis from each point of ``start``, draws last, and which were moves.
+    """Return ``n`` draws of random walk Metropolis from each point of ``start`` (draws last), and which draws moved.
 
     Metropolis et al. (1953), "Equation of state calculations by fast computing machines".
     """
@@ -118,7 +118,7 @@ def random_walk(
 
 
 def langevin(mean: float, sd: float, start: Array, rng: np.random.Generator, n: int, *, adjusted: bool) -> Array:
-    """Return ``n`` draws of Langevin steps on a normal from each point of ``start``; with rejections if ``adjusted``.
+    """Return ``n`` draws of Langevin steps on a normal from each point of ``start``, with rejections if ``adjusted``.
 
     Roberts and Tweedie (1996), "Exponential convergence of Langevin distributions and their discrete approximations".
     """
@@ -151,7 +151,7 @@ def _exact(rng: np.random.Generator, repeats: int, n: int) -> Array:
 def _walk(
     rng: np.random.Generator, repeats: int, n: int, step: float = _WELL_TUNED, shift: float = 0.0
 ) -> tuple[Array, NDArray[np.bool_]]:
-    """Return a random walk on the posterior of the normal mean that starts within it, moved by ``shift`` sds."""
+    """Return a random walk on the posterior of the normal mean. It starts in the posterior, moved by ``shift`` sds."""
     start = _exact(rng, repeats, 1)[..., 0] + shift * _SD
     return random_walk(lambda mu: -(((mu - _MEAN) / _SD) ** 2) / 2, start, step, rng, n)
 
@@ -206,7 +206,7 @@ def _copied_chains(rng: np.random.Generator, repeats: int, n: int, injected: boo
 def _without_rejections(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
     if not injected:
         return _walk(rng, repeats, n)[0]
-    draws, moves = _walk(rng, repeats, 4 * n)  # of which about 0.44 are moves
+    draws, moves = _walk(rng, repeats, 4 * n)  # about 0.44 of the draws are moves
     return np.array(
         [[chain[is_move][:n] for chain, is_move in zip(*run, strict=True)] for run in zip(draws, moves, strict=True)]
     )
@@ -226,7 +226,7 @@ def _shuffled(rng: np.random.Generator, repeats: int, n: int, injected: bool) ->
 
 
 def _without_constant(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
-    """Return importance sampling's log evidence: the mean of p(y | mu) p(mu) / q(mu) over draws of q."""
+    """Return the log evidence by importance sampling: the mean of p(y | mu) p(mu) / q(mu) over draws of q."""
     exact, y = _NORMAL.exact, _NORMAL.y
     q = t(5, loc=_MEAN, scale=1.2 * _SD)
     mu = q.rvs((repeats, RUNS, n), random_state=rng)
@@ -243,7 +243,7 @@ _normal_sampler = partial(FaultySampler, model="normal_normal")
 FAULTY_SAMPLERS = (
     _normal_sampler(
         name="5 % too wide",
-        mistake="Exact draws, 1.05 times as far from the mean.",
+        mistake="Exact draws, moved to 1.05 times their distance from the mean.",
         sample=_overdispersed,
         detected_by="scale",
     ),
@@ -255,63 +255,63 @@ FAULTY_SAMPLERS = (
     ),
     _normal_sampler(
         name="variance as sd",
-        mistake="The prior's variance, given to a program that expects its sd.",
+        mistake="The variance of the prior is given where the program expects its sd.",
         sample=_variance_as_sd,
         detected_by="location",
     ),
     FaultySampler(
         name="no Jacobian",
-        mistake="Random walk Metropolis on the logarithm of a rate with the density of the rate itself.",
+        mistake="Random walk Metropolis on the logarithm of a rate uses the density of the rate, without the Jacobian.",
         model="gamma_exponential",
         sample=_without_jacobian,
         detected_by="location",
     ),
     _normal_sampler(
         name="unadjusted Langevin",
-        mistake="Langevin steps that are never rejected; the correct variant rejects by Metropolis and Hastings' rule.",
+        mistake="Langevin steps are never rejected. The correct variant has the Metropolis-Hastings rejection.",
         sample=_unadjusted,
         detected_by="scale",
     ),
     _normal_sampler(
         name="no burn-in",
-        mistake="Random walk Metropolis from 30 sds away with every draw kept; the correct variant drops 1,000.",
+        mistake="Random walk Metropolis from 30 sds away keeps all draws. The correct variant drops the first 1,000.",
         sample=_short_burn_in,
         detected_by="scale",
     ),
     _normal_sampler(
         name="a chain stuck",
-        mistake="Random walk Metropolis, one of whose four chains does not move after its tenth draw.",
+        mistake="One of four chains of random walk Metropolis does not move after its tenth draw.",
         sample=_stuck_chain,
         detected_by=NOT_CONVERGED,
     ),
     _normal_sampler(
         name="chains copied",
-        mistake="Two chains of random walk Metropolis given twice, as if they were four.",
+        mistake="Two chains of random walk Metropolis are given twice, as if they were four chains.",
         sample=_copied_chains,
         detected_by=REFUSED,
     ),
     _normal_sampler(
         name="rejections dropped",
-        mistake="Random walk Metropolis thinned to the draws that moved, without the repeats that weigh them.",
+        mistake="Random walk Metropolis keeps only the draws that moved, and drops the repeats of a rejection.",
         sample=_without_rejections,
         detected_by="scale",
     ),
     _normal_sampler(
         name="draws shuffled",
-        mistake="Random walk Metropolis with steps of 0.05 sd, its draws shuffled so that they look independent; its "
-        "correct variant has steps that mix, and draws in their order.",
+        mistake="Random walk Metropolis with steps of 0.05 sd has its draws shuffled, so that they look independent. "
+        "The correct variant has steps that mix, and keeps the order of its draws.",
         sample=_shuffled,
         detected_by=REFUSED,
     ),
     _normal_sampler(
         name="tails too heavy",
-        mistake="Exact mean and sd, but the shape of a Student t with 8 degrees of freedom.",
+        mistake="Draws of a Student t with 8 degrees of freedom have the exact mean and sd, but too heavy tails.",
         sample=_heavy_tails,
         detected_by="uniformity",
     ),
     _normal_sampler(
         name="constant dropped",
-        mistake="Evidence by importance sampling with a prior density without its 1 / sqrt(2 pi s^2).",
+        mistake="Importance sampling of the evidence uses the prior density without its constant, 1 / sqrt(2 pi s^2).",
         sample=_without_constant,
         detected_by="runs",
     ),

@@ -1,4 +1,4 @@
-"""Draws as one value, whatever file or program they are from, and what is read off it."""
+"""Draws as one value, for any file or program that they come from, and what checks read from it."""
 
 from collections.abc import Collection, Iterable, Mapping, Sized
 from dataclasses import dataclass, field
@@ -15,24 +15,24 @@ from closedform.validation import in_words
 
 DIVERGING = "diverging"
 EVIDENCE = ("log_evidence", "log_marginal_likelihood")
-"""What ``bayes.sampling.inference.smc`` and ``pm.sample_smc`` call the log evidence of a run in ``sample_stats``."""
+"""Names of the log evidence of a run in ``sample_stats``: by ``bayes.sampling.inference.smc`` and ``pm.sample_smc``."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)  # arrays have no one truth
+@dataclass(frozen=True, kw_only=True, eq=False)  # arrays cannot be compared by ==
 class Draws:
     """Draws of one sampler.
 
     Parameters
     ----------
     posterior
-        Variable -> draws, (chain, draw, ...).
+        Name of a variable -> its draws, (chain, draw, ...).
     sample_stats
-        ``"diverging"``, true or false for each draw, (chain, draw); and of SMC the log evidence of every run, (R,), in
-        nats, under one of the names ``EVIDENCE``. Either may be missing.
+        ``"diverging"``, true or false for each draw, (chain, draw). For SMC, the log evidence of every run, (R,), in
+        nats, under one of the names in ``EVIDENCE``. Either may be missing.
     labels
-        Variable -> labels of its elements along each axis, where they have any: names of schools, years.
+        Name of a variable -> labels of its elements along each axis, if they have labels, such as names of schools.
     source
-        Where they are from, as messages say it.
+        Where the draws come from, for messages.
     """
 
     posterior: Mapping[str, NDArray[Any]]
@@ -41,7 +41,7 @@ class Draws:
     source: str = "`draws`"
 
     def __post_init__(self) -> None:
-        """Raise ValueError if a variable is no array (chain, draw, ...), or has not a label for each element."""
+        """Raise ValueError if a variable is not an array (chain, draw, ...), or if an element has no label."""
         for name, values in self.posterior.items():
             if np.ndim(values) < 2 or not isinstance(values, np.ndarray):
                 kind = f"shape {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
@@ -55,16 +55,16 @@ class Draws:
 
 
 type DrawsLike = Draws | xr.DataTree | xr.Dataset | Mapping[str, ArrayLike]
-"""Draws, an ArviZ DataTree with group ``posterior``, that group alone, or a mapping from names to arrays of shape
+"""Draws, an ArviZ DataTree with the group ``posterior``, that group alone, or a mapping from names to arrays of shape
 (chain, draw, ...). Elements may have names of their own, ``p[0]``, ``p[1]``.
 
-Divergent transitions are those of ``diverging``: in the tree's ``sample_stats``, or (chain, draw) in the mapping."""
+Divergent transitions are read from ``diverging``: in ``sample_stats`` of the tree, or (chain, draw) in the mapping."""
 
 
 def as_draws(draws: DrawsLike, names: Iterable[str]) -> Draws:
-    """Return the variables ``names`` of what a user has for draws; elements with names of their own are put together.
+    """Return the variables ``names`` from the user's draws. Elements with names of their own are joined to arrays.
 
-    Raises ValueError if a variable or some of its elements are missing, or has no chains.
+    Raises ValueError if a variable or one of its elements is missing, or has no chains.
     """
     if isinstance(draws, Draws):
         for name in names:
@@ -84,7 +84,7 @@ def as_draws(draws: DrawsLike, names: Iterable[str]) -> Draws:
 
 
 def variable_names(draws: DrawsLike) -> list[str]:
-    """Return the names of the variables; ValueError if ``draws`` are of no kind that has them."""
+    """Return the names of the variables; raise ValueError if ``draws`` have an unknown type."""
     if isinstance(draws, Draws):
         return list(draws.posterior)
     if isinstance(draws, xr.DataTree | xr.Dataset):
@@ -98,9 +98,9 @@ def variable_names(draws: DrawsLike) -> list[str]:
 
 
 def coordinate_labels(array: xr.DataArray) -> Labels:
-    """Return the labels that an array's coordinates give to its elements.
+    """Return the labels of an array's elements, from its coordinates.
 
-    Whole numbers that may be taken for positions, such as 1, 2, 3, are no labels; years are.
+    Whole numbers that could be positions, such as 1, 2, 3, are not labels. Years are.
     """
     dims = [dim for dim in array.dims if dim not in ("chain", "draw")]
     axes = []
@@ -114,7 +114,7 @@ def coordinate_labels(array: xr.DataArray) -> Labels:
 
 
 def scalar_draws(element: Element, draws: Draws) -> NDArray[np.float64]:
-    """Return the draws of one element as a float64 array (chain, draw), or raise ValueError naming what is wrong."""
+    """Return the draws of one element as a float64 array (chain, draw), or raise ValueError."""
     name, index = element
     _require_present(name, draws.posterior)
     theta = draws.posterior[name]
@@ -151,12 +151,12 @@ def scalar_draws(element: Element, draws: Draws) -> NDArray[np.float64]:
         )
     if np.ptp(theta) == 0:
         raise ValueError(f"`draws[{printed!r}]` are all {theta[0, 0]}; the sampler did not move.")
-    require_chains(printed, np.clip(theta, -1e300, 1e300))  # an infinite draw is wrong, but no copy
+    require_chains(printed, np.clip(theta, -1e300, 1e300))  # an infinite draw is wrong, but not a copy
     return theta
 
 
 def chains_and_draws(name: str, draws: DrawsLike) -> NDArray[np.float64]:
-    """Return ``scalar_draws`` of a scalar variable, or of an element by its printed name, such as ``theta[2]``."""
+    """Return ``scalar_draws`` of a scalar variable, or of an element by its printed name such as ``theta[2]``."""
     element = parsed_element(name, variable_names(draws))
     return scalar_draws(element, as_draws(draws, [element[0]]))
 
@@ -175,7 +175,7 @@ def require_shape(name: str, shape: tuple[int, ...], draws: Draws) -> None:
 
 
 def require_fresh(elements: Iterable[Element], old: Draws, fresh: Draws) -> None:
-    """Raise ValueError if ``fresh`` draws of ``elements`` begin with the ``old`` ones, contain or repeat them."""
+    """Raise ValueError if ``fresh`` draws of ``elements`` begin with the ``old`` draws, or contain or repeat them."""
     for element in elements:
         before, after = scalar_draws(element, old), scalar_draws(element, fresh)
         for (a, b), count in shared_values([*before, *after]).items():
@@ -188,7 +188,7 @@ def require_fresh(elements: Iterable[Element], old: Draws, fresh: Draws) -> None
 
 
 def is_smc(draws: Draws) -> bool:
-    """Return whether ``draws`` are those of SMC runs, with the log evidence of each."""
+    """Return whether ``draws`` come from SMC runs, with a log evidence for each."""
     return any(name in draws.sample_stats for name in EVIDENCE)
 
 
@@ -198,7 +198,7 @@ def evidence_runs(draws: Draws) -> NDArray[np.float64]:
 
 
 def divergences(draws: Draws) -> int:
-    """Return the number of divergent transitions, 0 if none are recorded; ValueError unless each is true or false."""
+    """Return the number of divergent transitions, 0 if none are recorded; raise ValueError for other marks."""
     marks = np.asarray(draws.sample_stats.get(DIVERGING, ()))
     if marks.size and not (marks.ndim == 2 and marks.dtype.kind in "biuf" and np.isin(marks, (0, 1)).all()):
         raise ValueError(
@@ -209,7 +209,7 @@ def divergences(draws: Draws) -> int:
 
 
 def _posterior(draws: xr.DataTree | xr.Dataset) -> xr.Dataset:
-    """Return the group of the draws; ValueError if there is none."""
+    """Return the group with the draws; raise ValueError if there is none."""
     if isinstance(draws, xr.Dataset):
         return draws
     if "posterior" not in draws.children:
@@ -218,7 +218,7 @@ def _posterior(draws: xr.DataTree | xr.Dataset) -> xr.Dataset:
 
 
 def _array(name: str, draws: xr.DataTree | xr.Dataset | Mapping[str, ArrayLike]) -> NDArray[Any]:
-    """Return the draws of a variable as an array (chain, draw, ...); ValueError if it has no chains."""
+    """Return the draws of a variable as an array (chain, draw, ...); raise ValueError if it has no chains."""
     values: Any = _posterior(draws)[name] if isinstance(draws, xr.DataTree | xr.Dataset) else draws[name]
     if isinstance(values, xr.DataArray):
         if {"chain", "draw"} <= set(values.dims):
@@ -229,7 +229,7 @@ def _array(name: str, draws: xr.DataTree | xr.Dataset | Mapping[str, ArrayLike])
         raise ValueError(f"`draws[{name!r}]` must not have masked values; a sampler's draws are all there.")
     try:
         theta = np.asarray(values)
-    except ValueError as error:  # numpy's, of rows that differ
+    except ValueError as error:  # from NumPy, for rows of different lengths
         chains = values if isinstance(values, Iterable) else [values]
         lengths = [len(chain) for chain in chains if isinstance(chain, Sized)]
         raise ValueError(
@@ -242,7 +242,7 @@ def _array(name: str, draws: xr.DataTree | xr.Dataset | Mapping[str, ArrayLike])
 
 
 def _statistics(draws: xr.DataTree | xr.Dataset | Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
-    """Return the divergences and the log evidence of every run, where there are any."""
+    """Return the divergences, and the log evidence of every run, if there are any."""
     if isinstance(draws, xr.DataTree):
         group = draws["sample_stats"].to_dataset() if "sample_stats" in draws.children else {}
         chains = draws["posterior"].sizes.get("chain") if "posterior" in draws.children else None
@@ -252,21 +252,21 @@ def _statistics(draws: xr.DataTree | xr.Dataset | Mapping[str, ArrayLike]) -> di
 
 
 def _last_stages(values: NDArray[Any], chains: int | None) -> NDArray[np.float64]:
-    """Return the log evidence of every run, shape (R,), of the stages of each.
+    """Return the log evidence of every run, shape (R,), from its values at all stages.
 
-    ``pm.sample_smc`` stores it in three layouts: (run, stage) objects padded with nan, one list of its own length a
-    run, and for a single run a plain vector over the stages.
+    ``pm.sample_smc`` has three layouts: an array (run, stage) of objects padded with nan, a list for each run with its
+    own length, and a plain vector over the stages for a single run.
     """
     rows = [values] if values.ndim == 1 and values.dtype != object and chains == 1 else values
     try:
         stages = [np.ravel(np.asarray(row, dtype=np.float64)) for row in rows]
-    except (ValueError, TypeError) as error:  # numpy's, of text
+    except (ValueError, TypeError) as error:  # from NumPy, for text
         raise ValueError(f"the log evidence of every run must be a number, got {in_words(values.dtype)}.") from error
     return np.array([next((x for x in row[::-1] if not np.isnan(x)), np.nan) for row in stages])
 
 
 def _require_present(name: str, names: Collection[str]) -> None:
-    """Raise ValueError unless ``name`` is among the ``names`` that were drawn."""
+    """Raise ValueError unless ``name`` is among the ``names`` of the draws."""
     if name not in names:
         raise _missing(name, names)
 

@@ -1,4 +1,4 @@
-"""Draws from a file, whatever its format: the one way from paths to ``Draws``."""
+"""``load_draws``: from files of draws in any format to ``Draws``."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ READERS: dict[bytes, Reader] = {
     b"PAR1": parquet_file.read,
     ZIP: numpy_file.read,
 }
-"""First bytes of a file -> its reader."""
+"""The first bytes of a file -> the reader of its format."""
 CSV_NAMES = ("*.csv", "*.csv.gz", "*.csv.bz2")
 
 
@@ -34,10 +34,10 @@ def load_draws(
     *,
     trim: bool = False,
 ) -> Draws:
-    """Read the variables ``names`` from a file of draws, or from several, one a chain.
+    """Read the variables ``names`` from a file of draws, or from several files with one chain in each.
 
-    Nothing is unpickled, and of ArviZ's and NumPy's files only the variables asked for are read. The format is that of
-    the content, whatever the name; each may be compressed by gzip or bzip2, or alone in a zip file.
+    The format is found from the content, not from the name. Every format may be compressed by gzip or bzip2, or be
+    alone in a zip file. Nothing is unpickled. From files of ArviZ and NumPy, only the named variables are read.
 
     ==================  ===============================================================================================
     ArviZ               netCDF file, Zarr folder or its zip file, of ArviZ 0.x too: group ``posterior``, dimensions
@@ -52,7 +52,7 @@ def load_draws(
                         burn-in are draws like others: give a backend that was reset after them
     ==================  ===============================================================================================
 
-    The elements of a vector are in an array, or have names of their own: ``beta[0]``, ``beta[1]``, from 0 or 1,
+    The elements of a vector are in an array, or have names of their own: ``beta[0]``, ``beta[1]`` (from 0 or from 1),
     ``beta.1``, or with labels ``theta[Choate]``, in the order of the file. Tables show the labels.
 
     Parameters
@@ -60,20 +60,20 @@ def load_draws(
     path
         The file, folder or pattern, or several files of CmdStan.
     names
-        Names of the variables, without indices, as the model has them.
+        Names of the model's variables, without indices.
     rename
-        Name in the file -> what it is: a variable of the model, ``{"height": "mu"}``, an element, ``{"slope":
-        "beta[1]"}``, or a transform of one, ``{"sigma": "sqrt(sigma2)"}``, by ``bayes.io.transforms``; a square only
-        of what cannot be negative, for the root is taken that is 0 or more.
+        Name in the file -> its meaning in the model: a variable, ``{"height": "mu"}``, an element, ``{"slope":
+        "beta[1]"}``, or a transform of one of these, ``{"sigma": "sqrt(sigma2)"}`` (``bayes.io.transforms``). A square
+        is allowed only for a variable that cannot be negative, because its root is taken as 0 or more.
     trim
-        Cut chains of different lengths to the shortest, and take what there is of a run of CmdStan that did not end.
+        Cut chains of different lengths to the shortest chain, and accept an unfinished run of CmdStan.
 
     Raises
     ------
     ValueError
-        If a file is not there, empty, damaged, of another kind, too large, asks for pickle, or lacks a variable (but
-        not if it has evidence runs of SMC, which are judged by themselves), or a draw is none of the transform; in one
-        line.
+        If a file does not exist, is empty, damaged, of another kind or too large, or needs pickle. If it lacks a
+        variable, unless it has evidence runs of SMC, which can be judged alone. If a draw is not a possible value of
+        its transform. The message is one line.
     """
     targets = {name: parsed_target(text) for name, text in (rename or {}).items()}
     elements = [target.element for target in targets.values()]
@@ -96,7 +96,7 @@ def load_draws(
 
 
 def _renamed(draws: Draws, targets: Mapping[str, Target]) -> Draws:
-    """Return draws of the model's variables, from those of the variables in the file."""
+    """Return draws of the model's variables from draws of the variables in the file."""
     columns = {
         element_name(target.element): inverted(name, draws.posterior[name], target.functions, draws.source)
         for name, target in targets.items()
@@ -111,7 +111,7 @@ def _renamed(draws: Draws, targets: Mapping[str, Target]) -> Draws:
 
 
 def _expanded(path: str | PathLike[str] | Sequence[str | PathLike[str]]) -> list[Path]:
-    """Return the files that a path, a pattern or a folder means; a folder of Zarr is one."""
+    """Return the files that a path, a pattern or a folder means. A Zarr folder counts as one file."""
     if isinstance(path, Sequence) and not isinstance(path, str):
         if not path:
             raise ValueError("no file of draws is given; name one, or several of CmdStan.")
@@ -129,7 +129,7 @@ def _expanded(path: str | PathLike[str] | Sequence[str | PathLike[str]]) -> list
 
 
 def _read(paths: Sequence[Path], wanted: Wanted, stack: ExitStack) -> Contents:
-    """Read one file, or several of CmdStan."""
+    """Read one file, or several files of CmdStan."""
     labels = [repr(str(path)) for path in paths]
     for path, label in zip(paths, labels, strict=True):
         if path.is_file() and path.stat().st_size == 0:
@@ -151,13 +151,13 @@ def _read(paths: Sequence[Path], wanted: Wanted, stack: ExitStack) -> Contents:
 
 
 def _reader(path: Path) -> Reader:
-    """Return the reader of a file that is not CmdStan's, by its first bytes."""
+    """Return the reader of a file by its first bytes, if the file is not CmdStan's."""
     if path.is_dir():
         return arviz_file.read
     start = first_bytes(path, 64)
     for mark, reader in READERS.items():
         if start.startswith(mark):
             return emcee_file.read if reader is arviz_file.read and emcee_file.is_backend(path) else reader
-    if path.suffix.lower() in NETCDF_NAMES:  # a damaged one
+    if path.suffix.lower() in NETCDF_NAMES:  # a damaged netCDF file
         return arviz_file.read
     return posteriordb.read if start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{") else csv_file.read

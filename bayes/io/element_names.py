@@ -1,6 +1,6 @@
-"""Names of elements, in files and in mappings of the user: ``p[0]``, ``p[a]``, or as Stan has it ``p.1``.
+"""Names of elements in files and in the user's mappings: ``p[0]``, ``p[a]``, or in Stan's form ``p.1``.
 
-Inside, an element is the name of its variable and its index there; here the elements of files become arrays.
+Elsewhere in closedform an element is the name of its variable and an index. This module makes arrays of elements.
 """
 
 import re
@@ -18,19 +18,19 @@ type Labels = tuple[tuple[str, ...], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Where the elements of an array are."""
+    """The names under which an array's elements are found."""
 
     shape: tuple[int, ...]
     names: dict[tuple[int, ...], str]
-    """Index -> name of the element; () -> the name of the variable, if it is there as a whole."""
+    """Index -> name of the element; () -> name of the variable, if it is found as a whole."""
     labels: Labels = ()
 
 
 def layout(name: str, names: Iterable[str], where: str) -> Layout | None:
-    """Return where a variable is among ``names``: itself or its elements; None if it is not there.
+    """Return the layout of a variable that is among ``names``, as a whole or by its elements; None if it is not.
 
-    Indices count from 0, from 1 or from another number; labels are in the order in which they come. ValueError, saying
-    ``where``, if some elements are missing.
+    Indices may begin with 0, 1 or another number. Labels keep their order. Raises ValueError, with ``where`` in the
+    message, if elements are missing.
     """
     names = list(names)
     if name in names:
@@ -49,7 +49,7 @@ def layout(name: str, names: Iterable[str], where: str) -> Layout | None:
         places[place] = match[0]
     if len({len(place) for place in places}) > 1:
         raise ValueError(f"{where} must have as many indices at every element of {name!r}, got {elements}.")
-    if len({match[1] is None for match in matches}) > 1:  # of which some count from 0, and some from 1
+    if len({match[1] is None for match in matches}) > 1:  # some of them begin with 0 and some with 1
         raise ValueError(f"{where} names elements of {name!r} in two ways, {elements}; take one of them out.")
     rule = f"{where} must have numbers or labels at {name!r}, not both"
     axes = [_axis(parts, rule) for parts in zip(*places, strict=True)]
@@ -62,13 +62,13 @@ def layout(name: str, names: Iterable[str], where: str) -> Layout | None:
 
 
 def layouts(wanted: Iterable[str], names: Iterable[str], where: str) -> dict[str, Layout]:
-    """Return the `layout` of each of the variables ``wanted`` that are among ``names``."""
+    """Return the layout of every variable in ``wanted`` that is among ``names``."""
     names = list(names)
     return {name: place for name in wanted if (place := layout(name, names, where))}
 
 
 def _axis(parts: tuple[str, ...], rule: str) -> tuple[list[int], int, tuple[str, ...]]:
-    """Return the index of each of the ``parts`` of names on one axis, how many there are, and labels if they are."""
+    """Return, for one axis, the index of each part of a name, the length of the axis, and its labels if any."""
     numbers = [int(part) for part in parts if re.fullmatch(r"\d+", part)]
     if not numbers:
         labels = tuple(dict.fromkeys(parts))
@@ -82,9 +82,10 @@ def _axis(parts: tuple[str, ...], rule: str) -> tuple[list[int], int, tuple[str,
 def gathered(
     name: str, names: Iterable[str], values_of: Callable[[str], NDArray[Any]], where: str
 ) -> tuple[NDArray[Any], Labels] | None:
-    """Return the draws of a variable, (chain, draw, ...), from those of its elements, and labels; None if not there.
+    """Return the draws of a variable, (chain, draw, ...), from its elements, and its labels; None if it is missing.
 
-    ``values_of(name)`` are the draws of one of ``names``. ValueError, saying ``where``, if elements are missing.
+    ``values_of(name)`` returns the draws of one of ``names``. Raises ValueError, with ``where`` in the message, if
+    elements are missing.
     """
     found = layout(name, names, where)
     if found is None:

@@ -1,4 +1,4 @@
-"""Hyperparameters of a model from a command line: ``--prior-sd 2``, ``--prior-mean "[0, 1]"``."""
+"""Hyperparameters of a model from a command line, such as ``--prior-sd 2`` and ``--prior-mean "[0, 1]"``."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def with_values(exact: Any, texts: dict[str, str]) -> Any:
-    """Return ``exact`` with hyperparameters from ``texts``; ValueError if one is no number or array of numbers."""
+    """Return ``exact`` with hyperparameters from ``texts``; raise ValueError if one is not a number or an array."""
     values = {}
     for name, text in texts.items():
         try:
@@ -24,22 +24,22 @@ def with_values(exact: Any, texts: dict[str, str]) -> Any:
 
 
 def descriptions(exact: Any) -> dict[str, str]:
-    """Return each hyperparameter's text in the docstring of a model; none where docstrings are left out (-OO)."""
+    """Return the description of each hyperparameter from the docstring of a model; there is none with python -OO."""
     section = re.search(r"\nParameters\n-+\n(.*?)\n\n", cleandoc(exact.__doc__ or "") + "\n\n", re.DOTALL)
     entries = re.findall(r"(?m)^(\S.*)\n((?: +.*\n?)+)", section[1] if section else "")
     return {name: " ".join(text.split()) for names, text in entries for name in names.split(", ")}
 
 
 def format_value(value: Any) -> str:
-    """Return the value of a hyperparameter as it is written on a command line, or its shape if it is long."""
+    """Return the value of a hyperparameter in the form of the command line, or its shape if it is long."""
     text = json.dumps(np.asarray(value).tolist())
     return text if len(text) <= 40 else f"{' x '.join(map(str, np.shape(value)))} numbers"
 
 
 def _to_json(word: re.Match[str]) -> str:
-    """Return a number as JSON has it, of one as Python's float has it, such as ``.5`` and ``+2``."""
+    """Return a number in the form of JSON from one in the form of Python, such as ``.5`` or ``+2``."""
     if "_" in word[0]:
         raise ValueError("float takes 1_000")
-    if len(word[0]) < 300 and re.fullmatch(r"[+-]?[0-9]+", word[0]):  # longer ones are infinite, which models refuse
+    if len(word[0]) < 300 and re.fullmatch(r"[+-]?[0-9]+", word[0]):  # longer numbers are infinite, which models refuse
         return str(int(word[0]))
     return json.dumps(float(word[0]))

@@ -1,4 +1,4 @@
-"""Observations of the user, read from a text file."""
+"""The user's observations, read from a text file."""
 
 import csv
 import re
@@ -8,27 +8,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 NO_HEADING = {"na", "n/a", "n.a.", "null", "none", "nil", "missing", "true", "false", "yes", "no"}
-"""What is written for a value that is not there, or for a yes or no, without regard to case."""
+"""Words for a missing value, or for yes and no, in lower case."""
 SLIPS = str.maketrans("OoIl", "0011")
-"""Letters that are taken for digits."""
+"""Letters that are mistaken for digits."""
 POINT = "write a decimal point, no decimal comma, and no separators of thousands"
 
 
 def read_observations(path: Path, columns: int = 1) -> NDArray[np.float64]:
-    """Read a vector of numbers from a CSV file or a file with one number a line, or a matrix of so many ``columns``.
+    """Read a vector of numbers from a CSV file or a file with one number a line, or a matrix with ``columns`` columns.
 
-    Accepted are one column, with or without a heading that begins with a letter, or one row of numbers with commas
-    alone that cannot be one number with a decimal comma or separators of thousands, and of a matrix all columns, with
-    or without a line of headings. Blank lines and comments are skipped: lines that start with ``# ``, or with ``#`` and
-    a word that is no error of a spreadsheet, such as ``#N/A``.
+    A vector may be one column, with or without a heading that begins with a letter. It may also be one row of numbers
+    separated by commas, unless the row could be a single number with a decimal comma or separators of thousands. A
+    matrix has all its columns, with or without a line of headings. Blank lines and comments are skipped. Comments are
+    lines that begin with ``# ``, or with ``#`` and a word that is not an error of a spreadsheet, such as ``#N/A``.
 
     Raises
     ------
     ValueError
-        If the file cannot be read, holds no number, has several columns and rows, or a cell is not a finite number; the
-        message names the file, the line and the cell.
+        If the file cannot be read, has no number, has several columns and rows, or if a cell is not a finite number.
+        The message names the file, the line and the cell.
     """
-    name = repr(str(path))  # one line, whatever the name holds
+    name = repr(str(path))  # repr keeps the message on one line for any name
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -83,10 +83,10 @@ def read_observations(path: Path, columns: int = 1) -> NDArray[np.float64]:
 
 
 def _cells(line: str) -> list[str]:
-    """Return the cells of a line: a comma in quotes is part of a cell."""
+    """Return the cells of a line. A comma in quotes is part of a cell."""
     try:
         return [cell.strip() for cell in next(csv.reader([line], skipinitialspace=True))]
-    except csv.Error:  # a cell too long, which is no number
+    except csv.Error:  # the cell is too long to be a number
         return [line]
 
 
@@ -95,7 +95,7 @@ def _quoted(text: str) -> str:
 
 
 def _is_comment(line: str) -> bool:
-    """Return whether a line is a comment, and no error of a spreadsheet: ``#N/A``, ``#NAME?``, ``####``."""
+    """Return whether a line is a comment, and not an error of a spreadsheet: ``#N/A``, ``#NAME?``, ``####``."""
     if not line.lstrip().startswith("#"):
         return False
     cell = line.split(",")[0].strip()
@@ -103,7 +103,7 @@ def _is_comment(line: str) -> bool:
 
 
 def _may_be_one_number(row: str) -> bool:
-    """Return whether a row may be one number: ``3,14`` and ``1.234,5`` with a decimal comma, ``1,000,000``.
+    """Return whether a row may be one number, such as ``3,14``, ``1.234,5`` or ``1,000,000``.
 
     A comma in a number has no blank beside it.
     """
@@ -111,14 +111,14 @@ def _may_be_one_number(row: str) -> bool:
 
 
 def _is_heading(cell: str) -> bool:
-    """Return whether ``cell`` is a word, and none for a value: what begins like a number has a slip in it."""
+    """Return whether ``cell`` is a heading: a word, but not a misspelt number and not a word for a missing value."""
     slip = len(cell) > 1 and _as_number(cell.translate(SLIPS)) is not None  # O.5, l2
-    error = re.fullmatch(r"err:\d+", cell.casefold())  # LibreOffice's
+    error = re.fullmatch(r"err:\d+", cell.casefold())  # an error of LibreOffice
     return _as_number(cell) is None and cell[:1].isalpha() and cell.casefold() not in NO_HEADING and not (slip or error)
 
 
 def _as_number(cell: str) -> float | None:
     try:
-        return None if "_" in cell else float(cell)  # float takes 1_000
+        return None if "_" in cell else float(cell)  # float accepts 1_000
     except ValueError:
         return None

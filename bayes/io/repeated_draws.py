@@ -1,17 +1,17 @@
-"""Are draws independent chains? Values that come back, and stretches of draws that occur twice, say no.
+"""Refuse draws that cannot be independent chains: values come back, or stretches of draws occur twice.
 
-A Markov chain of continuous parameters repeats a value where it rejects a move, side by side; once it has left a value
-it never meets it again, and neither does another chain. What is drawn with replacement (equal-weight samples of nested
-sampling, SMC or importance resampling), shuffled, or interleaved has values that come back; chains that are copies,
-windows or reversals of one another share theirs. An ESS knows only the order of the draws, and counts such
-values as new.
+A Markov chain of continuous parameters repeats a value only where it rejects a move, and then the equal values are side
+by side. Once the chain has left a value, neither it nor another chain meets that value again. Values come back in draws
+that were taken with replacement (equal-weight samples of nested sampling, SMC or importance resampling), shuffled or
+interleaved. Chains that are copies, windows or reversals of one another share values. The ESS depends only on the order
+of the draws, and counts such values as new.
 
-Draws that were rounded meet by chance, and look the same. Two counts tell them apart.
+Rounded draws also have equal values, by chance. Two counts tell the two cases apart.
 
-    values      Rounding to a grid of step g that makes two draws equal makes as many differ by g. So the number of
-                equal pairs is held to the number that draws of the same density would have on a grid as fine as the
-                smallest difference near by. No copy changes that difference.
-    stretches   On a coarse grid many values are equal, but not many one after another: a word of w moves occurs twice
+    values      On a grid of step g, rounding makes as many pairs of draws differ by g as it makes equal. So the number
+                of equal pairs is compared with the number for draws of the same density on a grid as fine as the
+                smallest difference nearby. Copies do not change that difference.
+    stretches   On a coarse grid many values are equal, but not many one after another. A word of w moves occurs twice
                 by chance in fewer than one in a million sets of draws.
 """
 
@@ -26,22 +26,23 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 BLOCKS = 16
-"""Blocks of neighbouring values within which density and grid are taken to be even."""
+"""Number of blocks of neighbouring values; within a block the density and the grid are assumed to be even."""
 TIMES_CHANCE, TIMES_CHANCE_IN_ALL = 10, 4
-"""Equal pairs over those by chance, of two chains and of all, for which draws are refused. The most in correct AR(1)
-and Metropolis chains, rounded to 1 to 6 digits, of up to 32 x 1,000 and 4 x 10,000 draws, was 6.3 and 2.6: a chain that
-hardly moves is at one place longer than its share."""
+"""Draws are refused from this ratio of equal pairs to those expected by chance, for two chains and for all chains. The
+largest ratios in correct AR(1) and Metropolis chains were 6.3 and 2.6. These were rounded to 1 to 6 digits, with up to
+32 x 1,000 and 4 x 10,000 draws. A chain that hardly moves stays in one place for longer than its share."""
 FEWEST = 10
-"""Different values that come back: fewer are as many chains from one starting point, or nothing that matters."""
+"""Draws are refused from this number of different values that come back. Fewer may be chains with the same starting
+point, or do not matter."""
 CHANCE = 1e-6
-"""Probability that a word occurs twice among correct draws, if their moves were independent."""
+"""Probability that a word occurs twice among correct draws, if the moves are independent."""
 
 Chain = NDArray[np.float64]
 Pair = tuple[int, int]
 
 
 def require_chains(name: str, theta: NDArray[np.float64]) -> None:
-    """Raise ValueError, naming the chains, unless the draws ``theta`` (chain, draw) are chains, each of its own."""
+    """Raise ValueError, with the chains, unless the draws ``theta`` (chain, draw) may be separate Markov chains."""
     shared = shared_values(list(theta))
     repeating = [a for a, b in shared if a == b]
     if repeating:
@@ -68,9 +69,9 @@ def _more_chains(chains: list[int]) -> str:
 
 
 def shared_values(chains: Sequence[Chain]) -> dict[Pair, int]:
-    """Return pairs of chains (a, b), a <= b, with values in common, and how many: (a, a) has some that come back.
+    """Return pairs of chains (a, b), a <= b, with values in common, and their number. In (a, a) values come back.
 
-    ``chains`` are vectors, of any lengths. Pairs with no more than rounding explains are left out.
+    ``chains`` are vectors of any length. Pairs whose common values rounding explains are left out.
     """
     moves = _moves(chains)
     return _by_values(moves) or _by_stretches(moves)
@@ -78,7 +79,7 @@ def shared_values(chains: Sequence[Chain]) -> dict[Pair, int]:
 
 @dataclass(frozen=True)
 class _Moves:
-    """Chains without repeats side by side, one after another: their values in order, and the place of each move."""
+    """Chains one after another, without repeats side by side: their values in order, and the place of each move."""
 
     values: NDArray[np.float64]
     place: NDArray[np.intp]
@@ -87,7 +88,7 @@ class _Moves:
 
 
 def _moves(chains: Sequence[Chain]) -> _Moves:
-    """Round each value to 46 bits of its own, as transforms of rounded draws differ in the last, and drop repeats."""
+    """Round each value to 46 bits, because transforms of rounded draws differ in the last bits, and drop repeats."""
     draws = np.concatenate(chains)
     chain = np.repeat(np.arange(len(chains)), [len(values) for values in chains])
     fraction, exponent = np.frexp(draws)
@@ -108,7 +109,7 @@ def _by_values(moves: _Moves) -> dict[Pair, int]:
     diagonal = np.arange(n)
     pairs = (counts @ counts.T).toarray()  # (chain, chain): the sum over the values of count_a count_b
     pairs[diagonal, diagonal] = repeats.sum(axis=1)
-    shared = (presence @ presence.T).toarray()  # how many different values
+    shared = (presence @ presence.T).toarray()  # the number of different values
     shared[diagonal, diagonal] = (repeats > 0).sum(axis=1)
     chance = _pairs_by_chance(moves)
     upper = np.triu(np.ones((n, n), bool))
@@ -119,9 +120,9 @@ def _by_values(moves: _Moves) -> dict[Pair, int]:
 
 
 def _pairs_by_chance(moves: _Moves) -> NDArray[np.float64]:
-    """Return the number of equal pairs, shape (chain, chain), among draws on a grid as fine as the values show.
+    """Return the expected number of equal pairs, shape (chain, chain), among draws on the grid that the values show.
 
-    In a block of K = width / step cells, n_a and n_b draws have n_a n_b / K equal pairs, and those of one chain half.
+    In a block of K = width / step cells, n_a and n_b draws have n_a n_b / K equal pairs. One chain has half of that.
     """
     n_values = len(moves.values)
     edges = np.linspace(0, n_values, min(BLOCKS, max(1, n_values // BLOCKS)) + 1).astype(int)
@@ -143,14 +144,14 @@ def _by_stretches(moves: _Moves) -> dict[Pair, int]:
         return {}
     factors = np.random.default_rng(w).integers(2**63, size=w, dtype=np.uint64) * 2 + 1  # a hash: sums modulo 2^64
     windows = np.lib.stride_tricks.sliding_window_view(moves.place.astype(np.uint64), w)
-    start = np.flatnonzero(moves.chain[: len(windows)] == moves.chain[w - 1 :])  # where a word lies in one chain
+    start = np.flatnonzero(moves.chain[: len(windows)] == moves.chain[w - 1 :])  # where a whole word is in one chain
     forwards, backwards = (windows @ factors)[start], (windows @ factors[::-1])[start]
     order = np.argsort(forwards, kind="stable")
     counts: Counter[Pair] = Counter()
     for words in (forwards, backwards):
         nearest = np.minimum(np.searchsorted(forwards, words, sorter=order), max(len(order) - 1, 0))
         first = order[nearest] if len(order) else nearest
-        is_apart = np.abs(start - start[first]) >= w  # a chain that swings to and fro is like itself a few moves ago
+        is_apart = np.abs(start - start[first]) >= w  # a chain that moves to and fro repeats its last moves
         for i in np.flatnonzero((forwards[first] == words) & is_apart):
             a, b = sorted((int(moves.chain[start[i]]), int(moves.chain[start[first[i]]])))
             counts[a, b] += 1
@@ -158,11 +159,11 @@ def _by_stretches(moves: _Moves) -> dict[Pair, int]:
 
 
 def _word_length(moves: _Moves) -> int:
-    """Return the number of moves w of which no N draws have the same twice, but by ``CHANCE``.
+    """Return the number of moves w in a word, such that one occurs twice in N draws only with probability ``CHANCE``.
 
-    Of moves that coincide with probability p, N^2 / 2 pairs of words coincide with N^2 p^w / 2; twice the w for which
-    that is ``CHANCE``, because a chain's moves depend on the last. Of chains that swing to and fro p is that of two
-    steps.
+    If two moves coincide with probability p, the expected number of equal words among N^2 / 2 pairs is N^2 p^w / 2. The
+    result is twice the w for which this is ``CHANCE``, because a move depends on the last one. For chains that move to
+    and fro, p is that of two steps.
     """
     x, n = moves.values[moves.place], len(moves.place)
     p = 1 / n

@@ -1,9 +1,9 @@
-"""A model of the registry as Stan code and a data file, so that draws of CmdStan can be held to its closed form.
+"""A model of the registry as Stan code and a data file, so that draws of CmdStan can be checked.
 
-The code is ``bayes/programs/NAME.stan``, with parameters named as `marginals` names them; it keeps every normalising
-constant (``target +=``), as bridge sampling needs. The data are the observations ``y``, their number ``n`` and the
-hyperparameters by their names, with the sizes of arrays: ``size_NAME`` of a vector, ``rows_NAME`` and ``columns_NAME``
-of a matrix.
+The code is ``bayes/programs/NAME.stan``. Its parameters have the names that are keys of ``marginals``. It keeps every
+normalising constant (``target +=``), which bridge sampling needs. The data are the observations ``y``, their number
+``n``, and the hyperparameters by name. A vector also has ``size_NAME``, and a matrix ``rows_NAME`` and
+``columns_NAME``.
 """
 
 from importlib.resources import files
@@ -16,7 +16,7 @@ from bayes.registry import get_model
 
 
 def code(name: str) -> str:
-    """Return the Stan program of a model of the registry; ValueError, naming those there are, if there is none."""
+    """Return the Stan program of a model of the registry; raise ValueError, with the names, if there is none."""
     return files("bayes.programs").joinpath(f"{get_model(name).name}.stan").read_text(encoding="utf-8")
 
 

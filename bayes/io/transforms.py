@@ -1,7 +1,7 @@
-"""Variables that a file has transformed: ``sigma=sqrt(sigma2)``, a file's sigma is the root of the model's sigma2.
+"""Variables that are transformed in a file. ``sigma=sqrt(sigma2)``: the file's sigma is the root of the model's sigma2.
 
-The draws are transformed back, so that they are draws of the model's variable. No density is involved: if x has the law
-of the model, what is computed of f(x) by the inverse of f has it too.
+The draws are transformed back, so that they are draws of the model's variable. This needs no density: if f(x) was
+computed from draws of x, the inverse of f gives these draws back.
 """
 
 import re
@@ -21,7 +21,7 @@ type Array = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Transform:
-    """A transform, by its inverse and the values that it can have."""
+    """A transform: its inverse, and the values that it can have."""
 
     inverse: Callable[[Array], Array]
     has_value: Callable[[Array], NDArray[np.bool_]]
@@ -38,19 +38,19 @@ TRANSFORMS = {
     "logit": Transform(inverse=expit, has_value=np.isfinite, values="finite"),
     "inv_logit": Transform(inverse=logit, has_value=lambda v: (v > 0) & (v < 1), values="between 0 and 1"),
 }
-"""Name -> transform. Of a square the root is taken that is 0 or more."""
+"""Name -> transform. The inverse of a square is the root that is 0 or more."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What a variable of a file is: functions, the outermost first, of an element of the model's."""
+    """The meaning of a variable in a file: functions, the outermost first, of an element of the model."""
 
     functions: tuple[str, ...]
     element: Element
 
 
 def parsed_target(text: str) -> Target:
-    """Return what ``sqrt(sigma2)``, ``log(beta[0])`` or ``mu`` mean; ValueError if it is none of these.
+    """Return the meaning of a text such as ``sqrt(sigma2)``, ``log(beta[0])`` or ``mu``; raise ValueError for others.
 
     Examples
     --------
@@ -69,9 +69,9 @@ def parsed_target(text: str) -> Target:
 
 
 def inverted(name: str, values: NDArray[Any], functions: tuple[str, ...], where: str) -> NDArray[Any]:
-    """Return x for draws (chain, draw, ...) that are f(x); ValueError, saying ``where``, if a draw can be no f(x).
+    """Return x for draws (chain, draw, ...) of f(x). Without functions the draws stay unchanged.
 
-    Without functions the draws are as they were.
+    Raises ValueError, with ``where`` in the message, if a draw is not a possible value of f.
     """
     if not functions:
         return values
@@ -87,6 +87,6 @@ def inverted(name: str, values: NDArray[Any], functions: tuple[str, ...], where:
                 f"{where}: {name!r} at chain {place[0]}, draw {place[1]} is {values[place]}, which {function} of no "
                 f"number is, as {x[place]:.6g} is not {transform.values}; check what the file has, and its --var."
             )
-        with np.errstate(over="ignore"):  # infinite draws are far out, and judged as such
+        with np.errstate(over="ignore"):  # infinite draws are judged as far out
             x = transform.inverse(x)
     return x

@@ -1,9 +1,9 @@
-"""A PyMC program run by NUTS, slice sampling or SMC; draws come back as an ArviZ ``xarray.DataTree``.
+"""NUTS, slice sampling and SMC on PyMC programs. Draws are an ArviZ ``xarray.DataTree``.
 
-- ``inference``: `nuts`, `mcmc` and `smc`, the functions to call.
-- ``engines``: NUTS by nutpie, PyMC, NumPyro and BlackJAX, and slice sampling, under one signature.
-- ``_jax_engines``: the two on JAX, from starting points to draws.
-- ``smc_kernels``: SMC on a schedule that a pilot run fixes, so that its evidence is unbiased.
+- ``inference``: the functions to call, ``nuts``, ``mcmc`` and ``smc``.
+- ``engines``: NUTS by nutpie, PyMC, NumPyro and BlackJAX, and slice sampling, with the same signature.
+- ``_jax_engines``: NumPyro and BlackJAX, from starting points to draws.
+- ``smc_kernels``: SMC with a schedule from a pilot run, so that its evidence is unbiased.
 """
 
 from closedform.extras import require

@@ -1,8 +1,8 @@
 """NUTS by NumPyro and BlackJAX on the log density of a PyMC model, through their own APIs.
 
-``pm.sample`` could call both, but its BlackJAX path breaks with BlackJAX 1.6 and later. Importing PyMC's JAX module has
-two side effects on the whole process, which are put back: it asks XLA for 100 host devices and switches JAX to float64.
-The engines run in float64 and the rest of the process keeps its precision.
+``pm.sample`` could call both, but its code for BlackJAX fails with BlackJAX 1.6 and later. The import of PyMC's JAX
+module has two side effects on the whole process, and both are undone: it asks XLA for 100 host devices, and switches
+JAX to float64. The engines run in float64, and the rest of the process keeps its precision.
 """
 
 import os
@@ -37,8 +37,9 @@ def run(
     tune: int,
     target_accept: float,
 ) -> tuple[xr.Dataset, xr.Dataset]:
-    """Sample ``model`` with ``engine``; return posterior and sample stats over (chain, draw) as
-    ``bayes.sampling.engines``.
+    """Sample ``model`` with ``engine``.
+
+    Returns posterior and sample stats over (chain, draw), as ``bayes.sampling.engines`` does.
     """
     pymc_jax = _pymc_jax()
     with jax.enable_x64(True):
@@ -61,7 +62,7 @@ def run(
 def numpyro_nuts(
     log_density: LogDensity, start: Position, key: jax.Array, *, draws: int, tune: int, target_accept: float
 ) -> Chains:
-    """Run NumPyro's NUTS (Phan, Pradhan and Jankowiak 2019, arXiv 1912.11554) from ``start``, a chain a row."""
+    """Run NumPyro's NUTS (Phan, Pradhan and Jankowiak 2019, arXiv 1912.11554) from ``start``, one chain a row."""
     mcmc = MCMC(
         NUTS(potential_fn=lambda position: -log_density(position), target_accept_prob=target_accept),
         num_warmup=tune,
@@ -71,7 +72,7 @@ def numpyro_nuts(
         progress_bar=False,
     )
     names = ("diverging", "accept_prob", "energy", "potential_energy", "num_steps", "adapt_state.step_size")
-    # NumPyro takes one chain without its axis.
+    # NumPyro takes a single chain without a chain axis.
     single_chain = len(start[0]) == 1
     mcmc.run(key, init_params=[value[0] for value in start] if single_chain else start, extra_fields=names)
     info = mcmc.get_extra_fields(group_by_chain=True)
@@ -89,7 +90,7 @@ def numpyro_nuts(
 def blackjax_nuts(
     log_density: LogDensity, start: Position, key: jax.Array, *, draws: int, tune: int, target_accept: float
 ) -> Chains:
-    """Run BlackJAX's NUTS (Cabezas et al. 2024, arXiv 2402.10797) after its window adaptation, a chain a row."""
+    """Run BlackJAX's NUTS (Cabezas et al. 2024, arXiv 2402.10797) after its window adaptation, one chain a row."""
     warm_up: Any = blackjax.window_adaptation(blackjax.nuts, log_density, target_acceptance_rate=target_accept)
 
     def chain(key: jax.Array, position: Position) -> Chains:
@@ -120,7 +121,7 @@ def _log_density(pymc_jax: ModuleType, model: pm.Model) -> LogDensity:
 
 
 def _starting_points(model: pm.Model, log_density: LogDensity, key: jax.Array, chains: int) -> Position:
-    """Return a starting point a chain: PyMC's initial point, moved by U(-1, 1) on the unconstrained space."""
+    """Return a starting point for each chain: PyMC's initial point, moved by U(-1, 1) on the unconstrained space."""
     initial = model.initial_point()
     centre = [jnp.asarray(initial[variable.name]) for variable in model.value_vars]
     for attempt in jax.random.split(key, JITTER_TRIES):
@@ -135,7 +136,7 @@ def _starting_points(model: pm.Model, log_density: LogDensity, key: jax.Array, c
 
 
 def _pymc_jax() -> ModuleType:
-    """Import PyMC's JAX module and put back what the import changes for the whole process."""
+    """Import PyMC's JAX module, and undo what the import changes for the whole process."""
     flags, float64 = os.environ.get("XLA_FLAGS"), jax.config.jax_enable_x64
     import pymc.sampling.jax as pymc_jax
 

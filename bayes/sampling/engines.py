@@ -1,9 +1,9 @@
-"""Four implementations of NUTS behind one call, nutpie, PyMC's own, NumPyro and BlackJAX; and slice sampling.
+"""Four implementations of NUTS with one signature (nutpie, PyMC, NumPyro and BlackJAX), and slice sampling.
 
 Every engine takes a PyMC model and returns the posterior and the sample stats as datasets over (chain, draw), with the
-same names whichever engine made them. The stats of NUTS, in ArviZ's names: ``diverging``, ``acceptance_rate``,
-``energy`` (the Hamiltonian, up to a constant: nutpie counts it on a rescaled space), ``lp`` (log density on the
-unconstrained space), ``n_steps`` (leapfrog steps), ``step_size``.
+same names for all engines. The stats of NUTS have ArviZ's names: ``diverging``, ``acceptance_rate``, ``energy`` (the
+Hamiltonian up to a constant; nutpie computes it on a rescaled space), ``lp`` (log density on the unconstrained space),
+``n_steps`` (leapfrog steps) and ``step_size``.
 """
 
 from collections.abc import Callable
@@ -16,19 +16,20 @@ import xarray as xr
 type Draws = tuple[xr.Dataset, xr.Dataset]
 
 TARGET_ACCEPT = 0.95
-"""Acceptance rate that the step size is tuned to: at the usual 0.8 every other run of eight schools has divergences."""
+"""Acceptance rate for the tuning of the step size. At the usual 0.8, every other run on eight schools has
+divergences."""
 
 STATS = ("diverging", "acceptance_rate", "energy", "lp", "n_steps", "step_size")
 
 
 def nutpie(model: pm.Model, *, seed: int, draws: int, chains: int, tune: int) -> Draws:
-    """Sample with nutpie (Rust; the model compiled with numba): the fastest once it has compiled."""
+    """Sample with nutpie (Rust, with the model compiled by Numba), which is the fastest once it has compiled."""
     posterior, stats = _pymc_sample(model, "nutpie", seed=seed, draws=draws, chains=chains, tune=tune)
     return posterior, stats.rename(mean_tree_accept="acceptance_rate", logp="lp")
 
 
 def pymc(model: pm.Model, *, seed: int, draws: int, chains: int, tune: int) -> Draws:
-    """Sample with PyMC's own NUTS in Python: the one that starts soonest."""
+    """Sample with PyMC's own NUTS in Python, which starts soonest."""
     return _pymc_sample(model, "pymc", seed=seed, draws=draws, chains=chains, tune=tune)
 
 
@@ -60,7 +61,7 @@ PACKAGES = {
     "blackjax": ["pymc", "pytensor", "blackjax", "jax"],
     "slice": ["pymc", "pytensor"],
 }
-"""Sampler -> the packages whose versions its draws depend on."""
+"""Name of a sampler -> the packages whose versions its draws depend on."""
 
 ENGINES: dict[str, Callable[..., Draws]] = {f.__name__: f for f in (nutpie, pymc, numpyro, blackjax)}
 """Implementations of NUTS."""
@@ -80,7 +81,7 @@ def _settings(seed: int, draws: int, chains: int, tune: int) -> dict[str, Any]:
         "draws": draws,
         "tune": tune,
         "chains": chains,
-        "cores": 1,  # no forked processes: forking after JAX has started its threads can deadlock
+        "cores": 1,  # no forked processes, which can deadlock after JAX has started its threads
         "random_seed": np.random.default_rng(seed),
         "progressbar": False,
         "quiet": True,

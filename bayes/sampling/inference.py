@@ -1,7 +1,7 @@
 """Run a PyMC program: NUTS for posterior draws, SMC for the evidence.
 
 Both return an ArviZ ``xarray.DataTree`` that saves to netCDF (``tree.to_netcdf("draws.nc")``) and loads again
-(``arviz.from_netcdf``). Its attributes say what made it: ``model``, ``engine``, ``seed`` and ``versions``.
+(``arviz.from_netcdf``). Its attributes record how it was made: ``model``, ``engine``, ``seed`` and ``versions``.
 """
 
 import json
@@ -21,12 +21,12 @@ from bayes.sampling.smc_kernels import Pilot, Scheduled, Stage
 from closedform.validation import whole_number
 
 MOST_SEED = 2**63 - 1
-"""The largest that fits into the 64 bits that netCDF stores."""
+"""Largest seed that fits into the 64 bits of a netCDF attribute."""
 SEEDS = " from 0 to 2^63 - 1"
 FEWEST_PARTICLES = 50
-"""Proposals are fitted to the particles; fewer do not carry a covariance."""
+"""Smallest number of particles. Proposals are fitted to them, and fewer do not determine a covariance."""
 LARGEST_PREDICTIVE = 4 * 2**30
-"""Bytes of posterior predictive draws beyond which a run is refused instead of exhausting the machine."""
+"""A run with more bytes of posterior predictive draws is refused, since it could exhaust the memory."""
 
 
 type Program = pm.Model
@@ -43,33 +43,35 @@ def nuts(
     engine: str = "nutpie",
     predict: pm.Model | None = None,
 ) -> xr.DataTree:
-    """Sample the posterior of ``model`` with NUTS, and one posterior predictive data set a draw.
+    """Sample the posterior of ``model`` with NUTS, and one posterior predictive data set for each draw.
 
     Parameters
     ----------
     model
         A PyMC model with observed variables.
     seed
-        Seed of everything random here; the same seed gives the same draws, in this process and in another.
+        Seed of everything random. The same seed gives the same draws in every process.
     draws, chains, tune
-        Kept draws a chain, independent chains, and warm-up iterations a chain, which are thrown away.
+        Draws to keep in each chain, number of independent chains, and warm-up iterations in each chain, which are
+        thrown away.
     engine
         The NUTS implementation: ``nutpie``, ``pymc``, ``numpyro`` or ``blackjax`` (see ``bayes.sampling.engines``).
     predict
-        The program whose observed variables are predicted, with the same parameters: the program of one observation
-        predicts one new observation a draw. By default ``model`` itself, which makes a data set a draw.
+        The program whose observed variables are predicted, with the same parameters. A program of one observation
+        predicts one new observation for each draw. The default is ``model``, which predicts a data set for each draw.
 
     Returns
     -------
     xarray.DataTree
         Groups ``posterior`` and ``posterior_predictive`` with dimensions (chain, draw, ...), ``sample_stats`` (see
-        ``bayes.sampling.engines``), ``prior`` with as many independent draws, and ``observed_data``.
+        ``bayes.sampling.engines``), ``prior`` with the same number of independent draws, and ``observed_data``.
 
     Raises
     ------
     ValueError
-        If ``engine`` is unknown, ``draws``, ``chains`` or ``tune`` is not a positive whole number, ``seed`` is no whole
-        number of 63 bits, ``model`` has no observed variables, or the predictive draws would take more than 4 GiB.
+        If ``engine`` is unknown, if ``draws``, ``chains`` or ``tune`` is not a positive whole number, if ``seed`` is
+        not a whole number of 63 bits, if ``model`` has no observed variables, or if the predictive draws need more than
+        4 GiB.
 
     References
     ----------
@@ -108,9 +110,9 @@ def nuts(
 def mcmc(
     model: pm.Model, *, sampler: str, seed: int, draws: int = 1000, chains: int = 4, tune: int = 1000
 ) -> xr.DataTree:
-    """Sample the posterior of ``model`` with any of ``bayes.sampling.engines.SAMPLERS``, and nothing else.
+    """Sample the posterior of ``model`` with any of ``bayes.sampling.engines.SAMPLERS``, without predictive draws.
 
-    Parameters are those of ``nuts``; ``sampler`` is also ``slice`` (Neal 2003), which has no sample stats.
+    The parameters are those of ``nuts``. ``sampler`` may also be ``slice`` (Neal 2003), which has no sample stats.
 
     Returns
     -------
@@ -134,25 +136,25 @@ def mcmc(
 def smc(model: pm.Model, *, seed: int, runs: int = 16, draws: int = 2000) -> xr.DataTree:
     """Estimate the evidence of ``model`` by ``runs`` independent runs of sequential Monte Carlo.
 
-    A run carries ``draws`` particles from the prior to the posterior through tempered likelihoods p(y | theta)^beta and
-    multiplies up an estimate of p(y) on the way (Del Moral, Doucet and Jasra 2006, "Sequential Monte Carlo samplers").
-    Temperatures and proposals come from a pilot run, which is then thrown away, so that E[Z_r] = Z
-    (``bayes.sampling.smc_kernels``). Given these the runs are independent and their spread is an honest error; ArviZ's
-    ESS and MCSE mean nothing on particles.
+    A run moves ``draws`` particles from the prior to the posterior through tempered likelihoods p(y | theta)^beta. On
+    the way it multiplies factors to an estimate Z_r of p(y) (Del Moral, Doucet and Jasra 2006, "Sequential Monte Carlo
+    samplers"). Temperatures and proposals come from a pilot run, which is then thrown away, so that E[Z_r] = Z
+    (``bayes.sampling.smc_kernels``). Given these the runs are independent, so their spread measures the error. ArviZ's
+    ESS and MCSE have no meaning for particles.
 
     Returns
     -------
     xarray.DataTree
-        ``posterior`` with dimensions (chain, draw), a run a chain; in ``sample_stats`` ``log_evidence`` (chain,) in
-        nats, and for each stage ``beta``, ``accept_rate`` and ``log_marginal_likelihood`` (chain, stage), the last of
-        which is nan before the last stage; ``observed_data``.
+        ``posterior`` with dimensions (chain, draw), with a chain for each run. ``sample_stats`` with ``log_evidence``
+        (chain,) in nats, and ``beta``, ``accept_rate`` and ``log_marginal_likelihood`` (chain, stage) for each stage;
+        the last of these is nan before the last stage. ``observed_data``.
 
     Raises
     ------
     ValueError
-        If ``runs`` is not a positive whole number, ``draws`` is below 50, or ``seed`` is no whole number of 63 bits.
+        If ``runs`` is not a positive whole number, ``draws`` is below 50, or ``seed`` is not a whole number of 63 bits.
     TooManyStagesError
-        If prior and posterior are so far apart that a run is not through after 100 stages; it might never be.
+        If prior and posterior are so far apart that a run has not ended after 100 stages; it might never end.
     """
     whole_number("seed", seed, SEEDS, 0, MOST_SEED)
     for name, value in {"runs": runs, "draws": draws}.items():
@@ -163,12 +165,12 @@ def smc(model: pm.Model, *, seed: int, runs: int = 16, draws: int = 2000) -> xr.
     schedule: list[Stage] = []
     settings = {
         "schedule": schedule,
-        "cores": 1,  # no forked processes: forking after JAX has started its threads can deadlock
+        "cores": 1,  # no forked processes, which can deadlock after JAX has started its threads
         "progressbar": False,
-        "compute_convergence_checks": False,  # R-hat and ESS of particles mean nothing
+        "compute_convergence_checks": False,  # R-hat and ESS have no meaning for particles
     }
     with model, _warnings_only():
-        # With more particles than a run: a schedule that overlooks a tail gives evidence with a heavy one.
+        # The pilot has more particles than a run: a schedule that misses a tail makes the evidence heavy-tailed.
         pm.sample_smc(4 * draws, kernel=Pilot, chains=1, random_seed=pilot_seed, **settings)
         tree: Any = pm.sample_smc(draws, kernel=Scheduled, chains=runs, random_seed=runs_seed, **settings)
     stages = {
@@ -189,13 +191,13 @@ def smc(model: pm.Model, *, seed: int, runs: int = 16, draws: int = 2000) -> xr.
 
 
 def observed_data(model: pm.Model) -> dict[str, NDArray[Any]]:
-    """Return what each observed variable of ``model`` is conditioned on."""
+    """Return the observed value of each observed variable of ``model``."""
     return {rv.name: model.rvs_to_values[rv].data for rv in model.observed_RVs}
 
 
 @contextmanager
 def _warnings_only() -> Iterator[None]:
-    """Keep PyMC's announcements out of the log; not every function of PyMC has an option for it."""
+    """Keep PyMC's messages out of the log. Not every function of PyMC has an option for it."""
     logger = logging.getLogger("pymc")
     level = logger.level
     logger.setLevel(logging.WARNING)
@@ -206,10 +208,10 @@ def _warnings_only() -> Iterator[None]:
 
 
 def _by_stage(values: NDArray[Any], runs: int) -> NDArray[np.float64]:
-    """Return what ``pm.sample_smc`` recorded a stage as floats of shape (runs, stages), padded with nan.
+    """Return what ``pm.sample_smc`` recorded for each stage, as floats of shape (runs, stages), padded with nan.
 
-    PyMC stores it in three layouts: (run, stage) objects padded with nan, one list of its own length a run, and for a
-    single run a plain vector over the stages.
+    PyMC has three layouts: an array (run, stage) of objects padded with nan, a list for each run with its own length,
+    and a plain vector over the stages for a single run.
     """
     rows = [np.asarray(row, dtype=np.float64) for row in ([values] if runs == 1 else values)]
     padded = np.full((runs, max(map(len, rows))), np.nan)
@@ -221,7 +223,7 @@ def _by_stage(values: NDArray[Any], runs: int) -> NDArray[np.float64]:
 def _tree(
     groups: dict[str, xr.Dataset], model: pm.Model, *, seed: int, engine: str, packages: list[str]
 ) -> xr.DataTree:
-    """Return ``groups`` as one tree that says what made it, and holds nothing that differs from run to run."""
+    """Return ``groups`` as one tree that records how it was made, without anything that differs from run to run."""
     tree = xr.DataTree.from_dict({name: dataset.drop_attrs() for name, dataset in groups.items()})
     versions = {name: version(name) for name in sorted({"closedform", *packages})}
     tree.attrs = {"model": model.str_repr(), "engine": engine, "seed": seed, "versions": json.dumps(versions)}
@@ -229,7 +231,7 @@ def _tree(
 
 
 def _require_runnable(model: pm.Model, seed: int, draws: int, chains: int, tune: int) -> None:
-    """Raise ValueError unless ``model`` has a posterior and the numbers are such as a sampler takes."""
+    """Raise ValueError unless ``model`` has a posterior and the numbers are valid for a sampler."""
     whole_number("seed", seed, SEEDS, 0, MOST_SEED)
     for name, value in {"draws": draws, "chains": chains, "tune": tune}.items():
         whole_number(name, value, ", 1 or more", 1)

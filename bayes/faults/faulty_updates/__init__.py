@@ -1,9 +1,9 @@
-"""Conjugate updates with a mistake that people make, for every model: what ``check_sampler`` must not pass.
+"""Posterior updates with a mistake that people make, for every model. ``check_sampler`` must not pass them.
 
-A mistake is a function ``mistake(exact, y)`` that returns a posterior to draw from: that of another model, of other
-data, or an update written out with the mistake in it. Where the data outweigh the prior, many of these errors are too
-small to detect. So every model has a data set whose prior weighs as much as its data. ``benchmarks/mistakes.py`` counts
-how often each mistake is detected.
+A mistake is a function ``mistake(exact, y)`` that returns a wrong posterior to draw from. It is the posterior of
+another model or of other data, or an update with the mistake written out. If the data outweigh the prior, many of these
+errors are too small to detect. So every model has a data set whose prior weighs about as much as its data.
+``benchmarks/mistakes.py`` counts how often each mistake is detected.
 """
 
 from collections.abc import Callable
@@ -18,11 +18,11 @@ from bayes.registry import NAMES, Model
 MISTAKES: dict[str, dict[str, Mistake]] = {
     name: import_module(f"bayes.faults.faulty_updates.{name}").MISTAKES for name in NAMES
 }
-"""Model -> what is wrong -> the posterior with that mistake."""
+"""Name of the model -> name of the mistake -> the posterior with this mistake."""
 
 
 def sampler(mistake: Mistake) -> Callable[[Model, int, int], dict[str, Array]]:
-    """Return independent draws with the mistake, as ``check_sampler`` takes them.
+    """Return a sampler for ``check_sampler`` that draws independently from the wrong posterior.
 
     Examples
     --------

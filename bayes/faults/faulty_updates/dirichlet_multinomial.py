@@ -18,7 +18,7 @@ from bayes.faults.faulty_updates.updates import (
 
 
 def _dirichlet(change: Callable[[Array, Array], Array]) -> Mistake:
-    """Return a Dirichlet whose alpha_n is ``change(alpha, counts)``, with the counts of all observations."""
+    """Return a Dirichlet with ``change(alpha, counts)`` for alpha_n, where counts are the sums over observations."""
     return lambda e, y: dirichlet_multinomial.Joint(concentration=change(e.concentration, y.sum(axis=0)))
 
 

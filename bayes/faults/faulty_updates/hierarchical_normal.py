@@ -45,7 +45,7 @@ def with_groups(change: Callable[[Any, Array, dict[str, Array], np.random.Genera
 
 
 def _theta(exact: Any, y: Array, draws: dict[str, Array], rng: np.random.Generator, *, swapped: bool) -> dict[str, Any]:
-    """Return theta given mu and tau with a mistake: weights of data and mean ``swapped``, or no shrinkage."""
+    """Return theta given mu and tau with a mistake: the weights of data and mean ``swapped``, or no shrinkage."""
     mu, tau2, sigma2 = draws["mu"][:, None], draws["tau"][:, None] ** 2, exact.noise_sds[: len(y)] ** 2
     share = tau2 / (sigma2 + tau2)
     mean = mu + (1 - share if swapped else share) * (y - mu)
@@ -53,7 +53,7 @@ def _theta(exact: Any, y: Array, draws: dict[str, Array], rng: np.random.Generat
 
 
 def _common_error(exact: Any, y: Array, draws: dict[str, Array], rng: np.random.Generator) -> dict[str, Any]:
-    """Return theta given mu and tau with one standard normal number for all groups of a draw, not one a group."""
+    """Return theta given mu and tau with one standard normal number for all groups, not one for each group."""
     mu, tau2, sigma2 = draws["mu"][:, None], draws["tau"][:, None] ** 2, exact.noise_sds[: len(y)] ** 2
     share = tau2 / (sigma2 + tau2)
     return {"theta": mu + share * (y - mu) + np.sqrt(share * sigma2) * rng.normal(size=mu.shape)}

@@ -1,4 +1,4 @@
-"""Ways to make a posterior faulty: other hyperparameters, other data, or draws that are changed afterwards."""
+"""Ways to make a posterior faulty: other hyperparameters, other data, or changed draws."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Mistake = Callable[[Any, Array], Any]
-"""``mistake(exact, y)`` returns a posterior with a mistake, which has the method ``rvs``."""
+"""``mistake(exact, y)`` returns a posterior with a mistake. The posterior has the method ``rvs``."""
 
 TINY, HUGE = 1e-9, 1e9
 
 
 def with_hyperparameters(**changes: Any) -> Mistake:
-    """Return the posterior of a model with other hyperparameters: values, or functions of the exact model."""
+    """Return the posterior with other hyperparameters, which are values or functions of the exact model."""
 
     def faulty_posterior(exact: Any, y: Array) -> Any:
         return replace(exact, **{k: new(exact) if callable(new) else new for k, new in changes.items()}).posterior(y)
@@ -71,7 +71,7 @@ def with_draws(change: Callable[[dict[str, Array], np.random.Generator], dict[st
 
 
 def permuted(*names: str) -> Mistake:
-    """Return exact draws with each column of the variables ``names`` permuted by itself: the marginals stay exact."""
+    """Return exact draws with each column of the variables ``names`` permuted separately. The marginals stay exact."""
     return with_draws(lambda draws, rng: {name: rng.permuted(draws[name], axis=0) for name in names})
 
 
