@@ -1,9 +1,9 @@
-"""Check samplers against exact answers, train classifiers, and render the pages on both.
+"""Check samplers against exact answers, train classifiers, and make the report pages.
 
-`closedform check draws.nc --model MODEL` holds draws of any sampler to a model's exact answer, `closedform train`
-trains a classifier, `closedform report` renders the pages. `closedform COMMAND --help` shows the options of a command,
-and `closedform --tyro-write-completion bash FILE` writes completions for a shell. Each command is one of `python -m
-bayes`, `python -m nets` and `python -m reports`, under the same name and with the same exit codes.
+`closedform check draws.nc --model MODEL` checks draws of any sampler against the exact answer of a model. `closedform
+train` trains a classifier. `closedform report` makes the report pages. `closedform COMMAND --help` shows the options of
+a command, and `closedform --tyro-write-completion bash FILE` writes completions for a shell. Every command is also one
+of `python -m bayes`, `python -m nets` or `python -m reports`, with the same name and the same exit codes.
 """
 
 import sys
@@ -22,17 +22,17 @@ PACKAGES = {
     **dict.fromkeys(["models", "sample", "check", "export"], "bayes"),
     **dict.fromkeys(["train", "runs", "evaluate", "prepare"], "nets"),
 }
-"""Command -> the package whose command it is."""
+"""Name of a command -> the package that has it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Render report pages into build/report; `report PAGE --help` shows the options of a page."""
+    """Make report pages in build/report; `report PAGE --help` shows the options of a page."""
 
     page: Annotated[
         Literal["all", "normal-normal", "models", "samplers", "gradients", "classifiers"], tyro.conf.Positional
     ] = "all"
-    """The page, or all."""
+    """The page, or all pages."""
 
 
 def main(arguments: list[str]) -> int:
@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
             ),
             f"{PROG} --help",
         )
-    except (ValueError, AssertionError) as error:  # tyro asserts that it knows the shell
+    except (ValueError, AssertionError) as error:  # tyro asserts that the shell is one it knows
         sys.stderr.write(f"error: {error}\n")
     except OSError as error:
         sys.stderr.write(f"error: {of_file(error)}\n")

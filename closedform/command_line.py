@@ -1,4 +1,4 @@
-"""What every command line does: its version, refusals in one line, and a silent end where its reader has gone."""
+"""Common behaviour of all command lines: the version, errors in one line, and a silent end if the reader has gone."""
 
 import io
 import os
@@ -14,24 +14,24 @@ from closedform.extras import EXTRAS
 MESSAGES = {
     r"^Error parsing (\S+): could not convert string to float: (.*)": r"\1 must be a number, got \2",
     r"^Error parsing (\S+): invalid literal for int\(\) with base 10: (.*)": r"\1 must be a whole number, got \2",
-    r" in python[\w .-]* --help": "",  # a command that is none
+    r" in python[\w .-]* --help": "",  # the hint after an unknown command
     r"^Missing from [\w .-]*: (.*)": r"missing: \1",
 }
-"""What tyro and Python say, as patterns -> what we say."""
+"""Patterns of messages by tyro and Python -> our messages."""
 HELP_TEXT = " " * 8
-"""How lines of a box begin that describe an option."""
+"""Beginning of a line in a box that describes an option."""
 CLOSED_PIPE = 141
-"""Exit code of a command whose reader closed the pipe, as `| head` does: that of one which SIGPIPE ends."""
+"""Exit code if the reader closes the pipe, as `| head` does. It is that of a command that SIGPIPE ends."""
 
 
 def run(main: Callable[[list[str]], int]) -> int:
     """Run a command line with the arguments of this process, and return the exit code.
 
-    What needs a package that is not installed says in one line which extra of closedform brings it.
+    If a package is not installed, a message in one line says which extra of closedform has it.
     """
-    if sys.stderr is None:  # as `2>&-` has it
+    if sys.stderr is None:  # after `2>&-`
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (until the process ends)
-    if sys.stdout is None:  # as `>&-` has it
+    if sys.stdout is None:  # after `>&-`
         sys.stderr.write("error: the standard output is closed; leave it open, or send it to /dev/null.\n")
         return 2
     if "--version" in sys.argv[1:]:
@@ -50,12 +50,12 @@ def run(main: Callable[[list[str]], int]) -> int:
         sys.stderr.write(f"error: this command needs {package}, which is not installed; pip install '{extra}'.\n")
         return 2
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains as it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python complains at its end
         return CLOSED_PIPE
 
 
 def parsed[T](parse: Callable[[], T], help_command: str) -> T:
-    """Return what a parser of options makes of them; raise ValueError with one line where it draws a box and exits.
+    """Return the options from a parser; raise ValueError, in one line, where the parser would draw a box and exit.
 
     ``help_command`` is the command that shows the options.
     """
@@ -72,7 +72,7 @@ def parsed[T](parse: Callable[[], T], help_command: str) -> T:
 
 
 def in_one_line(box: str) -> str:
-    """Return what a box of tyro says, without its frame, the help texts of options and the command for help."""
+    """Return the message in a box of tyro, without the frame, the help texts of options and the hint for help."""
     plain = [re.sub(r"\x1b\[[0-9;]*m", "", line).removeprefix("│ ") for line in box.splitlines()[1:]]
     lines = [line.strip("│ ") for line in plain if not line.startswith(HELP_TEXT)]
     parts = "\n".join(line for line in lines if not line.startswith("╰")).replace("─", "-")  # by the terminal either

@@ -1,4 +1,4 @@
-"""Packages that only some parts need, and the extra of closedform that brings each."""
+"""Packages that only some parts need, and the extra of closedform that has each."""
 
 from importlib.util import find_spec
 
@@ -27,11 +27,11 @@ EXTRAS = {
     "tensorflow_datasets": "nets",
     "ziamath": "reports",
 }
-"""Package that may be missing -> the extra that brings what needs it."""
+"""Package that may be missing -> the extra that has it."""
 
 
 def require(package: str) -> None:
-    """Raise ModuleNotFoundError, with the extra that brings it, unless ``package`` is installed.
+    """Raise ModuleNotFoundError, with the extra to install, unless ``package`` is installed.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def require(package: str) -> None:
 
 
 def explained(error: ModuleNotFoundError) -> ModuleNotFoundError:
-    """Return ``error`` with the extra that brings the missing package, or as it is if none does.
+    """Return ``error`` with the extra that has the missing package, or unchanged if there is none.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written completely or not at all."""
 
 import os
 from collections.abc import Iterator
@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PARTIAL = ".partial"
-"""How the names of files end that are not written to their end; they begin with a dot."""
+"""End of the names of unfinished files, which begin with a dot."""
 
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Yield a path beside ``path`` to write to, which is renamed to ``path`` if the block ends without an error.
+    """Yield a path beside ``path`` to write to. It is renamed to ``path`` if the block ends without an error.
 
-    No reader sees a part of the file, and whatever fails, a file that was there stays as it was.
+    No reader sees a part of the file. If anything fails, an existing file stays unchanged.
 
     Examples
     --------
@@ -35,6 +35,6 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` in UTF-8, whole or not at all; what UTF-8 cannot say is escaped."""
+    """Write ``text`` to ``path`` in UTF-8, completely or not at all; characters that UTF-8 lacks are escaped."""
     with written_whole(path) as partial:
-        partial.write_text(text, encoding="utf-8", errors="backslashreplace")  # a file name may be no UTF-8
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")  # a file name may not be UTF-8

@@ -4,14 +4,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 ALPHA = 0.001
-"""Default probability that a family with nothing wrong has a failed check."""
+"""Default probability that a family has a failed check although nothing is wrong."""
 
 
 def holm(p_values: ArrayLike, alpha: float) -> NDArray[np.bool_]:
-    """Return which of the hypotheses with ``p_values``, shape (m,), are rejected at family-wise error rate ``alpha``.
+    """Return which hypotheses, with ``p_values`` of shape (m,), are rejected at the family-wise error rate ``alpha``.
 
-    In ascending order p_(1), ..., p_(m), reject until the first p_(i) > alpha / (m - i + 1): with probability at least
-    1 - alpha no true hypothesis is rejected, whatever the dependence between them (Holm 1979, "A simple sequentially
+    In ascending order p_(1), ..., p_(m), reject until the first p_(i) > alpha / (m - i + 1). Then with probability at
+    least 1 - alpha no true hypothesis is rejected, for any dependence between them (Holm 1979, "A simple sequentially
     rejective multiple test procedure").
 
     Examples

@@ -1,4 +1,4 @@
-"""Which code made something, and where: versions of packages, the commit of this source tree, the kind of CPU."""
+"""Provenance of results: versions of packages, the commit of this source tree, and the kind of CPU."""
 
 import hashlib
 import platform
@@ -15,7 +15,7 @@ def versions(packages: list[str]) -> dict[str, str]:
 def commit() -> str:
     """Return the commit of this source tree, marked ``-dirty`` if tracked files differ from it."""
     root = Path(__file__).parents[1]
-    if not (root / ".git").exists():  # an installed copy may lie inside somebody else's repository
+    if not (root / ".git").exists():  # an installed copy may be inside another repository
         return f"none (closedform {version('closedform')}, not a git checkout)"
     describe = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:

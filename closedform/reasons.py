@@ -1,4 +1,4 @@
-"""Other people's errors in one line, to go into a message of ours."""
+"""Error messages of other packages in one line, for use in our messages."""
 
 
 def one_line(error: BaseException, max_length: int = 600) -> str:
@@ -16,7 +16,7 @@ def one_line(error: BaseException, max_length: int = 600) -> str:
 
 
 def of_file(error: OSError) -> str:
-    """Return the message of an error about a file, with the file and without the number.
+    """Return the message of an error about a file, with the name of the file and without the error number.
 
     Examples
     --------

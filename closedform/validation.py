@@ -1,4 +1,4 @@
-"""Checks of arguments, with one error that names the argument, its value, the rule and the way out."""
+"""Validation of arguments. An error names the argument, its value, the rule and the way out."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -17,7 +17,7 @@ HOLDS = {
     "M": "dates",
     "m": "durations",
 }
-"""Kind of an array of numpy -> what it holds, in words."""
+"""Kind of a NumPy array -> its contents, in words."""
 
 
 def require(name: str, value: Any, holds: bool, rule: str) -> None:
@@ -34,7 +34,7 @@ def require(name: str, value: Any, holds: bool, rule: str) -> None:
 
 
 def whole_number(name: str, value: Any, rule: str, minimum: int, maximum: float = np.inf) -> int:
-    """Return ``value`` as an int; raise ValueError with the ``rule`` if it is none from ``minimum`` to ``maximum``.
+    """Return ``value`` as an int; raise ValueError, with the ``rule``, unless it is from ``minimum`` to ``maximum``.
 
     Examples
     --------
@@ -50,16 +50,16 @@ def whole_number(name: str, value: Any, rule: str, minimum: int, maximum: float 
 
 
 def shown(value: Any) -> str:
-    """Return a value in one line, cut where it is long."""
+    """Return a value as text in one line, cut if it is long."""
     try:
         text = " ".join(repr(value).split())
-    except ValueError:  # Python prints no int of more than 4300 digits
+    except ValueError:  # Python does not print an int of more than 4300 digits
         return "a number of more than 4300 digits"
     return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 def in_words(dtype: np.dtype[Any]) -> str:
-    """Return what an array of ``dtype`` holds, in words.
+    """Return the contents of an array of ``dtype``, in words.
 
     Examples
     --------
@@ -70,6 +70,6 @@ def in_words(dtype: np.dtype[Any]) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return the end of a message about a ``name`` that is none: a question with the nearest there is, or a stop."""
+    """Return the end of a message about an unknown ``name``: a question with the nearest name, or a full stop."""
     near = get_close_matches(name.casefold(), list(names), n=1, cutoff=0.5)
     return f"; did you mean {near[0]}?" if near else "."

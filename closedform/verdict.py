@@ -6,11 +6,11 @@ from typing import Literal
 type Verdict = Literal["pass", "fail", "inconclusive"]
 
 EXIT_CODES: dict[Verdict, int] = {"pass": 0, "fail": 1, "inconclusive": 3}
-"""Verdict -> exit code of a command that ends with it; 2 is bad usage."""
+"""Verdict -> exit code of a command that ends with it. The exit code 2 is bad usage."""
 
 
 def worst(verdicts: Collection[Verdict]) -> Verdict:
-    """Return ``fail`` if one of ``verdicts`` is, else ``inconclusive`` if one is, else ``pass``.
+    """Return ``fail`` if it is among ``verdicts``, else ``inconclusive`` if it is, else ``pass``.
 
     Examples
     --------

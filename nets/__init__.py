@@ -1,9 +1,9 @@
-"""Classifiers in Flax NNX and their training; gradients derived by hand, and a checker for anybody's gradient.
+"""Classifiers in Flax NNX and their training, gradients derived by hand, and a check for any gradient.
 
-``check_gradient`` checks a gradient, ``fit`` trains a ``TrainConfig``, ``load_run`` reads what it left and ``evaluate``
-says what it gets right and wrong. The chapters:
+``check_gradient`` checks a gradient. ``fit`` trains a ``TrainConfig``, ``load_run`` reads the run, and ``evaluate``
+computes its metrics. The subpackages:
 
-- ``nets.gradcheck``: a gradient, against methods that share no derivation with it. It knows no network.
+- ``nets.gradcheck``: checks of a gradient against methods that share no derivation with it. It knows no network.
 - ``nets.backprop``: gradients derived by hand; the derivation is the docstring.
 - ``nets.models``: the networks, their layers, initialization and loss.
 - ``nets.data``: image data sets, decoded once and memory-mapped.
@@ -11,8 +11,8 @@ says what it gets right and wrong. The chapters:
 - ``nets.distributed``: several devices and several processes.
 - ``nets.evaluation``: metrics with intervals, calibration, comparisons.
 
-Import the chapters by their names, as in ``from nets.data.datasets import load``. ``python -m nets`` trains, lists and
-evaluates.
+Import from the subpackages by name, as in ``from nets.data.datasets import load``. ``python -m nets`` trains
+classifiers, lists runs and evaluates them.
 """
 
 import lazy_loader

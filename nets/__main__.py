@@ -45,21 +45,21 @@ class Train(TrainConfig):
     """Default values of the other options: `default`, or `reference`, which reproduces published results."""
     resume: bool = False
     """Continue the run in the run folder from its last intact checkpoint, with the same options. On a CPU the result is
-    identical to the bit; on a GPU it is with XLA_FLAGS=--xla_gpu_deterministic_ops=true in both commands; on another
-    number of devices it is the same within rounding."""
+    identical to the bit. On a GPU it is identical with XLA_FLAGS=--xla_gpu_deterministic_ops=true in both commands. On
+    another number of devices it is the same within rounding."""
     coordinator: str | None = None
-    """HOST:PORT on which process 0 listens, for training in several processes, usually one a host. Not needed under
-    SLURM, under Open MPI and on a TPU pod. Each process needs the same options and data, and the run folder must be on
-    a shared file system."""
+    """HOST:PORT on which process 0 listens, for training in several processes, usually one on each host. Not needed
+    under SLURM, under Open MPI and on a TPU pod. Each process needs the same options and data, and the run folder must
+    be on a shared file system."""
     num_processes: int | None = None
     """Number of processes, with `--coordinator`."""
     process_id: int | None = None
-    """Index of this process, 0 to NUM_PROCESSES - 1; process 0 writes the run folder and reports progress."""
+    """Index of this process, from 0 to NUM_PROCESSES - 1. Process 0 writes the run folder and reports progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prepare:
-    """Download a data set of TensorFlow Datasets and prepare it, as array_record files; needs TensorFlow."""
+    """Download a data set of TensorFlow Datasets and prepare it as array_record files. This needs TensorFlow."""
 
     name: Annotated[str, tyro.conf.Positional]
     """Name of the data set in TensorFlow Datasets, such as cifar10, mnist or fashion_mnist."""
@@ -69,7 +69,7 @@ class Prepare:
 
 @dataclass(frozen=True, kw_only=True)
 class Runs:
-    """List the runs in a folder: network, data set, epochs, accuracies, finished or not."""
+    """List the runs in a folder with network, data set, epochs and accuracies, and whether they are finished."""
 
     folder: Annotated[Path, tyro.conf.Positional] = Path("build/runs")
     """Folder whose subfolders are runs."""
@@ -91,7 +91,7 @@ COMMANDS = {"train": Train, "prepare": Prepare, "runs": Runs, "evaluate": Evalua
 
 
 def main(arguments: list[str], prog: str = "python -m nets") -> int:
-    """Run the command line, of the program ``prog``, and return the exit code."""
+    """Run the command line of the program ``prog`` and return the exit code."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # TensorFlow Datasets and Orbax log there
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # tasks that Orbax abandons when it fails

@@ -73,7 +73,7 @@ def conv_net_gradient(params: Params, images: Any, labels: Any) -> Params:
     channels), ``labels`` integers (N,). ValueError as in `mlp_gradient`.
     """
     _names(params, {"conv", "head"})
-    z, residuals = stack(conv, params["conv"], images)  # (N, height, width, channels), 2 pixels less a layer
+    z, residuals = stack(conv, params["conv"], images)  # (N, height, width, channels), 2 pixels less for each layer
     head, dz = mlp_gradients(params["head"], z, labels)
     _, gradient = stack_vjp(conv_vjp, params["conv"], residuals, dz)
     return {"conv": gradient, "head": head}

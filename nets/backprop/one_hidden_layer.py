@@ -10,8 +10,8 @@ M inputs, H hidden units, one output, a label y in {0, 1}::
     yhat = sigmoid(a2)       the probability of y = 1
     L = -(y log yhat + (1 - y) log(1 - yhat))        binary cross-entropy, in nats
 
-Of N points the loss is the mean of theirs. Biases stay apart from weights, and neither has an axis for the points: a
-batch x is (N, M), and the bias of a unit is added to each of its rows.
+The loss of N points is the mean of their losses. Biases are separate from weights, and neither has an axis for the
+points: a batch x is (N, M), and the bias of a unit is added to each row.
 
 The derivation, for one point
 -----------------------------
@@ -19,15 +19,15 @@ The sigmoid's slope in terms of its value::
 
     d sigmoid / da = exp(-a) / (1 + exp(-a))^2 = z (1 - z)      with z = sigmoid(a), 1 - z = sigmoid(-a)
 
-From the loss back to the output's logit. Here both fractions of dL/dyhat cancel, which is why the pair of sigmoid and
-cross-entropy has no vanishing gradient where it is confidently wrong::
+From the loss back to the logit of the output. Both fractions of dL/dyhat cancel here. So the gradient of sigmoid and
+cross-entropy together does not vanish where the network is confidently wrong::
 
     dL/dyhat = -y / yhat + (1 - y) / (1 - yhat)
     dL/da2   = dL/dyhat * yhat (1 - yhat)
              = -y (1 - yhat) + (1 - y) yhat                     each fraction loses its denominator
              = yhat - y                                         y yhat cancels
 
-The code computes the second line. For a label of 0 or 1 it is a single term, and keeps every digit where yhat is so
+The code computes the second line. For a label of 0 or 1 it is a single term. It keeps every digit even where yhat is so
 close to y that their difference has none. Then, with the indices h = 1 .. H and m = 1 .. M::
 
     dL/db2       = dL/da2                                       da2/db2 = 1
@@ -37,27 +37,26 @@ close to y that their difference has none. Then, with the indices h = 1 .. H and
     dL/db1^h     = dL/da1^h                                     da1^h/db1^h = 1
     dL/dW1^{h,m} = dL/da1^h x^m                                 da1^h/dW1^{h,m} = x^m
 
-Of a batch, every line is averaged over the points; a product of column and row becomes a matrix product that sums
-over them.
+For a batch, every line is averaged over the points. A product of a column and a row becomes a matrix product that sums
+over the points.
 
 The loss from the logit
 -----------------------
-yhat rounds to 1 from a2 = 37 on in float64 and is 0 below -709, where XLA has no subnormal numbers. Then a
-logarithm is infinite. The loss does not need it::
+In float64, yhat rounds to 1 from a2 = 37 on, and it is 0 below -709, where XLA has no subnormal numbers. Then one of
+the logarithms is infinite. The loss does not need it::
 
     log yhat       = log sigmoid(a2)  = -log(1 + exp(-a2))
     log (1 - yhat) = log sigmoid(-a2) = -log(1 + exp(a2))
     L = y log(1 + exp(-a2)) + (1 - y) log(1 + exp(a2))
       = log(1 + exp((1 - 2 y) a2))                              for y = 0 and y = 1, one term remains
 
-and ``logaddexp(0, .)`` evaluates the last line to full precision, unless the result is below the smallest normal
-number, and then 0. `textbook_loss` is the definition itself. It is holomorphic, and ``logaddexp`` is not, so the
-complex step uses it.
+``logaddexp(0, .)`` evaluates the last line to full precision. A result below the smallest normal number becomes 0.
+`textbook_loss` is the definition itself. It is holomorphic, and ``logaddexp`` is not, so the complex step uses it.
 
 Second order
 ------------
-Differentiating every line along a direction v = (V1, c1, V2, c2) of the parameters, R{.} = d/dr at r = 0 with
-params + r v, gives the Hessian-vector product at the price of two gradients::
+Differentiate every line along a direction v = (V1, c1, V2, c2) of the parameters, with R{.} = d/dr at r = 0 for
+params + r v. This gives the Hessian-vector product at the price of two gradients::
 
     R{a1} = V1 x + c1           R{z1} = z1 (1 - z1) R{a1}
     R{a2} = W2 R{z1} + V2 z1 + c2           R{yhat} = yhat (1 - yhat) R{a2}

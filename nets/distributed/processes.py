@@ -1,4 +1,4 @@
-"""Several processes that train one model, usually one a host: how they start, agree and end.
+"""Several processes that train one model, usually one on each host: how they start, agree and end.
 
 Each process runs the same program on its own devices, so all must take the same branches. If only one raised an error
 or received a Ctrl-C, the others would wait forever. Errors and numbers of one process are therefore sent to all

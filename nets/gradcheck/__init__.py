@@ -1,4 +1,4 @@
-"""Checks of gradients: by hand or by `jax.grad`, against methods that share no derivation with them.
+"""Checks of gradients, by hand or by `jax.grad`, against methods that share no derivation with them.
 
 Read ``checks`` first: it has the public functions.
 

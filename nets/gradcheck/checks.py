@@ -1,4 +1,4 @@
-"""Is a gradient right? One derived by hand, or `jax.grad`, checked against methods that share no derivation with it.
+"""Checks of a gradient, by hand or by `jax.grad`, against methods that share no derivation with it.
 
 `check_gradient` compares every leaf of the gradient with every method. `taylor_test` costs a few evaluations per leaf,
 however many parameters it has. `adjoint_test` is for the vector-Jacobian product of one layer, whose output is an

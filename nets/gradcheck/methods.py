@@ -6,7 +6,7 @@ All work on float64 vectors. h is the step, scaled by the coordinate, and e the 
 method                    formula, h the step                            error
 ========================  =============================================  ===========================================
 reverse mode              ``jax.grad``                                   rounding
-forward mode              one ``jax.jvp`` a coordinate                   rounding
+forward mode              one ``jax.jvp`` for each coordinate            rounding
 complex step              Im f(theta + i h e) / h                        rounding, if f is holomorphic: h = 1e-30
 one-sided difference      (f(theta + h e) - f(theta)) / h                h f'' / 2 + eps \|f\| / h
 central difference        (f(theta + h e) - f(theta - h e)) / (2 h)      h^2 f''' / 6 + eps \|f\| / h

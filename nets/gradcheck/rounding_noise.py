@@ -42,7 +42,7 @@ def rounding(f: "Scalar | Values", theta: jax.Array) -> float:
 
 
 def rounding_of(values: Floats) -> float:
-    """Return four sds of the rounding in ``values``, of a smooth function at ten or so neighbouring points a row."""
+    """Return four sds of the rounding in ``values``: rows of a smooth function at about ten neighbouring points."""
     with np.errstate(invalid="ignore"):
         fourth = np.abs(np.diff(values, n=4, axis=1))  # of variance 70 sigma^2
     fourth = fourth[np.isfinite(fourth)]  # none out of the domain

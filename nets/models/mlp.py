@@ -12,7 +12,7 @@ from nets.models.initialization import initializers
 
 
 class MLP(nnx.Module):
-    """Flatten, then for each hidden width a linear layer and ReLU, then a linear layer to one logit a class.
+    """Flatten, then for each hidden width a linear layer and ReLU, then a linear layer to one logit for each class.
 
     Parameters
     ----------

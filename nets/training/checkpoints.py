@@ -1,4 +1,4 @@
-"""Checkpoints of a run, by Orbax: written atomically; the last two and the best on validation data stay.
+"""Checkpoints of a run, written atomically by Orbax. The last two and the best on validation data are kept.
 
 A checkpoint contains the train state, the SHA-256 of its parameters and that of the rest: the parameters can be read
 alone. A checkpoint is damaged if it cannot be read or a SHA-256 differs. It is then skipped for the previous one, and

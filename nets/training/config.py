@@ -38,7 +38,8 @@ class TrainConfig:
     epochs: int = 10
     """Passes over the training images."""
     batch_size: int = 128
-    """Images a step. An incomplete last batch of an epoch is dropped; the next epoch shuffles all images again."""
+    """Images in each step. An incomplete last batch of an epoch is dropped; the next epoch shuffles all images
+    again."""
     optimizer: Optimizer = "adamw"
     """Optax's sgd (with Nesterov momentum), adam, adamw or muon (muon for linear kernels, adam for the rest)."""
     learning_rate: float | None = None
@@ -50,7 +51,8 @@ class TrainConfig:
     nesterov: bool = True
     """Nesterov's form of the momentum of sgd."""
     weight_decay: float = 0.05
-    """Decoupled weight decay of kernels (muon: of linear layers), multiplied by the learning rate; adam has none."""
+    """Decoupled weight decay of kernels (with muon: of linear layers), multiplied by the learning rate. adam has
+    none."""
     label_smoothing: float = 0.0
     """Probability mass of each label that is spread uniformly over all classes: at least 0 and below 1."""
     augmentation: Augmentation | None = None

@@ -1,4 +1,4 @@
-"""What a run trains, on which data and devices: everything but the train state, made before the first step."""
+"""Everything that a run needs before its first step, except the train state: data, network, optimizer and devices."""
 
 import hashlib
 from dataclasses import dataclass
@@ -49,9 +49,10 @@ class Task:
 
     @property
     def data(self) -> dict[str, Any]:
-        """What identifies the data: class names, images by split, the SHA-256 of the data set and that of its splits.
+        """The identity of the data: class names, images by split, and the SHA-256 of the data set and of its splits.
 
-        The second is of positions and labels: another NumPy may shuffle otherwise, and mix the images of the splits.
+        The SHA-256 of the splits is over positions and labels. Another version of NumPy may shuffle differently, and
+        mix the images of the splits.
         """
         splits_digest = hashlib.sha256()
         for split in self.splits.values():

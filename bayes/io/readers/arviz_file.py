@@ -1,4 +1,4 @@
-"""Draws that ArviZ saved, of 0.x too: a netCDF file or a Zarr folder. Nothing is unpickled."""
+"""Draws that ArviZ saved (also ArviZ 0.x): a netCDF file or a Zarr folder. Nothing is unpickled."""
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -13,15 +13,15 @@ from bayes.io.readers.contents import LARGEST, Contents, Wanted, first_bytes
 from closedform.reasons import one_line
 
 NETCDF = (b"\x89HDF", b"CDF")
-"""First bytes of a netCDF file: of version 4, and of the classic format."""
+"""First bytes of a netCDF file, in version 4 and in the classic format."""
 
 
 def read(path: Path, label: str, wanted: Wanted) -> Contents:
-    """Read group ``posterior``, with dimensions (chain, draw, ...), and where there is one ``sample_stats``."""
+    """Read the group ``posterior``, with dimensions (chain, draw, ...), and ``sample_stats`` if there is one."""
     try:
         with _open(path, label) as tree:
             groups = {name: group.dataset for name, group in tree.children.items()}
-            if {"chain", "draw"} <= set(tree.dataset.dims):  # one group, saved by itself
+            if {"chain", "draw"} <= set(tree.dataset.dims):  # a single group that was saved by itself
                 groups["posterior"] = tree.dataset
             if "posterior" not in groups:
                 group_names = ", ".join(sorted(groups)) or "no group"
@@ -38,7 +38,7 @@ def read(path: Path, label: str, wanted: Wanted) -> Contents:
         if str(error).startswith(("file ", "folder ")):
             raise
         raise _unreadable(path, label, error) from error
-    except Exception as error:  # whatever a damaged file makes of the libraries that read it
+    except Exception as error:  # damaged files raise many types of errors
         raise _unreadable(path, label, error) from error
     draws = as_draws(xr.DataTree.from_dict(loaded), places)
     return Contents(replace(draws, source=f"file {label}"), names)
@@ -46,8 +46,8 @@ def read(path: Path, label: str, wanted: Wanted) -> Contents:
 
 @contextmanager
 def _open(path: Path, label: str) -> Iterator[xr.DataTree]:
-    """Open a Zarr folder or a netCDF file, of the classic format too, which has no groups."""
-    import h5py  # which files of text do not need
+    """Open a Zarr folder or a netCDF file, also in the classic format, which has no groups."""
+    import h5py  # here: text files do not need it
 
     if path.is_dir():
         _refuse_pickle(path, label)
@@ -57,14 +57,14 @@ def _open(path: Path, label: str) -> Iterator[xr.DataTree]:
         return
     else:
         with h5py.File(path) as file:
-            dict(file.attrs)  # where they are damaged, h5netcdf leaves half a file behind, which complains at its end
+            dict(file.attrs)  # if they are damaged, h5netcdf leaves a half-open file that complains at its end
     engine = "zarr" if path.is_dir() else "h5netcdf"
     with xr.open_datatree(path, engine=engine, create_default_indexes=False) as tree:  # they would read all of `draw`
         yield tree
 
 
 def _load(dataset: xr.Dataset, names: Collection[str], label: str) -> xr.Dataset:
-    """Read those of the variables ``names`` that are in a group, with the labels of their dimensions."""
+    """Read the variables ``names`` that are in a group, with the labels of their dimensions."""
     here = [name for name in names if name in dataset.data_vars]
     for name in here:
         if dataset[name].nbytes > LARGEST:
@@ -78,7 +78,7 @@ def _load(dataset: xr.Dataset, names: Collection[str], label: str) -> xr.Dataset
 
 
 def _refuse_pickle(folder: Path, label: str) -> None:
-    """Raise ValueError if a Zarr folder names pickle among its codecs: to read it would be to run what it holds."""
+    """Raise ValueError if a Zarr folder uses the codec pickle, because reading it would execute its contents."""
     for name in (".zarray", ".zmetadata", "zarr.json"):
         for file in folder.rglob(name):
             if '"pickle"' in file.read_text(encoding="utf-8", errors="replace"):

@@ -1,4 +1,4 @@
-"""CmdStan's own CSV files: one a chain, with the settings of the run and the end of adaptation as comments."""
+"""CmdStan's own CSV files, one for each chain, with settings and the end of adaptation as comments."""
 
 import re
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from bayes.io.readers.contents import TRIM, Contents, Wanted
 
 
 def is_chain(path: Path, label: str) -> bool:
-    """Return whether a file is one that CmdStan's method ``sample`` wrote, with its comments."""
+    """Return whether CmdStan's method ``sample`` wrote a file, by its comments."""
     csv_file.require_text(path, label)
     _, heads = next(csv_file.lines(path, label), (0, []))
     return "lp__" in heads and "num_samples" in _settings(path)
 
 
 def read(paths: Sequence[Path], labels: Sequence[str], wanted: Wanted) -> Contents:
-    """Read files of CmdStan, one a chain, without the rows of warm-up."""
+    """Read files of CmdStan, one for each chain, without the rows of warm-up."""
     chains = [_chain(path, label, wanted.trim) for path, label in zip(paths, labels, strict=True)]
     names = list(map(str, chains[0].columns))
     for chain, label in zip(chains, labels, strict=True):
@@ -56,7 +56,7 @@ def read(paths: Sequence[Path], labels: Sequence[str], wanted: Wanted) -> Conten
 
 
 def _chain(path: Path, label: str, trim: bool) -> Any:
-    """Return the draws of one file after the warm-up, as a pandas DataFrame; ValueError if the run did not end."""
+    """Return the draws of one file after warm-up, as a pandas DataFrame; raise ValueError if the run did not end."""
     settings = _settings(path)
     frame = csv_file.numbers_table(path, label)
     try:
@@ -86,7 +86,7 @@ def _chain(path: Path, label: str, trim: bool) -> Any:
 
 
 def _is_cut(path: Path) -> bool:
-    """Return whether a file ends within a row of numbers; a whole one ends with comments."""
+    """Return whether a file ends inside a row of numbers. A complete file ends with comments."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 2**20))
         last = file.read().rpartition(b"\n")[2]
@@ -94,7 +94,7 @@ def _is_cut(path: Path) -> bool:
 
 
 def _settings(path: Path) -> dict[str, str]:
-    """Return the settings in the comments before the headings: ``#     num_samples = 1000 (Default)``."""
+    """Return the settings from the comments before the headings, such as ``#     num_samples = 1000 (Default)``."""
     settings: dict[str, str] = {}
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         for line in file:

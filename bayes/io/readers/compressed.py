@@ -1,4 +1,4 @@
-"""What is in gzip, bzip2 and zip files, copied to a folder that is removed afterwards."""
+"""The contents of gzip, bzip2 and zip files, copied to a folder that is removed afterwards."""
 
 import bz2
 import gzip
@@ -13,16 +13,17 @@ from bayes.io.readers.contents import LARGEST, first_bytes
 from closedform.reasons import one_line
 
 OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open}
-"""First bytes of a file -> the function that opens what is compressed in it."""
+"""First bytes of a file -> the function that opens its contents."""
 ZIP = b"PK\x03\x04"
 BLOCK = 2**20
 
 
 @contextmanager
 def opened(path: Path, label: str) -> Iterator[Path]:
-    """Yield the path of what is compressed in a file, or of the file itself if nothing is; an ``.npz`` is read whole.
+    """Yield the path of the decompressed contents of a file, or of the file itself if it is not compressed.
 
-    ValueError if it is damaged, or a zip file of several files that are no Zarr folder.
+    An ``.npz`` counts as not compressed. Raises ValueError if the file is damaged, or if it is a zip file with several
+    files that are not a Zarr folder.
     """
     start = b"" if path.is_dir() else first_bytes(path, 4)
     opener = next((opener for mark, opener in OPENERS.items() if start.startswith(mark)), None)
@@ -45,7 +46,7 @@ def opened(path: Path, label: str) -> Iterator[Path]:
 
 
 def _unzipped(path: Path, folder: Path, label: str) -> Path:
-    """Unpack a zip file into a folder, and return the one file or the Zarr folder in it, or the path of an ``.npz``."""
+    """Unpack a zip file into a folder; return the file or Zarr folder in it, or the path of an ``.npz``."""
     with zipfile.ZipFile(path) as archive:
         entries = [entry for entry in archive.infolist() if not entry.is_dir()]
         if all(entry.filename.endswith(".npy") for entry in entries):
@@ -58,7 +59,7 @@ def _unzipped(path: Path, folder: Path, label: str) -> Path:
             raise ValueError(
                 f"file {label} must hold one file or a Zarr folder, got {len(entries)}: {names}; give one of them."
             )
-        # Paths are those that `extract` returns: it keeps every one inside the folder, whatever name the entry has.
+        # The paths come from `extract`, which keeps every file inside the folder, whatever the name of the entry.
         paths = {entry.filename: Path(archive.extract(entry, folder)) for entry in entries}
         if not marks:
             return paths[entries[0].filename]

@@ -1,4 +1,4 @@
-"""What a reader returns, and what it reads of a file at most."""
+"""What a reader is asked for, what it returns, and how much it reads at most."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -7,30 +7,30 @@ from typing import NamedTuple
 from bayes.io.draws import Draws
 
 LARGEST = 4 * 2**30
-"""Bytes of one variable, or of a text file, beyond which nothing is read."""
+"""Largest size of one variable, or of a text file, in bytes. Larger ones are not read."""
 TRIM = "or cut all to the shortest with --trim, `load_draws(..., trim=True)`"
-"""The way out of chains of different lengths."""
+"""End of the message about chains of different lengths."""
 
 
 def first_bytes(path: Path, count: int) -> bytes:
-    """Return the bytes that a file begins with, by which its format is known."""
+    """Return the first bytes of a file, which identify its format."""
     with path.open("rb") as file:
         return file.read(count)
 
 
 class Wanted(NamedTuple):
-    """What is to be read of a file."""
+    """What to read from a file."""
 
     names: Collection[str]
-    """The variables, under the names they have in the file."""
+    """The names of the variables in the file."""
     trim: bool
-    """Whether chains of different lengths are cut to the shortest."""
+    """Whether chains of different lengths are cut to the shortest chain."""
 
 
 class Contents(NamedTuple):
-    """What was read of a file."""
+    """What was read from a file."""
 
     draws: Draws
-    """The variables that were wanted, under the names they have in the file."""
+    """The wanted variables, by their names in the file."""
     names: list[str]
     """The names of all variables in the file."""

@@ -1,4 +1,4 @@
-"""Draws in a CSV file, a row a draw; an error names its line and its cell."""
+"""Draws in a CSV file, with a row for each draw. An error names the line and the cell."""
 
 import csv
 import math
@@ -10,20 +10,20 @@ from bayes.io.readers import table
 from bayes.io.readers.contents import LARGEST, Contents, Wanted
 
 APPROXIMATIONS = {"lp_approx__": "Pathfinder", "log_q__": "Laplace's method", "log_g__": "ADVI"}
-"""Column of a CSV file of CmdStan -> the method that alone writes it."""
+"""Column of a CSV file of CmdStan -> the only method that writes it."""
 BINARY = {b"\x93NUMPY": "one array of NumPy; save all by `numpy.savez(file, mu=..., sigma=...)`"}
-"""First bytes of files that are no text -> what they are."""
+"""First bytes of a file that is not text -> what it is, and what to do."""
 
 
 def read(path: Path, label: str, wanted: Wanted) -> Contents:
-    """Read a CSV file with columns chain and draw, and one for each scalar."""
+    """Read a CSV file with the columns chain and draw, and one for each scalar."""
     frame = numbers_table(path, label)
     return table.read(frame, label, wanted, lambda column: require_numbers(path, label, column), _advice(frame))
 
 
 def numbers_table(path: Path, label: str) -> Any:
-    """Return a CSV file, without its comments, as a pandas DataFrame; ValueError if it is none."""
-    import pandas as pd  # takes seconds to import, and only this needs it
+    """Return a CSV file, without comments, as a pandas DataFrame; raise ValueError if it is not a CSV file."""
+    import pandas as pd  # here: it takes seconds to import
 
     if path.stat().st_size > LARGEST:
         raise ValueError(f"file {label} is larger than {LARGEST / 2**30:.0f} GiB; save the draws as netCDF.")
@@ -31,17 +31,17 @@ def numbers_table(path: Path, label: str) -> Any:
     _require_headings(path, label)
     try:
         frame: Any = pd.read_csv(path, comment="#", skipinitialspace=True, low_memory=False, compression=None)
-    except (ValueError, OSError, OverflowError) as error:  # pandas' own errors are ValueErrors
+    except (ValueError, OSError, OverflowError) as error:  # the errors of pandas are ValueErrors
         _require_full_rows(path, label)
         raise ValueError(f"file {label} cannot be read as CSV: {' '.join(str(error).split())[:120]}.") from error
-    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes what is too much for an index, and shifts the rest
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas makes extra cells an index, and shifts the rest
         _require_full_rows(path, label)
         raise ValueError(f"file {label} has more cells in its rows than headings; give every column a heading.")
     return frame
 
 
 def _advice(frame: Any) -> str:
-    """Return what to do with a CSV file of CmdStan, which has no columns chain and draw."""
+    """Return advice about a CSV file without the columns chain and draw, such as one of CmdStan."""
     for column, method in APPROXIMATIONS.items():
         if column in frame.columns:
             return (
@@ -55,7 +55,7 @@ def _advice(frame: Any) -> str:
 
 
 def require_text(path: Path, label: str) -> None:
-    """Raise ValueError unless the file begins as text in UTF-8."""
+    """Raise ValueError unless the file begins with text in UTF-8."""
     with path.open("rb") as file:
         start = file.read(65536)
     kind = next((kind for mark, kind in BINARY.items() if start.startswith(mark)), "")
@@ -70,7 +70,7 @@ def require_text(path: Path, label: str) -> None:
 
 
 def lines(path: Path, label: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number of each line of a CSV file that is no comment and not blank, and its cells."""
+    """Yield the number and the cells of each line of a CSV file, without comments and blank lines."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file, skipinitialspace=True)
@@ -84,7 +84,7 @@ def lines(path: Path, label: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _require_headings(path: Path, label: str) -> None:
-    """Raise ValueError unless the headings are separated by commas, and each is there once."""
+    """Raise ValueError unless the headings are separated by commas and all different."""
     number, heads = next(lines(path, label), (0, []))
     for mark, separator in {";": "semicolons", "\t": "tabs"}.items():
         if len(heads) < 3 and mark in "".join(heads):
@@ -99,7 +99,7 @@ def _require_headings(path: Path, label: str) -> None:
 
 
 def _require_full_rows(path: Path, label: str) -> None:
-    """Raise ValueError naming the first row with more cells than headings, if there is one."""
+    """Raise ValueError, with the row, if a row has more cells than there are headings."""
     rows = lines(path, label)
     _, heads = next(rows, (0, []))
     for number, row in rows:
@@ -111,14 +111,14 @@ def _require_full_rows(path: Path, label: str) -> None:
 
 
 def require_numbers(path: Path, label: str, column: str) -> None:
-    """Raise ValueError naming the first cell of a column that is no number, if there is one."""
+    """Raise ValueError, with the cell, if a cell of a column is not a number."""
     rows = lines(path, label)
     _, heads = next(rows)
     index = heads.index(column.strip())
     for number, row in rows:
         cell = row[index] if index < len(row) else ""
         try:
-            missing = math.isnan(math.nan if "_" in cell else float(cell))  # float takes 1_000
+            missing = math.isnan(math.nan if "_" in cell else float(cell))  # float accepts 1_000
         except ValueError:
             missing = True
         if missing:

@@ -1,4 +1,4 @@
-"""The HDF5 backend of emcee: ``mcmc/chain`` of shape (step, walker, parameter), parameters numbered from 0."""
+"""The HDF5 backend of emcee: ``mcmc/chain`` of shape (step, walker, parameter), with parameters numbered from 0."""
 
 from pathlib import Path
 from typing import Any
@@ -9,18 +9,18 @@ from closedform.reasons import one_line
 
 
 def is_backend(path: Path) -> bool:
-    """Return whether an HDF5 file has runs of emcee; a damaged one has none."""
-    import h5py  # which files of text do not need
+    """Return whether an HDF5 file has runs of emcee. A damaged file has none."""
+    import h5py  # here: text files do not need it
 
     try:
         with h5py.File(path) as file:
             return bool(_runs(file))
-    except Exception:  # whatever a damaged file makes of h5py
+    except Exception:  # damaged files raise many types of errors
         return False
 
 
 def read(path: Path, label: str, wanted: Wanted) -> Contents:
-    """Read the parameters ``"0"``, ``"1"``, ... that are wanted; each walker is a chain."""
+    """Read the wanted parameters, ``"0"``, ``"1"``, ... Each walker is a chain."""
     import h5py
 
     try:
@@ -34,7 +34,7 @@ def read(path: Path, label: str, wanted: Wanted) -> Contents:
                 raise ValueError(f"file {label} has more than {LARGEST / 2**30:.0f} GiB of draws; thin them.")
             steps = int(run.attrs.get("iteration", len(chain)))
             draws = chain[:steps].transpose(2, 1, 0)  # (parameter, walker, step)
-    except Exception as error:  # whatever a damaged file makes of h5py
+    except Exception as error:  # damaged files raise many types of errors
         if str(error).startswith("file "):
             raise
         raise ValueError(f"file {label} cannot be read as one of emcee ({one_line(error, 200)}).") from error

@@ -16,7 +16,7 @@ from closedform.reasons import one_line
 
 
 def read(path: Path, label: str, wanted: Wanted) -> Contents:
-    """Read the arrays that are wanted, and ``diverging`` where there is one."""
+    """Read the wanted arrays, and ``diverging`` if there is one."""
     try:
         with zipfile.ZipFile(path) as archive:
             sizes = {entry.filename.removesuffix(".npy"): entry.file_size for entry in archive.infolist()}
@@ -41,7 +41,7 @@ def _load(arrays: Any, name: str, size: int, label: str) -> NDArray[Any]:
         )
     try:
         return arrays[name]
-    except ValueError as error:  # numpy's, of objects and of headers that are none
+    except ValueError as error:  # from NumPy, for objects and for invalid headers
         raise ValueError(
             f"file {label}: {name!r} cannot be read ({one_line(error, 120)}); save an array of numbers."
         ) from error

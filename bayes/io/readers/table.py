@@ -1,4 +1,4 @@
-"""Draws from a table with a row a draw: columns chain and draw, and one for each scalar."""
+"""Draws from a table with a row for each draw, the columns chain and draw, and a column for each scalar."""
 
 from collections.abc import Callable, Collection
 from typing import Any
@@ -11,9 +11,9 @@ from bayes.io.element_names import gathered
 from bayes.io.readers.contents import TRIM, Contents, Wanted
 
 INDEX_NAMES = {".chain": "chain", "chain__": "chain", ".draw": "draw", "draw__": "draw"}
-"""What R's posterior package and CmdStanPy call the columns chain and draw."""
+"""Names of the columns chain and draw in R's posterior package and in CmdStanPy."""
 DIVERGENT = "divergent__"
-"""What CmdStan calls the column of divergent transitions."""
+"""Name of the column of divergent transitions in CmdStan."""
 
 
 def read(
@@ -21,8 +21,8 @@ def read(
 ) -> Contents:
     """Return the draws in a pandas DataFrame.
 
-    ``require_numbers(column)`` raises ValueError, with the place, of a column that holds other than numbers; ``advice``
-    follows the message about columns that are missing.
+    ``require_numbers(column)`` raises ValueError, with the place, if a column has anything but numbers. ``advice``
+    ends the message about missing columns.
     """
     frame = frame.rename(columns=INDEX_NAMES)
     for name in ("chain", "draw"):
@@ -56,7 +56,7 @@ def read(
 def from_columns(
     names: Collection[str], chains: Callable[[str], NDArray[Any]], wanted: Collection[str], where: str
 ) -> Draws:
-    """Return the variables ``wanted`` of columns with ``names``; ``chains(name)`` is one as an array (chain, draw)."""
+    """Return the variables ``wanted`` from the columns ``names``; ``chains(name)`` is a column as (chain, draw)."""
     posterior, labels = {}, {}
     for name in wanted:
         if found := gathered(name, names, chains, where):
@@ -66,7 +66,7 @@ def from_columns(
 
 
 def _require_numbered(frame: Any, label: str) -> None:
-    """Raise ValueError unless every row has its chain and its draw, and the draws are numbers that can be sorted."""
+    """Raise ValueError unless every row has a chain and a draw, and the draws are numbers, which can be sorted."""
     import pandas as pd
 
     for name in ("chain", "draw"):
