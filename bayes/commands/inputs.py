@@ -57,9 +57,7 @@ def readable(path: Path, suffix: str = "") -> Iterator[Path]:
                     "file - is the standard input, which is closed; give a file, or a pipe into this command."
                 )
             content, label = sys.stdin.buffer.read(), "- (standard input)"
-        elif (
-            path.exists() and not path.is_file() and not path.is_dir()
-        ):  # a pipe, such as `<(command)`, can be read only once
+        elif path.exists() and not path.is_file() and not path.is_dir():  # a pipe, as of `<(command)`, is read once
             content, label = path.read_bytes(), repr(str(path))
         else:
             yield path

@@ -76,9 +76,7 @@ def mistakes_section(problem: Problem) -> Numbers:
         "dL/dW1 too large by 0.1 %": changed("W1", lambda leaf: 1.001 * leaf),
     }
     if N > 1:
-        wrong["all leaves without 1/N"] = lambda params: {
-            name: N * leaf for name, leaf in problem.gradient(params).items()
-        }
+        wrong["1/N left out"] = lambda params: {name: N * leaf for name, leaf in problem.gradient(params).items()}
     if len(problem.params["b1"]) > 1:
         wrong["dL/dW2 with the hidden units in reverse order"] = changed("W2", lambda leaf: leaf[:, ::-1])
     estimates = estimate_derivatives(problem.loss, problem.params, complex_f=problem.textbook_loss)

@@ -43,9 +43,7 @@ def to_html(source: str) -> str:
 
 
 def _parser() -> MarkdownIt:
-    parser = (
-        MarkdownIt("commonmark", {"html": True}).enable("table").disable("code")
-    )  # text indented by four spaces is no code
+    parser = MarkdownIt("commonmark", {"html": True}).enable("table").disable("code")  # four spaces are no code
     parser.inline.ruler.before("escape", "jinja", _inline)
     parser.block.ruler.before("table", "jinja", _block, {"alt": ["paragraph", "blockquote", "list", "table"]})
     for token, html in {
