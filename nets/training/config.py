@@ -38,8 +38,7 @@ class TrainConfig:
     epochs: int = 10
     """Passes over the training images."""
     batch_size: int = 128
-    """Images in each step. An incomplete last batch of an epoch is dropped; the next epoch shuffles all images
-    again."""
+    """Images a step. An incomplete last batch of an epoch is dropped; the next epoch shuffles all images again."""
     optimizer: Optimizer = "adamw"
     """Optax's sgd (with Nesterov momentum), adam, adamw or muon (muon for linear kernels, adam for the rest)."""
     learning_rate: float | None = None
