@@ -2,7 +2,7 @@
 
 A run is one family: draws of every model from its exact joint posterior, judged together as in ``check_sampler``. The
 draws are independent, or chains that stay where they are with a known probability. The autocorrelation at lag k of any
-function of the parameters is then ``stay``^k, and n draws are worth n (1 - stay) / (1 + stay) independent draws.
+function of the parameters is then stay^k, and n draws are worth n (1 - stay) / (1 + stay) independent draws.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
