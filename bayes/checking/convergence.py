@@ -68,7 +68,7 @@ def effective_sizes(
     """Return the effective sample sizes of functions ``f`` (K, chain, draw).
 
     The ESS is that of Geyer's initial monotone sequence, as in ArviZ. For antithetic chains it is larger than the
-    number N of draws, N log10(N) at most. Where the batch means contradict it at a level of 5 %, their ESS is used:
+    number N of draws, N log10(N) at most. Where the batch means contradict it at a level of 5 %, their ESS is used::
 
         ESS = N var(f) / (b var(batch means)),    with b draws in a batch
 
@@ -101,7 +101,7 @@ def split_rhat(z: NDArray[np.float64]) -> tuple[float, float]:
     Analysis", 3rd ed., section 11.4). The comparison with the exact answer shows whether it missed a mode.
 
     The p-value is the probability that chains which converged have a larger R-hat. With m half chains, each worth e
-    independent draws by its own autocorrelations,
+    independent draws by its own autocorrelations, ::
 
         R-hat^2 = 1 + F / (e - 1),    F ~ F(m - 1, m (e - 1))
 

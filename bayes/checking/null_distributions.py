@@ -73,7 +73,7 @@ def log_normal_mean_p_value(log_ratios: NDArray[np.float64], power: int = 1, sla
     For l_r ~ Normal(m, v) the mean of exp(a l_r) is exp(a m + a^2 v/2), with a the ``power``. So the null hypothesis is
     m + a v/2 = 0, and in the limit a = 0 it is m = 0. With ``slack``, m + a v/2 may be up to slack v away from 0. Given
     the data, the generalised pivots of Krishnamoorthy and Mathew (2003, "Inferences on the means of lognormal
-    distributions using generalized p-values and generalized confidence intervals") are
+    distributions using generalized p-values and generalized confidence intervals") are ::
 
         v = (R - 1) s^2 / C,    m = lbar - Z sqrt(v / R),    C ~ chi^2_{R-1},  Z ~ Normal(0, 1)
 

@@ -1,7 +1,7 @@
 """The statistics that compare draws with an exact distribution, and evidence runs with the exact evidence.
 
 Draws become normal scores, z = Phi^-1(F(theta)) with the exact CDF F. If the sampler is right, z ~ N(0, 1) for every
-model, and heavy tails need no more draws than light ones. Each scalar has three checks:
+model, and heavy tails need no more draws than light ones. Each scalar has three checks::
 
     location     the mean of z, which is 0
     scale        the mean of z^2, which is 1

@@ -2,7 +2,7 @@
 
 The scheme is algorithm 1 of Gandy and Scott (2020), "Unit testing for MCMC and other Monte Carlo methods", arXiv
 2001.06465, with two rounds, and with Holm's method in place of Bonferroni's. With beta = alpha / 2 and
-gamma = sqrt(beta),
+gamma = sqrt(beta)::
 
     first stage    what Holm rejects at beta fails; what Holm rejects only at beta + gamma is flagged
     second stage   fresh draws for the flagged checks; what Holm rejects among them at beta / gamma fails

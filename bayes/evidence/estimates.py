@@ -2,7 +2,7 @@
 
 A run r of sequential Monte Carlo returns Z_r with E[Z_r] = Z (Del Moral 2004, "Feynman-Kac Formulae", theorem 7.4.2).
 So runs are averaged on the scale of Z. By Jensen's inequality the mean of the logs is too low, by about
-var(log Z_r) / 2 for any number of runs.
+var(log Z_r) / 2 for any number of runs. The estimate is ::
 
     log Z_hat = log( 1/R sum_r exp(log Z_r) )
 

@@ -6,7 +6,7 @@ that were taken with replacement (equal-weight samples of nested sampling, SMC o
 interleaved. Chains that are copies, windows or reversals of one another share values. The ESS depends only on the order
 of the draws, and counts such values as new.
 
-Rounded draws also have equal values, by chance. Two counts tell the two cases apart.
+Rounded draws also have equal values, by chance. Two counts tell the two cases apart::
 
     values      On a grid of step g, rounding makes as many pairs of draws differ by g as it makes equal. So the number
                 of equal pairs is compared with the number for draws of the same density on a grid as fine as the

@@ -11,7 +11,7 @@ contiguous over longer runs; in return the product multiplies the zeros of the m
 CPU backend runs those naively (jax-ml/jax#12868). Here both gradients are written as ordinary convolutions.
 
 Forward and gradients of 3 x 3 kernels in a loop, batch 128, in ms of processor time on two cores (the first layer has
-no gradient for the image):
+no gradient for the image)::
 
     channels   pixels    b = 1   b <= 8      XLA
      3 -> 12   32 x 32     9.0      5.9     11.3

@@ -1,5 +1,7 @@
 """The run folder: written by `nets.training.fitting`, read by evaluation and reports.
 
+The folder has these files::
+
     config.json        configuration, class names, image shape and provenance
     metrics.jsonl      one line per epoch: losses in nats and accuracies
     checkpoints/       the last two states, and the best on validation data

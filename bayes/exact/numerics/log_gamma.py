@@ -1,7 +1,7 @@
 r"""Ratios of gamma functions, in logarithms, that keep their digits.
 
 log Gamma(a + n) - log Gamma(a) is a difference of two numbers near a log a. At a = 1e16 it has no digit left. Here
-every log-gamma is split as in Stirling's formula (NIST DLMF, 5.11),
+every log-gamma is split as in Stirling's formula (NIST DLMF, 5.11), ::
 
     log x! = x log x - x + r(x),        r(x) = 1/2 log(2 pi x) + 1/(12 x) - ... for large x,    r(0) = 0
 
