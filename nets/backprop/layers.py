@@ -16,7 +16,7 @@ ReLU, y = max(x, 0)
 -------------------
 ::
 
-    dL/dx = dL/dy where x > 0, else 0           at the kink 0, as Flax has it
+    dL/dx = dL/dy where x > 0, else 0           0 at the kink, as in Flax
 
 Convolution, "valid": no padding, so that (I, J) pixels become (I - 2, J - 2)
 -----------------------------------------------------------------------------
@@ -59,7 +59,7 @@ class LayerGradient(NamedTuple):
 
 
 def linear(x: Any, kernel: Any, bias: Any) -> jnp.ndarray:
-    """Return x W + b: ``x`` (N, M), ``kernel`` (M, K), ``bias`` (K,) -> (N, K). ValueError if they do not fit."""
+    """Return x W + b: ``x`` (N, M), ``kernel`` (M, K), ``bias`` (K,) -> (N, K). Raises ValueError if shapes differ."""
     x, kernel, bias = validate.arrays(x=(x, "NM"), kernel=(kernel, "MK"), bias=(bias, "K"))
     return x @ kernel + jnp.broadcast_to(bias, (len(x), len(bias)))
 
@@ -84,7 +84,7 @@ def conv(x: Any, kernel: Any, bias: Any) -> jnp.ndarray:
     """Return the valid convolution of ``x`` (N, I, J, C) with ``kernel`` (3, 3, C, D) -> (N, I - 2, J - 2, D).
 
     As everywhere in deep learning the kernel is not flipped, and the images are at least 3 pixels high and wide.
-    ValueError if shapes do not fit.
+    Raises ValueError if shapes do not fit.
     """
     x, kernel, bias = validate.arrays(x=(x, "NIJC"), kernel=(kernel, "33CD"), bias=(bias, "D"))
     rows, columns = _output_size(x)

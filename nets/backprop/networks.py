@@ -70,7 +70,7 @@ def conv_net_gradient(params: Params, images: Any, labels: Any) -> Params:
     """Return dL/dparams of `nets.models.conv_net.ConvNet` with the mean softmax cross-entropy over a batch.
 
     ``params`` is ``{"conv": {0: {"kernel", "bias"}, ...}, "head": params of the MLP}``, ``images`` (N, height, width,
-    channels), ``labels`` integers (N,). ValueError as in `mlp_gradient`.
+    channels), ``labels`` integers (N,). Raises ValueError as in `mlp_gradient`.
     """
     _names(params, {"conv", "head"})
     z, residuals = stack(conv, params["conv"], images)  # (N, height, width, channels), 2 pixels less for each layer

@@ -139,7 +139,7 @@ def forward(params: Params, x: Any) -> Activations:
 def loss(params: Params, x: Any, y: Any) -> jnp.ndarray:
     """Return the binary cross-entropy in nats, of one point (``y`` a number) or the mean over a batch (``y`` (N,)).
 
-    From the logit, as derived above: finite and accurate for any logit. Labels must be 0 or 1. ValueError as in
+    From the logit, as derived above: finite and accurate for any logit. Labels must be 0 or 1. Raises ValueError as in
     `forward`.
 
     Examples
@@ -167,7 +167,7 @@ def textbook_loss(params: Params, x: Any, y: Any) -> jnp.ndarray:
 
 
 def point_gradient(params: Params, x: Any, y: Any) -> dict[str, jnp.ndarray]:
-    """Return dL/dparams for one point: ``x`` of shape (M,), ``y`` 0 or 1. ValueError as in `forward` and `loss`."""
+    """Return dL/dparams for one point: ``x`` of shape (M,), ``y`` 0 or 1. Errors are as in `forward` and `loss`."""
     _, _, W2, _, x = _checked(params, x, "M")
     a1, z1, a2, yhat = forward(params, x)
     y = _labels(y, a2)
@@ -184,7 +184,7 @@ def point_gradient(params: Params, x: Any, y: Any) -> dict[str, jnp.ndarray]:
 
 
 def gradient(params: Params, x: Any, y: Any) -> dict[str, jnp.ndarray]:
-    """Return dL/dparams for a batch: ``x`` of shape (N, M), ``y`` (N,). ValueError as in `forward` and `loss`.
+    """Return dL/dparams for a batch: ``x`` of shape (N, M), ``y`` (N,). Errors are as in `forward` and `loss`.
 
     Examples
     --------

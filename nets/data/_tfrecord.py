@@ -12,7 +12,7 @@ import google_crc32c
 
 
 def read_records(file: Path) -> Iterator[bytes]:
-    """Yield the records in ``file``; ValueError if it is truncated or damaged."""
+    """Yield the records in ``file``; raise ValueError if it is truncated or damaged."""
     with file.open("rb") as stream:
         while header := stream.read(12):
             if len(header) < 12 or not _matches(header[:8], header[8:]):

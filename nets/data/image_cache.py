@@ -41,10 +41,10 @@ def open_or_write(
 ) -> tuple[dict[str, np.ndarray], list[str], str]:
     """Return the arrays of the data set in the folder ``source``, memory-mapped, its class names and its SHA-256.
 
-    The SHA-256 is that of the checksums of its arrays, which an entry is checked by: no array is read again for it.
+    The SHA-256 is computed from the stored checksums of the arrays, so no array is read again for it.
 
     If there is no entry yet, or it is damaged, ``decode(source, folder, progress)`` writes .npy files into a folder and
-    returns the class names. OSError if the entry cannot be written.
+    returns the class names. Raises OSError if the entry cannot be written.
     """
     entry = cache_directory() / f"{name.replace('/', '-').replace(':', '-')}-{_key(source)}"
     damage = _damage(entry)

@@ -29,7 +29,7 @@ def hold_out(split: Split, validation: int | None, seed: int) -> tuple[Split, Sp
     """Return training and validation images: a random split of ``split``, stratified by class.
 
     ``validation`` is the number of validation images; None is a tenth, CIFAR-10's usual 5,000, and 0 is none.
-    ValueError if a class would have no image on one side.
+    Raises ValueError if a class would have no image on one side.
     """
     count = len(split) // 10 if validation is None else validation
     classes = len(np.unique(split.labels))

@@ -123,7 +123,7 @@ def image_and_label(tfds: Any, info: Any) -> tuple[str, str]:
 
 
 def _records(tfds: Any, builder: Any, split: Any, image: str) -> Iterator[Any]:
-    """Return blocks of BLOCK_SIZE records with encoded images; ValueError if the file format has no reader."""
+    """Return blocks of BLOCK_SIZE records with encoded images; raise ValueError if the file format has no reader."""
     skip = {image: tfds.decode.SkipDecoding()}
     if str(builder.info.file_format.value) == "tfrecord":
         return _from_tfrecord(builder.info.features, [Path(file) for file in split.filepaths], skip)
@@ -149,7 +149,7 @@ def decode_image(encoded: bytes, shape: tuple[int, ...]) -> np.ndarray:
     """Return an image of ``shape`` (height, width, channels) as uint8, decoded as TensorFlow decodes a PNG or JPEG.
 
     Palettes are converted to colours, gray is repeated for three channels, colours are converted to gray for one, an
-    extra alpha channel is dropped, and 16 bits are reduced to the upper eight. ValueError if the size differs.
+    extra alpha channel is dropped, and 16 bits are reduced to the upper eight. Raises ValueError if the size differs.
     """
     from PIL import Image
 

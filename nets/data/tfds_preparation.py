@@ -70,7 +70,7 @@ def require_preparable(name: str, data_dir: Path) -> None:
 def prepare(name: str, data_dir: Path) -> Path:
     """Prepare ``name`` in ``data_dir``, unless it is prepared already, and return its folder.
 
-    ValueError if that fails, and then no files remain; ModuleNotFoundError without TensorFlow.
+    Raises ValueError if that fails, and then no files remain. Raises ModuleNotFoundError without TensorFlow.
     """
     import tensorflow_datasets as tfds
 
@@ -95,7 +95,7 @@ def prepare(name: str, data_dir: Path) -> Path:
 
 
 def prepare_command(name: str, data_dir: Path) -> list[str]:
-    """Return the command that prepares ``name`` in the environment that has TensorFlow; ValueError if there is none."""
+    """Return the command that prepares ``name`` in the environment with TensorFlow; raise ValueError if there is none."""
     arguments = ["python", "-m", "nets", "prepare", name, "--data-dir", str(data_dir.resolve())]
     if importlib.util.find_spec("tensorflow") is not None:
         return [sys.executable, *arguments[1:]]

@@ -123,8 +123,8 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -
     """Return the temperature that minimizes the negative log-likelihood of ``labels`` (N,) given ``logits`` (N, K) / T.
 
     The negative log-likelihood is convex in b = 1 / T. Its slope, the mean of E_p[z] - z_y with p = softmax(b z), has
-    therefore one root or none. ValueError if there is none: if every label has the largest logit, any lower temperature
-    is better, and if the logits predict the labels no better than chance, any higher one.
+    therefore one root or none. Raises ValueError if there is none: if every label has the largest logit, any lower
+    temperature is better, and if the logits predict the labels no better than chance, any higher one.
     """
     z = logits.astype(np.float64)
     z = z - z.max(axis=1, keepdims=True)

@@ -16,8 +16,8 @@ class Comparison:
 
     Only discordant images, which exactly one classifier gets right, are informative. If the accuracies are equal, the
     number b that the first gets right, of b + c in all, is Binomial(b + c, 1/2) (McNemar 1947; the exact conditional
-    test of Fagerland, Lydersen and Laake 2013). The test is about these two trained networks and images like these;
-    another seed is another network.
+    test of Fagerland, Lydersen and Laake 2013). The test is about these two trained networks and images like these.
+    Another seed would give another network.
     """
 
     first_only: int
@@ -57,7 +57,7 @@ class Comparison:
 
 
 def compare(first: Evaluation, second: Evaluation) -> Comparison:
-    """Compare two classifiers; ValueError unless they were evaluated on the same images."""
+    """Compare two classifiers; raise ValueError unless they were evaluated on the same images."""
     for name in ["class_names", "index", "labels"]:
         if not np.array_equal(getattr(first, name), getattr(second, name)):
             raise ValueError(

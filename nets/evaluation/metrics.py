@@ -142,8 +142,8 @@ class Evaluation:
 def evaluate(run: Run, split: SplitName) -> Evaluation:
     """Return the evaluation of a finished run on ``split``, with the final parameters.
 
-    ValueError if the run is not finished, its predictions are damaged, or the split is empty (validation data, if none
-    were held out).
+    Raises ValueError if the run is not finished, its predictions are damaged, or the split is empty (validation data,
+    if none were held out).
     """
     return _evaluation(run, split, run.predictions[f"{split}_logits"])
 
@@ -168,6 +168,6 @@ def scale_temperature(evaluation: Evaluation, temperature: TemperatureScaling) -
 
 
 def fit_validation_temperature(run: Run) -> TemperatureScaling:
-    """Return the temperature fitted to the validation data; ValueError without such data or without a minimum."""
+    """Return the temperature fitted to the validation data; raise ValueError without such data or without a minimum."""
     validation = evaluate(run, "validation")
     return fit_temperature(validation.logits, validation.labels)

@@ -63,7 +63,7 @@ class Leaves:
     ) -> ReducedProgram:
         """Return ``f`` as a function of the vector, of ``dtype``.
 
-        ValueError if ``f`` does not return one number in double precision, or does not compute in it throughout.
+        Raises ValueError if ``f`` does not return one number in double precision, or does not compute in it throughout.
         """
 
         def of_vector(vector: jax.Array) -> Any:

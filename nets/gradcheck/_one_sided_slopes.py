@@ -1,4 +1,4 @@
-"""One-sided slopes of a function along a direction: what a gradient is checked against where f has a kink.
+"""One-sided slopes of a function along a direction. A gradient is checked against them where f has a kink.
 
 At a kink there is no derivative, and the value that a rule returns there is a convention. Near the kink, on either
 side, there is a derivative. With v a direction, it must be the one-sided slope of f::
@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 STEPS = 859 * 2.0 ** -np.arange(16.0, 38.0)
-"""From 0.013, halved, to 6e-9."""
+"""Steps from 0.013 down to 6e-9, each half of the one before."""
 NEAR = 2.0**-26
-"""d: large enough to leave the kink, and too small for the gradient to change otherwise."""
+"""The distance d: large enough to leave the kink, and too small for any other change of the gradient."""
 FAR = 4 * NEAR
 """A larger d. The gradient is the same here as at `NEAR`, unless the apparent kink is a smoothed corner."""
 SLOPE_TOLERANCE = 1e-5
-"""Relative difference of a slope and a nearby gradient that is ignored: d and the rounding of f cause it."""
+"""Relative difference between a slope and a nearby gradient that is ignored, since d and the rounding of f cause it."""
 
 
 class OneSidedSlopes(NamedTuple):

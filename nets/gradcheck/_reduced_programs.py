@@ -90,7 +90,7 @@ class ReducedProgram:
 
     @property
     def has_custom_vjp(self) -> bool:
-        """Whether there is a ``jax.custom_vjp`` in it, which `jax.jvp` cannot differentiate."""
+        """Whether the function has a ``jax.custom_vjp``, which `jax.jvp` cannot differentiate."""
         return any(equation.primitive.name.startswith("custom_vjp") for equation in self._equations())
 
     @property
@@ -126,7 +126,11 @@ def _walk(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any], steps: list[
         if name in PRINTS:
             continue
         inputs = [read(atom) for atom in equation.invars]
-        if name in ("jit", "pjit", "closed_call"):  # also if it is constant: compiled, it might be rounded differently
+        if name in (
+            "jit",
+            "pjit",
+            "closed_call",
+        ):  # even if it is constant, because a compiled program might round differently
             inner = equation.params["jaxpr" if "jaxpr" in equation.params else "call_jaxpr"]
             outputs = _walk(inner.jaxpr, inner.consts, inputs, steps, new)
         elif not any(isinstance(value, Slot) for value in inputs):

@@ -191,7 +191,7 @@ def adjoint_test(
     With J the Jacobian of ``f`` at ``inputs``, u like its output and v like one leaf of its input, both random,
     ``<u, J v> = <J^T u, v>``: J v is from `jax.jvp`, J^T u is ``vjp_fn(inputs, u)``, a tree like ``inputs``. If the
     output is a tree of arrays, u is a tree like it. The relative error is the difference divided by the larger of
-    ||u|| ||J v|| and ||J^T u|| ||v||. ValueError as in `check_gradient`.
+    ||u|| ||J v|| and ||J^T u|| ||v||. Raises ValueError as in `check_gradient`.
 
     Examples
     --------

@@ -64,7 +64,7 @@ class ErrorByStep:
 def errors_by_step(f: Function, params: Any, *, complex_f: Function) -> list[ErrorByStep]:
     """Return the errors of one-sided and central differences, Richardson's and the complex step at each of `STEPS`.
 
-    ``f`` and ``complex_f`` as in `nets.gradcheck.checks.check_gradient`; ValueError as there.
+    ``f``, ``complex_f`` and errors are as in `nets.gradcheck.checks.check_gradient`.
     """
     with jax.enable_x64(True):
         leaves = Leaves.of(params)

@@ -20,7 +20,7 @@ from nets.gradcheck._function_values import BATCH_ENTRIES, Floats, Scalar, unit
 from nets.gradcheck.rounding_noise import noise_stencil
 
 COMPLEX_STEP = 1e-30
-"""Nothing is subtracted, so the step may be so small that h^2 is below rounding."""
+"""The step. Nothing is subtracted, so it may be so small that h^2 is below rounding."""
 
 
 class Partials(NamedTuple):
@@ -29,11 +29,11 @@ class Partials(NamedTuple):
     value: Any
     uncertainty: Any
     rounding: Any
-    """The part of the uncertainty that is rounding: in f for differences, in the method itself for the others."""
+    """The rounding part of the uncertainty: rounding in f for differences, and in the method itself for the others."""
     jump: Any
     """Right minus left one-sided slope at a kink of f at the point itself, 0 where there is none."""
     floor: Any
-    """Rounding of f over the scale: a smaller gradient does not change f."""
+    """Rounding of f divided by the scale. A smaller gradient does not change f."""
 
 
 def reverse(f: Scalar, theta: jax.Array, index: jax.Array) -> Partials:

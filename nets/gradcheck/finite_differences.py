@@ -33,11 +33,11 @@ RICHARDSON_STEP = 859 * 2.0**-16
 SMALL_STEPS = (859 * 2.0**-34, 859 * 2.0**-41, 859 * 2.0**-48)
 """Steps that are too small to be accurate: they show whether f oscillates within a larger one."""
 LARGE_STEPS = (859 * 2.0**-8, 859 * 2.0**-9, 859 * 2.0**-10)
-"""From 3.4 times the scale of a parameter: a gradient that is zero over them changes f by no more than its rounding."""
+"""Steps from 3.4 times the scale of a parameter down. A gradient that is zero over them changes f only by rounding."""
 ZERO = 8
 """A gradient below ZERO times the rounding of f / scale, and below its own rounding, is zero: it does not change f."""
 SHARED = len(LARGE_STEPS) + len(SMALL_STEPS)
-"""Number of the steps that all differences share; they come after the steps of each difference."""
+"""Number of steps that all differences share. They come after the steps of each difference."""
 
 
 class Slopes(NamedTuple):
@@ -67,7 +67,7 @@ def has_kink(f: "Scalar | Values", theta: jax.Array, error: float) -> bool:
 
 
 def one_sided(f: "Scalar | Values", theta: jax.Array, index: NDArray[np.int64], error: float, step: float) -> Partials:
-    """Return forward differences: too inaccurate for a check, but the best known."""
+    """Return forward differences, which are the best known but too inaccurate for a check."""
     slopes = _slopes(f, theta, index, np.array([step]))
     first, second, rounding = slopes.first[0], slopes.second[0], error / slopes.h[0]
     # (f(+h) - f) / h is the central difference and half of (f(+h) - 2 f + f(-h)) / h, which is its truncation error.

@@ -41,9 +41,9 @@ from nets.gradcheck.verdicts import (
 Function = Callable[[Any], jax.Array]
 
 SMALL_ROUNDING = 1e-10
-"""Smaller rounding of a gradient, relative to its leaf, is not measured a second time."""
+"""Rounding of a gradient below this, relative to its leaf, is not measured a second time."""
 NO_RULE = (NotImplementedError, ValueError, TypeError)
-"""What JAX raises where an operation has no derivative in one mode."""
+"""Errors that JAX raises if an operation has no derivative in one mode."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ class Estimates:
             return _check(self.reference, name, gradient, lower_precision)
 
     def check_jax_grad(self) -> GradientChecks:
-        """Return the checks of ``jax.grad`` itself; ValueError if it does not exist."""
+        """Return the checks of ``jax.grad`` itself; raise ValueError if it does not exist."""
         reverse = self.reference.reverse
         if reverse is None:
             raise ValueError(

@@ -13,9 +13,9 @@ DETECTABLE_ERROR = 1e-3
 """A check passes only if it would have detected this relative error of the leaf."""
 
 JAX_GRAD = "jax.grad"
-"""The name of the gradient that is JAX's own."""
+"""Name of the gradient by JAX itself."""
 SAME_RULES = {(JAX_GRAD, "forward")}
-"""Gradient and method that use the same rules: JAX transposes its forward rules into the reverse ones."""
+"""Pairs of gradient and method with the same rules: JAX transposes its forward rules into the reverse ones."""
 ONE_SIDED = "one-sided"
 """Method of the check of entries at a kink."""
 

@@ -1,8 +1,9 @@
 """The rounding noise of a function or a gradient near a point, measured and not assumed.
 
-A function may be a small difference of large numbers: |f| at the end says nothing of what cancelled inside. Its noise
-is what stays in fourth differences over steps too small for its slopes (More, J. J., Wild, S. M., 2011, "Estimating
-computational noise", SIAM J. Sci. Comput. 33, 1292-1314). That of a gradient is what stays in second differences.
+A function may be a small difference of large numbers, so the size of f does not show what cancelled inside. Its noise
+is what remains in fourth differences over steps too small for its slopes (More, J. J., Wild, S. M., 2011, "Estimating
+computational noise", SIAM J. Sci. Comput. 33, 1292-1314). The noise of a gradient is what remains in second
+differences.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A gradient compared with the reference derivatives: which entries are compared, and which verdict follows."""
+"""Comparison of a gradient with the reference derivatives: which entries are compared, and which verdict follows."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -38,14 +38,14 @@ from nets.gradcheck.rounding_noise import EPS
 Floats = NDArray[np.float64]
 
 TOLERANCE = {"reverse": 1e-13, "forward": 1e-13, "complex step": 1e-13, "richardson": 1e-10, "central": 1e-8}
-"""Method -> relative error of a leaf that it is accurate to, in float64: tests/tolerances.py has the measurements."""
+"""Method -> its accuracy: the relative error of a leaf, in float64. tests/tolerances.py has the measurements."""
 LOWER_PRECISION = 2.0**-20
 """The tolerance where part of f (besides what can be computed beforehand) or of the gradient is in float32: 8 units in
 its last place."""
 MAX_UNCERTAINTY = 0.5
-"""An estimate with a larger relative uncertainty fails no gradient: all its steps may cross a pole."""
+"""An estimate with a larger relative uncertainty cannot fail a gradient, because all its steps may cross a pole."""
 CHANCE_FACTOR = 1e5
-"""By chance an error estimate is too small by this factor at most."""
+"""Largest factor by which an error estimate is too small by chance."""
 EXACT_METHODS = ("reverse", "forward", "complex step")
 """Methods that subtract nothing: an error above rounding is a mistake."""
 DIFFERENCE_METHODS = ("richardson", "central")

@@ -52,8 +52,8 @@ def im2col_convolution(
 ) -> jax.Array:
     """Return the valid convolution of ``x`` (N, I, J, C) with ``kernel`` (P, Q, C, D): (N, I - P + 1, J - Q + 1, D).
 
-    For ``nnx.Conv(conv_general_dilated=...)``; ``matmul`` multiplies two matrices. ValueError if the
-    layer has strides, padding, dilation or groups.
+    It is for ``nnx.Conv(conv_general_dilated=...)``. ``matmul`` multiplies two matrices. Raises ValueError if the layer
+    has strides, padding, dilation or groups.
     """
     _require_supported(window_strides, padding, options)
     P, Q, C, D = kernel.shape
@@ -72,7 +72,7 @@ def im2col_convolution(
 def xla_convolution(
     x: jax.Array, kernel: jax.Array, window_strides: Sequence[int], padding: Any, **options: Any
 ) -> jax.Array:
-    """Return what `im2col_convolution` does. Reverse mode only: ``jax.jvp`` raises TypeError."""
+    """Return the same as `im2col_convolution`. It has reverse mode only: ``jax.jvp`` raises TypeError."""
     _require_supported(window_strides, padding, options)
     return _xla(x, kernel)
 

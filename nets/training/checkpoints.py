@@ -67,7 +67,7 @@ class Checkpoints:
     def save(self, state: TrainState, metrics: list[dict[str, float]]) -> None:
         """Write ``state`` atomically and remove old checkpoints; ``metrics`` determine the best.
 
-        OSError if the disk is full or the checkpoint cannot be written.
+        Raises OSError if the disk is full or the checkpoint cannot be written.
         """
         step = int(state.step)
         on_first_process(lambda: require_disk_space(self._folder, state, self.latest_step() is not None))
@@ -105,8 +105,8 @@ class Checkpoints:
     def restore(self, step: int, like: TrainState) -> TrainState:
         """Return the train state saved at ``step``, with the shapes and shardings of ``like``.
 
-        Arrays without a sharding in ``like`` are restored to one device. ValueError if the checkpoint is damaged,
-        OSError if it cannot be read for another reason.
+        Arrays without a sharding in ``like`` are restored to one device. Raises ValueError if the checkpoint is
+        damaged, OSError if it cannot be read for another reason.
         """
         state_args = ocp.args.StandardRestore(_to_stored(_abstract(like)))
         restored = self._read(step, state=state_args, sum=ocp.args.JsonRestore())

@@ -124,7 +124,7 @@ def fit(
 
 
 def create_run(folder: Path, task: Task, state: TrainState) -> None:
-    """Write the first files of a run; OSError if there is no disk space for its checkpoints."""
+    """Write the first files of a run; raise OSError if there is no disk space for its checkpoints."""
     # Checked before the first epoch and the first file. During a save there is one checkpoint more.
     total = -(-task.config.epochs // task.config.checkpoint_every)
     require_disk_space(folder, state, resumable=False, count=min(MAX_CHECKPOINTS + 1, total))
@@ -143,7 +143,7 @@ def report(task: Task, state: TrainState, progress: Progress) -> None:
 def save_if_due(
     config: TrainConfig, state: TrainState, metrics: list[Metrics], checkpoints: Checkpoints, stop: bool
 ) -> None:
-    """Save a checkpoint if one is due or training is to stop; KeyboardInterrupt if any process is to stop."""
+    """Save a checkpoint if one is due or training is to stop; raise KeyboardInterrupt if any process is to stop."""
     step = int(state.step)
     due = time.monotonic() - checkpoints.time >= 60 * config.checkpoint_minutes
     stopping, due = max_over_processes(stop, due)
@@ -159,7 +159,7 @@ def epoch_function(
     """Return ``train_epoch(state, epoch, before_chunk)``: the state after an epoch, and the metrics of its steps.
 
     The steps run in chunks of about `SECONDS_PER_CHUNK`, and ``before_chunk(state)`` is called before each.
-    NonFiniteLossError if the loss of a step is not finite.
+    Raises NonFiniteLossError if the loss of a step is not finite.
     """
     config, steps = task.config, task.steps
     chunk = chunk_function(task.network, task.optimizer, config, steps, task.mesh)
@@ -207,7 +207,7 @@ def require_finite(config: TrainConfig, state: TrainState) -> None:
 def evaluate(task: Task, state: TrainState, compute_logits: Callable[[Any, Any], np.ndarray]) -> Metrics:
     """Return loss and accuracy of the predictive on validation data, if there are any, and on test data.
 
-    NonFiniteLossError if a loss is not finite.
+    Raises NonFiniteLossError if a loss is not finite.
     """
     line: Metrics = {}
     for name in ["validation", "test"]:

@@ -24,7 +24,7 @@ CHANGEABLE_OPTIONS = {"run_dir", "data_dir", "checkpoint_minutes", "devices"}
 
 @contextmanager
 def locked_run_folder(config: TrainConfig, resume: bool) -> Iterator[Path]:
-    """Lock the folder of the run; ValueError if it is not free, or contains no run to resume.
+    """Lock the folder of the run; raise ValueError if it is not free, or contains no run to resume.
 
     The first process holds the lock for all processes.
     """
@@ -118,7 +118,7 @@ def _splits_sha256(splits: dict[str, Split]) -> str:
 def restore_run(
     folder: Path, checkpoints: Checkpoints, like: TrainState, steps: int
 ) -> tuple[TrainState, list[dict[str, float]]]:
-    """Return the latest state that can be read, and the metrics up to it; ValueError if there is none.
+    """Return the latest state that can be read, and the metrics up to it; raise ValueError if there is none.
 
     The first process removes the metrics and predictions of later steps, which are computed again.
     """

@@ -60,7 +60,7 @@ class Run:
 
     @cached_property
     def predictions(self) -> dict[str, np.ndarray]:
-        """The arrays of predictions.npz; ValueError if the run is not finished or the file cannot be read."""
+        """The arrays of predictions.npz. Raises ValueError if the run is not finished or the file cannot be read."""
         if not self.finished:
             raise ValueError(f"run {self.folder} is not finished; continue it with --resume.")
         try:
@@ -74,7 +74,7 @@ class Run:
 
     @cached_property
     def params(self) -> dict[str, Any]:
-        """The parameters of the checkpoint; ValueError if there is none, or it is damaged."""
+        """The parameters of the checkpoint. Raises ValueError if there is none, or if it is damaged."""
         if (self.folder / "checkpoints").is_dir():
             with open_checkpoints(self.folder / "checkpoints", read_only=True) as checkpoints:
                 step = checkpoints.best_step(self.metrics) if self.checkpoint == "best" else checkpoints.latest_step()
@@ -166,7 +166,7 @@ def write_config(
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:
-    """Return the lines of metrics.jsonl; ValueError with the number of the first damaged line."""
+    """Return the lines of metrics.jsonl; raise ValueError with the number of the first damaged line."""
     metrics: list[dict[str, float]] = []
     for number, text in enumerate((folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines(), start=1):
         try:

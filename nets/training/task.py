@@ -99,8 +99,8 @@ class Task:
 def prepare(config: TrainConfig, progress: Progress) -> Task:
     """Load the data of ``config``, and return its task; with several processes each has the same.
 
-    NotPreparedError if the data set is not in the data folder; ValueError if data, configuration and devices do not fit
-    each other.
+    Raises NotPreparedError if the data set is not in the data folder, and ValueError if data, configuration and devices
+    do not fit each other.
     """
     dataset = on_all_processes(lambda: _load_dataset(config, progress))
     if (num_classes := len(np.unique(dataset.train.labels))) < 2:

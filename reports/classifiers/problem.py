@@ -101,7 +101,7 @@ def train_on_digits(folder: str, options: Options) -> "dict[str, Run]":
 
 
 def digits_config(name: str, folder: Path, options: Options) -> "TrainConfig":
-    """Return the configuration of one of `DIGITS`; ValueError if the options do not fit it."""
+    """Return the configuration of one of `DIGITS`; raise ValueError if the options do not fit it."""
     from nets.training.config import TrainConfig
 
     return TrainConfig(
