@@ -95,7 +95,7 @@ def prepare(name: str, data_dir: Path) -> Path:
 
 
 def prepare_command(name: str, data_dir: Path) -> list[str]:
-    """Return the command that prepares ``name`` in the environment with TensorFlow; raise ValueError if there is none."""
+    """Return the command that prepares ``name`` in the environment with TensorFlow, or raise ValueError."""
     arguments = ["python", "-m", "nets", "prepare", name, "--data-dir", str(data_dir.resolve())]
     if importlib.util.find_spec("tensorflow") is not None:
         return [sys.executable, *arguments[1:]]

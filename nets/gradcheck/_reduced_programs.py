@@ -126,11 +126,7 @@ def _walk(jaxpr: Jaxpr, consts: Sequence[Any], args: Sequence[Any], steps: list[
         if name in PRINTS:
             continue
         inputs = [read(atom) for atom in equation.invars]
-        if name in (
-            "jit",
-            "pjit",
-            "closed_call",
-        ):  # even if it is constant, because a compiled program might round differently
+        if name in ("jit", "pjit", "closed_call"):  # also if it is constant: compiled, it might be rounded differently
             inner = equation.params["jaxpr" if "jaxpr" in equation.params else "call_jaxpr"]
             outputs = _walk(inner.jaxpr, inner.consts, inputs, steps, new)
         elif not any(isinstance(value, Slot) for value in inputs):

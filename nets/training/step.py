@@ -137,9 +137,7 @@ def chunk_function(
         if num_shards > 1:  # else JAX would sum each gradient separately, where it is transposed
             params = jax.lax.pcast(params, BATCH_AXIS, to="varying")
         (_, (loss, logits)), gradient = jax.value_and_grad(loss_of, has_aux=True)(params, images, labels)
-        correct = jnp.sum(
-            jnp.argmax(logits, axis=1) == labels, dtype=jnp.float32
-        )  # a float, so that one all-reduce is enough
+        correct = jnp.sum(jnp.argmax(logits, axis=1) == labels, dtype=jnp.float32)  # float: one dtype, one all-reduce
         if num_shards > 1:
             gradient, loss, correct = jax.lax.psum((gradient, loss, correct), BATCH_AXIS)
         if config.precision == "float32":  # else XLA copies linear kernels that are read after their update
