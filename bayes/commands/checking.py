@@ -40,7 +40,7 @@ class CheckDraws:
     model: str
     """Name of the model, as `models` lists it."""
     data: Path | None = None
-    """The observations that the sampler was given: a CSV file, or - for standard input. Default: the example's."""
+    """The observations that the sampler was given: a CSV file, or - for standard input. If left out: the example's."""
     var: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """YOURS=MODEL if a variable has another name in your file, such as theta=mu or slope=beta[1], or 0=mu for emcee. If
     your variable is a transform, write sigma=sqrt(sigma2), with exp, log, sqrt, square, reciprocal, logit or inv_logit.

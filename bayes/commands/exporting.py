@@ -22,7 +22,7 @@ class Export:
     format: Literal["stan", "json"] = "stan"
     """stan: the program; json: its data and hyperparameters."""
     data: Path | None = None
-    """Your observations: a CSV file, or - for standard input. Default: those of the example."""
+    """Your observations: a CSV file, or - for standard input. If left out: those of the example."""
 
 
 def run(options: Export) -> tuple[str, int]:

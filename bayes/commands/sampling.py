@@ -24,7 +24,7 @@ class Sample:
     engine: Literal["nutpie", "pymc", "numpyro", "blackjax", "smc"] = "nutpie"
     """Implementation of NUTS, or smc for sequential Monte Carlo."""
     data: Path | None = None
-    """Your observations: a CSV file, or - for standard input. Default: those of the example."""
+    """Your observations: a CSV file, or - for standard input. If left out: those of the example."""
     out: Path = Path("draws.nc")
     """File to write; it must not exist yet."""
     draws: int = 1000

@@ -1,4 +1,4 @@
-// Groups with a common mean, eight schools: bayes/exact/hierarchical_normal.py.
+// Hierarchical normal model of eight schools: bayes/exact/hierarchical_normal.py.
 data {
   int<lower=0> n;
   int<lower=n> size_noise_sds;

@@ -1,4 +1,4 @@
-// Bayesian linear regression, noise unknown: bayes/exact/linear_regression.py.
+// Bayesian linear regression with unknown noise: bayes/exact/linear_regression.py.
 data {
   int<lower=0> n;
   int<lower=n> rows_design;

@@ -1,4 +1,4 @@
-// Mean vector of a multivariate normal, covariance known: bayes/exact/multivariate_normal.py.
+// Mean vector of a multivariate normal with known covariance: bayes/exact/multivariate_normal.py.
 data {
   int<lower=0> n;
   int<lower=1> size_prior_mean;

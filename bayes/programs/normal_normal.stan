@@ -1,4 +1,4 @@
-// Mean of a normal, noise known: bayes/exact/normal_normal.py.
+// Mean of a normal with known noise: bayes/exact/normal_normal.py.
 data {
   int<lower=0> n;
   vector[n] y;

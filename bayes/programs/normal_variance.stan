@@ -1,4 +1,4 @@
-// Variance of a normal, mean known: bayes/exact/normal_variance.py.
+// Variance of a normal with known mean: bayes/exact/normal_variance.py.
 data {
   int<lower=0> n;
   vector[n] y;

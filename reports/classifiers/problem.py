@@ -29,7 +29,7 @@ class Options(Common):
     runs: tuple[Path, ...] = ()
     """Folders of finished runs on one data set, written by `python -m nets train`; any number."""
     data_dir: Path | None = None
-    """Folder of TensorFlow Datasets with the images. Default: $TFDS_DATA_DIR, else ~/tensorflow_datasets."""
+    """Folder of TensorFlow Datasets with the images. If left out: $TFDS_DATA_DIR, else ~/tensorflow_datasets."""
 
 
 @dataclass(frozen=True)

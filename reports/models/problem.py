@@ -15,11 +15,11 @@ class Options(Common):
     """Every exact model: its formulas, an example, and NUTS and SMC compared with the exact answer."""
 
     model: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Name of a model, as `python -m bayes models` lists it; repeat the option for several. Default: all."""
+    """Name of a model, as `python -m bayes models` lists it; repeat the option for several. If left out: all."""
     engine: Annotated[tuple[Literal["nutpie", "pymc", "numpyro", "blackjax"], ...], tyro.conf.UseAppendAction] = ()
-    """NUTS implementation; repeat the option to compare several with the exact answer. Default: nutpie."""
+    """NUTS implementation; repeat the option to compare several with the exact answer. If left out: nutpie."""
     draws: int | None = None
-    """NUTS draws in each of 4 chains after warm-up. Default: 2000, or 5000 with --full."""
+    """NUTS draws in each of 4 chains after warm-up. If left out: 2000, or 5000 with --full."""
 
     @property
     def models(self) -> tuple[str, ...]:

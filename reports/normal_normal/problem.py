@@ -20,7 +20,7 @@ class Options(Common):
     """Mean of a normal with known noise, for the example or your own data: exact answers, point estimates, samplers."""
 
     data: Path | None = None
-    """CSV file with your observations: one column, or one number a line. Default: the 14 points of the example."""
+    """CSV file with your observations: one column, or one number a line. If left out: the 14 points of the example."""
     prior_mean: float = EXAMPLE.model.prior_mean
     """Prior mean of mu, in the units of the data."""
     prior_sd: float = EXAMPLE.model.prior_sd
@@ -30,11 +30,11 @@ class Options(Common):
     noise_sd: float = EXAMPLE.model.noise_sd
     """Known standard deviation of an observation around mu, in the units of the data."""
     draws: int | None = None
-    """NUTS draws in each chain after warm-up, and particles in each SMC run. Default: 1000, or 2000 with --full."""
+    """NUTS draws in each chain after warm-up, and particles in each SMC run. If left out: 1000, or 2000 with --full."""
     chains: int = 4
     """Number of NUTS chains."""
     engine: Annotated[tuple[Literal["nutpie", "pymc", "numpyro", "blackjax"], ...], tyro.conf.UseAppendAction] = ()
-    """NUTS implementation; repeat the option to compare several with the exact answer. Default: nutpie."""
+    """NUTS implementation; repeat the option to compare several with the exact answer. If left out: nutpie."""
 
     @property
     def engines(self) -> tuple[str, ...]:

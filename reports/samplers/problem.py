@@ -51,15 +51,15 @@ class Options(Common):
     """
 
     model: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Name of a model, as `python -m bayes models` lists it; repeat the option for several. Default: all. Then nutpie,
-    slice and smc run on all models and the others on three, unless --engine or --full is given."""
+    """Name of a model, as `python -m bayes models` lists it; repeat the option for several. If left out: all. Then
+    nutpie, slice and smc run on all models and the others on three, unless --engine or --full is given."""
     engine: Annotated[
         tuple[Literal["nutpie", "pymc", "numpyro", "blackjax", "slice", "smc"], ...], tyro.conf.UseAppendAction
     ] = ()
     """A sampler: an implementation of NUTS, slice sampling or sequential Monte Carlo; repeat the option for several.
-    Default: all."""
+    If left out: all."""
     draws: int | None = None
-    """Draws in each of 4 chains after warm-up. Default: 2000, or 5000 with --full."""
+    """Draws in each of 4 chains after warm-up. If left out: 2000, or 5000 with --full."""
 
     @property
     def models(self) -> tuple[str, ...]:
