@@ -28,8 +28,7 @@ WIDTH = 110
 
 POWER = 0.9
 """Probability with which a normal statistic of known error detects its minimum detectable effect. The checks come close
-to it. Evidence from few runs and shares of few draws do so in one direction only; ``benchmarks/README.md`` measures
-it."""
+to it. Evidence from few runs and shares of few draws do so in one direction only (``docs/statistics/measured.md``)."""
 
 
 @dataclass(frozen=True, kw_only=True)
