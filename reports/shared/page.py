@@ -84,11 +84,11 @@ class Page:
         self.verdict: Verdict = "pass"
 
     def section(self, template: str, numbers: Numbers, key: str = "") -> None:
-        """Add a section: a template of ``reports``, such as ``models/overview.md``, filled with ``numbers``.
+        """Add a section: a template in the package ``reports``, as ``models/overview.md``, filled with ``numbers``.
 
-        The template begins with a heading, ``# Title``. The JSON file has ``numbers``, without figures, under ``key``.
-        By default the key is the stem of the template. Figures are closed. The template is trusted. Numbers are
-        escaped, so text that a user typed belongs there.
+        The template begins with a heading, ``# Title``. The JSON file has ``numbers``, without figures, under ``key``,
+        which is the stem of the template unless it is given. Figures are closed. The template is trusted; numbers are
+        escaped, so what a user typed goes there.
 
         Raises
         ------
