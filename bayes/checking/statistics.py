@@ -203,7 +203,7 @@ def compare_draws(
     checks = [c for name, summary in summaries.items() for c in _compare(name, summary, chains, n, reason)]
     notes = [f"{divergent} of {chains * n} transitions diverged."] if divergent else []
     if projections is None and len(distributions) > 1:
-        notes.append(f"of the joint distribution of {', '.join(marginals)} only the marginals are checked.")
+        notes.append(f"only the marginals of {', '.join(marginals)} are checked, not their joint distribution.")
     return checks, [
         *notes,
         *(note for name, summary in summaries.items() for note in _far_out(name, summary, chains * n)),

@@ -111,8 +111,8 @@ def test_a_joint_that_is_not_checked_is_noted():
     draws_by_name = {"a": a, "b": 3 + 2 * a}  # right marginals; their dependence is unspecified
     checks = check(draws_by_name, WithoutProjections(), [])
     assert checks.verdict == "pass"
-    assert checks.notes == ("of the joint distribution of a, b only the marginals are checked.",)
-    assert "note: of the joint distribution of a, b" in str(checks)
+    assert checks.notes == ("only the marginals of a, b are checked, not their joint distribution.",)
+    assert "note: only the marginals of a, b" in str(checks)
     assert not check(exact_chains(JOINT[0], rng, 1000), JOINT[0].exact, JOINT[0].y).notes[2:]
 
 
