@@ -7,18 +7,15 @@ from bayes import check, check_sampler
 from bayes.faults.false_alarms import exact_chains
 from bayes.faults.faulty_updates import MISTAKES, sampler
 from bayes.registry import NAMES, data_sets, get_model
+from tests.nightly import every_nth
 
 DRAWS = 500  # a quarter of the default: what these detect, more draws detect
 
 
-# The hierarchy's marginals are mixtures of many normals, which take most of the time: a tenth of its mistakes a push.
-NIGHTLY = {("hierarchical_normal", mistake) for i, mistake in enumerate(MISTAKES["hierarchical_normal"]) if i % 10}
 CASES = [(name, mistake) for name in NAMES for mistake in MISTAKES[name]]
 
 
-@pytest.mark.parametrize(
-    ("name", "mistake"), [pytest.param(*case, marks=[pytest.mark.slow] * (case in NIGHTLY)) for case in CASES]
-)
+@pytest.mark.parametrize(("name", "mistake"), every_nth(3, CASES))
 def test_every_mistake_fails(name, mistake):
     checks = check_sampler(sampler(MISTAKES[name][mistake]), models=[name], draws=DRAWS)
     assert checks.verdict == "fail", checks

@@ -28,7 +28,7 @@ def model():
     return program(EXAMPLE.model, EXAMPLE.y)
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module", params=nightly_but(["nutpie", "pymc", "blackjax"], ENGINES))  # numpyro: below
 def draws(request, model):
     return inference.nuts(model, seed=1, draws=500, chains=2, tune=500, engine=request.param)
 

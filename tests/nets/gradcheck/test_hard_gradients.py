@@ -100,7 +100,12 @@ VANDERMONDE = np.vander(np.linspace(1, 2, 12), 6)
     [
         (lambda p: jnp.sum(jax.nn.sigmoid(p)), np.array([10.0]), sigmoid_slope),
         (gaussian_process, np.array([0.1, -1.0]), None),
-        (lambda X: jnp.linalg.slogdet(X.T @ X)[1], VANDERMONDE, lambda X: 2 * jnp.linalg.pinv(X).T),
+        pytest.param(
+            lambda X: jnp.linalg.slogdet(X.T @ X)[1],
+            VANDERMONDE,
+            lambda X: 2 * jnp.linalg.pinv(X).T,
+            marks=pytest.mark.slow,
+        ),
         (lambda p: jnp.sum(jnp.sin(jnp.pi * p) + jnp.cos(jnp.pi * 512 * p)), np.array([0.3, 0.77]), None),
         (lambda p: jnp.sum(1 / p), np.array([1e-6]), None),
         (lambda p: jnp.sum(jnp.sin(p)), 10 ** (3 + np.arange(20) / 8), None),
