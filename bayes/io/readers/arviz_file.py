@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
 from bayes.io.draws import DIVERGING, EVIDENCE, as_draws
 from bayes.io.element_names import layouts
-from bayes.io.readers.contents import LARGEST, Contents, Wanted, first_bytes
+from bayes.io.readers.contents import LARGEST, TRIM, Contents, Wanted, first_bytes
 from closedform.reasons import one_line
 
 NETCDF = (b"\x89HDF", b"CDF")
@@ -34,6 +35,7 @@ def read(path: Path, label: str, wanted: Wanted) -> Contents:
             loaded = {"posterior": _load(groups["posterior"], variables, label)}
             if "sample_stats" in groups:
                 loaded["sample_stats"] = _load(groups["sample_stats"], [DIVERGING, *EVIDENCE], label)
+            loaded = _without_padding(loaded, label, wanted.trim)
     except ValueError as error:
         if str(error).startswith(("file ", "folder ")):
             raise
@@ -75,6 +77,29 @@ def _load(dataset: xr.Dataset, names: Collection[str], label: str) -> xr.Dataset
     selection = dataset[here]
     dims = {dim for name in here for dim in dataset[name].dims} - {"chain", "draw"}
     return selection.drop_vars([name for name in selection.coords if name not in dims]).load().drop_attrs()
+
+
+def _without_padding(groups: dict[str, xr.Dataset], label: str, trim: bool) -> dict[str, xr.Dataset]:
+    """Return the groups up to the end of the shortest chain: ArviZ pads shorter chains with nan at their ends."""
+    posterior = groups["posterior"]
+    padded = [
+        theta.isnull().all([dim for dim in theta.dims if dim not in ("chain", "draw")])
+        for theta in posterior.data_vars.values()
+        if {"chain", "draw"} <= set(theta.dims) and theta.dtype.kind == "f"
+    ]
+    if not padded or not padded[0].size:
+        return groups
+    drawn = ~np.logical_and.reduce([array.transpose("chain", "draw").values for array in padded])
+    lengths = np.where(drawn.any(axis=1), drawn.shape[1] - drawn[:, ::-1].argmax(axis=1), 0)
+    if not lengths.min() or lengths.min() == drawn.shape[1]:
+        return groups
+    if not trim:
+        raise ValueError(
+            f"file {label} has chains of {', '.join(map(str, lengths[:12]))} draws, and nan after them; save chains "
+            f"of one length, {TRIM}."
+        )
+    shortest = slice(int(lengths.min()))
+    return {name: group.isel(draw=shortest) if "draw" in group.dims else group for name, group in groups.items()}
 
 
 def _refuse_pickle(folder: Path, label: str) -> None:

@@ -354,3 +354,17 @@ def test_variables_of_different_lengths_are_refused(tmp_path, draws):
     np.savez(tmp_path / "draws.npz", beta=draws["beta"], sigma2=draws["sigma2"][:, :400])
     with pytest.raises(ValueError, match=r"as many chains and draws of every variable, got .* 'sigma2' \(4, 400\)"):
         check(load_draws(tmp_path / "draws.npz", NAMES), REGRESSION, REGRESSION.y)
+
+
+def test_chains_that_are_padded_with_nan_are_trimmed_on_request(tmp_path, draws, tree):
+    padded = xr.DataTree.from_dict({name: group.dataset.copy(deep=True) for name, group in tree.children.items()})
+    for theta in padded["posterior"].data_vars.values():
+        theta[{"chain": 1, "draw": slice(-30, None)}] = np.nan
+    padded.to_netcdf(tmp_path / "padded.nc")
+    n = tree["posterior"].sizes["draw"]
+    names = list(draws)
+    with pytest.raises(ValueError, match=rf"has chains of {n}, {n - 30}, .* draws, and nan after them; .* --trim"):
+        load_draws(tmp_path / "padded.nc", names)
+    loaded = load_draws(tmp_path / "padded.nc", names, trim=True)
+    for name, theta in draws.items():
+        np.testing.assert_array_equal(loaded.posterior[name], theta[:, : n - 30])
