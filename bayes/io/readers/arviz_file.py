@@ -117,5 +117,5 @@ def _unreadable(path: Path, label: str, error: Exception) -> ValueError:
         reason = "it does not begin as one"
     return ValueError(
         f"file {label} cannot be read as a {kind} ({reason}); it must be an ArviZ netCDF file, a Zarr folder, or "
-        "a CSV file named .csv."
+        "a CSV file."
     )
