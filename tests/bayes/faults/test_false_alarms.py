@@ -33,7 +33,7 @@ def test_chains_that_stay_are_worth_as_many_draws_as_theory_says():
 
 def test_families_over_models_keep_their_rate_and_use_the_second_stage():
     models = [get_model(name) for name in ["normal_normal", "beta_binomial", "multivariate_normal"]]
-    runs = list(families(models, [0.2], runs=range(50), seed=2, draws=400))
+    runs = list(families(models, [0.2], runs=range(30), seed=2, draws=400))
     verdicts = [family for (family,) in runs]
     limit = binom(len(runs), 0.2).isf(FALSE_ALARM)
     assert sum(family.one_stage == "fail" for family in verdicts) <= limit
