@@ -19,12 +19,12 @@ class Values:
     """f at many points near theta, compiled once: theta + a d_k + h e_j, times the scale, with d_k random signs."""
 
     def __init__(self, f: Scalar, theta: jax.Array) -> None:
-        self.scale = scale(theta)
+        self.scale = size = scale(theta)  # `value` must not hold self: JAX keeps what it traced until f is collected
         signs = random_signs(theta, 2)
         directions = jnp.asarray(np.concatenate([signs, -signs]))
 
         def value(k: jax.Array, a: jax.Array, j: jax.Array, h: jax.Array) -> jax.Array:
-            return f(theta + self.scale * (a * directions[k] + h * unit(theta, j)))
+            return f(theta + size * (a * directions[k] + h * unit(theta, j)))
 
         self._batch_size = max(1, min(128, BATCH_ENTRIES // len(theta)))
         self._batch_values = jax.jit(jax.vmap(value))

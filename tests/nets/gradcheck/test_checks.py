@@ -1,5 +1,7 @@
 """Every method, the Taylor test and the adjoint test: they pass right gradients and fail wrong ones."""
 
+import gc
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -460,3 +462,21 @@ def test_bad_input_to_the_taylor_and_adjoint_tests_is_one_clear_line():
         adjoint_test(lambda p: p["w"], W, vjp_fn=lambda _, u: {"w": u[:1]})
     with pytest.raises(ValueError, match="`f` must return floats, and float64 for float64 inputs, got int64"):
         adjoint_test(lambda p: (p["w"], 1), W, vjp_fn=lambda _, u: {"w": u})
+
+
+@pytest.mark.parametrize("check", [check_gradient, taylor_test])
+def test_a_function_of_arrays_of_numpy_can_be_called_in_float32_afterwards(check):
+    """JAX 0.12 gives an array of NumPy the dtype with which a function that is still alive was traced."""
+    x = np.random.default_rng(0).standard_normal((6, 2))
+
+    def f(w):
+        return jnp.sum(jnp.tanh(x @ w.T))
+
+    w = jnp.ones((3, 2))
+    gc.disable()
+    try:
+        check(f, w, grad_fn=jax.grad(f))
+        np.testing.assert_allclose(f(w), 3 * np.tanh(x.sum(axis=1)).sum(), rtol=1e-5)
+        assert jax.grad(f)(w).dtype == np.float32
+    finally:
+        gc.enable()
