@@ -31,7 +31,7 @@ For each of the 9 offsets (p, q) this is a linear layer on the image shifted by 
     dL/db_d    = sum_{n,i,j} dL/dy_nijd                         one bias serves all points and places
 
 Softmax cross-entropy, L = -(1/N) sum_n log p_{n,label_n} with p_nk = exp(y_nk) / sum_j exp(y_nj)
-------------------------------------------------------------------------------------------------
+-------------------------------------------------------------------------------------------------
 ::
 
     L = (1/N) sum_n (log sum_j exp(y_nj) - y_{n,label_n})

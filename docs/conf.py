@@ -1,0 +1,61 @@
+"""Sphinx's configuration: ``sphinx-build -W --keep-going docs build/docs`` builds the site, without a network."""
+
+import sys
+from importlib.metadata import version as installed
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # `docs.extensions`, and the packages as they are here
+
+project = "closedform"
+author = "closedform developers"
+project_copyright = "closedform developers"
+release = version = installed("closedform")
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "docs.extensions.api",
+    "docs.extensions.formulas",
+    "docs.extensions.gallery",
+    "docs.extensions.models",
+]
+exclude_patterns = ["_templates"]
+templates_path = ["_templates"]
+
+myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath", "fieldlist"]
+myst_heading_anchors = 3
+
+default_role = "py:obj"  # of names in single backquotes
+autodoc_typehints_format = "short"
+autodoc_type_aliases = {"ArrayLike": "ArrayLike"}
+python_use_unqualified_type_names = True
+maximum_signature_line_length = 88
+numpydoc_show_class_members = False
+toc_object_entries_show_parents = "hide"
+add_module_names = False
+
+copybutton_exclude = ".linenos, .gp, .go"
+suppress_warnings = ["myst.header"]
+
+html_theme = "pydata_sphinx_theme"
+html_title = "closedform"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_math_renderer = "ziamath"
+html_copy_source = False
+html_show_sourcelink = False
+html_theme_options = {
+    "logo": {"text": "closedform"},
+    "navigation_with_keys": False,
+    "header_links_before_dropdown": 7,
+    "show_prev_next": False,
+    "footer_start": ["version"],
+    "footer_center": [],
+    "footer_end": [],
+    "secondary_sidebar_items": ["page-toc"],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}

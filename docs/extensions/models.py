@@ -1,0 +1,238 @@
+"""A page for every model of the registry: formulas, priors, data, exact posterior, figure, and how to get the model."""
+
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpydoc.docscrape import NumpyDocString
+from sphinx.application import Sphinx
+
+from bayes.registry import Model, data_sets, models
+from docs.extensions import model_figures
+from docs.extensions.files import write_pages
+
+LONGEST_DATA = 40
+"""Observations that are listed one by one."""
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Write the pages and their figures before Sphinx looks for its sources."""
+    app.connect("config-inited", lambda app, _: write(Path(app.srcdir) / "models"))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def write(folder: Path) -> None:
+    """Write every page and every figure into ``folder``."""
+    write_pages(folder, pages(), suffix=".md")
+    for name, model in models.items():
+        model_figures.write(folder, name, model)
+
+
+def pages() -> dict[str, str]:
+    """Return the text of each model's page, in MyST, by the model's name, and that of their index."""
+    return {"index": index(), **{name: page(model) for name, model in models.items()}}
+
+
+def index() -> str:
+    """Return the page that lists the models."""
+    rows = [
+        [f"{{doc}}`{name}`", model.example.title, ", ".join(f"`{v}`" for v in model.variables), model.source]
+        for name, model in models.items()
+    ]
+    table = _table(["model", "what it is", "parameters", "example data"], rows)
+    entries = "\n".join(models)
+    return f"""\
+# Models
+
+This page lists the {len(models)} models whose posterior, predictive and evidence are known. The page of a model has its
+formulas, its priors, its data sets, and how to get it in Python, in Stan and on the command line.
+
+{table}
+
+To add a model of your own, see {{doc}}`/how_to/your_own_model`.
+
+```{{toctree}}
+:hidden:
+
+{entries}
+```
+"""
+
+
+def page(model: Model) -> str:
+    """Return the page of one model."""
+    example, family = model.example, type(model.exact)
+    reference = f"{family.__module__}.{family.__qualname__}"
+    formulas = "\n\n".join(f"**{name.capitalize()}**\n\n$$\n{latex}\n$$" for name, latex in example.formulas.items())
+    return f"""\
+# {example.title}
+
+This page describes the model `{model.name}`. In Python it is {{py:class}}`~{reference}`.
+
+```{{image}} figures/{model.name}-light.svg
+:alt: Prior and posterior density of every parameter, and the predictive beside the data.
+:class: only-light
+```
+```{{image}} figures/{model.name}-dark.svg
+:alt: Prior and posterior density of every parameter, and the predictive beside the data.
+:class: only-dark
+```
+
+{_caption(model)}
+
+## Formulas
+
+{formulas}
+
+## Priors
+
+The model in plain text, with the name that the code has for each symbol:
+
+```none
+{example.equations}
+```
+
+{_table(["hyperparameter", "meaning", "in the example"], _hyperparameters(model))}
+
+All logarithms are natural, so the evidence is in nats.
+
+## Data sets
+
+{_data_sets(model)}
+
+## Exact posterior of the example
+
+{_table(["parameter", "mean", "sd", "5 % quantile", "median", "95 % quantile"], _marginals(model))}
+
+The log evidence is {model.exact.log_evidence(model.y):.6f} nats.
+
+## Get the model
+
+In Python, with the example's data and hyperparameters:
+
+```python
+from bayes import models
+
+model = models["{model.name}"]
+posterior = model.exact.posterior(model.y)  # the joint posterior
+for name, marginal in model.marginals.items():
+    print(name, f"{{marginal.mean():.6g}}", f"{{marginal.std():.6g}}")
+print(f"{{model.exact.log_evidence(model.y):.6f}} nats")
+```
+
+prints
+
+```text
+{_printed(model)}
+```
+
+As a PyMC program with the same parameter names, which needs the extra `pymc`:
+
+```python
+program = model.program()  # a pm.Model
+print(sorted(variable.name for variable in program.free_RVs))
+```
+
+prints
+
+```text
+{sorted(model.variables)}
+```
+
+On the command line, the description of the model, its Stan program, the data for Stan, and draws by NUTS:
+
+```bash
+closedform models {model.name}
+closedform export {model.name} --format stan
+closedform export {model.name} --format json
+closedform sample {model.name} --out draws.nc
+```
+
+To check draws of your own sampler against this model:
+
+```bash
+closedform check draws.nc --model {model.name}
+```
+
+:::{{dropdown}} The Stan program
+```stan
+{_stan(model)}
+```
+:::
+
+## References
+
+{example.references}
+
+Every method is described in the reference of {{py:class}}`~{reference}`.
+"""
+
+
+def _caption(model: Model) -> str:
+    data = "Circles are the shares of the data." if model_figures.has_shares(model) else "Ticks are the data."
+    return (
+        "Blue lines are the exact posterior of each parameter, dashed lines its prior. Red is the exact predictive of the "
+        f"next observation. {data}"
+    )
+
+
+def _hyperparameters(model: Model) -> list[list[str]]:
+    """Return a row a hyperparameter: its name, its meaning as the docstring has it, and its value in the example."""
+    documented = {}
+    for parameter in NumpyDocString(cleandoc(type(model.exact).__doc__ or ""))["Parameters"]:
+        for name in parameter.name.split(", "):
+            documented[name] = " ".join(parameter.desc).replace("``", "`")
+    return [[f"`{name}`", documented[name], _value(value)] for name, value in vars(model.exact).items()]
+
+
+def _data_sets(model: Model) -> str:
+    """Return a table of the data sets, and the observations of each."""
+    parts = []
+    for data in data_sets(model.name):
+        n = len(data.y)
+        values = ", ".join(f"`{name} = {_value(value)}`" for name, value in vars(data.exact).items())
+        parts.append(
+            f"`{data.data_set}`\n: {data.source}; {n} observation{'s' if n > 1 else ''}. Hyperparameters: {values}.\n\n"
+            f"  {_observations(data.y)}"
+        )
+    return "\n\n".join(parts)
+
+
+def _observations(y: np.ndarray) -> str:
+    if len(y) <= LONGEST_DATA:
+        return "y = " + ", ".join(_value(value) for value in y)
+    values, counts = np.unique(y, return_counts=True)
+    return "y = " + ", ".join(f"{count} times {_value(value)}" for value, count in zip(values, counts, strict=True))
+
+
+def _value(value: Any) -> str:
+    """Return a number, or an array of a few, as text; a longer array by its shape."""
+    if np.ndim(value) == 0:
+        return f"{value:.6g}"
+    if np.size(value) > 9:
+        return f"array of shape {np.shape(value)}"
+    return f"({', '.join(_value(element) for element in value)})"
+
+
+def _marginals(model: Model) -> list[list[str]]:
+    return [
+        [f"`{name}`", *(f"{x:.5g}" for x in [d.mean(), d.std(), *d.ppf([0.05, 0.5, 0.95])])]
+        for name, d in model.marginals.items()
+    ]
+
+
+def _printed(model: Model) -> str:
+    lines = [f"{name} {marginal.mean():.6g} {marginal.std():.6g}" for name, marginal in model.marginals.items()]
+    return "\n".join([*lines, f"{model.exact.log_evidence(model.y):.6f} nats"])
+
+
+def _stan(model: Model) -> str:
+    from bayes.io import stan
+
+    return stan.code(model.name).rstrip("\n")
+
+
+def _table(headings: list[str], rows: list[list[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
