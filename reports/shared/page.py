@@ -87,8 +87,8 @@ class Page:
         """Add a section: a template in the package ``reports``, as ``models/overview.md``, filled with ``numbers``.
 
         The template begins with a heading, ``# Title``. The JSON file has ``numbers``, without figures, under ``key``,
-        which is the stem of the template unless it is given. Figures are closed. The template is trusted; numbers are
-        escaped, so what a user typed goes there.
+        which is the stem of the template unless it is given. ``NAME.html#KEY`` leads to the section, whatever its
+        title. Figures are closed. The template is trusted; numbers are escaped, so what a user typed goes there.
 
         Raises
         ------
@@ -107,9 +107,7 @@ class Page:
         heading = HEADING.match(html := _typography(html))
         if heading is None:
             raise ValueError(f"{template} must begin with a heading, `# Title`.")
-        title, body = Markup(heading[1]), Markup(html[heading.end() :])
-        identifier = re.sub(r"\W+", "-", title.striptags().lower()).strip("-")
-        self.sections.append(Section(title=title, id=identifier, body=body))
+        self.sections.append(Section(title=Markup(heading[1]), id=key, body=Markup(html[heading.end() :])))
         self.numbers[key] = _to_json(numbers)
 
     def html(self) -> str:

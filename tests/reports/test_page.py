@@ -120,7 +120,18 @@ def test_a_title_is_a_number_like_any_other(templates):
     templates["named.md"] = "# {{ name }} of a normal\n\nText.\n"
     page = Page("p", "t", "c")
     page.section("named.md", {"name": "<Mean>"})
-    assert '<a href="#mean-of-a-normal">&lt;Mean&gt; of a normal</a>' in page.html()
+    assert '<a href="#named">&lt;Mean&gt; of a normal</a>' in page.html()
+
+
+def test_the_address_of_a_section_outlives_its_title(templates):
+    for title in ["Before", "After"]:
+        templates["named.md"] = f"# {title}\n\nText.\n"
+        page = Page("p", "t", "c")
+        page.section("named.md", {}, key="rates")
+        html = page.html()
+        assert '<section id="rates">' in html
+        assert f'1. {title} <a class="anchor" href="#rates"' in html
+        assert list(numbers_in_file(page)) == ["rates"]
 
 
 def test_latex_becomes_a_picture_with_the_latex_as_its_name(page_of):
