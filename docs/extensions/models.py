@@ -41,7 +41,7 @@ def index() -> str:
         for name, model in models.items()
     ]
     table = _table(["model", "what it is", "parameters", "example data"], rows)
-    entries = "\n".join(models)
+    entries = "\n".join(f"{name} <{name}>" for name in models)
     return f"""\
 # Models
 
@@ -172,8 +172,8 @@ Every method is described in the reference of {{py:class}}`~{reference}`.
 def _caption(model: Model) -> str:
     data = "Circles are the shares of the data." if model_figures.has_shares(model) else "Ticks are the data."
     return (
-        "Blue lines are the exact posterior of each parameter, dashed lines its prior. Red is the exact predictive of the "
-        f"next observation. {data}"
+        "Blue lines are the exact posterior of each parameter, dashed lines its prior. Red is the exact predictive of "
+        f"the next observation. {data}"
     )
 
 
