@@ -4,7 +4,8 @@ import sys
 from importlib.metadata import version as installed
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # `docs.extensions`, and the packages as they are here
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # `docs.extensions`, and the packages as they are here
 
 project = "closedform"
 author = "closedform developers"
@@ -40,6 +41,8 @@ add_module_names = False
 copybutton_exclude = ".linenos, .gp, .go"
 suppress_warnings = ["myst.header"]
 
+gallery_reports = str(ROOT / "build" / "report")
+
 html_theme = "pydata_sphinx_theme"
 html_title = "closedform"
 html_static_path = ["_static"]
@@ -47,6 +50,7 @@ html_css_files = ["site.css"]
 html_math_renderer = "ziamath"
 html_copy_source = False
 html_show_sourcelink = False
+html_sidebars = {page: [] for page in ["changelog", "gallery/index", "getting_started", "performance"]}
 html_theme_options = {
     "logo": {"text": "closedform"},
     "navigation_with_keys": False,
