@@ -64,8 +64,8 @@ def page(made: Path) -> str:
     head = f"""\
 # Gallery
 
-This page shows the report pages of closedform. Each report page is one HTML file that needs no network, with a JSON file
-of the same numbers. To make all of them yourself, which takes a few minutes, run
+This page shows the report pages of closedform. Each is one HTML file that needs no network, with a JSON file of the
+same numbers. To make all of them yourself, which takes a few minutes, run
 
 ```bash
 uv run python -m reports

@@ -127,17 +127,10 @@ prints
 {_printed(model)}
 ```
 
-As a PyMC program with the same parameter names, which needs the extra `pymc`:
+As a PyMC program, which needs the extra `pymc`. Its variables have the names of the parameters above:
 
 ```python
-program = model.program()  # a pm.Model
-print(sorted(variable.name for variable in program.free_RVs))
-```
-
-prints
-
-```text
-{sorted(model.variables)}
+program = model.program()  # a pm.Model with {", ".join(model.variables)}
 ```
 
 On the command line, the description of the model, its Stan program, the data for Stan, and draws by NUTS:

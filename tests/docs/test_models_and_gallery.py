@@ -1,0 +1,65 @@
+"""What the pages of the models and the gallery say is what the code has."""
+
+from pathlib import Path
+
+import pytest
+
+import reports
+from bayes.registry import NAMES, models
+from docs.extensions import gallery, model_figures
+from docs.extensions.files import write_pages
+from docs.extensions.models import pages
+from reports.gradients import derivation
+from reports.pages import PAGES
+from reports.shared.page import Page
+
+TEXTS = pages()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_of_a_model_has_its_formulas_priors_data_and_references(name):
+    text, model = TEXTS[name], models[name]
+    assert all(latex in text for latex in model.example.formulas.values())
+    assert all(f"| `{hyperparameter}` | " in text for hyperparameter in vars(model.exact))
+    assert all(f"`{data_set}`\n: " in text for data_set in model.example.data)
+    assert model.source in text
+    assert model.example.references in text
+    assert f"{{doc}}`{name}`" in TEXTS["index"]
+
+
+def test_a_figure_is_the_same_bytes_each_time_and_differs_by_theme(tmp_path):
+    def svgs():
+        model_figures.write(tmp_path, "normal_normal", models["normal_normal"])
+        return [file.read_bytes() for file in sorted((tmp_path / "figures").iterdir())]
+
+    first = svgs()
+    assert first == svgs()
+    assert len(set(first)) == 2
+
+
+def test_the_gallery_says_what_it_has(tmp_path):
+    nothing = gallery.page(tmp_path)
+    assert "has none of the 5 pages" in nothing
+    assert nothing.count("does not have the page") == len(PAGES)
+    made = Page("gradients", "Title", "Claim.")
+    made.section("gradients/saturation.md", derivation.saturation_section())
+    made.provenance = {"Command": "python -m reports gradients", "Commit": "abc"}
+    made.write(tmp_path)
+    one = gallery.page(tmp_path)
+    assert "has 1 of the 5 pages" in one
+    assert 'href="report/gradients.html#saturation"' in one
+    assert one.count("does not have the page") == len(PAGES) - 1
+
+
+def test_every_page_has_a_picture():
+    folder = Path(reports.__file__).parent
+    assert set(gallery.PICTURES) == {module.NAME for module in PAGES.values()}
+    assert all((folder / file).exists() for file, _ in gallery.PICTURES.values())
+
+
+def test_pages_that_are_no_longer_wanted_go(tmp_path):
+    write_pages(tmp_path, {"a": "1", "b": "2"}, suffix=".md")
+    before = (tmp_path / "a.md").stat().st_mtime_ns
+    write_pages(tmp_path, {"a": "1"}, suffix=".md")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.md"]
+    assert (tmp_path / "a.md").stat().st_mtime_ns == before
