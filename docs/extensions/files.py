@@ -6,6 +6,7 @@ from pathlib import Path
 
 def write_pages(folder: Path, pages: Mapping[str, str], suffix: str) -> None:
     """Write each page whose text has changed, so that Sphinx reads no other again; remove pages that are not wanted."""
+    folder.mkdir(exist_ok=True)
     for stale in {file.stem for file in folder.glob(f"*{suffix}")} - set(pages):
         (folder / f"{stale}{suffix}").unlink()
     for name, text in pages.items():

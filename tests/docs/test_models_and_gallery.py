@@ -58,8 +58,9 @@ def test_every_page_has_a_picture():
 
 
 def test_pages_that_are_no_longer_wanted_go(tmp_path):
-    write_pages(tmp_path, {"a": "1", "b": "2"}, suffix=".md")
-    before = (tmp_path / "a.md").stat().st_mtime_ns
-    write_pages(tmp_path, {"a": "1"}, suffix=".md")
-    assert [file.name for file in tmp_path.iterdir()] == ["a.md"]
-    assert (tmp_path / "a.md").stat().st_mtime_ns == before
+    folder = tmp_path / "new"
+    write_pages(folder, {"a": "1", "b": "2"}, suffix=".md")
+    before = (folder / "a.md").stat().st_mtime_ns
+    write_pages(folder, {"a": "1"}, suffix=".md")
+    assert [file.name for file in folder.iterdir()] == ["a.md"]
+    assert (folder / "a.md").stat().st_mtime_ns == before
