@@ -33,7 +33,7 @@ default_role = "py:obj"  # of names in single backquotes
 autodoc_typehints_format = "short"
 autodoc_type_aliases = {"ArrayLike": "ArrayLike"}
 python_use_unqualified_type_names = True
-maximum_signature_line_length = 88
+maximum_signature_line_length = 160  # of names with their modules, which are not shown
 numpydoc_show_class_members = False
 toc_object_entries_show_parents = "hide"
 add_module_names = False
@@ -54,6 +54,7 @@ html_sidebars = {page: [] for page in ["changelog", "gallery/index", "getting_st
 html_theme_options = {
     "logo": {"text": "closedform"},
     "navigation_with_keys": False,
+    "show_toc_level": 2,
     "header_links_before_dropdown": 7,
     "show_prev_next": False,
     "footer_start": ["version"],

@@ -3,8 +3,12 @@
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
+from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 
 from docs.extensions import public_names
@@ -15,7 +19,10 @@ LONGEST_VALUE = 60
 """Characters of a value that is shown as it is in the source."""
 DIRECTIVES = {"function": "autofunction", "class": "autoclass", "data": "py:data", "type": "py:type"}
 
+FULL_NAME = re.compile(rf"({'|'.join(public_names.PACKAGES)})(\.\w+)+")
 LITERAL = re.compile(r"(``.*?``)")
+
+NO_LINK_IN = (addnodes.pending_xref, nodes.reference, nodes.title)
 
 logger = logging.getLogger(__name__)
 
@@ -23,9 +30,24 @@ logger = logging.getLogger(__name__)
 def setup(app: Sphinx) -> dict[str, bool]:
     """Write the pages before Sphinx looks for its sources, and check them once it has read all of them."""
     app.connect("config-inited", lambda app, _: write_pages(Path(app.srcdir) / "api", pages(), suffix=".rst"))
+    app.add_transform(LinkNames)
     app.connect("autodoc-process-docstring", lambda *arguments: escape_bars(arguments[-1]))
     app.connect("env-check-consistency", lambda _, env: report(missing(env.domaindata["py"]["objects"])))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+class LinkNames(SphinxTransform):
+    """Link program text that is the full name of something in the reference, as ``bayes.check``, on every page."""
+
+    default_priority = 600
+
+    def apply(self, **_: Any) -> None:
+        """Wrap each such name in a reference, which Sphinx resolves once it has read every page."""
+        for node in list(self.document.findall(nodes.literal)):
+            if FULL_NAME.fullmatch(node.astext()) and not isinstance(node.parent, NO_LINK_IN):
+                target = addnodes.pending_xref("", refdomain="py", reftype="obj", reftarget=node.astext())
+                node.replace_self(target)
+                target += node
 
 
 def pages() -> dict[str, str]:
