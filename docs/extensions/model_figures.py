@@ -36,8 +36,8 @@ def write(folder: Path, name: str, model: Model) -> None:
 
 
 def has_shares(model: Model) -> bool:
-    """Whether the data are whole numbers, several of them, which are drawn as shares."""
-    return model.y.dtype.kind == "i" and model.y.ndim == 1 and len(model.y) > 1
+    """Whether the data are counts, several of them, which are drawn as shares beside the probabilities."""
+    return model.y.ndim == 1 and len(model.y) > 1 and hasattr(model.exact.predictive(model.y), "pmf")
 
 
 def draw(model: Model, ink: str, posterior: str, predictive: str) -> Figure:

@@ -70,6 +70,7 @@ def page(model: Model) -> str:
 
 This page describes the model `{model.name}`. In Python it is {{py:class}}`~{reference}`.
 
+:::{{div}} model-figure
 ```{{image}} figures/{model.name}-light.svg
 :alt: Prior and posterior density of every parameter, and the predictive beside the data.
 :class: only-light
@@ -78,6 +79,7 @@ This page describes the model `{model.name}`. In Python it is {{py:class}}`~{ref
 :alt: Prior and posterior density of every parameter, and the predictive beside the data.
 :class: only-dark
 ```
+:::
 
 {_caption(model)}
 
