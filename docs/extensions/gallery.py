@@ -12,6 +12,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
 from docs.extensions.files import write_pages
@@ -100,6 +101,8 @@ def _entry(name: str, stem: str, title: str, claim: str, made: Path) -> str:
             """).replace("{image}", image)
     numbers = json.loads((made / f"{stem}.json").read_text(encoding="utf-8"))
     sections = SECTION.findall((made / f"{stem}.html").read_text(encoding="utf-8"))
+    if not sections:
+        raise ExtensionError(f"{made / stem}.html has no sections that can be linked to; make the page again.")
     links = "\n".join(f'<li><a href="report/{stem}.html#{key}">{text}</a></li>' for key, text in sections)
     command, commit = (html.escape(numbers["provenance"][key]) for key in ["Command", "Commit"])
     return (

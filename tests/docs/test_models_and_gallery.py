@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from sphinx.errors import ExtensionError
 
 import reports
 from bayes.registry import NAMES, models
@@ -49,6 +50,9 @@ def test_the_gallery_says_what_it_has(tmp_path):
     assert "has 1 of the 5 pages" in one
     assert 'href="report/gradients.html#saturation"' in one
     assert one.count("does not have the page") == len(PAGES) - 1
+    (tmp_path / "gradients.html").write_text("<p>An old page.</p>", encoding="utf-8")
+    with pytest.raises(ExtensionError, match=r"gradients\.html has no sections"):
+        gallery.page(tmp_path)
 
 
 def test_every_page_has_a_picture():
