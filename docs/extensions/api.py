@@ -11,6 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 
+from bayes.registry import NAMES
 from docs.extensions import public_names
 from docs.extensions.files import write_pages
 from docs.extensions.public_names import Name
@@ -59,6 +60,10 @@ def pages() -> dict[str, str]:
 def page(module: str, modules: dict[str, Path]) -> str:
     """Return the page of one of ``modules``: its docstring, what it passes on and defines, and the modules in it."""
     parts = [f"{module}\n{'=' * len(module)}", f".. automodule:: {module}\n   :no-members:"]
+    if module.removeprefix("bayes.exact.") in NAMES:
+        parts.append(
+            f":doc:`The page of this model </models/{module.removeprefix('bayes.exact.')}>` has its formulas and data."
+        )
     parts += [_directive(module, name) for name in public_names.names(modules[module])]
     inside = [other for other in modules if other.rpartition(".")[0] == module]
     if inside:

@@ -102,7 +102,9 @@ def _entry(name: str, stem: str, title: str, claim: str, made: Path) -> str:
     numbers = json.loads((made / f"{stem}.json").read_text(encoding="utf-8"))
     sections = SECTION.findall((made / f"{stem}.html").read_text(encoding="utf-8"))
     if not sections:
-        raise ExtensionError(f"{made / stem}.html has no sections that can be linked to; make the page again.")
+        raise ExtensionError(
+            f"{made / stem}.html has no sections that can be linked to; make the page again, or remove it."
+        )
     links = "\n".join(f'<li><a href="report/{stem}.html#{key}">{text}</a></li>' for key, text in sections)
     command, commit = (html.escape(numbers["provenance"][key]) for key in ["Command", "Commit"])
     return (
