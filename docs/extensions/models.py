@@ -37,7 +37,7 @@ def pages() -> dict[str, str]:
 def index() -> str:
     """Return the page that lists the models."""
     rows = [
-        [f"{{doc}}`{name}`", model.example.title, ", ".join(f"`{v}`" for v in model.variables), model.source]
+        [f"{{doc}}`{name} <{name}>`", model.example.title, ", ".join(f"`{v}`" for v in model.variables), model.source]
         for name, model in models.items()
     ]
     table = _table(["model", "what it is", "parameters", "example data"], rows)

@@ -25,7 +25,7 @@ def test_the_page_of_a_model_has_its_formulas_priors_data_and_references(name):
     assert all(f"`{data_set}`\n: " in text for data_set in model.example.data)
     assert model.source in text
     assert model.example.references in text
-    assert f"{{doc}}`{name}`" in TEXTS["index"]
+    assert f"{{doc}}`{name} <{name}>`" in TEXTS["index"]
 
 
 def test_a_figure_is_the_same_bytes_each_time_and_differs_by_theme(tmp_path):
