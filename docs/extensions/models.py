@@ -173,12 +173,14 @@ def _caption(model: Model) -> str:
 
 
 def _hyperparameters(model: Model) -> list[list[str]]:
-    """Return a row a hyperparameter: its name, its meaning as the docstring has it, and its value in the example."""
-    documented = {}
+    """Return a row for each entry of the docstring's parameters: names, meaning, and values in the example."""
+    rows = []
     for parameter in NumpyDocString(cleandoc(type(model.exact).__doc__ or ""))["Parameters"]:
-        for name in parameter.name.split(", "):
-            documented[name] = " ".join(parameter.desc).replace("``", "`")
-    return [[f"`{name}`", documented[name], _value(value)] for name, value in vars(model.exact).items()]
+        names = parameter.name.split(", ")
+        values = [_value(getattr(model.exact, name)) for name in names]
+        meaning = " ".join(parameter.desc).replace("``", "`")
+        rows.append([", ".join(f"`{name}`" for name in names), meaning, ", ".join(values)])
+    return rows
 
 
 def _data_sets(model: Model) -> str:
