@@ -23,7 +23,6 @@ extensions = [
     "docs.extensions.gallery",
     "docs.extensions.models",
 ]
-exclude_patterns = ["_templates"]
 templates_path = ["_templates"]
 
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath", "fieldlist"]
@@ -31,7 +30,6 @@ myst_heading_anchors = 3
 
 default_role = "py:obj"  # of names in single backquotes
 autodoc_typehints_format = "short"
-autodoc_type_aliases = {"ArrayLike": "ArrayLike"}
 python_use_unqualified_type_names = True
 maximum_signature_line_length = 160  # of names with their modules, which are not shown
 numpydoc_show_class_members = False
@@ -39,7 +37,6 @@ toc_object_entries_show_parents = "hide"
 add_module_names = False
 
 copybutton_exclude = ".linenos, .gp, .go"
-suppress_warnings = ["myst.header"]
 
 gallery_reports = str(ROOT / "build" / "report")
 

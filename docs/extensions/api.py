@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,8 @@ from docs.extensions.public_names import Name
 LONGEST_VALUE = 60
 """Characters of a value that is shown as it is in the source."""
 DIRECTIVES = {"function": "autofunction", "class": "autoclass", "data": "py:data", "type": "py:type"}
-
 FULL_NAME = re.compile(rf"({'|'.join(public_names.PACKAGES)})(\.\w+)+")
 LITERAL = re.compile(r"(``.*?``)")
-
 NO_LINK_IN = (addnodes.pending_xref, nodes.reference, nodes.title)
 
 logger = logging.getLogger(__name__)
@@ -73,9 +72,9 @@ def page(module: str, modules: dict[str, Path]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def missing(documented: object) -> list[str]:
+def missing(documented: Iterable[str]) -> list[str]:
     """Return the public names that are not among ``documented``, the objects that the reference has."""
-    return sorted(public_names.inventory() - set(documented))  # type: ignore[call-overload]
+    return sorted(public_names.inventory() - set(documented))
 
 
 def report(names: list[str]) -> None:
@@ -86,10 +85,16 @@ def report(names: list[str]) -> None:
 
 def escape_bars(lines: list[str]) -> None:
     """Escape ``|`` in prose: docstrings mean absolute values and conditions, and Sphinx would read a substitution."""
+    program = example = False  # in a block after ``::``, or in lines of an interpreter
+    depth = 0  # of the paragraph before the block
     for i, line in enumerate(lines):
-        if not line.startswith((" ", ">>>")):  # a program, or what one prints
+        indent = len(line) - len(line.lstrip())
+        program = program and (not line.strip() or indent > depth)
+        example = bool(line.strip()) and (example or line.lstrip().startswith(">>>"))
+        if not program and not example:
             parts = LITERAL.split(line)
             lines[i] = "".join(part if part.startswith("``") else part.replace("|", r"\|") for part in parts)
+            program, depth = line.endswith("::"), indent
 
 
 def _directive(module: str, name: Name) -> str:

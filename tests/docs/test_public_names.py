@@ -54,7 +54,20 @@ def test_what_a_package_passes_on_is_public():
     assert "bayes._check.check" not in names
 
 
-def test_bars_in_prose_are_escaped_and_no_others():
-    lines = ["max(1, |x|) and ``a | b``", "    a | b", ">>> a | b"]
+def test_bars_are_escaped_in_prose_and_nowhere_else():
+    lines = [
+        "|x| and ``a | b``::",
+        "",
+        "    a | b",
+        "",
+        "    c | d",
+        "then |y|",
+        "    and |z|",
+        ">>> a | b",
+        "1 | 2",
+        "",
+        "|w|",
+    ]
     api.escape_bars(lines)
-    assert lines == [r"max(1, \|x\|) and ``a | b``", "    a | b", ">>> a | b"]
+    assert [i for i, line in enumerate(lines) if r"\|" in line] == [0, 5, 6, 10]
+    assert lines[0] == r"\|x\| and ``a | b``::"
