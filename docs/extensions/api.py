@@ -21,6 +21,7 @@ LONGEST_VALUE = 60
 """Characters of a value that is shown as it is in the source."""
 DIRECTIVES = {"function": "autofunction", "class": "autoclass", "data": "py:data", "type": "py:type"}
 FULL_NAME = re.compile(rf"({'|'.join(public_names.PACKAGES)})(\.\w+)+")
+ALIAS = re.compile(r"Alias for field number \d+")
 LITERAL = re.compile(r"(``.*?``)")
 NO_LINK_IN = (addnodes.pending_xref, nodes.reference, nodes.title)
 
@@ -32,6 +33,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", lambda app, _: write_pages(Path(app.srcdir) / "api", pages(), suffix=".rst"))
     app.add_transform(LinkNames)
     app.connect("autodoc-process-docstring", lambda *arguments: escape_bars(arguments[-1]))
+    app.connect("object-description-transform", lambda *arguments: drop_alias(arguments[-1]))
     app.connect("env-check-consistency", lambda _, env: report(missing(env.domaindata["py"]["objects"])))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -81,6 +83,12 @@ def report(names: list[str]) -> None:
     """Warn of each name that is missing, which is an error where warnings are."""
     for name in names:
         logger.warning("the API reference lacks the public name %s", name)
+
+
+def drop_alias(content: addnodes.desc_content) -> None:
+    """Drop what Python says of a field of a named tuple, that it is a field, and its number."""
+    if ALIAS.match(content.astext()):
+        content.clear()
 
 
 def escape_bars(lines: list[str]) -> None:

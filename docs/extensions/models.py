@@ -189,10 +189,8 @@ def _data_sets(model: Model) -> str:
     for data in data_sets(model.name):
         n = len(data.y)
         values = ", ".join(f"`{name} = {_value(value)}`" for name, value in vars(data.exact).items())
-        parts.append(
-            f"`{data.data_set}`\n: {data.source}; {n} observation{'s' if n > 1 else ''}. Hyperparameters: {values}.\n\n"
-            f"  {_observations(data.y)}"
-        )
+        source = f"{data.source[0].upper()}{data.source[1:]}; {n} observation{'s' if n > 1 else ''}."
+        parts.append(f"`{data.data_set}`\n: {source} Hyperparameters: {values}.\n\n  {_observations(data.y)}")
     return "\n\n".join(parts)
 
 

@@ -25,7 +25,7 @@ def test_the_page_of_a_model_has_its_formulas_priors_data_and_references(name):
     table = text[text.index("| hyperparameter |") : text.index("All logarithms")]
     assert set(vars(model.exact)) <= set(re.findall(r"`(\w+)`", table))
     assert all(f"`{data_set}`\n: " in text for data_set in model.example.data)
-    assert model.source in text
+    assert model.source[1:] in text
     assert model.example.references in text
     assert f"{{doc}}`{name} <{name}>`" in TEXTS["index"]
 
