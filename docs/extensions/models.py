@@ -12,6 +12,26 @@ from bayes.registry import Model, data_sets, models
 from docs.extensions import model_figures
 from docs.extensions.files import write_pages
 
+Y, Y2, NONE = "unit of y", "square of the unit of y", "none"
+UNITS = {
+    "normal_normal": {"prior_mean": Y, "prior_sd": Y, "noise_sd": Y},
+    "normal_variance": {"mean": Y, "shape": NONE, "scale": Y2},
+    "normal_inverse_gamma": {"prior_mean": Y, "prior_count": "observations", "shape": NONE, "scale": Y2},
+    "beta_binomial": {"trials": "trials", "successes": "trials", "failures": "trials"},
+    "gamma_poisson": {"shape": "events", "inverse_scale": "observations"},
+    "gamma_exponential": {"shape": "events", "inverse_scale": Y},
+    "dirichlet_multinomial": {"concentration": "counts", "trials": "counts"},
+    "multivariate_normal": {"prior_mean": Y, "prior_covariance": Y2, "noise_covariance": Y2},
+    "linear_regression": {
+        "design": "units of the predictors",
+        "prior_mean": "unit of y over that of the predictor",
+        "prior_covariance": "1 over the units of two predictors",
+        "shape": NONE,
+        "scale": Y2,
+    },
+    "hierarchical_normal": {"noise_sds": Y, "prior_mean": Y, "prior_sd": Y, "spread": Y},
+}
+"""Model -> the unit of each of its hyperparameters."""
 LONGEST_DATA = 40
 """Observations that are listed one by one."""
 
@@ -95,7 +115,7 @@ The model in plain text, with the name that the code has for each symbol:
 {example.equations}
 ```
 
-{_table(["hyperparameter", "meaning", "in the example"], _hyperparameters(model))}
+{_table(["hyperparameter", "meaning", "unit", "in the example"], _hyperparameters(model))}
 
 All logarithms are natural, so the evidence is in nats.
 
@@ -173,13 +193,14 @@ def _caption(model: Model) -> str:
 
 
 def _hyperparameters(model: Model) -> list[list[str]]:
-    """Return a row for each entry of the docstring's parameters: names, meaning, and values in the example."""
+    """Return a row for each entry of the docstring's parameters: names, meaning, units, and values in the example."""
     rows = []
     for parameter in NumpyDocString(cleandoc(type(model.exact).__doc__ or ""))["Parameters"]:
         names = parameter.name.split(", ")
         values = [_value(getattr(model.exact, name)) for name in names]
         meaning = " ".join(parameter.desc).replace("``", "`")
-        rows.append([", ".join(f"`{name}`" for name in names), meaning, ", ".join(values)])
+        units = dict.fromkeys(UNITS[model.name][name] for name in names)  # one, if they are the same
+        rows.append([", ".join(f"`{name}`" for name in names), meaning, "; ".join(units), ", ".join(values)])
     return rows
 
 

@@ -10,7 +10,7 @@ import reports
 from bayes.registry import NAMES, models
 from docs.extensions import gallery, model_figures
 from docs.extensions.files import write_pages
-from docs.extensions.models import pages
+from docs.extensions.models import UNITS, pages
 from reports.gradients import derivation
 from reports.pages import PAGES
 from reports.shared.page import Page
@@ -23,6 +23,7 @@ def test_the_page_of_a_model_has_its_formulas_priors_data_and_references(name):
     text, model = TEXTS[name], models[name]
     assert all(latex in text for latex in model.example.formulas.values())
     table = text[text.index("| hyperparameter |") : text.index("All logarithms")]
+    assert set(UNITS[name]) == set(vars(model.exact))
     assert set(vars(model.exact)) <= set(re.findall(r"`(\w+)`", table))
     assert all(f"`{data_set}`\n: " in text for data_set in model.example.data)
     assert model.source[1:] in text
