@@ -1,5 +1,6 @@
 """A page for every model of the registry: formulas, priors, data, exact posterior, figure, and how to get the model."""
 
+import re
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def page(model: Model) -> str:
     """Return the page of one model."""
     example, family = model.example, type(model.exact)
     reference = f"{family.__module__}.{family.__qualname__}"
-    formulas = "\n\n".join(f"**{name.capitalize()}**\n\n$$\n{latex}\n$$" for name, latex in example.formulas.items())
+    formulas = "\n\n".join(f"**{name.capitalize()}**\n\n{_formula(latex)}" for name, latex in example.formulas.items())
     return f"""\
 # {example.title}
 
@@ -182,6 +183,12 @@ closedform check draws.nc --model {model.name}
 
 Every method is described in the reference of {{py:class}}`~{reference}`.
 """
+
+
+def _formula(latex: str) -> str:
+    """Return the parts of a formula, which wide spaces separate, so that they go over lines on a narrow screen."""
+    parts = "\n\n".join(f"$$\n{part.strip()}\n$$" for part in re.split(r"\\q?quad\b", latex))
+    return f":::{{div}} formula\n{parts}\n:::"
 
 
 def _caption(model: Model) -> str:
