@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sphinx.errors import ExtensionError
@@ -50,6 +51,13 @@ def test_the_gallery_says_what_it_has(tmp_path):
     made.section("gradients/saturation.md", derivation.saturation_section())
     made.provenance = {"Command": "python -m reports gradients", "Commit": "abc"}
     made.write(tmp_path)
+    builder = SimpleNamespace(format="html")
+    site = SimpleNamespace(
+        builder=builder, config=SimpleNamespace(gallery_reports=str(tmp_path)), outdir=tmp_path / "site"
+    )
+    gallery.copy_pages(site, None)
+    copied = sorted(file.name for file in (tmp_path / "site" / "gallery" / "report").iterdir())
+    assert copied == ["gradients.html", "gradients.json"]
     one = gallery.page(tmp_path)
     assert "has 1 of the 5 pages" in one
     assert 'href="report/gradients.html#saturation"' in one
