@@ -7,12 +7,15 @@ import jax
 import pytest
 
 from docs.extensions import gallery, models
+from reports.pages import PAGES as REPORTS
 from tests.docs.blocks import examples
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))
-WRITTEN = ["README.md", *(page for page in PAGES if not page.startswith(("docs/models/", "docs/gallery/")))]
-GENERATED = {f"models/{name}": text for name, text in models.pages().items()} | {"gallery": gallery.page(Path("none"))}
+WRITTEN = ["README.md", *(page for page in PAGES if not page.startswith("docs/models/"))]
+GENERATED = {f"models/{name}": text for name, text in models.pages().items()} | {
+    f"report/{name}": gallery.entry(name, Path("none")) for name in REPORTS
+}
 
 
 @pytest.fixture(autouse=True)
