@@ -19,7 +19,7 @@ class Options(Common):
     engine: Annotated[tuple[Literal["nutpie", "pymc", "numpyro", "blackjax"], ...], tyro.conf.UseAppendAction] = ()
     """NUTS implementation; repeat the option to compare several with the exact answer. If left out: nutpie."""
     draws: int | None = None
-    """NUTS draws in each of 4 chains after warm-up. If left out: 2000, or 5000 with --full."""
+    """NUTS draws in each of 4 chains after warm-up. If left out: 1500, or 5000 with --full."""
 
     @property
     def models(self) -> tuple[str, ...]:

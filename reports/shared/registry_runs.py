@@ -33,7 +33,7 @@ class Size:
     """Particles in each run of SMC."""
 
 
-DEFAULT = Size(draws=2000, tune=500, smc_runs=8, particles=400)
+DEFAULT = Size(draws=1500, tune=500, smc_runs=8, particles=400)
 FULL = Size(draws=5000, tune=1000, smc_runs=16, particles=1500)
 
 
