@@ -11,10 +11,11 @@ Checks of chains that seem not to have converged cannot pass. They are unconverg
 a thousand seems so although it has converged, and four times as many draws settle that. If k of m checks are
 unconverged, their fresh draws are judged by Holm at beta k / m, their share of the second beta.
 
-The false-alarm rate is alpha. Let N be the set of true null hypotheses. The probability of a rejection in N is at most
-beta at the level beta, and at most beta + gamma at the level beta + gamma. If a flagged check is in N, its fresh draws
-are rejected with probability at most beta / gamma. Together, P(a check in N fails) <= beta + gamma beta / gamma =
-alpha. At alpha = 0.001 the first stage flags at 0.023, and the second stage rejects at 0.022. So two stages detect
+The false-alarm rate is alpha. Let N be the set of true null hypotheses, and a <= beta the probability of a rejection in
+N at the level beta. At the level beta + gamma it is at most beta + gamma, so the probability of a flagged check in N,
+and no failed one, is at most beta + gamma - a. The fresh draws reject in N with probability at most beta / gamma < 1.
+Together, P(a check in N fails) <= a + (beta + gamma - a) beta / gamma <= 2 beta = alpha. Unconverged checks add at most
+beta E[k] / m, which is small if the chains converge. At alpha = 0.001 the first stage flags at 0.023, and the second stage rejects at 0.022. So two stages detect
 errors for which one stage at 0.001 needs more draws.
 """
 
