@@ -15,8 +15,8 @@ The false-alarm rate is alpha. Let N be the set of true null hypotheses, and a <
 N at the level beta. At the level beta + gamma it is at most beta + gamma, so the probability of a flagged check in N,
 and no failed one, is at most beta + gamma - a. The fresh draws reject in N with probability at most beta / gamma < 1.
 Together, P(a check in N fails) <= a + (beta + gamma - a) beta / gamma <= 2 beta = alpha. Unconverged checks add at most
-beta E[k] / m, which is small if the chains converge. At alpha = 0.001 the first stage flags at 0.023, and the second stage rejects at 0.022. So two stages detect
-errors for which one stage at 0.001 needs more draws.
+beta E[k] / m, which is small if the chains converge. At alpha = 0.001 the first stage flags at 0.023, and the second
+stage rejects at 0.022. So two stages detect errors for which one stage at 0.001 needs more draws.
 """
 
 from collections.abc import Callable, Collection, Sequence

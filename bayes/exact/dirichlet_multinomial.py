@@ -165,7 +165,8 @@ EXAMPLE = Example(
         y_i ~ Multinomial(m, p)                  m = trials, i = 1..n, all independent; y_i are K counts that sum to m
     """,
     references="""
-        Bishop (2006), Pattern Recognition and Machine Learning, eq. 2.34 to 2.41: prior and posterior.
+        Bishop (2006), Pattern Recognition and Machine Learning, eq. 2.34 to 2.41: prior and posterior. Mendel
+        (1866), "Versuche über Pflanzen-Hybriden": the data.
     """,
     formulas={
         "model": r"p \sim \mathrm{Dirichlet}(\alpha), \qquad y_i \sim \mathrm{Multinomial}(m,\, p)",

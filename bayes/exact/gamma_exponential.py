@@ -88,7 +88,8 @@ EXAMPLE = Example(
         y_i  ~ Exponential(rate)                 density rate e^(-rate y_i), i = 1..n, all independent
     """,
     references="""
-        Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 2.6: the posterior.
+        Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 2.6: the posterior. Proschan (1963),
+        "Theoretical explanation of observed decreasing failure rate", Technometrics 5: the data.
     """,
     formulas={
         "model": r"\lambda \sim \mathrm{Gamma}(a,\, b), \qquad y_i \sim \mathrm{Exponential}(\lambda)",

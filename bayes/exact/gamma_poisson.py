@@ -92,6 +92,7 @@ EXAMPLE = Example(
     """,
     references="""
         Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 2.6: posterior and predictive.
+        Bortkiewicz (1898), Das Gesetz der kleinen Zahlen: the data.
     """,
     formulas={
         "model": r"\lambda \sim \mathrm{Gamma}(a,\, b), \qquad y_i \sim \mathrm{Poisson}(\lambda)",
@@ -112,7 +113,7 @@ EXAMPLE = Example(
             model=GammaPoisson(shape=1.0, inverse_scale=1.0),
             # Deaths by horse kick in 10 corps over 20 years, with one count for each corps and year.
             y=(0,) * 109 + (1,) * 65 + (2,) * 22 + (3,) * 3 + (4,),
-            source="Bortkiewicz (1898), deaths by horse kick in 10 corps of the Prussian army over 20 years",
+            source="Bortkiewicz (1898), deaths by horse kick in 10 of 14 corps of the Prussian army over 20 years",
         ),
         "prior": DataSet(
             model=GammaPoisson(shape=6.5, inverse_scale=2.3),

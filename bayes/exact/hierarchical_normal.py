@@ -310,7 +310,9 @@ EXAMPLE = Example(
     references="""
         Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 5.4: eq. 5.17 of theta given mu and tau, 5.20
         of mu given tau, 5.21 of tau, there with a flat prior of mu; section 5.5: the example. Gelman (2006), "Prior
-        distributions for variance parameters in hierarchical models": the half-Cauchy prior.
+        distributions for variance parameters in hierarchical models": the half-Cauchy prior. Rubin (1981), "Estimation
+        in parallel randomized experiments", Journal of Educational Statistics 6: the data. posteriordb, eight_schools:
+        the priors of the example.
     """,
     formulas={
         "model": (
@@ -322,9 +324,14 @@ EXAMPLE = Example(
             r" \mathcal{N}(\hat\mu,\, V), \qquad \frac{1}{V} = \frac{1}{s_0^2} + \sum_{j=1}^n \frac{1}{\sigma_j^2 +"
             r" \tau^2}, \qquad \hat\mu = m_0 + V \sum_{j=1}^n \frac{y_j - m_0}{\sigma_j^2 + \tau^2}"
         ),
-        "marginals": (
+        "conditional on mu and tau": (
             r"\theta_j \mid \mu, \tau, y \sim \mathcal{N}\left(\mu + w_j (y_j - \mu),\, w_j \sigma_j^2\right), \qquad"
             r" w_j = \frac{\tau^2}{\sigma_j^2 + \tau^2}"
+        ),
+        "marginals": (
+            r"p(\mu \mid y) = \int \mathcal{N}(\mu \mid \hat\mu,\, V)\, p(\tau \mid y)\, d\tau, \qquad p(\theta_j"
+            r" \mid y) = \int \mathcal{N}\left(\theta_j \mid w_j y_j + (1 - w_j) \hat\mu,\, w_j \sigma_j^2 + (1 -"
+            r" w_j)^2 V\right) p(\tau \mid y)\, d\tau"
         ),
         "predictive": (
             r"p(\tilde y \mid y) = \int \mathcal{N}(\tilde y \mid \hat\mu,\, V + \tau^2 + \sigma_{n+1}^2)\, p(\tau"
@@ -337,8 +344,8 @@ EXAMPLE = Example(
     },
     data={
         "example": DataSet(
-            # The customary priors for these schools: mu ~ Normal(0, 5^2), tau ~ HalfCauchy(5). The ninth school is
-            # not in the data; it is the one to predict, with a standard error of 10.
+            # The priors of posteriordb's eight_schools: mu ~ Normal(0, 5^2), tau ~ HalfCauchy(5). The ninth school
+            # is not in the data; it is the one to predict, with a standard error of 10.
             model=HierarchicalNormal(
                 noise_sds=[15, 10, 16, 11, 9, 11, 10, 18, 10], prior_mean=0.0, prior_sd=5.0, spread=5.0
             ),

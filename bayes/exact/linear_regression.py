@@ -256,7 +256,9 @@ EXAMPLE = Example(
     """,
     references="""
         Bishop (2006), Pattern Recognition and Machine Learning, exercises 3.12 and 3.23: posterior and evidence with
-        this prior, eq. 3.118. Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 14.8.
+        this prior, eq. 3.118. Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 14.8. Forbes (1857),
+        "Further experiments and remarks on the measurement of heights by the boiling point of water", Transactions of
+        the Royal Society of Edinburgh 21: the data.
     """,
     formulas={
         "model": (

@@ -165,7 +165,9 @@ EXAMPLE = Example(
     """,
     references="""
         Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 3.5. Bishop (2006), Pattern Recognition and
-        Machine Learning, eq. 2.113 to 2.117: the linear Gaussian model, of which this is the case A = I.
+        Machine Learning, eq. 2.113 to 2.117: the linear Gaussian model, of which this is the case A = I. Fisher
+        (1936), "The use of multiple measurements in taxonomic problems", Annals of Eugenics 7: the data. Anderson
+        (1935), "The irises of the Gaspé Peninsula", Bulletin of the American Iris Society 59: their measurements.
     """,
     formulas={
         "model": r"\mu \sim \mathcal{N}(m_0,\, S_0), \qquad y_i \sim \mathcal{N}(\mu,\, \Sigma)",

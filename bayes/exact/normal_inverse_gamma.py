@@ -164,7 +164,7 @@ EXAMPLE = Example(
         Gelman et al. (2013), Bayesian Data Analysis, 3rd ed., section 3.3: the posterior and its marginals. Bishop
         (2006), Pattern Recognition and Machine Learning, eq. 2.154: the same prior for mean and precision. Murphy
         (2007), "Conjugate Bayesian analysis of the Gaussian distribution", section 6: the evidence and the
-        predictive.
+        predictive. Darwin (1876), The Effects of Cross and Self Fertilisation in the Vegetable Kingdom: the data.
     """,
     formulas={
         "model": (

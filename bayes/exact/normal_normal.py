@@ -242,9 +242,8 @@ EXAMPLE = Example(
         "example": DataSet(
             # The default example: tau^2 = 5, sigma^2 = 1.
             model=NormalNormal(prior_mean=0.0, prior_sd=5**0.5, noise_sd=1.0),
-            # The 14 reference observations.
             y=(3.3, 3.5, 3.1, 1.8, 3.0, 0.74, 2.5, 2.4, 1.6, 2.1, 2.4, 1.3, 1.7, 0.19),
-            source="14 reference observations, made up",
+            source="made up",
         ),
         "prior": DataSet(
             model=NormalNormal(prior_mean=2.3, prior_sd=0.7, noise_sd=1.4),

@@ -101,7 +101,8 @@ EXAMPLE = Example(
     references="""
         Bishop (2006), Pattern Recognition and Machine Learning, section 2.3.6: the posterior of the precision
         1/sigma2, eq. 2.149 to 2.151, and the predictive, eq. 2.158. Gelman et al. (2013), Bayesian Data Analysis, 3rd
-        ed., section 2.6.
+        ed., section 2.6. Cavendish (1798), "Experiments to determine the density of the Earth", Philosophical
+        Transactions of the Royal Society 88: the data.
     """,
     formulas={
         "model": r"\sigma^2 \sim \mathrm{InverseGamma}(a,\, b), \qquad y_i \sim \mathcal{N}(\mu,\, \sigma^2)",

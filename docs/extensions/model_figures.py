@@ -40,6 +40,12 @@ def has_shares(model: Model) -> bool:
     return model.y.ndim == 1 and len(model.y) > 1 and hasattr(model.exact.predictive(model.y), "pmf")
 
 
+def with_prior(model: Model) -> list[str]:
+    """Return the names of the parameters whose prior is drawn: those that have a marginal before any data."""
+    priors = scalars(model.exact, model.y[:0])
+    return [name for name in model.marginals if name in priors]
+
+
 def draw(model: Model, ink: str, posterior: str, predictive: str) -> Figure:
     """Return the figure: a panel a parameter, and one a coordinate of an observation."""
     priors, posteriors, predictives = scalars(model.exact, model.y[:0]), model.marginals, _predictives(model)

@@ -33,6 +33,28 @@ UNITS = {
     "hierarchical_normal": {"noise_sds": Y, "prior_mean": Y, "prior_sd": Y, "spread": Y},
 }
 """Model -> the unit of each of its hyperparameters."""
+NOTES = {
+    "normal_normal": """\
+{doc}`/tutorials/formulas_to_code` derives these formulas and types each as a line of code. The page *normal-normal* of
+the [gallery](../gallery/index.md#the-mean-of-a-normal-with-known-noise) has the derivation with figures.""",
+    "normal_variance": "In the formulas, `sigma2` is $\\sigma^2$.",
+    "normal_inverse_gamma": "In the formulas, `sigma2` is $\\sigma^2$.",
+    "gamma_poisson": "In the formulas, `rate` is $\\lambda$.",
+    "gamma_exponential": "In the formulas, `rate` is $\\lambda$.",
+    "linear_regression": """\
+In the formulas, `sigma2` is $\\sigma^2$. The design may have more rows than there are observations: the predictive is
+for the row after the last observation. In the example, the second column of the design is the boiling point of water in
+degrees Fahrenheit, less 203, and y is 100 log10 of the air pressure in inches of mercury. The last row is for sea
+level.""",
+    "hierarchical_normal": """\
+This model is not conjugate: the posterior of $\\tau$ is no distribution with a name. But given $\\tau$ everything is
+normal, so $\\mu$ and $\\theta$ are integrated out by formula. What remains is an integral over $\\tau$ alone, computed
+by quadrature to rounding.
+
+The first $n$ groups are observed. `noise_sds` may have more numbers than that: the next one, $\\sigma_{n+1}$, is the
+noise of the next group, which the predictive is for. So the example has nine numbers for eight schools.""",
+}
+"""Model -> what a reader should know before the formulas."""
 LONGEST_DATA = 40
 """Observations that are listed one by one."""
 
@@ -66,7 +88,8 @@ def index() -> str:
     return f"""\
 # Models
 
-This page lists the {len(models)} models whose posterior, predictive and evidence are known. The page of a model has its
+This page lists the {len(models)} models whose posterior, predictive and evidence are known. Nine have closed forms. The
+posterior of `hierarchical_normal` is a one-dimensional integral, computed to rounding. The page of a model has its
 formulas, its priors, its data sets, and how to get it in Python, in Stan and on the command line.
 
 {table}
@@ -106,15 +129,15 @@ This page describes the model `{model.name}`. In Python it is {{py:class}}`~{ref
 
 ## Formulas
 
+{NOTES.get(model.name, "")}
+
 {formulas}
 
 ## Priors
 
 The model in plain text, with the name that the code has for each symbol:
 
-```none
-{example.equations}
-```
+{_equations(example.equations)}
 
 {_table(["hyperparameter", "meaning", "unit", "in the example"], _hyperparameters(model))}
 
@@ -185,6 +208,12 @@ Every method is described in the reference of {{py:class}}`~{reference}`.
 """
 
 
+def _equations(equations: str) -> str:
+    """Return a table of the equations in plain text, which wide gaps separate from the meaning of their symbols."""
+    lines = [re.split(r" {7,}", line, maxsplit=1) for line in equations.splitlines()]
+    return _table(["model", "symbols"], [[f"`{' '.join(left.split())}`", right] for left, right in lines])
+
+
 def _formula(latex: str) -> str:
     """Return the parts of a formula, which wide spaces separate, so that they go over lines on a narrow screen."""
     parts = "\n\n".join(f"$$\n{part.strip()}\n$$" for part in re.split(r"\\q?quad\b", latex))
@@ -193,8 +222,10 @@ def _formula(latex: str) -> str:
 
 def _caption(model: Model) -> str:
     data = "Circles are the shares of the data." if model_figures.has_shares(model) else "Ticks are the data."
+    priors = model_figures.with_prior(model)
+    prior = "its prior" if len(priors) == len(model.marginals) else f"the prior of {' and '.join(priors)}"
     return (
-        "Blue lines are the exact posterior of each parameter, dashed lines its prior. Red is the exact predictive of "
+        f"Blue lines are the exact posterior of each parameter, dashed lines {prior}. Red is the exact predictive of "
         f"the next observation. {data}"
     )
 
@@ -216,7 +247,7 @@ def _data_sets(model: Model) -> str:
     parts = []
     for data in data_sets(model.name):
         n = len(data.y)
-        values = ", ".join(f"`{name} = {_value(value)}`" for name, value in vars(data.exact).items())
+        values = ", ".join(f"`{name} = {_value(value, LONGEST_DATA)}`" for name, value in vars(data.exact).items())
         source = f"{data.source[0].upper()}{data.source[1:]}; {n} observation{'s' if n > 1 else ''}."
         parts.append(f"`{data.data_set}`\n: {source} Hyperparameters: {values}.\n\n  {_observations(data.y)}")
     return "\n\n".join(parts)
@@ -229,11 +260,11 @@ def _observations(y: np.ndarray) -> str:
     return "y = " + ", ".join(f"{count} times {_value(value)}" for value, count in zip(values, counts, strict=True))
 
 
-def _value(value: Any) -> str:
-    """Return a number, or an array of a few, as text; a longer array by its shape."""
+def _value(value: Any, longest: int = 9) -> str:
+    """Return a number, or an array of a few, as text; an array of more than ``longest`` numbers by its shape."""
     if np.ndim(value) == 0:
         return f"{value:.6g}"
-    if np.size(value) > 9:
+    if np.size(value) > longest:
         return f"array of shape {np.shape(value)}"
     return f"({', '.join(_value(element) for element in value)})"
 
