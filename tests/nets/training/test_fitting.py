@@ -15,7 +15,7 @@ from nets.data.datasets import load
 from nets.data.tfds_folder import NotPreparedError
 from nets.training import fitting, runs
 from nets.training.checkpoints import Checkpoints
-from nets.training.fitting import NonFiniteLossError, fit
+from nets.training.fitting import NonFiniteLossError, fit, require_finite
 from tests.nets.data import tfds_data
 from tests.nets.training.damage import flip_a_bit
 from tests.nets.training.digits import CONFIG
@@ -367,6 +367,12 @@ def test_a_nonfinite_loss_stops_training_and_earlier_checkpoints_remain(tmp_path
         fit(config)
     assert not runs.load_run(tmp_path / "run").finished
     assert fit(replace(config, learning_rate=0.1, epochs=1)).finished  # the folder, without a checkpoint, is usable
+
+
+def test_a_nonfinite_loss_at_the_first_step_is_named():
+    with pytest.raises(NonFiniteLossError, match="not finite at step 1;"):
+        require_finite(CONFIG, SimpleNamespace(nonfinite_step=np.array(0)))
+    require_finite(CONFIG, SimpleNamespace(nonfinite_step=np.array([-1, -1])))
 
 
 @pytest.mark.parametrize(
