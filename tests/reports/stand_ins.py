@@ -1,5 +1,6 @@
 """Stand-ins for what takes seconds on a page and is tested elsewhere: samplers that draw exactly, and blank figures."""
 
+import re
 from collections.abc import Callable
 from itertools import cycle
 from typing import Any
@@ -44,7 +45,14 @@ def built(module: Any, options: Any) -> Any:
     """Return the page of ``module``, its tasks run one after another in this process."""
     problem = module.read(options)
     tasks = module.tasks(problem, options)
-    return module.build(problem, options, [task.function(*task.arguments) for task in tasks])
+    page = module.build(problem, options, [task.function(*task.arguments) for task in tasks])
+    assert not dead_links(page.html())
+    return page
+
+
+def dead_links(html: str) -> set[str]:
+    """Return the links into the page that lead nowhere."""
+    return set(re.findall(r'href="#([^"]*)"', html)) - set(re.findall(r'\bid="([^"]*)"', html))
 
 
 def smc(*log_evidence: float) -> Callable[..., xr.DataTree]:

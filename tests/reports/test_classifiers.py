@@ -125,6 +125,7 @@ def test_the_ensemble_is_compared_with_single_networks_and_temperatures(page):
 def test_every_section_has_its_figures(page):
     html = page.html()
     assert html.count("<img") == 1 + 1 + 2 + 2 + 1 + 1  # curves, classes, confusions, errors, diagrams, ensembles
+    assert not stand_ins.dead_links(html)
     assert [section.title for section in page.sections] == [
         *["The runs", "Architectures", "Learning curves", "Metrics per class", "Confusion matrices"],
         *["The most confident errors", "Comparison", "Calibration", "Deep ensembles"],

@@ -11,6 +11,7 @@ from nets.backprop import one_hidden_layer
 from reports import gradients
 from reports.gradients import checks, cubic, derivation, library, peers, step_sizes
 from reports.shared.page import Page, drawing
+from tests.reports import stand_ins
 
 
 def problem_of(**options):
@@ -80,6 +81,7 @@ def test_the_page_shows_formulas_code_and_pictures(page):
     assert "@nnx.jit" in html
     assert inspect.getsource(cubic.squared_error).splitlines()[0] in re.sub("&gt;", ">", html)
     assert "nn.Linear(3, 1)" in html
+    assert not stand_ins.dead_links(html)
     assert "$" not in re.sub(r"<svg.*?</svg>", "", html, flags=re.DOTALL)
 
 

@@ -203,6 +203,7 @@ def test_draws_that_are_refused_fail_the_page_and_say_why(monkeypatch):
     page.section("samplers/details.md", grid.details(get_model("gamma_exponential"), table))
     assert "fail, refused, 0 s" in page.html()
     assert page.html().count("the sampler did not move") == 2
+    assert not stand_ins.dead_links(page.html())
 
 
 def test_an_injected_mistake_that_is_not_detected_fails_the_page(monkeypatch):
