@@ -28,6 +28,7 @@ templates_path = ["_templates"]
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath", "fieldlist"]
 myst_heading_anchors = 3
 
+smartquotes = False  # they would turn --option into a dash
 highlight_language = "none"  # of blocks that name none: mostly formulas
 default_role = "py:obj"  # of names in single backquotes
 autodoc_typehints_format = "short"

@@ -13,8 +13,10 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-MEMBERS_AXIS, BATCH_AXIS = "members", "batch"
-"""Names of the mesh axes."""
+MEMBERS_AXIS = "members"
+"""Name of the mesh axis over which the members of an ensemble are sharded."""
+BATCH_AXIS = "batch"
+"""Name of the mesh axis over which the images of a batch are sharded."""
 
 REPLICATED = PartitionSpec()
 """Partition spec of an array with a full copy on every device."""

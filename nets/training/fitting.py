@@ -45,6 +45,9 @@ def fit(
 ) -> runs.Run:
     """Train a classifier and return its run.
 
+    With several processes (`nets.distributed.processes`) each calls this function with the same configuration. All
+    callbacks are called in every process, the first process writes the folder, and an error in one stops all.
+
     Parameters
     ----------
     config
@@ -59,9 +62,6 @@ def fit(
         Called with a sentence that describes the run before its first step.
     stop
         Called before every chunk of steps; if it returns true, the state is saved and KeyboardInterrupt raised.
-
-    With several processes (`nets.distributed.processes`) each calls this function with the same configuration. All
-    callbacks are called in every process, the first process writes the folder, and an error in one stops all.
 
     Raises
     ------
