@@ -1,6 +1,6 @@
 """Checks of a gradient, by hand or by `jax.grad`, against methods that share no derivation with it.
 
-`check_gradient` compares every leaf of the gradient with every method. `taylor_test` costs 74 evaluations of f per leaf,
+`check_gradient` compares every leaf of the gradient with every method. `taylor_test` costs 74 evaluations of f a leaf,
 however many parameters it has. `adjoint_test` is for the vector-Jacobian product of a function whose output is an array
 or a tree of arrays, such as a layer. All three compute in float64, whatever the precision of the process, and do not
 change that precision.
