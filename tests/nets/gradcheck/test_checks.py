@@ -349,6 +349,12 @@ def test_a_linear_function_that_is_exact_at_the_point_alone(factors, weights):
         assert check(f, weights, grad_fn=lambda _: 1.00001 * factors.astype(float)).verdict == "fail"
 
 
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_a_point_where_nothing_is_rounded_is_no_fail_in_any_direction(seed):
+    thirds = np.tile([1 / 3, -1 / 3], 128)
+    assert taylor_test(lambda w: jnp.sum(w * thirds), np.zeros(256), seed=seed).verdict == "pass"
+
+
 def test_casts_that_do_not_affect_the_value_are_allowed_and_others_are_named_by_their_line(capfd):
     def f(w):
         jax.debug.print("{}", w)
