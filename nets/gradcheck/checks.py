@@ -26,6 +26,7 @@ from nets.gradcheck._function_values import Values
 from nets.gradcheck._leaves import Leaves, describe, finite
 from nets.gradcheck._one_sided_slopes import FAR, NEAR, nearby_slopes
 from nets.gradcheck._reduced_programs import ReducedProgram
+from nets.gradcheck._traces import forgets_traces
 from nets.gradcheck.methods import Function, eager_map, estimate_derivatives, gradient_rounding, ravel_gradient
 from nets.gradcheck.results import JAX_GRAD, GradientCheck, GradientChecks, TaylorChecks, verdict_on
 from nets.gradcheck.rounding_noise import EPS
@@ -33,6 +34,7 @@ from nets.gradcheck.taylor_remainders import NOISE_STEPS, STEPS, check_at_kink, 
 from nets.gradcheck.verdicts import LOWER_PRECISION, TOLERANCE, norm_of
 
 
+@forgets_traces
 def check_gradient(
     f: Function,
     params: Any,
@@ -104,6 +106,7 @@ def check_gradient(
     return estimates.check_jax_grad() if grad_fn is None else estimates.check("grad_fn", grad_fn)
 
 
+@forgets_traces
 def taylor_test(
     f: Function, params: Any, *, grad_fn: Callable[[Any], Any] | None = None, seed: int = 0, has_aux: bool = False
 ) -> TaylorChecks:
@@ -184,6 +187,7 @@ def directional_derivative(f: Function, v: Any) -> Function:
     return derivative
 
 
+@forgets_traces
 def adjoint_test(
     f: Callable[[Any], Any], inputs: Any, *, vjp_fn: Callable[[Any, Any], Any], seed: int = 0
 ) -> GradientChecks:

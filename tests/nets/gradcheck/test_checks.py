@@ -470,19 +470,30 @@ def test_bad_input_to_the_taylor_and_adjoint_tests_is_one_clear_line():
         adjoint_test(lambda p: (p["w"], 1), W, vjp_fn=lambda _, u: {"w": u})
 
 
-@pytest.mark.parametrize("check", [check_gradient, taylor_test])
-def test_a_function_of_arrays_of_numpy_can_be_called_in_float32_afterwards(check):
+@pytest.mark.parametrize(
+    ("check", "jit", "rows"),  # a shape that no other test has: its operations are not compiled yet
+    [(check_gradient, None, 31), (taylor_test, None, 32), (check_gradient, jax.jit, 33), (taylor_test, jax.jit, 34)],
+)
+def test_a_function_of_arrays_of_numpy_can_be_called_in_float32_afterwards(check, jit, rows):
     """JAX 0.12 gives an array of NumPy the dtype with which a function that is still alive was traced."""
-    x = np.random.default_rng(0).standard_normal((6, 2))
+    x = np.random.default_rng(0).standard_normal((rows, 2))
 
     def f(w):
         return jnp.sum(jnp.tanh(x @ w.T))
 
-    w = jnp.ones((3, 2))
-    gc.disable()
+    w, gradient = jnp.ones((3, 2)), (jit or (lambda g: g))(jax.grad(f))
+    gc.disable()  # else it might forget what the check did not
     try:
-        check(f, w, grad_fn=jax.grad(f))
+        check(f, w, grad_fn=gradient)
         np.testing.assert_allclose(f(w), 3 * np.tanh(x.sum(axis=1)).sum(), rtol=1e-5)
-        assert jax.grad(f)(w).dtype == np.float32
+        assert gradient(w).dtype == np.float32
     finally:
         gc.enable()
+
+
+def test_a_jitted_backward_rule_can_be_called_in_float32_afterwards():
+    x = np.random.default_rng(0).standard_normal((35, 2))
+    vjp_fn = jax.jit(lambda _, u: x.T @ u)
+    assert adjoint_test(lambda w: x @ w, jnp.ones((2, 3)), vjp_fn=vjp_fn).verdict == "pass"
+    assert vjp_fn(jnp.ones((2, 3)), jnp.ones((35, 3))).dtype == np.float32
+    assert (x.T @ jnp.ones((35, 3))).dtype == np.float32
