@@ -58,7 +58,7 @@ nets = st.builds(
 @settings(max_examples=1)
 @given(nets)
 @example(SigmoidNet(N=1, labels="ones"))
-@example(SigmoidNet(N=3, M=3, H=3, size=0.0))
+@example(SigmoidNet(N=3, M=3, H=3))
 def test_every_method_passes_the_gradient_by_hand(net):
     checks = check_gradient(net.loss, net.params, grad_fn=net.gradient, complex_f=net.textbook_loss)
     assert {check.method for check in checks.checks} == set(tolerances.GRADIENT)
