@@ -46,7 +46,7 @@ class CheckDraws:
     your variable is a transform, write sigma=sqrt(sigma2), with exp, log, sqrt, square, reciprocal, logit or inv_logit.
     Repeat the option for several variables."""
     trim: bool = False
-    """Cut chains of different lengths to the shortest one. For CSV, Parquet, posteriordb's JSON and CmdStan's files."""
+    """Cut chains of different lengths to the shortest one; in ArviZ's files, chains that end in nan."""
     evidence_law: Literal["unbiased", "log_unbiased", "inverse_unbiased"] = "unbiased"
     """What evidence runs estimate without bias: Z (SMC), log Z (nested sampling with exp(-i/N)) or 1/Z (dynesty)."""
     alpha: float = ALPHA

@@ -81,7 +81,9 @@ def _load(dataset: xr.Dataset, names: Collection[str], label: str) -> xr.Dataset
 
 def _without_padding(groups: dict[str, xr.Dataset], label: str, trim: bool) -> dict[str, xr.Dataset]:
     """Return the groups up to the end of the shortest chain: ArviZ pads shorter chains with nan at their ends."""
-    posterior = groups["posterior"]
+    posterior, stats = groups["posterior"], groups.get("sample_stats", xr.Dataset())
+    if set(EVIDENCE) & set(stats.data_vars):  # particles of SMC, and stages along `draw`
+        return groups
     padded = [
         theta.isnull().all([dim for dim in theta.dims if dim not in ("chain", "draw")])
         for theta in posterior.data_vars.values()
@@ -95,8 +97,8 @@ def _without_padding(groups: dict[str, xr.Dataset], label: str, trim: bool) -> d
         return groups
     if not trim:
         raise ValueError(
-            f"file {label} has chains of {', '.join(map(str, lengths[:12]))} draws, and nan after them; save chains "
-            f"of one length, {TRIM}."
+            f"file {label} has a chain that is nan after {lengths.min()} of {drawn.shape[1]} draws; if it was padded, "
+            f"save chains of one length, {TRIM}; if its sampler returned nan, it is broken."
         )
     shortest = slice(int(lengths.min()))
     return {name: group.isel(draw=shortest) if "draw" in group.dims else group for name, group in groups.items()}

@@ -363,8 +363,32 @@ def test_chains_that_are_padded_with_nan_are_trimmed_on_request(tmp_path, draws,
     padded.to_netcdf(tmp_path / "padded.nc")
     n = tree["posterior"].sizes["draw"]
     names = list(draws)
-    with pytest.raises(ValueError, match=rf"has chains of {n}, {n - 30}, .* draws, and nan after them; .* --trim"):
+    with pytest.raises(ValueError, match=rf"has a chain that is nan after {n - 30} of {n} draws; .* --trim"):
         load_draws(tmp_path / "padded.nc", names)
     loaded = load_draws(tmp_path / "padded.nc", names, trim=True)
     for name, theta in draws.items():
         np.testing.assert_array_equal(loaded.posterior[name], theta[:, : n - 30])
+
+
+def test_nan_that_is_no_padding_stays_for_the_check_to_judge(tmp_path, tree):
+    for i, where in enumerate([{"chain": 1, "draw": slice(10, 20)}, {"chain": 1}]):
+        file = tmp_path / f"{i}.nc"
+        broken = xr.DataTree.from_dict({name: group.dataset.copy(deep=True) for name, group in tree.children.items()})
+        for theta in broken["posterior"].data_vars.values():
+            theta[where] = np.nan
+        broken.to_netcdf(file)
+        loaded = load_draws(file, ["sigma2"], trim=True).posterior["sigma2"]
+        assert loaded.shape == tree["posterior"]["sigma2"].shape
+        assert np.isnan(loaded).any()
+
+
+def test_the_stages_of_smc_are_not_trimmed(tmp_path):
+    stages = np.full((2, 15), -21.5)
+    posterior = np.ones((2, 15))
+    posterior[1, 10:] = np.nan
+    groups = {
+        "posterior": xr.Dataset({"mu": (("chain", "draw"), posterior)}),
+        "sample_stats": xr.Dataset({"log_marginal_likelihood": (("chain", "draw"), stages)}),
+    }
+    xr.DataTree.from_dict(groups).to_netcdf(tmp_path / "smc.nc")
+    assert load_draws(tmp_path / "smc.nc", ["mu"], trim=True).posterior["mu"].shape == (2, 15)
