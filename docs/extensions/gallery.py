@@ -39,7 +39,10 @@ class Report(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return what the page has of the report."""
-        return self.parse_text_to_nodes(entry(self.arguments[0], Path(self.config.gallery_reports)))
+        name = self.arguments[0]
+        if name not in PAGES:
+            raise self.error(f"the page must be one of {', '.join(PAGES)}, got {name!r}.")
+        return self.parse_text_to_nodes(entry(name, Path(self.config.gallery_reports)))
 
 
 def copy_pages(app: Sphinx, error: Exception | None) -> None:
@@ -69,14 +72,20 @@ This build of the site does not have the page. To add it, run the command below 
 uv run python -m reports {name}
 ```
 """
-    numbers = json.loads((made / f"{stem}.json").read_text(encoding="utf-8"))
-    sections = SECTION.findall((made / f"{stem}.html").read_text(encoding="utf-8"))
-    if not sections:
+    try:
+        page = (made / f"{stem}.html").read_text(encoding="utf-8")
+        numbers = json.loads((made / f"{stem}.json").read_text(encoding="utf-8"))
+        verdict = numbers["verdict"]
+        command, commit = (html.escape(numbers["provenance"][key]) for key in ["Command", "Commit"])
+        sections = SECTION.findall(page)
+        if not sections:
+            raise ValueError("it has no sections that can be linked to")
+    except (OSError, ValueError, KeyError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else error
         raise ExtensionError(
-            f"{made / stem}.html has no sections that can be linked to; make the page again, or remove it."
-        )
+            f"{made / stem}.html is damaged or of another version ({reason}); make the page again, or remove it."
+        ) from error
     links = "\n".join(f'<li><a href="report/{stem}.html#{key}">{text}</a></li>' for key, text in sections)
-    command, commit = (html.escape(numbers["provenance"][key]) for key in ["Command", "Commit"])
     return f"""\
 {claim}
 
@@ -85,7 +94,7 @@ uv run python -m reports {name}
 <ul class="gallery-sections">
 {links}
 </ul>
-<p>Verdict of the checks on the page: {numbers["verdict"]}. Made by <code>{command}</code> at commit
+<p>Verdict of the checks on the page: {verdict}. Made by <code>{command}</code> at commit
 <code>{commit}</code>. <a href="report/{stem}.json">The numbers as JSON</a>.</p>
 ```
 """

@@ -5,10 +5,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from docutils import nodes
 from sphinx.errors import ExtensionError
 
 from bayes.registry import NAMES, models
-from docs.extensions import gallery, model_figures
+from docs.extensions import formulas, gallery, model_figures
 from docs.extensions.files import write_pages
 from docs.extensions.models import UNITS, pages
 from reports.gradients import derivation
@@ -60,14 +61,24 @@ def test_the_gallery_says_what_it_has(tmp_path):
     assert 'href="report/gradients.html#saturation"' in entry
     assert "does not have the page" not in entry
     (tmp_path / "gradients.html").write_text("<p>An old page.</p>", encoding="utf-8")
-    with pytest.raises(ExtensionError, match=r"gradients\.html has no sections"):
+    with pytest.raises(ExtensionError, match=r"gradients\.html is damaged or of another version \(it has no sections"):
         gallery.entry("gradients", tmp_path)
+    for numbers, reason in [("{", "Expecting"), ("{}", "no 'verdict'"), (None, "No such file")]:
+        file = tmp_path / "gradients.json"
+        file.unlink() if numbers is None else file.write_text(numbers, encoding="utf-8")
+        with pytest.raises(ExtensionError, match=reason):
+            gallery.entry("gradients", tmp_path)
 
 
 def test_every_page_is_in_the_gallery_under_its_title():
     text = (Path(__file__).parents[2] / "docs/gallery/index.md").read_text(encoding="utf-8")
     sections = re.findall(r"^## (.*?)\n\n!\[[^\n]*\n\n.*?```\{report\} (\S+)$", text, re.MULTILINE | re.DOTALL)
     assert sections == [(module.TITLE, name) for name, module in PAGES.items()]
+
+
+def test_a_formula_that_cannot_be_typeset_is_named(caplog):
+    assert formulas.svg(nodes.math_block(text=r"\frac{1}{"), inline=False) == r"\frac{1}{"
+    assert "cannot be typeset" in caplog.text
 
 
 def test_pages_that_are_no_longer_wanted_go(tmp_path):
