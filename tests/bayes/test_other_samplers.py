@@ -1,4 +1,4 @@
-"""Samplers that closedform does not run itself, held to its closed forms as README tells their authors to."""
+"""Samplers that closedform does not run itself, checked as the documentation tells their authors to."""
 
 import blackjax
 import jax
