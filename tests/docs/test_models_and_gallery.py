@@ -1,6 +1,7 @@
 """What the pages of the models and the gallery say is what the code has."""
 
 import re
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,12 +17,15 @@ from reports.gradients import derivation
 from reports.pages import PAGES
 from reports.shared.page import Page
 
-TEXTS = pages()
+
+@cache
+def texts():
+    return pages()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_page_of_a_model_has_its_formulas_priors_data_and_references(name):
-    text, model = TEXTS[name], models[name]
+    text, model = texts()[name], models[name]
     parts = [part.strip() for latex in model.example.formulas.values() for part in re.split(r"\\q?quad\b", latex)]
     assert all(f"$$\n{part}\n$$" in text for part in parts)
     table = text[text.index("| hyperparameter |") : text.index("All logarithms")]
@@ -30,7 +34,7 @@ def test_the_page_of_a_model_has_its_formulas_priors_data_and_references(name):
     assert all(f"`{data_set}`\n: " in text for data_set in model.example.data)
     assert model.source[1:] in text
     assert model.example.references in text
-    assert f"{{doc}}`{name} <{name}>`" in TEXTS["index"]
+    assert f"{{doc}}`{name} <{name}>`" in texts()["index"]
 
 
 def test_a_figure_is_the_same_bytes_each_time_and_differs_by_theme(tmp_path):
