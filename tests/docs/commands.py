@@ -14,7 +14,7 @@ from closedform.__main__ import PACKAGES, PROG, main
 
 ROOT = Path(__file__).parents[2]
 TASKS = tomllib.loads((ROOT / "pixi.toml").read_text(encoding="utf-8"))["tasks"]
-OTHERS = {"git", "head", "pip", "pyright", "pytest", "ruff", "sphinx-build"}
+OTHERS = {"git", "head", "mkdir", "pip", "pyright", "pytest", "ruff", "sphinx-build"}
 """Commands of others."""
 
 

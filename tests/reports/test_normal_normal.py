@@ -160,7 +160,7 @@ def test_changing_the_data_changes_the_conclusions(data_file):
 
 
 @pytest.mark.parametrize(
-    "values", every_nth(3, [[2.0], [1e8 + 1, 1e8 + 2], [-3.0] * 40, np.linspace(0, 1, 1200).tolist()])
+    "values", every_nth(4, [[2.0], [1e8 + 1, 1e8 + 2], [-3.0] * 40, np.linspace(0, 1, 1200).tolist()])
 )
 def test_data_of_the_user_make_a_page(data_file, values):
     page_numbers = numbers_of(data=data_file(values))  # with its figures

@@ -52,7 +52,7 @@ def test_answers_are_those_of_fifty_digits(name):
 @pytest.mark.parametrize(
     "name",
     nightly_but(
-        ["normal_normal", "beta_binomial", "gamma_poisson", "linear_regression"],
+        ["normal_normal", "beta_binomial", "gamma_poisson"],
         [name for name in NAMES if name != "hierarchical_normal"],
     ),
 )

@@ -28,7 +28,7 @@ def model():
     return program(EXAMPLE.model, EXAMPLE.y)
 
 
-@pytest.fixture(scope="module", params=nightly_but(["nutpie", "pymc", "blackjax"], ENGINES))  # numpyro: below
+@pytest.fixture(scope="module", params=nightly_but(["nutpie", "pymc", "numpyro"], ENGINES))
 def draws(request, model):
     return inference.nuts(model, seed=1, draws=500, chains=2, tune=500, engine=request.param)
 
@@ -194,7 +194,8 @@ def test_the_evidence_of_smc_is_unbiased_where_pymcs_own_is_not():
     assert errors_off(adaptive) < -3.5
 
 
-@pytest.mark.parametrize("engine", nightly_but(["numpyro"], ["pymc", "numpyro"]))
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["pymc", "numpyro"])
 def test_models_with_dimensions_and_constraints_keep_both(engine):
     with pm.Model(coords={"site": ["north", "south"], "visit": [1, 2, 3]}) as sites:
         scale = pm.HalfNormal("scale", dims="site")

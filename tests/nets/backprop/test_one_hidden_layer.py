@@ -66,7 +66,7 @@ def test_every_method_passes_the_gradient_by_hand(net):
 
 
 @given(nets)
-@settings(max_examples=8)
+@settings(max_examples=5)
 def test_a_batch_is_the_mean_of_its_points_in_any_order(net):
     with jax.enable_x64(True):
         (x, y), params = net.data, net.params
@@ -83,7 +83,7 @@ def test_a_batch_is_the_mean_of_its_points_in_any_order(net):
 
 
 @given(nets)
-@settings(max_examples=8)
+@settings(max_examples=5)
 def test_the_stable_loss_is_the_textbook_loss(net):
     with jax.enable_x64(True):
         np.testing.assert_allclose(net.loss(net.params), net.textbook_loss(net.params), rtol=tolerances.IDENTITY)

@@ -274,6 +274,7 @@ def test_a_checkpoint_that_is_neither_the_last_nor_the_best_is_refused(run):
         runs.load_run(run.folder, checkpoint="first")
 
 
+@pytest.mark.slow
 def test_muon_learns_as_much_as_adamw_with_default_learning_rates(tmp_path):
     common = replace(CONFIG, learning_rate=None, epochs=3, hidden=())
     finished = [fit(replace(common, optimizer=name, run_dir=tmp_path / name)) for name in ["muon", "adamw"]]
