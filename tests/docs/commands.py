@@ -14,7 +14,7 @@ from closedform.__main__ import PACKAGES, PROG, main
 
 ROOT = Path(__file__).parents[2]
 TASKS = tomllib.loads((ROOT / "pixi.toml").read_text(encoding="utf-8"))["tasks"]
-OTHERS = {"git", "head", "mkdir", "pip", "pyright", "pytest", "ruff", "sphinx-build"}
+OTHERS = {"git", "head", "pip", "pyright", "pytest", "ruff", "sphinx-build"}
 """Commands of others."""
 
 
@@ -53,6 +53,8 @@ def _run(words, line):
             _ours(["report", *rest], line)
         case ["python", "-m", module, *_]:
             assert find_spec(module) is not None, f"there is no module {module}: {line}"
+        case ["mkdir", "-p", folder]:
+            Path(folder).expanduser().mkdir(parents=True, exist_ok=True)
         case [program, *rest] if program == PROG:
             _ours(rest, line)
         case [program, *_]:
@@ -73,9 +75,6 @@ def _inner(words):
 
 def _ours(arguments, line):
     """Run one of our commands as `closedform` does; what takes long, or reads or writes files, is left out."""
-    for word in arguments:
-        if word.startswith("~"):
-            Path(word).expanduser().parent.mkdir(parents=True, exist_ok=True)
     arguments = [str(Path(word).expanduser()) if word.startswith("~") else word for word in arguments]
     with pytest.MonkeyPatch.context() as patch:
         export = exporting.run

@@ -80,6 +80,7 @@ uv run python -m nets train --dataset digits > log.txt
 JAX_PLATFORMS=cpu pixi run -e tpu train --epochs 2 \\
     --model mlp
 srun --nodes 2 uv run python -m reports normal-normal --prior-sd 2
+mkdir -p ~/completions
 closedform --tyro-write-completion bash ~/completions/closedform
 python -m benchmarks.gates
 ```
@@ -101,6 +102,7 @@ MISTAKES = [
     ("--epochs 2", "--epochs two", "exit code 2"),
     ("reports normal-normal", "reports normal-normale", "exit code 2"),
     ("--prior-sd 2", "--prior-sed 2", "exit code 2"),
+    ("mkdir -p ~/completions", "mkdir -p ~/elsewhere", "exit code 2"),
     ("benchmarks.gates", "benchmarks.gate", "no module benchmarks.gate"),
     ("head -1", "haed -1", "haed is none of"),
     ("[1, 2]", "[1, 2", "expected"),
