@@ -18,8 +18,8 @@ os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(os.environ["CLOSEDFORM_CACHE"
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
-# LLVM's passes take a quarter of the tests' time. JAX's own tests leave them out too; XLA's passes remain. A nightly
-# run sets this to 0, and compiles as users do.
+# LLVM's passes take a quarter of the tests' time. Flax's tests of its examples leave them out too; XLA's passes
+# remain. A nightly run sets this to 0, and compiles as users do.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 # A deadline fails on a busy machine, not on a wrong answer; derandomised, so that CI and a desk see the same examples.
