@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
 import tyro
 
 from bayes.commands.inputs import STANDARD_INPUT, hyperparameter_texts, model_with_data, readable
 from bayes.commands.listing import with_nulls
 from bayes.exact.distribution import scalar_distributions
+from bayes.io import hyperparameters
 from bayes.registry import Model
 from closedform.multiple_testing import ALPHA
 from closedform.verdict import EXIT_CODES
@@ -108,7 +108,7 @@ def _json(checks: "Checks", options: CheckDraws, model: Model) -> str:
         "file": files[0] if len(files) == 1 else files,
         "model": model.name,
         "hyperparameters": {
-            name: np.asarray(getattr(model.exact, name)).tolist() for name in hyperparameter_texts(options)
+            name: hyperparameters.plain(getattr(model.exact, name)) for name in hyperparameter_texts(options)
         },
         "observations": len(model.y),
         "verdict": checks.verdict,

@@ -6,9 +6,9 @@ from dataclasses import dataclass, fields
 from textwrap import indent
 from typing import Annotated, Any
 
-import numpy as np
 import tyro
 
+from bayes.io import hyperparameters
 from bayes.registry import NAMES, Model, get_model
 
 
@@ -55,7 +55,7 @@ def _description(model: Model) -> dict[str, Any]:
         "equations": model.example.equations,
         "references": model.example.references,
         "hyperparameters": {
-            field.name: np.asarray(getattr(model.exact, field.name)).tolist() for field in fields(model.exact)
+            field.name: hyperparameters.plain(getattr(model.exact, field.name)) for field in fields(model.exact)
         },
         "example": {
             "source": model.source,

@@ -17,8 +17,8 @@ family, which ``bayes.registry`` reads. The families:
 - ``linear_regression``: coefficients and noise variance.
 - ``hierarchical_normal``: groups with a common mean, exact up to a one-dimensional integral (``numerics.quadrature``).
 
-``distribution`` is the interface of the distributions, and ``validate`` refuses invalid input. ``numerics`` has the
-arithmetic that keeps digits where textbook formulas lose them.
+``distribution`` is the interface of the distributions, ``scale_priors`` has the priors of a standard deviation, and
+``validate`` refuses invalid input. ``numerics`` has the arithmetic that keeps digits where textbook formulas lose them.
 """
 
 import lazy_loader

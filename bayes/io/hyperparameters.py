@@ -8,11 +8,22 @@ from typing import Any
 
 import numpy as np
 
+from bayes.exact.scale_priors import ScalePrior
+
 
 def with_values(exact: Any, texts: dict[str, str]) -> Any:
-    """Return ``exact`` with hyperparameters from ``texts``; raise ValueError if one is not a number or an array."""
-    values = {}
+    """Return ``exact`` with hyperparameters from ``texts``.
+
+    Raises ValueError if one is not a number or an array, or not a prior such as ``half_normal(2)`` where there is one.
+    """
+    values: dict[str, Any] = {}
     for name, text in texts.items():
+        if isinstance(getattr(exact, name), ScalePrior):
+            try:
+                values[name] = ScalePrior.parsed(text)
+            except ValueError as error:
+                raise ValueError(f"`{name}`: {error}") from error
+            continue
         try:
             values[name] = json.loads(re.sub(r"[^\s\[\],]+", _to_json, text))
             np.asarray(values[name], dtype=float)
@@ -30,9 +41,16 @@ def descriptions(exact: Any) -> dict[str, str]:
     return {name: " ".join(text.split()) for names, text in entries for name in names.split(", ")}
 
 
+def plain(value: Any) -> Any:
+    """Return a hyperparameter as numbers and lists, ready for ``json.dumps``; a prior as its text."""
+    return str(value) if isinstance(value, ScalePrior) else np.asarray(value).tolist()
+
+
 def format_value(value: Any) -> str:
     """Return the value of a hyperparameter in the form of the command line, or its shape if it is long."""
-    text = json.dumps(np.asarray(value).tolist())
+    if isinstance(value, ScalePrior):
+        return str(value)
+    text = json.dumps(plain(value))
     return text if len(text) <= 40 else f"{' x '.join(map(str, np.shape(value)))} numbers"
 
 

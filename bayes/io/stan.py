@@ -3,7 +3,8 @@
 The code is ``bayes/programs/NAME.stan``. Its parameters have the names that are keys of ``marginals``. It keeps every
 normalising constant (``target +=``), which bridge sampling needs. The data are the observations ``y``, their number
 ``n``, and the hyperparameters by name. A vector also has ``size_NAME``, and a matrix ``rows_NAME`` and
-``columns_NAME``.
+``columns_NAME``. A prior of a scale is ``NAME_family``, its place in ``bayes.exact.scale_priors.PARAMETERS`` counted
+from 1, and ``NAME_numbers``, a vector of two; a family of fewer numbers has zeros behind them.
 """
 
 from importlib.resources import files
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bayes.exact.scale_priors import PARAMETERS, ScalePrior
 from bayes.registry import get_model
 
 
@@ -31,6 +33,10 @@ def data(exact: Any, y: ArrayLike) -> dict[str, Any]:
     """
     contents: dict[str, Any] = {"n": len(np.asarray(y)), "y": np.asarray(y).tolist()}
     for name, value in vars(exact).items():
+        if isinstance(value, ScalePrior):
+            contents[f"{name}_family"] = list(PARAMETERS).index(value.family) + 1
+            contents[f"{name}_numbers"] = [*value.numbers, 0.0, 0.0][:2]
+            continue
         shape = np.shape(value)
         if len(shape) == 1:
             contents[f"size_{name}"] = shape[0]

@@ -5,6 +5,7 @@
 - ``exact_sums``: sums of observations.
 - ``matrices``: matrices in 300 decimal digits.
 - ``quadrature``: distributions that need a one-dimensional integral.
+- ``boxes``: integrals over two or three parameters, and distributions that are tabulated once.
 - ``quantiles``: the inverse of a CDF, by root-finding.
 - ``sums_over_integers``: sums too long for a table.
 """
