@@ -4,6 +4,7 @@
     python -m bayes sample MODEL --out draws.nc       sample a model by NUTS or SMC, into a file for ArviZ
     python -m bayes check draws.nc --model MODEL      check draws of any sampler against the exact answer
     python -m bayes export MODEL --format stan        print the model for CmdStan; --format json: its data
+    python -m bayes posteriordb PATH [NAME ...]       hold posteriordb's draws, or yours, to the exact posteriors
 
 `sample`, `check` and `export` take your data and your hyperparameters. `check --model MODEL --help` lists the
 hyperparameters of a model. The file - is the standard input.
@@ -14,7 +15,7 @@ inconclusive, 2 for bad usage or a file that cannot be read or written, 130 afte
 
 import sys
 
-from bayes.commands import checking, exporting, listing, parsing, sampling
+from bayes.commands import checking, exporting, listing, parsing, posteriordb, sampling
 from closedform import command_line
 
 COMMANDS = parsing.COMMANDS
@@ -31,6 +32,8 @@ def main(arguments: list[str], prog: str = "python -m bayes") -> int:
                 text, code = checking.run(options)
             case exporting.Export():
                 text, code = exporting.run(options)
+            case posteriordb.Posteriordb():
+                text, code = posteriordb.run(options)
             case listing.ListModels():
                 text, code = listing.run(options)
         print(text)

@@ -10,15 +10,25 @@ import tyro
 from bayes.commands.checking import CheckDraws
 from bayes.commands.exporting import Export
 from bayes.commands.listing import ListModels
+from bayes.commands.posteriordb import Posteriordb
 from bayes.commands.sampling import Sample
 from bayes.io import hyperparameters
 from bayes.registry import NAMES, canonical, get_model
 from closedform import command_line
 
-COMMANDS = {"models": ListModels, "sample": Sample, "check": CheckDraws, "export": Export}
+COMMANDS = {
+    "models": ListModels,
+    "sample": Sample,
+    "check": CheckDraws,
+    "export": Export,
+    "posteriordb": Posteriordb,
+}
+WITHOUT_MODEL = ("models", "posteriordb")
+"""Commands that take no model of the registry, and so no hyperparameters."""
+type Options = ListModels | Sample | CheckDraws | Export | Posteriordb
 
 
-def parsed(arguments: list[str], prog: str, description: str | None) -> ListModels | Sample | CheckDraws | Export:
+def parsed(arguments: list[str], prog: str, description: str | None) -> Options:
     """Return the options of the command that ``arguments`` name; raise ValueError, in one line, if they are invalid.
 
     The name of the model is read first, because its hyperparameters are options of the command.
@@ -27,7 +37,7 @@ def parsed(arguments: list[str], prog: str, description: str | None) -> ListMode
     name, *rest = arguments or [""]
     commands: dict[str, type] = dict(COMMANDS)
     help_command = [prog, name, "--help"] if name in COMMANDS else [prog, "--help"]
-    if name in COMMANDS and name != "models":
+    if name in COMMANDS and name not in WITHOUT_MODEL:
         model = command_line.parsed(lambda: _named_model(name, rest), " ".join(help_command))
         if model:
             commands[name] = _with_hyperparameters(COMMANDS[name], get_model(model).name)

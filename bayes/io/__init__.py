@@ -8,4 +8,9 @@
 - ``observations``: the user's data from a file.
 - ``hyperparameters``: hyperparameters from a command line.
 - ``stan``: a model as Stan code and data.
+- ``posteriordb``: posteriors of posteriordb that are known exactly.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submodules=["posteriordb"])
