@@ -19,7 +19,7 @@ from closedform.validation import nearest
 
 PROG = "closedform"
 PACKAGES = {
-    **dict.fromkeys(["models", "sample", "check", "export"], "bayes"),
+    **dict.fromkeys(["models", "sample", "check", "export", "posteriordb"], "bayes"),
     **dict.fromkeys(["train", "runs", "evaluate", "prepare"], "nets"),
 }
 """Name of a command -> the package that has it."""
@@ -30,7 +30,8 @@ class Report:
     """Make report pages in build/report; `report PAGE --help` shows the options of a page."""
 
     page: Annotated[
-        Literal["all", "normal-normal", "models", "samplers", "gradients", "classifiers"], tyro.conf.Positional
+        Literal["all", "normal-normal", "models", "samplers", "gradients", "classifiers", "posteriordb"],
+        tyro.conf.Positional,
     ] = "all"
     """The page, or all pages."""
 

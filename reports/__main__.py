@@ -2,7 +2,8 @@
 
 Each page is one self-contained HTML file, with a JSON file that has the same numbers. The pages and their index are
 written into build/report, or into another folder with --out. Without a page name, every page is made with its defaults.
-Each page has options of its own; `python -m reports normal-normal --help` shows those for your own data.
+The page on posteriordb is made only where a clone of posteriordb is named: --posteriordb PATH. Each page has options of
+its own; `python -m reports normal-normal --help` shows those for your own data.
 
 Exit code: 0 if the pages are written and every check on them passes, 1 if a check fails, 3 if none fails but one is
 inconclusive, 2 for bad usage.
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import tyro
@@ -39,6 +41,9 @@ PACKAGES = ("closedform", "numpy", "scipy", "arviz-stats", "pymc", "pytensor", "
 class All(Common):
     """Every page with its default options, and the index."""
 
+    posteriordb: Path | None = None
+    """A clone of github.com/stan-dev/posteriordb, or a folder in its layout: then its page is made too."""
+
 
 def main(arguments: list[str], prog: str = "python -m reports") -> int:
     """Run the command line of the program ``prog`` and return the exit code."""
@@ -52,7 +57,11 @@ def main(arguments: list[str], prog: str = "python -m reports") -> int:
     try:
         if isinstance(options, All):
             common = {field.name: getattr(options, field.name) for field in fields(Common)}
-            selected = {name: module.Options(**common) for name, module in pages.PAGES.items()}
+            selected = {
+                name: module.Options(**common) for name, module in pages.PAGES.items() if name not in pages.ON_REQUEST
+            }
+            if options.posteriordb is not None:
+                selected["posteriordb"] = pages.PAGES["posteriordb"].Options(**common, folder=options.posteriordb)
         else:
             selected = {page: options}
         verdicts = render(selected, console)

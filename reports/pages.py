@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from closedform.verdict import Verdict
-from reports import classifiers, gradients, models, normal_normal, samplers
+from reports import classifiers, gradients, models, normal_normal, posteriordb, samplers
 from reports.shared.work import Done, Task, UsageError, writing_to
 
 PAGES: dict[str, ModuleType] = {
@@ -15,7 +15,10 @@ PAGES: dict[str, ModuleType] = {
     "samplers": samplers,
     "gradients": gradients,
     "classifiers": classifiers,
+    "posteriordb": posteriordb,
 }
+ON_REQUEST = ("posteriordb",)
+"""Pages that need a folder of the user's, so that they are made only where one is named."""
 
 
 def tasks(pages: dict[str, Any]) -> dict[str, Task]:

@@ -16,7 +16,7 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from reports.pages import PAGES
+from reports.pages import ON_REQUEST, PAGES
 
 SECTION = re.compile(r'<section id="([^"]*)">\s*<h2>\d+\. (.*?) <a class="anchor"', re.DOTALL)
 
@@ -69,7 +69,7 @@ def entry(name: str, made: Path) -> str:
 This build of the site does not have the page. To add it, run the command below and build the site again.
 
 ```bash
-uv run python -m reports {name}
+uv run python -m reports {name}{" --folder posteriordb" if name in ON_REQUEST else ""}
 ```
 """
     try:
