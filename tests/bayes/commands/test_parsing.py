@@ -93,7 +93,7 @@ def test_an_empty_argument_is_named(arguments, run):
         ("", "Expected one of {models, sample, check, export, posteriordb}; see `python -m bayes --help`."),
         (
             "foo",
-            "Unrecognized options: foo; Available subcommands: models, sample, check, export, posteriordb; see `python -m bayes --h",
+            "Unrecognized options: foo; Available subcommands: models, sample, check, export, posteriordb; see `",
         ),
         ("models --foo", "Unrecognized options: --foo; see `python -m bayes models --help`."),
         ("sample", "missing: MODEL; see `python -m bayes sample --help`."),

@@ -10,6 +10,7 @@ from flax import nnx
 
 from nets.gradcheck import finite_differences
 from nets.gradcheck.checks import adjoint_test, check_gradient, taylor_test
+from nets.gradcheck.error_by_step import ErrorByStep
 from nets.gradcheck.results import GradientCheck, GradientChecks
 from nets.gradcheck.rounding_noise import EPS
 from nets.gradcheck.verdicts import LOWER_PRECISION, TOLERANCE
@@ -146,6 +147,26 @@ def test_a_difference_across_a_kink_is_inconclusive_and_not_a_fail(at):
 def test_with_differences_alone_a_kink_is_inconclusive():
     checks = check_gradient(lambda x: jnp.sum(jnp.abs(x)), np.zeros(2), methods=["central", "richardson"])
     assert checks.verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("right_near_it", [True, False])
+def test_a_kink_along_no_axis_excuses_a_gradient_that_is_right_near_it_alone(right_near_it):
+    def f(x):
+        return jnp.abs(x[0] + x[1]) - jnp.abs(x[0] - x[1])  # at 0 it is 0 along both axes
+
+    def gradient(x):
+        s, t = jnp.where(x[0] + x[1] >= 0, 1.0, -1.0), jnp.where(x[0] - x[1] >= 0, 1.0, -1.0)
+        return jnp.stack([s - t, s + t]) if right_near_it else jnp.array([0.0, 2.0])
+
+    checks = check_gradient(f, np.zeros(2), grad_fn=gradient)
+    assert checks.verdict == ("inconclusive" if right_near_it else "fail")
+    assert ("along no axis" in str(checks)) == right_near_it
+
+
+def test_the_best_step_in_theory_has_the_smallest_sum_of_truncation_and_rounding():
+    by_step = ErrorByStep(method="central", errors=np.ones(50), order=2, truncation=3.0, rounding=1e-9)
+    h = by_step.optimum * np.array([0.99, 1.0, 1.01])
+    assert np.argmin(by_step.truncation * h**2 + by_step.rounding / h) == 1
 
 
 def test_a_step_out_of_the_domain_is_inconclusive():
