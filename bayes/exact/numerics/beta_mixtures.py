@@ -14,6 +14,9 @@ from bayes.exact.numerics.quantiles import quantile
 
 SMALL = 1e-20
 """Components with a weight below this are left out of probabilities, whose absolute error is then below 1e-16."""
+STEEP, HEAVY, HALVINGS = 8.0, 0.05, 40
+"""Largest ratio of the mean densities of two intervals of the grid, the largest mass of one, and how often they are
+halved for that at most."""
 BLOCK = 2**17
 """Places times components that are computed at once: a megabyte, which fits in a cache."""
 
@@ -112,16 +115,27 @@ class BetaMixture:
 
     @cached_property
     def _grid(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Places that are dense where the mass is, and the CDF there: the quantiles of a beta of the same moments."""
+        """Places between which the density changes little, from 0 to 1, and the CDF there.
+
+        They begin with the quantiles of a beta of the same moments, and intervals that are steep or heavy are halved.
+        """
         mean, var = self.mean(), self.var()
         size = mean * (1 - mean) / var - 1
         middle = betaincinv(mean * size, (1 - mean) * size, ndtr(np.linspace(-8.2, 8.2, 83)))
         inside = middle[(middle > 0) & (middle < 1)]
         low, high = (inside[0], inside[-1]) if inside.size else (0.5, 0.5)
         halvings = 0.5 ** np.arange(1, 60)
-        places = np.unique(
-            np.concatenate(
-                [[0.0, 1.0], np.geomspace(1e-300, low, 60), low * halvings, inside, 1 - (1 - high) * halvings]
-            )
-        )
-        return places, self.cdf(places)
+        tails = np.concatenate([np.geomspace(1e-300, low, 60), low * halvings, 1 - (1 - high) * halvings])
+        places = np.unique(np.concatenate([[0.0, 1.0], tails, inside]))
+        values = self.cdf(places)
+        for _ in range(HALVINGS):
+            mass, width = np.diff(values), np.diff(places)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                change = abs(np.diff(np.log(mass / width)))[1:-1]  # the first and the last interval reach the ends
+            steep = np.concatenate([[False], change > np.log(STEEP), [False]])
+            coarse = np.flatnonzero((mass[1:-1] > HEAVY) | ((steep[1:] | steep[:-1]) & (mass[1:-1] > SMALL))) + 1
+            if not coarse.size:
+                break
+            middles = (places[coarse] + places[coarse + 1]) / 2
+            places, values = np.insert(places, coarse + 1, middles), np.insert(values, coarse + 1, self.cdf(middles))
+        return places, values
