@@ -228,10 +228,13 @@ class GaussianProcess:
                 f"`{name}_prior` must make the posterior proper, got {self._priors[error.axis]}: with these data the "
                 f"integral over {name} diverges at {error.end}; use {advice}."
             ) from error
-        # Eigenvalues are rounded by n eps, and alpha^2 times that is no error beside a larger noise variance.
-        _, alpha, s = np.ix_(*box.x)
-        error = np.sum(box.weights.sum(axis=0) * np.minimum(len(y) * EPS * alpha**2 / s, 1.0)[0])
-        if len(y) > 1 and error > UNRESOLVED:
+        # Eigenvalues are rounded by n eps, and log p(y | rho, alpha, s) by n eps / (lambda_1 + s / alpha^2); every fifth
+        # node of each axis shows it.
+        rho, alpha, s = np.ix_(*(x[::5] for x in box.x))
+        smallest = self._spectrum(rho, len(y))[0][..., :1].sum(axis=-1)
+        weights = box.weights[::5, ::5, ::5]
+        error = np.sum(weights * np.minimum(len(y) * EPS / (smallest + s / alpha**2), 1.0)) / np.sum(weights)
+        if error > UNRESOLVED:
             raise ValueError(
                 "`noise_variance_prior` must keep the noise above 1e-8 of alpha^2 or so, got "
                 f"{self.noise_variance_prior} and data almost without noise: float64 does not resolve the kernel; use "

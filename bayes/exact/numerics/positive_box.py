@@ -220,7 +220,8 @@ class Positive:
         self._x = np.exp(((edges[:-1] + half)[:, None] + half[:, None] * _X).ravel())
         self._weights = (density * _W * half[:, None]).ravel()
         # A tail of v falls as exp(-k v), and x has the moments below k.
-        fall = -float(np.diff(log_density(edges[-1] - np.array([1.0, 0.0])))[0])
+        step = min(1.0, half[-1])
+        fall = -float(np.diff(log_density(edges[-1] - np.array([step, 0.0])))[0]) / step
         self._moments = inf if bounded or np.isnan(fall) else fall - 0.01
 
     def mean(self) -> float:
