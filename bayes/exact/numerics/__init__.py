@@ -6,6 +6,9 @@
 - ``matrices``: matrices in 300 decimal digits.
 - ``quadrature``: distributions that need a one-dimensional integral.
 - ``boxes``: integrals over two or three parameters, and distributions that are tabulated once.
+- ``conditionals``: independent draws of two parameters whose integral is a box.
+- ``interpolation``: a smooth function of two numbers as a polynomial.
+- ``logistic_likelihood``: the likelihood of logistic regression, and separable classes.
 - ``quantiles``: the inverse of a CDF, by root-finding.
 - ``sums_over_integers``: sums too long for a table.
 """

@@ -58,6 +58,10 @@ class Tabulated:
         """Return the variance."""
         return float(np.sum(self._weights * (self._x - self.mean()) ** 2))
 
+    def expectation(self, f: Callable[[Array], Array]) -> float:
+        """Return the mean of f(x), for an ``f`` as smooth as the density."""
+        return float(np.sum(self._weights * f(self._x)))
+
     def std(self) -> float:
         """Return the standard deviation."""
         return float(np.sqrt(self.var()))
@@ -206,6 +210,21 @@ class Box:
             return np.where(np.isnan(x), np.nan, values)
 
         return Tabulated(grid.edges, np.exp(log_density).reshape(-1, ORDER), exact)
+
+    @property
+    def second_reach(self) -> tuple[float, float]:
+        """How far the second of two parameters goes in standardised coordinates, which move with the first."""
+        self._grid(0)
+        (edges,) = self._inner_panels[0]
+        return float(edges[0]), float(edges[-1])
+
+    def second_given_first(self, x: Array, edges: Array) -> tuple[Array, Array]:
+        """Return places (M, N) of the second of two parameters where the first is ``x`` (M,), and their log weights.
+
+        The places are the nodes of panels between ``edges``, in standardised coordinates, ``ORDER`` a panel.
+        """
+        places, log_weights = self._slices(0, x, [edges])
+        return places[1], log_weights
 
     def _values(self, x: Array) -> Array:
         """Return the log density at places (d, ...), -inf beyond the bounds."""
