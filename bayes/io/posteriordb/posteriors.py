@@ -19,7 +19,14 @@ from bayes.io.draws_file import load_draws
 from bayes.io.posteriordb.folder import Folder
 from bayes.io.posteriordb.known import Built, Known
 
-FAMILIES: tuple[str, ...] = ()
+FAMILIES = (
+    "independent_regression",
+    "centred_regression",
+    "capture_recapture",
+    "rates",
+    "graded_response",
+    "gaussian_process",
+)
 """The files with ``KNOWN``, in the order of a table."""
 
 type Program = Literal["as known", "differs", "not in the folder"]
