@@ -138,7 +138,7 @@ class GroupedRegression:
         }
 
     def further_marginals(self, y: ArrayLike) -> dict[str, Distribution]:
-        """Return the marginals of ``distance[j]`` = (theta[j] - beta[varying]) / group_sd, as in a noncentred program."""
+        """Return the marginals of ``distance[j]`` = (theta[j] - beta[varying]) / group_sd, of noncentred programs."""
         y = self._observations(y)
         mixtures = Mixtures(*self._integral(y), self.varying)
         return {f"distance[{j}]": mixtures.distance(j, np.inf) for j in range(self.group_count)}

@@ -26,21 +26,21 @@ class Mixtures:
     def __init__(self, sufficient: Sufficient, plane: Plane, varying: int) -> None:
         self._sufficient, self._plane, self._varying = sufficient, plane, varying
 
-    def beta(self, k: int, moments: float) -> LazyMixture:
+    def beta(self, k: int, power: float) -> LazyMixture:
         """Return the distribution of a fixed coefficient."""
         s = self._sufficient
-        return self._mixture((s.T[k], 0, 0.0, 0.0), float(s.origin[k]), moments)
+        return self._mixture((s.T[k], 0, 0.0, 0.0), float(s.origin[k]), power)
 
-    def theta(self, j: int, moments: float) -> LazyMixture:
+    def theta(self, j: int, power: float) -> LazyMixture:
         """Return the distribution of a group's coefficient."""
         s, v = self._sufficient, self._varying
-        return self._mixture((s.T[v], j, 0.0, 1.0), float(s.origin[v]), moments)
+        return self._mixture((s.T[v], j, 0.0, 1.0), float(s.origin[v]), power)
 
-    def distance(self, j: int, moments: float) -> LazyMixture:
+    def distance(self, j: int, power: float) -> LazyMixture:
         """Return the distribution of a group's coefficient, less its mean and in units of the group sd."""
-        return self._mixture((np.zeros(len(self._sufficient.T)), j, 1.0, 0.0), 0.0, moments)
+        return self._mixture((np.zeros(len(self._sufficient.T)), j, 1.0, 0.0), 0.0, power)
 
-    def observation(self, f: Array, j: int, moments: float) -> LazyMixture:
+    def observation(self, f: Array, j: int, power: float) -> LazyMixture:
         """Return the distribution of an observation with the predictors f in group j."""
         s = self._sufficient
         function = (f @ s.T, j, 0.0, float(f[self._varying]))
@@ -48,15 +48,15 @@ class Mixtures:
             lambda: _components(self._full, *function, noise=True),
             lambda: _components(self._full, *function, noise=True),
             origin=float(f @ s.origin),
-            moments=moments,
+            power=power,
         )
 
-    def _mixture(self, function: tuple[Array, int, float, float], origin: float, moments: float) -> LazyMixture:
+    def _mixture(self, function: tuple[Array, int, float, float], origin: float, power: float) -> LazyMixture:
         return LazyMixture(
             lambda: _components(self._few, *function),
             lambda: _components(self._full, *function),
             origin=origin,
-            moments=moments,
+            power=power,
         )
 
     @cached_property

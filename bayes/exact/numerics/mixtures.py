@@ -29,22 +29,21 @@ class LazyMixture:
     """A mixture of normals that is made when it is needed.
 
     ``few`` returns components, with means measured from ``origin``, that have its probabilities and its moments.
-    ``full`` returns more of them, which have its tails too. ``moments`` is the number of its moments, 1 if the variance
-    is infinite, and 0 if there is no mean.
+    ``full`` returns more of them, which have its tails too. Its moments exist below ``power``, that of its tails.
     """
 
     def __init__(
-        self, few: Callable[[], Components], full: Callable[[], Components], *, origin: float, moments: float
+        self, few: Callable[[], Components], full: Callable[[], Components], *, origin: float, power: float
     ) -> None:
-        self._make_few, self._make_full, self._origin, self._moments = few, full, origin, moments
+        self._make_few, self._make_full, self._origin, self._power = few, full, origin, power
 
     def mean(self) -> float:
         """Return the mean."""
-        return self._origin + self._centre if self._moments >= 1 else np.nan
+        return self._origin + self._centre if self._power > 1 else np.nan
 
     def var(self) -> float:
         """Return the variance."""
-        return self._spread**2 if self._moments >= 2 else np.inf
+        return self._spread**2 if self._power > 2 else np.inf
 
     def std(self) -> float:
         """Return the standard deviation."""

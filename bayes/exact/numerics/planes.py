@@ -320,13 +320,14 @@ def gauss_rule(x: Array, weights: Array, count: int) -> tuple[Array, Array]:
     The recurrence of the orthogonal polynomials is that of Stieltjes, and the rule that of Golub and Welsch (Gautschi
     2004, Orthogonal Polynomials, sections 2.2 and 3.1).
     """
-    before, p = np.zeros_like(x), np.ones_like(x)
+    # p is a polynomial times the root of the weights, so that nothing overflows where they are small
+    before, p = np.zeros_like(x), np.sqrt(weights)
     jacobi, off = np.zeros((len(x), count, count)), np.zeros(len(x))
     for k in range(count):
-        jacobi[:, k, k] = np.sum(weights * x * p**2, axis=1)
+        jacobi[:, k, k] = np.sum(x * p**2, axis=1)
         # b' p' = (x - a) p - b p_before, with b' so that p' has norm 1
         following = (x - jacobi[:, k, k, None]) * p - off[:, None] * before
-        off = np.sqrt(np.sum(weights * following**2, axis=1))
+        off = np.sqrt(np.sum(following**2, axis=1))
         if k + 1 < count:
             jacobi[:, k, k + 1] = jacobi[:, k + 1, k] = off
             before, p = p, following / off[:, None]
