@@ -321,24 +321,21 @@ class Box:
                     if beyond and k == 0:
                         t = (bound - self.mode[index]) / (side * root[0, 0])
                         break
-                    if self._profile(order, place, k) < self._peak - DROP:
+                    if self._profile(order, root, k, side * t) < self._peak - DROP:
                         break
                     t *= 1.3
                 ends.append(side * t)
             reach.append((ends[0], ends[1]))
         return reach
 
-    def _profile(self, order: list[int], place: Array, k: int) -> float:
-        """Return the largest log density near ``place``, along the coordinates other than number ``k``."""
-        point = np.empty(len(order))
-        point[order] = place
-        sds = np.sqrt(np.diag(self._covariance))
+    def _profile(self, order: list[int], root: Array, k: int, t: float) -> float:
+        """Return the largest log density where standardised coordinate ``k`` is ``t``, over places of the others."""
         far = np.geomspace(8, 60, 9)
         along = np.concatenate([-far[::-1], np.linspace(-6, 6, 13), far])
-        offsets = np.array(np.meshgrid(*[[0.0] if i == order[k] else along for i in range(len(order))]))
-        return float(
-            self._values(point.reshape(-1, *[1] * len(order)) + sds.reshape(-1, *[1] * len(order)) * offsets).max()
-        )
+        coordinates = np.array(np.meshgrid(*[[t] if i == k else along for i in range(len(order))]))
+        point = np.empty(coordinates.shape)
+        point[order] = self.mode[order].reshape(-1, *[1] * len(order)) + np.tensordot(root, coordinates, 1)
+        return float(self._values(point).max())
 
     def _resolved(self, axis: int) -> Grid:
         """Return the grid with ``axis`` first whose panels are narrow enough."""
