@@ -371,9 +371,14 @@ def mixture_marginal(weights: Array, means: Array, sds: Array) -> Tabulated:
     mean = float(weights @ means)
     sd = float(np.sqrt(weights @ (sds**2 + (means - mean) ** 2)))
 
-    def density(x: Array) -> Array:
-        z = (x[..., None] - (means - mean)) / sds
-        return np.exp(-(z**2) / 2) @ (weights / sds) / np.sqrt(2 * np.pi)
+    heights = weights / sds / np.sqrt(2 * np.pi)
+
+    def density(left: float, right: float) -> Array:
+        """Return the density at the nodes of a panel, where components farther than 10 sds are 0."""
+        near = (means - mean + 10 * sds > left) & (means - mean - 10 * sds < right)
+        x = (left + right) / 2 + (right - left) / 2 * _X
+        z = (x[:, None] - (means[near] - mean)) / sds[near]
+        return np.exp(-(z**2) / 2) @ heights[near]
 
     def log_density(x: Array) -> Array:
         values = np.empty(x.shape)
@@ -385,9 +390,12 @@ def mixture_marginal(weights: Array, means: Array, sds: Array) -> Tabulated:
     low = float(np.min(means - mean - 8.5 * sds))
     high = float(np.max(means - mean + 8.5 * sds))
     edges, narrowest = _around(low, high, sd), float(np.min(sds))
+    known: dict[tuple[float, float], Array] = {}
     while True:
         half = np.diff(edges) / 2
-        values = density((edges[:-1] + half)[:, None] + half[:, None] * _X)
+        panels = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+        known |= {panel: density(*panel) for panel in panels if panel not in known}
+        values = np.stack([known[panel] for panel in panels])
         rough = np.max(abs((values @ _TO_SERIES)[:, -2:]), axis=1) * half > ROUGH
         if not rough.any() or np.min(half) < narrowest / 4:
             break
