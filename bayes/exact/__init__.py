@@ -15,7 +15,11 @@ family, which ``bayes.registry`` reads. The families:
 - ``beta_binomial``, ``gamma_poisson``, ``gamma_exponential``: a probability, a rate of counts, a rate of waiting times.
 - ``dirichlet_multinomial``, ``multivariate_normal``: probabilities of classes, a mean vector.
 - ``linear_regression``: coefficients and noise variance.
+- ``logistic_regression``: two coefficients, exact up to a two-dimensional integral (``numerics.boxes``).
 - ``hierarchical_normal``: groups with a common mean, exact up to a one-dimensional integral (``numerics.quadrature``).
+
+Two files are for models that are not in the registry. ``two_parameters`` is for any model of two parameters, of which
+you give the log likelihood. ``growth_curve`` is a curve that grows towards a limit.
 
 ``distribution`` is the interface of the distributions, ``scale_priors`` has the priors of a standard deviation, and
 ``validate`` refuses invalid input. ``numerics`` has the arithmetic that keeps digits where textbook formulas lose them.

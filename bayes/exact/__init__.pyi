@@ -4,6 +4,7 @@ from .gamma_exponential import GammaExponential as GammaExponential
 from .gamma_poisson import GammaPoisson as GammaPoisson
 from .hierarchical_normal import HierarchicalNormal as HierarchicalNormal
 from .linear_regression import LinearRegression as LinearRegression
+from .logistic_regression import LogisticRegression as LogisticRegression
 from .multivariate_normal import MultivariateNormal as MultivariateNormal
 from .normal_inverse_gamma import NormalInverseGamma as NormalInverseGamma
 from .normal_normal import NormalNormal as NormalNormal

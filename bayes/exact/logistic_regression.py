@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import special
+from scipy.stats import norm
 
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
@@ -24,7 +25,7 @@ from bayes.exact.numerics.boxes import Box
 from bayes.exact.numerics.conditionals import SecondGivenFirst, draws
 from bayes.exact.numerics.interpolation import interpolated
 from bayes.exact.numerics.logistic_likelihood import Rows, grouped, logit_bernoulli
-from bayes.exact.projections import STANDARD, Draws, Projections, directions, flip_sign
+from bayes.exact.projections import STANDARD, Draws, Projections, flip_sign
 from closedform.validation import shown
 
 MANY = 100
@@ -97,25 +98,22 @@ class LogisticRegression:
     def projections(self, y: ArrayLike) -> Projections:
         """Return functions of both coefficients, and the exact distribution of each.
 
-        They are sums of the coefficients with signs, in units of their sds, and the normal score of ``beta[1]`` given
-        ``beta[0]``, with its sign flipped where ``beta[0]`` is below its median.
+        They are w . beta, the sum or difference of the coefficients in units of their sds that varies least, and the
+        normal score of ``beta[1]`` given ``beta[0]``, with its sign flipped where ``beta[0]`` is below its median.
         """
         joint = self.posterior(y)
         median = float(joint.combination(np.array([1.0, 0.0])).ppf(0.5))
+        w = np.array([1.0, -1.0 if joint.covariance[0, 1] > 0 else 1.0]) / np.sqrt(np.diag(joint.covariance))
 
         def score(draws: Draws) -> Array:
             beta = draws["beta"]
-            z = stats.norm.ppf(joint.second_given_first(beta.reshape(-1, 2))).reshape(beta.shape[:-1])
+            z = norm.ppf(joint.second_given_first(beta.reshape(-1, 2))).reshape(beta.shape[:-1])
             return flip_sign(z, beta[..., 0], median)
 
-        def projection(w: Array) -> Callable[[Draws], Array]:
-            return lambda draws: draws["beta"] @ w
-
-        functions: Projections = {
-            f"w{i + 1} . beta": (projection(w), joint.combination(w))
-            for i, w in enumerate(directions(np.sqrt(np.diag(joint.covariance))))
+        return {
+            "w . beta": (lambda draws: draws["beta"] @ w, joint.combination(w)),
+            "z(beta[1] | beta[0]) by beta[0]": (score, STANDARD),
         }
-        return functions | {"z(beta[1] | beta[0]) by beta[0]": (score, STANDARD)}
 
     def predictive(self, y: ArrayLike, x_new: ArrayLike | None = None) -> Any:
         """Return the Bernoulli of the next observation at ``x_new`` (2,), by default at the design's row after ``y``.
@@ -153,11 +151,11 @@ class LogisticRegression:
 
     def log_prior(self, beta0: Any, beta1: Any) -> Any:
         """Return log p(beta), in nats; a flat prior has density 1."""
-        logs = [
-            stats.norm.logpdf(beta, m, s) if np.isfinite(s) else 0.0 * beta
-            for beta, m, s in zip((beta0, beta1), self.prior_mean, self.prior_sds, strict=True)
-        ]
-        return logs[0] + logs[1]
+        total = 0.0 * (beta0 + beta1)
+        for beta, m, s in zip((beta0, beta1), self.prior_mean, self.prior_sds, strict=True):
+            if np.isfinite(s):
+                total -= ((beta - m) / s) ** 2 / 2 + np.log(s) + np.log(2 * np.pi) / 2
+        return total
 
     def _observations(self, y: ArrayLike) -> NDArray[np.int64]:
         y = validate.counts(y, largest=1)
@@ -208,21 +206,20 @@ class Joint:
     def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, Array]:
         """Return ``size`` independent draws of ``beta`` (size, 2)."""
         beta0, step = draws(self.box(np.array([1.0, 0.0])), size, random_state)
-        return {"beta": np.stack([beta0, step + self._slope * (beta0 - self.mode[0])], axis=1)}
+        return {"beta": np.stack([beta0, self._given(beta0) + step], axis=1)}
 
     def second_given_first(self, beta: Array) -> Array:
         """Return P(beta[1] <= its value | beta[0]) for coefficients (M, 2)."""
-        step = beta[:, 1] - self._slope * (beta[:, 0] - self.mode[0])
+        step = beta[:, 1] - self._given(beta[:, 0])
         return SecondGivenFirst(self.box(np.array([1.0, 0.0]))).cdf(beta[:, 0], step)
 
     def combination(self, w: Array) -> Distribution:
         """Return the distribution of w . beta."""
         return self.box(w).marginal(0)
 
-    @property
-    def _slope(self) -> float:
-        """How the mean of beta[1] moves with beta[0], about."""
-        return float(self.covariance[0, 1] / self.covariance[0, 0])
+    def _given(self, beta0: Array) -> Array:
+        """Return the mean of beta[1] given beta[0], about: the second coordinate of the box is measured from it."""
+        return self.mode[1] + self.covariance[0, 1] / self.covariance[0, 0] * (beta0 - self.mode[0])
 
     @cached_property
     def mode(self) -> Array:

@@ -30,6 +30,11 @@ UNITS = {
         "shape": NONE,
         "scale": Y2,
     },
+    "logistic_regression": {
+        "design": "units of the predictors",
+        "prior_mean": "log odds over the unit of the predictor",
+        "prior_sds": "log odds over the unit of the predictor",
+    },
     "hierarchical_normal": {"noise_sds": Y, "prior_mean": Y, "prior_sd": Y, "spread": Y},
 }
 """Model -> the unit of each of its hyperparameters."""
@@ -46,6 +51,14 @@ In the formulas, `sigma2` is $\\sigma^2$. The design may have more rows than the
 for the row after the last observation. In the example, the second column of the design is the boiling point of water in
 degrees Fahrenheit, less 203, and y is 100 log10 of the air pressure in inches of mercury. The last row is for sea
 level.""",
+    "logistic_regression": """\
+This model is not conjugate: its posterior is a two-dimensional integral, computed by quadrature to rounding. An sd of
+`inf` is a flat prior of its coefficient. Then the posterior is improper if the coefficients can separate the zeros from
+the ones, which is an error.
+
+The design may have more rows than there are observations: the predictive is for the row after the last observation. In
+the example, the second column of the design is the temperature at launch less 70 degrees Fahrenheit, in units of 10
+degrees, and y is 1 if an O-ring was damaged. The last row is for 31 degrees, the launch of the Challenger.""",
     "hierarchical_normal": """\
 This model is not conjugate: the posterior of $\\tau$ is no distribution with a name. But given $\\tau$ everything is
 normal, so $\\mu$ and $\\theta$ are integrated out by formula. What remains is an integral over $\\tau$ alone, computed
@@ -89,8 +102,9 @@ def index() -> str:
 # Models
 
 This page lists the {len(models)} models whose posterior, predictive and evidence are known. Nine have closed forms. The
-posterior of `hierarchical_normal` is a one-dimensional integral, computed to rounding. The page of a model has its
-formulas, its priors, its data sets, and how to get it in Python, in Stan and on the command line.
+posterior of `hierarchical_normal` is a one-dimensional integral, and that of `logistic_regression` a two-dimensional
+one, both computed to rounding. The page of a model has its formulas, its priors, its data sets, and how to get it in
+Python, in Stan and on the command line.
 
 {table}
 

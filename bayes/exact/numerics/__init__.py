@@ -9,6 +9,7 @@
 - ``conditionals``: independent draws of two parameters whose integral is a box.
 - ``interpolation``: a smooth function of two numbers as a polynomial.
 - ``logistic_likelihood``: the likelihood of logistic regression, and separable classes.
+- ``monotone``: functions of a number whose distribution is tabulated.
 - ``quantiles``: the inverse of a CDF, by root-finding.
 - ``sums_over_integers``: sums too long for a table.
 """

@@ -321,24 +321,21 @@ class Box:
                     if beyond and k == 0:
                         t = (bound - self.mode[index]) / (side * root[0, 0])
                         break
-                    if self._profile(order, place, k) < self._peak - DROP:
+                    if self._profile(order, root, k, side * t) < self._peak - DROP:
                         break
                     t *= 1.3
                 ends.append(side * t)
             reach.append((ends[0], ends[1]))
         return reach
 
-    def _profile(self, order: list[int], place: Array, k: int) -> float:
-        """Return the largest log density near ``place``, along the coordinates other than number ``k``."""
-        point = np.empty(len(order))
-        point[order] = place
-        sds = np.sqrt(np.diag(self._covariance))
+    def _profile(self, order: list[int], root: Array, k: int, t: float) -> float:
+        """Return the largest log density where standardised coordinate ``k`` is ``t``, over places of the others."""
         far = np.geomspace(8, 60, 9)
         along = np.concatenate([-far[::-1], np.linspace(-6, 6, 13), far])
-        offsets = np.array(np.meshgrid(*[[0.0] if i == order[k] else along for i in range(len(order))]))
-        return float(
-            self._values(point.reshape(-1, *[1] * len(order)) + sds.reshape(-1, *[1] * len(order)) * offsets).max()
-        )
+        coordinates = np.array(np.meshgrid(*[[t] if i == k else along for i in range(len(order))]))
+        point = np.empty(coordinates.shape)
+        point[order] = self.mode[order].reshape(-1, *[1] * len(order)) + np.tensordot(root, coordinates, 1)
+        return float(self._values(point).max())
 
     def _resolved(self, axis: int) -> Grid:
         """Return the grid with ``axis`` first whose panels are narrow enough."""
@@ -374,9 +371,14 @@ def mixture_marginal(weights: Array, means: Array, sds: Array) -> Tabulated:
     mean = float(weights @ means)
     sd = float(np.sqrt(weights @ (sds**2 + (means - mean) ** 2)))
 
-    def density(x: Array) -> Array:
-        z = (x[..., None] - (means - mean)) / sds
-        return np.exp(-(z**2) / 2) @ (weights / sds) / np.sqrt(2 * np.pi)
+    heights = weights / sds / np.sqrt(2 * np.pi)
+
+    def density(left: float, right: float) -> Array:
+        """Return the density at the nodes of a panel, where components farther than 10 sds are 0."""
+        near = (means - mean + 10 * sds > left) & (means - mean - 10 * sds < right)
+        x = (left + right) / 2 + (right - left) / 2 * _X
+        z = (x[:, None] - (means[near] - mean)) / sds[near]
+        return np.exp(-(z**2) / 2) @ heights[near]
 
     def log_density(x: Array) -> Array:
         values = np.empty(x.shape)
@@ -388,9 +390,12 @@ def mixture_marginal(weights: Array, means: Array, sds: Array) -> Tabulated:
     low = float(np.min(means - mean - 8.5 * sds))
     high = float(np.max(means - mean + 8.5 * sds))
     edges, narrowest = _around(low, high, sd), float(np.min(sds))
+    known: dict[tuple[float, float], Array] = {}
     while True:
         half = np.diff(edges) / 2
-        values = density((edges[:-1] + half)[:, None] + half[:, None] * _X)
+        panels = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+        known |= {panel: density(*panel) for panel in panels if panel not in known}
+        values = np.stack([known[panel] for panel in panels])
         rough = np.max(abs((values @ _TO_SERIES)[:, -2:]), axis=1) * half > ROUGH
         if not rough.any() or np.min(half) < narrowest / 4:
             break

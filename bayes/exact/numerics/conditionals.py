@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from bayes.exact.numerics.boxes import ORDER, Box
 
-BLOCK = 2**18
-"""Places that are computed at once: megabytes, not gigabytes, for a million draws."""
+BLOCK = 2**15
+"""Places that are computed at once, so that they fit in a cache."""
 STEPS = 60
 """Largest number of Newton steps or halvings of a bracket, which begins with the width of a panel."""
 WIDTH = 3.0

@@ -9,8 +9,8 @@ from scipy import special, stats
 
 from bayes.exact.numerics.exact_sums import difference_of_products
 
-BLOCK = 2**18
-"""Terms of the log likelihood that are computed at once."""
+BLOCK = 2**15
+"""Terms of the log likelihood that are computed at once, so that they fit in a cache."""
 
 type Array = NDArray[np.float64]
 

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import integrate
+from scipy.special import expit
 from scipy.stats import (
+    bernoulli,
     beta,
     binom,
     dirichlet_multinomial,
@@ -33,6 +35,7 @@ from bayes.exact.gamma_exponential import GammaExponential
 from bayes.exact.gamma_poisson import GammaPoisson
 from bayes.exact.hierarchical_normal import HierarchicalNormal
 from bayes.exact.linear_regression import LinearRegression
+from bayes.exact.logistic_regression import LogisticRegression
 from bayes.exact.multivariate_normal import MultivariateNormal
 from bayes.exact.normal_inverse_gamma import NormalInverseGamma
 from bayes.exact.normal_normal import NormalNormal
@@ -42,7 +45,7 @@ from tests.nightly import nightly_but
 from tests.tolerances import FALSE_ALARM, IDENTITY, MONTE_CARLO, QUADRATURE
 
 every_model = pytest.mark.parametrize("name", NAMES)
-ORDERED = {"linear_regression", "hierarchical_normal"}  # whose observations are not exchangeable
+ORDERED = {"linear_regression", "logistic_regression", "hierarchical_normal"}  # whose observations are not exchangeable
 
 # Proper priors, small data: none that has no mean, so that moments can be compared.
 numbers, scales, shapes = st.floats(-50, 50), st.floats(0.02, 50), st.floats(0.1, 200)
@@ -81,6 +84,11 @@ STRATEGIES = {
         prior_covariance=covariance(3),
         shape=shapes,
         scale=scales,
+    ),
+    "logistic_regression": st.builds(
+        partial(LogisticRegression, design=DESIGN[:, :2]),
+        prior_mean=st.lists(st.floats(-2, 2), min_size=2, max_size=2),
+        prior_sds=st.lists(st.floats(0.05, 3), min_size=2, max_size=2),
     ),
     "hierarchical_normal": st.builds(
         partial(HierarchicalNormal, noise_sds=[1.0, 2.0, 0.5, 1.0, 3.0]),
@@ -224,6 +232,15 @@ def over_tau(exact, y):
     return math.log(integrate.quad(density, 0, 1 - 1e-12, epsabs=0, epsrel=1e-9)[0])
 
 
+def over_the_plane(exact, y):
+    """Sum over a grid of the coefficients in steps of a twentieth of their prior sds: the trapezoid rule."""
+    z = np.arange(-180, 181) / 20
+    beta0, beta1 = (m + s * z for m, s in zip(exact.prior_mean, exact.prior_sds, strict=True))
+    eta = np.add.outer(beta0, beta1[:, None] * exact.design[: len(y), 1])  # whose first column is 1
+    density = np.prod(bernoulli.pmf(y, expit(eta)), axis=2) * np.outer(norm.pdf(z), norm.pdf(z))
+    return math.log(density.sum() / 20**2)
+
+
 BY_FORCE = {
     "normal_normal": univariate(
         lambda m: norm(m.prior_mean, m.prior_sd), lambda m, mu, y: norm.logpdf(y, mu, m.noise_sd).sum()
@@ -245,6 +262,7 @@ BY_FORCE = {
     "dirichlet_multinomial": lambda m, y: dirichlet_multinomial(m.concentration, m.trials).logpmf(y[0]),
     "multivariate_normal": stacked_normal,
     "linear_regression": stacked_t,
+    "logistic_regression": over_the_plane,
     "hierarchical_normal": over_tau,
 }
 
@@ -314,7 +332,7 @@ def test_parameters_drawn_from_the_prior_are_uniform_in_their_posteriors(name):
     exact = get_model(name).exact
     rng = np.random.default_rng(3)
     values = {}
-    for _ in range(300):
+    for _ in range(100 if name == "logistic_regression" else 300):  # whose marginals take an integral each
         params, y = exact.simulate(rng, min(len(get_model(name).y), 4))
         for scalar, marginal in scalars(exact, y).items():
             base, _, place = scalar.partition("[")

@@ -18,7 +18,8 @@ def mistakes_of(*names):
 
 # The hierarchy's marginals are mixtures of many normals, which take most of the time.
 CASES = [
-    *every_nth(3, mistakes_of(*(name for name in NAMES if name != "hierarchical_normal"))),
+    *every_nth(3, mistakes_of(*(name for name in NAMES if name not in ("hierarchical_normal", "logistic_regression")))),
+    *every_nth(8, mistakes_of("logistic_regression")),
     *every_nth(8, mistakes_of("hierarchical_normal")),
 ]
 
