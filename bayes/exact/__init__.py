@@ -16,6 +16,10 @@ family, which ``bayes.registry`` reads. The families:
 - ``dirichlet_multinomial``, ``multivariate_normal``: probabilities of classes, a mean vector.
 - ``linear_regression``: coefficients and noise variance.
 - ``hierarchical_normal``: groups with a common mean, exact up to a one-dimensional integral (``numerics.quadrature``).
+- ``capture_recapture``: the size of a population, a finite sum over it. ``capture_effects`` has two more such models.
+
+Models that are not in the registry: ``rates``, several probabilities of success; ``unknown_trials``, a probability and
+the number of trials; ``graded_response``, abilities from graded items.
 
 ``distribution`` is the interface of the distributions, ``scale_priors`` has the priors of a standard deviation, and
 ``validate`` refuses invalid input. ``numerics`` has the arithmetic that keeps digits where textbook formulas lose them.

@@ -6,6 +6,7 @@
 - ``matrices``: matrices in 300 decimal digits.
 - ``quadrature``: distributions that need a one-dimensional integral.
 - ``boxes``: integrals over two or three parameters, and distributions that are tabulated once.
+- ``beta_mixtures``, ``beta_differences``: mixtures of betas, and the difference of two.
 - ``quantiles``: the inverse of a CDF, by root-finding.
 - ``sums_over_integers``: sums too long for a table.
 """
