@@ -17,7 +17,8 @@ def program(exact: CaptureRecapture, y: ArrayLike) -> pm.Model:
         omega = pm.Beta("omega", alpha=float64(exact.present), beta=float64(exact.absent))
         p = pm.Beta("p", alpha=float64(exact.captures), beta=float64(exact.misses))
         histories = validate.counts(y, 1, columns=exact.occasions)
-        pm.CustomDist("y", omega, p, logp=log_likelihood, signature="(),()->(t)", observed=histories)
+        signature = f"(),()->({exact.occasions})"
+        pm.CustomDist("y", omega, p, logp=log_likelihood, signature=signature, observed=histories)
     return model
 
 
