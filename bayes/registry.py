@@ -29,6 +29,7 @@ NAMES = (
     "linear_regression",
     "logistic_regression",
     "hierarchical_normal",
+    "capture_recapture",
 )
 
 

@@ -16,6 +16,7 @@ from mpmath import mp, mpf
 from numpy.typing import NDArray
 
 from bayes.exact.beta_binomial import BetaBinomial
+from bayes.exact.capture_recapture import CaptureRecapture
 from bayes.exact.dirichlet_multinomial import DirichletMultinomial
 from bayes.exact.gamma_exponential import GammaExponential
 from bayes.exact.gamma_poisson import GammaPoisson
@@ -29,6 +30,13 @@ from bayes.exact.normal_variance import NormalVariance
 
 DIGITS = 150
 """Decimal digits: log Gamma(1e18) and its like lose 40 of them, squares of far data 50, and 50 must remain."""
+
+
+MILLION = 1_000_000
+SLOW = ("hierarchical_normal", "logistic_regression", "capture_recapture")
+"""Models whose answers to fifty digits take seconds."""
+FEW_OBSERVATIONS = ("hierarchical_normal", "capture_recapture")
+"""Models that a million observations are not for."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ def worst_error(problem: Problem, name: str) -> tuple[float, str]:
 
 def a_million(problem: Problem, name: str) -> Problem:
     """Return the problem with its observations repeated up to a million."""
-    if name == "hierarchical_normal" or not len(problem.y):
+    if name in FEW_OBSERVATIONS or not len(problem.y):
         return problem
     y, exact = np.resize(problem.y, (MILLION, *problem.y.shape[1:])), problem.exact
     if name in ("linear_regression", "logistic_regression"):
@@ -122,6 +130,12 @@ def _coefficients(exact: Any, y: Any) -> Answers:
     return {"beta": [m.mean() for m in marginals], "sds of beta": [m.std() for m in marginals]}
 
 
+def _probabilities(exact: Any, y: Any) -> Answers:
+    marginals = exact.marginals(y)
+    return {f"{quantity} of {name}": getattr(marginals[name], quantity)() for name in marginals for quantity in MOMENTS}
+
+
+MOMENTS = ("mean", "std")
 PARAMETERS: dict[type, Callable[[Any, Any], Answers]] = {
     NormalNormal: lambda m, y: {"mean": m.posterior(y).mean(), "sd": m.posterior(y).std()},
     NormalVariance: _gamma,
@@ -134,6 +148,7 @@ PARAMETERS: dict[type, Callable[[Any, Any], Answers]] = {
     LinearRegression: lambda m, y: {key: getattr(m.posterior(y), key) for key in ("m", "V", "a", "b")},
     LogisticRegression: _coefficients,
     HierarchicalNormal: _moments,
+    CaptureRecapture: _probabilities,
 }
 
 
@@ -408,6 +423,35 @@ def hierarchical_normal(m: HierarchicalNormal, y: Any, new: Any) -> Answers:
         return quantities | {"log predictive": [mpmath.log(d) for d in densities], "predictive": densities}
 
 
+def capture_recapture(m: CaptureRecapture, y: Any, new: Any) -> Answers:
+    """Return the answers by a sum over the number of animals that are there and never captured."""
+    a, b, c, d = (mpf(value) for value in (m.present, m.absent, m.captures, m.misses))
+
+    def evidence(rows: Any) -> tuple[Any, dict[str, Any]]:
+        rows = np.asarray(rows, dtype=np.int64)
+        M, C, S = len(rows), int(rows.any(axis=1).sum()), int(rows.sum())
+        logs, sums = [], {"omega": [], "omega2": [], "p": [], "p2": []}
+        for N in range(C, M + 1):
+            log_p = mpmath.log(mpmath.binomial(M - C, N - C)) - _log_beta([a, b]) - _log_beta([c, d])
+            captures, misses = c + S, d + N * m.occasions - S
+            logs.append(log_p + _log_beta([a + N, b + M - N]) + _log_beta([captures, misses]))
+            for name, i, j in (("omega", a + N, b + M - N), ("p", captures, misses)):
+                sums[name].append(i / (i + j))
+                sums[name + "2"].append(i * (i + 1) / ((i + j) * (i + j + 1)))
+        peak = max(logs)
+        weights = [mpmath.exp(value - peak) for value in logs]
+        total = mpmath.fsum(weights)
+        means = {name: mpmath.fdot(weights, values) / total for name, values in sums.items()}
+        return peak + mpmath.log(total), means
+
+    log_evidence, mean = evidence(y)
+    quantities = {"log evidence": log_evidence}
+    for name in ("omega", "p"):
+        sd = mpmath.sqrt(mean[f"{name}2"] - mean[name] ** 2)
+        quantities |= {f"mean of {name}": mean[name], f"std of {name}": sd}
+    return _with_densities(quantities, [evidence(np.vstack([y, x]))[0] - log_evidence for x in new])
+
+
 ORACLES: dict[str, Callable[[Any, Any, Any], Answers]] = {
     f.__name__: f
     for f in (
@@ -422,6 +466,7 @@ ORACLES: dict[str, Callable[[Any, Any, Any], Answers]] = {
         linear_regression,
         logistic_regression,
         hierarchical_normal,
+        capture_recapture,
     )
 }
 
@@ -434,7 +479,6 @@ def _powers(low: float, high: float) -> st.SearchStrategy[float]:
     return st.one_of(st.floats(low, high), st.integers(int(np.ceil(low)), int(high))).map(lambda e: float(10.0**e))
 
 
-MILLION = 1_000_000
 sizes = st.sampled_from([0, 1, 2, 3, 14, 200])
 seeds = st.integers(0, 2**32 - 1)
 far = st.one_of(st.just(0.0), _powers(-3, 8), _powers(-3, 8).map(lambda v: -v))
@@ -583,6 +627,23 @@ def _hierarchical_normal(draw: Any) -> Problem:
     return Problem(exact, y, centre + unit * np.array([0.0, draw(st.floats(-5, 5))]))
 
 
+@st.composite
+def _capture_recapture(draw: Any) -> Problem:
+    rng = np.random.default_rng(draw(seeds))
+    T, n = draw(st.sampled_from([1, 2, 6])), draw(st.sampled_from([0, 1, 3, 60]))
+    strength, share, other = draw(strengths), draw(st.floats(0.01, 0.99)), draw(strengths)
+    exact = CaptureRecapture(
+        occasions=T,
+        present=strength * share,
+        absent=strength * (1 - share),
+        captures=other * share,
+        misses=other * (1 - share),
+    )
+    omega, p = rng.random(2)
+    y = (rng.random((n, 1)) < omega) & (rng.random((n, T)) < p)
+    return Problem(exact, y.astype(np.int64), np.stack([np.zeros(T, dtype=np.int64), rng.integers(0, 2, size=T)]))
+
+
 PROBLEMS: dict[str, st.SearchStrategy[Problem]] = {
     "normal_normal": _real(
         lambda draw, unit: NormalNormal(
@@ -610,4 +671,5 @@ PROBLEMS: dict[str, st.SearchStrategy[Problem]] = {
     "linear_regression": _linear_regression(),
     "logistic_regression": _logistic_regression(),
     "hierarchical_normal": _hierarchical_normal(),
+    "capture_recapture": _capture_recapture(),
 }

@@ -38,9 +38,9 @@ def model_with_data(options: Any) -> Model:
             ) from error
     from bayes.io.observations import read_observations
 
-    vectors = [value for value in vars(exact).values() if np.ndim(value) == 1]  # as long as a row of y, if y has rows
+    columns = np.size(exact.predictive_marginals([]).mean()) if model.y.ndim == 2 else 1
     with readable(options.data, ".csv") as path:
-        y = read_observations(path, columns=len(vectors[0]) if model.y.ndim == 2 else 1)
+        y = read_observations(path, columns=columns)
     return model.with_data(y, exact=exact)
 
 

@@ -17,6 +17,10 @@ family, which ``bayes.registry`` reads. The families:
 - ``linear_regression``: coefficients and noise variance.
 - ``logistic_regression``: two coefficients, exact up to a two-dimensional integral (``numerics.boxes``).
 - ``hierarchical_normal``: groups with a common mean, exact up to a one-dimensional integral (``numerics.quadrature``).
+- ``capture_recapture``: the size of a population, a finite sum over it. ``capture_effects`` has two more such models.
+
+Models that are not in the registry: ``rates``, several probabilities of success; ``unknown_trials``, a probability and
+the number of trials; ``graded_response``, abilities from graded items.
 
 Two files are for models that are not in the registry. ``two_parameters`` is for any model of two parameters, of which
 you give the log likelihood. ``growth_curve`` is a curve that grows towards a limit.

@@ -1,4 +1,7 @@
 from .beta_binomial import BetaBinomial as BetaBinomial
+from .capture_effects import OccasionEffects as OccasionEffects
+from .capture_effects import TrapResponse as TrapResponse
+from .capture_recapture import CaptureRecapture as CaptureRecapture
 from .dirichlet_multinomial import DirichletMultinomial as DirichletMultinomial
 from .gamma_exponential import GammaExponential as GammaExponential
 from .gamma_poisson import GammaPoisson as GammaPoisson

@@ -58,7 +58,9 @@ class GivenAbundance:
         N, C, M = self.abundance, self.abundance[0], self.abundance[-1]
         log_Q = xlog1py(self.unseen, -np.clip(p, 0, 1)).sum(axis=-1)[..., None]
         log_p = log_choose(N - C, M - N) + betaln(self.present, self.absent) + xlogy(N - C, np.exp(log_Q))
-        return np.sum(softmax(log_p, axis=-1) * betainc(self.present, self.absent, omega[..., None]), axis=-1)
+        return np.sum(
+            softmax(log_p, axis=-1) * betainc(self.present, self.absent, np.clip(omega, 0, 1)[..., None]), axis=-1
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,6 +36,13 @@ UNITS = {
         "prior_sds": "log odds over the unit of the predictor",
     },
     "hierarchical_normal": {"noise_sds": Y, "prior_mean": Y, "prior_sd": Y, "spread": Y},
+    "capture_recapture": {
+        "occasions": "occasions",
+        "present": "candidates",
+        "absent": "candidates",
+        "captures": "trials",
+        "misses": "trials",
+    },
 }
 """Model -> the unit of each of its hyperparameters."""
 NOTES = {
@@ -66,6 +73,12 @@ by quadrature to rounding.
 
 The first $n$ groups are observed. `noise_sds` may have more numbers than that: the next one, $\\sigma_{n+1}$, is the
 noise of the next group, which the predictive is for. So the example has nine numbers for eight schools.""",
+    "capture_recapture": """\
+This is the model M0 of closed populations, with data augmentation: the rows of y are $n$ candidates, of which $C$ were
+captured, and the number of animals $N$ is at most $n$. Take so many rows of zeros that the posterior of $N$ is 0 long
+before $n$. In Python, `model.exact.abundance(model.y)` is the distribution of $N$. Given $N$ everything is beta, so the
+posterior is a finite sum over $N$, with no integral left. The models Mt and Mb are in
+{py:mod}`bayes.exact.capture_effects`.""",
 }
 """Model -> what a reader should know before the formulas."""
 LONGEST_DATA = 40
@@ -101,10 +114,9 @@ def index() -> str:
     return f"""\
 # Models
 
-This page lists the {len(models)} models whose posterior, predictive and evidence are known. Nine have closed forms. The
-posterior of `hierarchical_normal` is a one-dimensional integral, and that of `logistic_regression` a two-dimensional
-one, both computed to rounding. The page of a model has its formulas, its priors, its data sets, and how to get it in
-Python, in Stan and on the command line.
+This page lists the {len(models)} models whose posterior, predictive and evidence are known. Most have closed forms. The
+others have finite sums, or integrals in one to three dimensions that are computed to rounding. The page of a model has
+its formulas, its priors, its data sets, and how to get it in Python, in Stan and on the command line.
 
 {table}
 
@@ -270,7 +282,7 @@ def _data_sets(model: Model) -> str:
 def _observations(y: np.ndarray) -> str:
     if len(y) <= LONGEST_DATA:
         return "y = " + ", ".join(_value(value) for value in y)
-    values, counts = np.unique(y, return_counts=True)
+    values, counts = np.unique(y, axis=0, return_counts=True)
     return "y = " + ", ".join(f"{count} times {_value(value)}" for value, count in zip(values, counts, strict=True))
 
 

@@ -10,6 +10,7 @@
 - ``interpolation``: a smooth function of two numbers as a polynomial.
 - ``logistic_likelihood``: the likelihood of logistic regression, and separable classes.
 - ``monotone``: functions of a number whose distribution is tabulated.
+- ``beta_mixtures``, ``beta_differences``: mixtures of betas, and the difference of two.
 - ``quantiles``: the inverse of a CDF, by root-finding.
 - ``sums_over_integers``: sums too long for a table.
 """

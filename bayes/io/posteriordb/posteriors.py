@@ -26,6 +26,10 @@ FAMILIES = (
     "rates",
     "graded_response",
     "gaussian_process",
+    "grouped_regression",
+    "logistic_regression",
+    "two_parameters",
+    "growth_curve",
 )
 """The files with ``KNOWN``, in the order of a table."""
 

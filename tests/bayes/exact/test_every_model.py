@@ -29,6 +29,7 @@ from scipy.stats import (
 
 from bayes import check
 from bayes.exact.beta_binomial import BetaBinomial
+from bayes.exact.capture_recapture import CaptureRecapture
 from bayes.exact.dirichlet_multinomial import DirichletMultinomial
 from bayes.exact.distribution import elements
 from bayes.exact.gamma_exponential import GammaExponential
@@ -95,6 +96,14 @@ STRATEGIES = {
         prior_mean=numbers,
         prior_sd=scales,
         spread=scales,
+    ),
+    "capture_recapture": st.builds(
+        CaptureRecapture,
+        occasions=st.integers(1, 9),
+        present=shapes,
+        absent=shapes,
+        captures=shapes,
+        misses=shapes,
     ),
 }
 
@@ -241,6 +250,23 @@ def over_the_plane(exact, y):
     return math.log(density.sum() / 20**2)
 
 
+def over_omega(exact, y):
+    """Integrate over omega by quadrature, and over p by a Gauss rule with a node for every two degrees of p."""
+    x, w = np.polynomial.legendre.leggauss(1 + y.size // 2)
+    p, captures = (x + 1) / 2, y.sum(axis=1)
+    prior_of_p = beta(exact.captures, exact.misses).pdf(p) * w / 2
+    peak = exact.log_evidence(y)
+
+    def density(omega):
+        log_likelihood = -peak
+        for s, times in zip(*np.unique(captures, return_counts=True), strict=True):
+            probability = omega * p**s * (1 - p) ** (y.shape[1] - s) + (0 if s else 1 - omega)
+            log_likelihood = log_likelihood + times * np.log(probability)
+        return beta(exact.present, exact.absent).pdf(omega) * (np.exp(log_likelihood) @ prior_of_p)
+
+    return peak + math.log(integrate.quad(density, 0, 1, epsabs=0, epsrel=1e-9, points=[0.5, 0.6, 0.7])[0])
+
+
 BY_FORCE = {
     "normal_normal": univariate(
         lambda m: norm(m.prior_mean, m.prior_sd), lambda m, mu, y: norm.logpdf(y, mu, m.noise_sd).sum()
@@ -264,6 +290,7 @@ BY_FORCE = {
     "linear_regression": stacked_t,
     "logistic_regression": over_the_plane,
     "hierarchical_normal": over_tau,
+    "capture_recapture": over_omega,
 }
 
 
@@ -348,6 +375,15 @@ def test_the_predictive_is_that_of_simulated_observations(name):
     model = get_model(name)
     rng = np.random.default_rng(4)
     y, predictive = model.y, model.exact.predictive(model.y)
+    if name == "capture_recapture":  # of which the share of each history is compared
+        histories, times = np.unique(predictive.rvs(4000, rng), axis=0, return_counts=True)
+        pmf = predictive.pmf(histories)
+        assert np.all(np.abs(times / 4000 - pmf) < 2 * MONTE_CARLO * np.sqrt(pmf / 4000))
+        posterior = independent_draws(model.exact, y, 4000, rng)
+        chance = posterior["omega"] * posterior["p"]
+        for element in elements("y", model.exact.predictive_marginals(y)).values():
+            assert abs(element.mean() - chance.mean()) < MONTE_CARLO * chance.std() / 4000**0.5
+        return
     if name in ("dirichlet_multinomial", "multivariate_normal"):  # of which the mean of each element is compared
         posterior = independent_draws(model.exact, y, 4000, rng)
         (vectors,) = posterior.values()
