@@ -27,6 +27,7 @@ from bayes.exact.multivariate_normal import MultivariateNormal
 from bayes.exact.normal_inverse_gamma import NormalInverseGamma
 from bayes.exact.normal_normal import NormalNormal
 from bayes.exact.normal_variance import NormalVariance
+from bayes.exact.scale_priors import ScalePrior
 
 DIGITS = 150
 """Decimal digits: log Gamma(1e18) and its like lose 40 of them, squares of far data 50, and 50 must remain."""
@@ -379,9 +380,9 @@ def _long(value: Any) -> Any:
 def hierarchical_normal(m: HierarchicalNormal, y: Any, new: Any) -> Answers:
     """Return the answers by the trapezoid rule in log tau, whose error is some exp(-2 pi (pi / 4) / step)."""
     with mp.workdps(60):
-        m0, s2, s = mpf(m.prior_mean), mpf(m.prior_sd) ** 2, mpf(m.spread)
+        m0, s2, s = mpf(m.prior_mean), mpf(m.prior_sd) ** 2, mpf(m.tau_prior.numbers[0])
         data, sigma2 = _floats(y), [mpf(float(v)) ** 2 for v in m.noise_sds]
-        scales = [float(m.spread), *m.noise_sds[: len(y)].tolist()]
+        scales = [m.tau_prior.numbers[0], *m.noise_sds[: len(y)].tolist()]
         far = max([*scales, *np.abs(np.asarray(y) - m.prior_mean).tolist()])
         a_unit = 8 if len(data) <= 8 else 32  # nodes; 30 groups fix log tau to 0.13
         step, low, high = mpf(1) / a_unit, np.floor(np.log(min(scales))) - 45, np.log(far) + 45
@@ -620,7 +621,7 @@ def _hierarchical_normal(draw: Any) -> Problem:
         noise_sds=unit * 10.0 ** rng.uniform(-1, 1, size=n + 1),
         prior_mean=_near(draw, unit),
         prior_sd=unit * draw(_powers(-4, 6)),
-        spread=unit * draw(_powers(-4, 4)),
+        tau_prior=ScalePrior("half_cauchy", unit * draw(_powers(-4, 4))),
     )
     centre = _near(draw, unit)
     y = centre + unit * draw(_powers(-1, 2)) * rng.normal(size=n)

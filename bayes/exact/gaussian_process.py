@@ -228,8 +228,8 @@ class GaussianProcess:
                 f"`{name}_prior` must make the posterior proper, got {self._priors[error.axis]}: with these data the "
                 f"integral over {name} diverges at {error.end}; use {advice}."
             ) from error
-        # Eigenvalues are rounded by n eps, and log p(y | rho, alpha, s) by n eps / (lambda_1 + s / alpha^2); every fifth
-        # node of each axis shows it.
+        # Eigenvalues are rounded by n eps, and log p(y | rho, alpha, s) by n eps / (lambda_1 + s / alpha^2). Every
+        # fifth node of each axis shows it.
         rho, alpha, s = np.ix_(*(x[::5] for x in box.x))
         smallest = self._spectrum(rho, len(y))[0][..., :1].sum(axis=-1)
         weights = box.weights[::5, ::5, ::5]

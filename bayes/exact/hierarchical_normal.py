@@ -11,18 +11,20 @@ shorter than ``noise_sds``. Then the first n groups are observed, and ``predicti
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from math import pi
+from math import ceil, inf, pi
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import halfcauchy, norm
+from scipy.stats import norm
 
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
 from bayes.exact.numerics import quadrature
 from bayes.exact.projections import STANDARD, Draws, Projections, distance_score, flip_sign
+from bayes.exact.scale_priors import ScalePrior
+from closedform.validation import shown
 
 ALL_MOMENTS = 99
 """Number of moments for a distribution with normal tails. All moments exist; any number above 2 says so."""
@@ -59,17 +61,20 @@ class HierarchicalNormal:
         sigma_j, the known standard deviation of the observation of each group, shape (J,).
     prior_mean, prior_sd
         m0 and s0, mean and standard deviation of the prior of mu, the common mean of the groups.
-    spread
-        s, the prior median of tau, the standard deviation between groups.
+    tau_prior
+        The prior of tau, the standard deviation between groups. If it is flat, the log evidence is the integral over
+        Lebesgue measure of tau, and two observations are needed.
 
     Raises
     ------
     ValueError
-        If a scale is not positive, if ``y`` has more numbers than there are groups, or if a number is not finite.
+        If a scale is not positive, if ``y`` has more numbers than there are groups or too few for a flat prior, or if a
+        number is not finite.
 
     Examples
     --------
-    >>> model = HierarchicalNormal(noise_sds=[15, 10], prior_mean=0.0, prior_sd=5.0, spread=5.0)
+    >>> prior = ScalePrior("half_cauchy", 5.0)
+    >>> model = HierarchicalNormal(noise_sds=[15, 10], prior_mean=0.0, prior_sd=5.0, tau_prior=prior)
     >>> round(model.log_evidence([28.0, 8.0]), 4)
     -8.7801
     """
@@ -77,16 +82,20 @@ class HierarchicalNormal:
     noise_sds: NDArray[np.float64]
     prior_mean: float
     prior_sd: float
-    spread: float
+    tau_prior: ScalePrior
 
-    def __init__(self, *, noise_sds: ArrayLike, prior_mean: float, prior_sd: float, spread: float) -> None:
+    def __init__(self, *, noise_sds: ArrayLike, prior_mean: float, prior_sd: float, tau_prior: ScalePrior) -> None:
         set_field = partial(object.__setattr__, self)
         set_field("noise_sds", validate.positive_vector("noise_sds", noise_sds))
         set_field("prior_mean", validate.finite("prior_mean", prior_mean))
         known_mean_hint = "a prior without width is a known mean: use a small but positive sd."
         flat_prior_hint = "a flat prior has no evidence: use a large but finite sd."
         set_field("prior_sd", validate.positive("prior_sd", prior_sd, known_mean_hint, large_hint=flat_prior_hint))
-        set_field("spread", validate.positive("spread", spread, "groups that are all the same need no hierarchy."))
+        if not isinstance(tau_prior, ScalePrior):
+            raise ValueError(
+                f"`tau_prior` must be a ScalePrior such as ScalePrior('half_cauchy', 5.0), got {shown(tau_prior)}."
+            )
+        set_field("tau_prior", tau_prior)
 
     def posterior(self, y: ArrayLike) -> "Joint":
         """Return p(mu, tau, theta | y)."""
@@ -104,7 +113,7 @@ class HierarchicalNormal:
                 moments=ALL_MOMENTS,
                 origin=conditional.origin,
             ),
-            "tau": quadrature.Positive(**self._integrand(y), moments=len(y)),
+            "tau": quadrature.Positive(**self._integrand(y), moments=self._moments(len(y))),
         }
         for j in range(len(y)):
             sds = np.sqrt(conditional.theta_var[:, j])
@@ -113,6 +122,21 @@ class HierarchicalNormal:
                 origin = float(y[j])
                 means = conditional.mu_share[:, j] * (conditional.mu_mean + (conditional.origin - origin))
             marginals[f"theta[{j}]"] = quadrature.Mixture(weights, means, sds, moments=ALL_MOMENTS, origin=origin)
+        return marginals
+
+    def further_marginals(self, y: ArrayLike) -> dict[str, Distribution]:
+        """Return the marginals of ``distance[j]``, (theta_j - mu) / tau, which are parameters of the program."""
+        y = self._observations(y)
+        conditional, weights = self._mixture(y)
+        marginals: dict[str, Distribution] = {}
+        for j in range(len(y)):
+            # distance_j given tau: mean r (y_j - mu^), variance sigma_j^2 / var_j + r^2 V,    r = tau / var_j
+            sigma2 = self.noise_sds[j] ** 2
+            var = sigma2 + conditional.tau**2
+            slope = conditional.tau / var
+            means = slope * ((y[j] - conditional.origin) - conditional.mu_mean)
+            sds = np.sqrt(sigma2 / var + slope**2 * conditional.mu_var)
+            marginals[f"distance[{j}]"] = quadrature.Mixture(weights, means, sds, moments=ALL_MOMENTS, origin=0.0)
         return marginals
 
     def projections(self, y: ArrayLike) -> Projections:
@@ -155,7 +179,7 @@ class HierarchicalNormal:
         return functions | {"|z(mu | tau)| by tau": (distance, STANDARD)}
 
     def predictive(self, y: ArrayLike) -> Distribution:
-        """Return p(y_new | y) for the next group. It has as many moments as there are data.
+        """Return p(y_new | y) for the next group. It has as many moments as tau has.
 
         Its log density is exact as far out as observations may be, 1e75. Beyond, a finite value raises ValueError.
         """
@@ -169,7 +193,7 @@ class HierarchicalNormal:
             weights,
             conditional.mu_mean,
             np.sqrt(var),
-            moments=len(y),
+            moments=self._moments(len(y)),
             origin=conditional.origin,
             # log p(y_new | y) = log p(y, y_new) - log p(y)
             log_density=lambda x: self.log_evidence([*y, validate.finite("x", x)]) - evidence,
@@ -179,14 +203,18 @@ class HierarchicalNormal:
         """Return log p(y), in nats."""
         y = self._observations(y)
         # p(y) = integral p(y | tau) p(tau) dtau
-        return quadrature.LogQuadrature(**self._integrand(y)).log_integral if len(y) else 0.0
+        known = not len(y) and self.tau_prior.proper
+        return 0.0 if known else quadrature.LogQuadrature(**self._integrand(y)).log_integral
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
-        """Draw mu, tau and n means from the prior, and n observations, n up to J; return ``(params, y)``."""
+        """Draw mu, tau and n means from the prior, and n observations, n up to J; return ``(params, y)``.
+
+        Raises ValueError if the prior of tau is flat.
+        """
         n = validate.number_of_observations(n)
         if n > len(self.noise_sds):
             raise ValueError(f"`n` must be at most {len(self.noise_sds)}, the number of groups, got {n}.")
-        tau = self.spread * abs(rng.standard_cauchy())
+        tau = float(self.tau_prior.distribution.rvs(random_state=rng))  # raises ValueError if it is flat
         mu = rng.normal(self.prior_mean, self.prior_sd)
         theta = rng.normal(mu, tau, size=n)
         return {"mu": mu, "tau": tau, "theta": theta}, rng.normal(theta, self.noise_sds[:n])
@@ -245,27 +273,48 @@ class HierarchicalNormal:
 
         def log_density(v: NDArray[np.float64]) -> NDArray[np.float64]:
             tau = np.exp(v)
-            return (
-                self._conditional(y, tau, self.prior_mean).log_likelihood
-                + halfcauchy.logpdf(tau, scale=self.spread)
-                + v
-            )
+            return self._conditional(y, tau, self.prior_mean).log_likelihood + self.tau_prior.logpdf(tau) + v
 
-        scales = [self.spread, *self.noise_sds[: len(y)]]
+        prior, n = self.tau_prior, len(y)
+        if not prior.proper and n < 2:
+            raise ValueError(
+                f"`y` must have at least 2 numbers with a flat tau_prior, got {n}: with fewer the posterior is "
+                "improper; use half_normal(SCALE)."
+            )
+        scales = [*([prior.scale] if prior.proper else []), *self.noise_sds[:n]]
         widest = [*scales, *(abs(y - self.prior_mean))]
+        at_zero, at_infinity = _powers(prior)
+        # The prior's own width in log tau is 1 / sqrt(shape) for a gamma, and about 1 for the other families.
+        shape = prior.numbers[0] if "gamma" in prior.family else 1.0
         return {
             "log_density": log_density,
-            "low": np.log(min(scales)) - quadrature.REACH,
-            "high": np.log(max(widest)) + quadrature.REACH,
+            "low": np.log(min(scales)) - quadrature.REACH / min(1.0, at_zero),
+            "high": min(
+                np.log(max(widest)) + quadrature.REACH / min(1.0, at_infinity + n),
+                np.log(prior.upper),
+            ),
             # n groups determine log tau to about 1 / sqrt(2 n), and no panel is wider than four times that.
-            "width": min(1.0, 4 / np.sqrt(2 * len(y) + 1)),
+            "width": min(1.0, 4 / np.sqrt(2 * n + max(shape, 1.0))),
         }
+
+    def _moments(self, n: int) -> int:
+        """Return the number of moments of tau given n observations: the likelihood falls as tau^-n."""
+        _, power = _powers(self.tau_prior)
+        return ALL_MOMENTS if power == inf else ceil(n + power) - 1
 
     def _observations(self, y: ArrayLike) -> NDArray[np.float64]:
         y = validate.observations(y)
         if len(y) > len(self.noise_sds):
             raise ValueError(f"`y` must have at most {len(self.noise_sds)} numbers, one a group, got {len(y)}.")
         return y
+
+
+def _powers(prior: ScalePrior) -> tuple[float, float]:
+    """Return a and b: tau times its prior density is of the order tau^a near 0, and tau^-b far out."""
+    family, numbers = prior.family, prior.numbers
+    at_zero = {"gamma": numbers[:1], "inverse_gamma": (inf,)}.get(family, (1.0,))
+    at_infinity = {"half_cauchy": (1.0,), "half_t": numbers[:1], "inverse_gamma": numbers[:1], "flat": (-1.0,)}
+    return at_zero[0], at_infinity.get(family, (inf,))[0]
 
 
 @dataclass(frozen=True)
@@ -279,30 +328,35 @@ class Joint:
     def logpdf(self, params: dict[str, Any]) -> float:
         """Return the log density of ``mu``, ``tau`` and ``theta`` (n,), in nats."""
         model, (mu, tau, theta) = self.model, (params[name] for name in ("mu", "tau", "theta"))
-        prior = halfcauchy.logpdf(tau, scale=model.spread) + norm.logpdf(mu, model.prior_mean, model.prior_sd)
+        prior = model.tau_prior.logpdf(tau) + norm.logpdf(mu, model.prior_mean, model.prior_sd)
         groups = norm.logpdf(theta, mu, tau) + norm.logpdf(self.y, theta, model.noise_sds[: len(self.y)])
         return float(prior + np.sum(groups) - self.log_evidence)
 
     def rvs(self, size: int, random_state: np.random.Generator) -> dict[str, NDArray[np.float64]]:
-        """Return ``size`` independent draws: ``mu`` and ``tau`` (size,), and ``theta`` (size, n)."""
+        """Return ``size`` independent draws: ``mu`` and ``tau`` (size,), ``theta`` and ``distance`` (size, n)."""
         model, rng = self.model, random_state
         tau = np.asarray(model.marginals(self.y)["tau"].rvs(size, rng))
         conditional = model._conditional(self.y, tau, model.prior_mean)
         mu = model.prior_mean + rng.normal(conditional.mu_mean, np.sqrt(conditional.mu_var))
         # theta_j given mu and tau: Normal(mu + w (y_j - mu), w sigma_j^2),    w = tau^2 / (sigma_j^2 + tau^2)
         sigma2 = model.noise_sds[: len(self.y)] ** 2
-        share = tau[:, None] ** 2 / (sigma2 + tau[:, None] ** 2)
+        var = sigma2 + tau[:, None] ** 2
+        share = tau[:, None] ** 2 / var
+        z = rng.standard_normal(var.shape)
+        off = self.y - mu[:, None]
         return {
             "mu": mu,
             "tau": tau,
-            "theta": rng.normal(mu[:, None] + share * (self.y - mu[:, None]), np.sqrt(share * sigma2)),
+            "theta": mu[:, None] + share * off + np.sqrt(share * sigma2) * z,
+            # the same in units of tau, which may be 0 in float64
+            "distance": tau[:, None] / var * off + np.sqrt(sigma2 / var) * z,
         }
 
 
 EXAMPLE = Example(
     title="Means of several groups with known noise: the hierarchical normal model of eight schools",
     equations="""
-        tau     ~ HalfCauchy(s)                              s = spread
+        tau     ~ tau_prior                                  a prior of a standard deviation
         mu      ~ Normal(m0, s0^2)                           m0 = prior_mean, s0 = prior_sd
         theta_j ~ Normal(mu, tau^2)                          j = 1..J
         y_j     ~ Normal(theta_j, sigma_j^2)                 sigma_j = noise_sds[j], known; all independent
@@ -316,7 +370,7 @@ EXAMPLE = Example(
     """,
     formulas={
         "model": (
-            r"\tau \sim \mathrm{HalfCauchy}(s), \qquad \mu \sim \mathcal{N}(m_0,\, s_0^2), \qquad \theta_j \sim"
+            r"\tau \sim p(\tau), \qquad \mu \sim \mathcal{N}(m_0,\, s_0^2), \qquad \theta_j \sim"
             r" \mathcal{N}(\mu,\, \tau^2), \qquad y_j \sim \mathcal{N}(\theta_j,\, \sigma_j^2)"
         ),
         "posterior": (
@@ -347,14 +401,22 @@ EXAMPLE = Example(
             # The priors of posteriordb's eight_schools: mu ~ Normal(0, 5^2), tau ~ HalfCauchy(5). The ninth school
             # is not in the data; it is the one to predict, with a standard error of 10.
             model=HierarchicalNormal(
-                noise_sds=[15, 10, 16, 11, 9, 11, 10, 18, 10], prior_mean=0.0, prior_sd=5.0, spread=5.0
+                noise_sds=[15, 10, 16, 11, 9, 11, 10, 18, 10],
+                prior_mean=0.0,
+                prior_sd=5.0,
+                tau_prior=ScalePrior("half_cauchy", 5.0),
             ),
             # Effects of coaching on test scores in eight schools, in points.
             y=(28, 8, -3, 7, -1, 1, 18, 12),
             source="Rubin (1981), effects of coaching on test scores in eight schools, with standard errors",
         ),
         "prior": DataSet(
-            model=HierarchicalNormal(noise_sds=[2.3, 1.6, 3.1, 1.9, 2.6], prior_mean=3.2, prior_sd=1.4, spread=1.7),
+            model=HierarchicalNormal(
+                noise_sds=[2.3, 1.6, 3.1, 1.9, 2.6],
+                prior_mean=3.2,
+                prior_sd=1.4,
+                tau_prior=ScalePrior("half_cauchy", 1.7),
+            ),
             y=(6.1, 1.2, 8.4, 4.9),
             source="made up, so that the prior weighs about as much as the data",
         ),

@@ -9,6 +9,7 @@ import numpy as np
 from numpydoc.docscrape import NumpyDocString
 from sphinx.application import Sphinx
 
+from bayes.exact.scale_priors import ScalePrior
 from bayes.registry import Model, data_sets, models
 from docs.extensions import model_figures
 from docs.extensions.files import write_pages
@@ -43,6 +44,7 @@ UNITS = {
         "captures": "trials",
         "misses": "trials",
     },
+    "hierarchical_normal": {"noise_sds": Y, "prior_mean": Y, "prior_sd": Y, "tau_prior": Y},
 }
 """Model -> the unit of each of its hyperparameters."""
 NOTES = {
@@ -288,6 +290,8 @@ def _observations(y: np.ndarray) -> str:
 
 def _value(value: Any, longest: int = 9) -> str:
     """Return a number, or an array of a few, as text; an array of more than ``longest`` numbers by its shape."""
+    if isinstance(value, ScalePrior):
+        return str(value)
     if np.ndim(value) == 0:
         return f"{value:.6g}"
     if np.size(value) > longest:

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.stats import halfcauchy, halfnorm
+from scipy.stats import halfnorm
 
 from bayes.exact.hierarchical_normal import HierarchicalNormal
+from bayes.exact.scale_priors import ScalePrior
 from bayes.faults.faulty_updates.updates import (
     HUGE,
     Array,
@@ -16,6 +17,11 @@ from bayes.faults.faulty_updates.updates import (
     permuted_element,
     with_hyperparameters,
 )
+
+
+def _scale(exact: Any) -> float:
+    """Return the scale of the half-Cauchy prior of tau."""
+    return exact.tau_prior.numbers[0]
 
 
 def other_prior_of_tau(log_factor: Callable[[HierarchicalNormal, Array], Array]) -> Mistake:
@@ -65,10 +71,10 @@ MISTAKES: dict[str, Mistake] = {
     "prior mean 10": with_hyperparameters(prior_mean=10.0),
     "prior variance as sd": with_hyperparameters(prior_sd=lambda e: e.prior_sd**2),
     "prior sd as precision": with_hyperparameters(prior_sd=lambda e: e.prior_sd**-0.5),
-    "spread squared": with_hyperparameters(spread=lambda e: e.spread**2),
-    "prior of tau forgotten": with_hyperparameters(spread=HUGE),
+    "scale of tau squared": with_hyperparameters(tau_prior=lambda e: ScalePrior("half_cauchy", _scale(e) ** 2)),
+    "prior of tau forgotten": with_hyperparameters(tau_prior=ScalePrior("half_cauchy", HUGE)),
     "half-normal for half-Cauchy": other_prior_of_tau(
-        lambda e, tau: halfnorm.logpdf(tau, scale=e.spread) - halfcauchy.logpdf(tau, scale=e.spread)
+        lambda e, tau: halfnorm.logpdf(tau, scale=_scale(e)) - e.tau_prior.logpdf(tau)
     ),
     "Jacobian of log tau twice": other_prior_of_tau(lambda _, tau: np.log(tau)),
     "noise variances as sds": with_hyperparameters(noise_sds=lambda e: e.noise_sds**2),

@@ -18,7 +18,6 @@ from scipy.stats import (
     dirichlet_multinomial,
     expon,
     gamma,
-    halfcauchy,
     invgamma,
     kstest,
     multivariate_normal,
@@ -41,6 +40,7 @@ from bayes.exact.multivariate_normal import MultivariateNormal
 from bayes.exact.normal_inverse_gamma import NormalInverseGamma
 from bayes.exact.normal_normal import NormalNormal
 from bayes.exact.normal_variance import NormalVariance
+from bayes.exact.scale_priors import ScalePrior
 from bayes.registry import NAMES, data_sets, get_model, one_step_log_predictives, scalars
 from tests.nightly import nightly_but
 from tests.tolerances import FALSE_ALARM, IDENTITY, MONTE_CARLO, QUADRATURE
@@ -95,7 +95,7 @@ STRATEGIES = {
         partial(HierarchicalNormal, noise_sds=[1.0, 2.0, 0.5, 1.0, 3.0]),
         prior_mean=numbers,
         prior_sd=scales,
-        spread=scales,
+        tau_prior=st.builds(partial(ScalePrior, "half_cauchy"), scales),
     ),
     "capture_recapture": st.builds(
         CaptureRecapture,
@@ -233,7 +233,7 @@ def stacked_t(exact, y):
 
 def over_tau(exact, y):
     def density(u):
-        tau = halfcauchy.ppf(u, scale=exact.spread)
+        tau = exact.tau_prior.distribution.ppf(u)
         variance = exact.noise_sds[: len(y)] ** 2 + tau**2
         covariance = np.diag(variance) + exact.prior_sd**2
         return math.exp(multivariate_normal(np.full(len(y), exact.prior_mean), covariance).logpdf(y))

@@ -23,6 +23,7 @@ from bayes.exact.normal_inverse_gamma import NormalInverseGamma
 from bayes.exact.normal_normal import NormalNormal
 from bayes.exact.normal_variance import NormalVariance
 from bayes.exact.numerics import distributions, exact_sums, log_gamma
+from bayes.exact.scale_priors import ScalePrior
 from bayes.registry import NAMES, get_model
 from benchmarks.fifty_digits import FEW_OBSERVATIONS, ORACLES, PROBLEMS, SLOW, Problem, a_million, worst_error
 from tests.nightly import nightly_but
@@ -99,7 +100,9 @@ def test_a_waiting_time_of_0_is_legal():
 
 
 def test_the_median_of_a_symmetric_mixture_is_its_middle():
-    exact = HierarchicalNormal(noise_sds=[15, 10, 16], prior_mean=0.0, prior_sd=5.0, spread=5.0)
+    exact = HierarchicalNormal(
+        noise_sds=[15, 10, 16], prior_mean=0.0, prior_sd=5.0, tau_prior=ScalePrior("half_cauchy", 5.0)
+    )
     assert exact.predictive([]).ppf(0.5) == 0
 
 
@@ -109,7 +112,9 @@ def test_quantiles_of_a_mixture_are_right_in_probability(seed, n):
     rng = np.random.default_rng(seed)
     noise = 10 ** rng.uniform(-1, 2, size=n + 1)
     spread, prior_sd = 10 ** rng.uniform(-2, 2, size=2)
-    exact = HierarchicalNormal(noise_sds=noise, prior_mean=0.0, prior_sd=prior_sd, spread=spread)
+    exact = HierarchicalNormal(
+        noise_sds=noise, prior_mean=0.0, prior_sd=prior_sd, tau_prior=ScalePrior("half_cauchy", spread)
+    )
     predictive = exact.predictive(rng.normal(size=n) * noise[:n])
     q = np.concatenate([np.linspace(0.01, 0.99, 41), rng.random(20)])
     assert_allclose(predictive.cdf(predictive.ppf(q)), q, atol=1e-13, rtol=0)

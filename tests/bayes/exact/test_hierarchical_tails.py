@@ -9,11 +9,12 @@ from mpmath import mp, mpf
 from numpy.testing import assert_allclose, assert_array_equal
 
 from bayes.exact.hierarchical_normal import HierarchicalNormal
+from bayes.exact.scale_priors import ScalePrior
 from bayes.registry import get_model
 from benchmarks.fifty_digits import ORACLES
 from tests.tolerances import EXACT
 
-TWO = HierarchicalNormal(noise_sds=[1.0, 1.0], prior_mean=0.0, prior_sd=1.0, spread=1.0)
+TWO = HierarchicalNormal(noise_sds=[1.0, 1.0], prior_mean=0.0, prior_sd=1.0, tau_prior=ScalePrior("half_cauchy", 1.0))
 SCHOOLS = get_model("hierarchical_normal")
 FIRST = SCHOOLS.y[:2]
 
@@ -27,10 +28,30 @@ def log_evidence(exact, y):
 @pytest.mark.parametrize(
     ("exact", "y"),
     [
-        (HierarchicalNormal(noise_sds=[1e-10, 1e10], prior_mean=0.0, prior_sd=1e10, spread=1e-10), [0.1, 1.234e5]),
-        (HierarchicalNormal(noise_sds=[1e10, 1e-10], prior_mean=0.0, prior_sd=1e10, spread=1e-10), [1.234e5, 0.1]),
-        (HierarchicalNormal(noise_sds=[1e-9, 1.0, 1e-9], prior_mean=0.3, prior_sd=1e3, spread=1e-12), [7.1, 1e3, 7.1]),
-        (HierarchicalNormal(noise_sds=[1e-8, 1e2], prior_mean=1e8, prior_sd=1e-8, spread=1e-8), [1e8, 1e8 + 1e3]),
+        (
+            HierarchicalNormal(
+                noise_sds=[1e-10, 1e10], prior_mean=0.0, prior_sd=1e10, tau_prior=ScalePrior("half_cauchy", 1e-10)
+            ),
+            [0.1, 1.234e5],
+        ),
+        (
+            HierarchicalNormal(
+                noise_sds=[1e10, 1e-10], prior_mean=0.0, prior_sd=1e10, tau_prior=ScalePrior("half_cauchy", 1e-10)
+            ),
+            [1.234e5, 0.1],
+        ),
+        (
+            HierarchicalNormal(
+                noise_sds=[1e-9, 1.0, 1e-9], prior_mean=0.3, prior_sd=1e3, tau_prior=ScalePrior("half_cauchy", 1e-12)
+            ),
+            [7.1, 1e3, 7.1],
+        ),
+        (
+            HierarchicalNormal(
+                noise_sds=[1e-8, 1e2], prior_mean=1e8, prior_sd=1e-8, tau_prior=ScalePrior("half_cauchy", 1e-8)
+            ),
+            [1e8, 1e8 + 1e3],
+        ),
     ],
 )
 def test_an_exact_group_beside_a_noisy_one_costs_the_evidence_no_digit(exact, y):
@@ -75,7 +96,9 @@ def test_the_marginal_of_mu_is_right_far_out(mu):
                 for y, s in zip(SCHOOLS.y, exact.noise_sds.tolist(), strict=False)
             ]
             return (
-                -mpmath.fsum(terms) / 2 + mpmath.log(2 / (mp.pi * exact.spread * (1 + (tau / exact.spread) ** 2))) + v
+                -mpmath.fsum(terms) / 2
+                + mpmath.log(2 / (mp.pi * exact.tau_prior.numbers[0] * (1 + (tau / exact.tau_prior.numbers[0]) ** 2)))
+                + v
             )
 
         step = mpf(1) / 8

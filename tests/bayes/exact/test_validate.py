@@ -11,6 +11,7 @@ from bayes.exact.hierarchical_normal import HierarchicalNormal
 from bayes.exact.linear_regression import LinearRegression
 from bayes.exact.multivariate_normal import MultivariateNormal
 from bayes.exact.normal_normal import NormalNormal
+from bayes.exact.scale_priors import ScalePrior
 
 COUNTS = GammaPoisson(shape=1.0, inverse_scale=1.0)
 CLASSES = DirichletMultinomial(concentration=[1.0, 1.0, 1.0], trials=4)
@@ -61,7 +62,7 @@ def test_an_imaginary_part_is_not_dropped_silently():
 
 
 def hierarchical(sd):
-    return HierarchicalNormal(noise_sds=[1.0], prior_mean=0.0, prior_sd=sd, spread=1.0)
+    return HierarchicalNormal(noise_sds=[1.0], prior_mean=0.0, prior_sd=sd, tau_prior=ScalePrior("half_cauchy", 1.0))
 
 
 @pytest.mark.parametrize("make", [lambda sd: NormalNormal(prior_sd=sd, noise_sd=1.0), hierarchical])
@@ -92,8 +93,12 @@ def test_the_advice_for_a_wrong_size_fits_its_side():
     "make",
     [
         lambda: DirichletMultinomial(concentration=[True, 2], trials=3),
-        lambda: HierarchicalNormal(noise_sds=(1.0, True), prior_mean=0.0, prior_sd=1.0, spread=1.0),
-        lambda: HierarchicalNormal(noise_sds=[np.True_, 2], prior_mean=0.0, prior_sd=1.0, spread=1.0),
+        lambda: HierarchicalNormal(
+            noise_sds=(1.0, True), prior_mean=0.0, prior_sd=1.0, tau_prior=ScalePrior("half_cauchy", 1.0)
+        ),
+        lambda: HierarchicalNormal(
+            noise_sds=[np.True_, 2], prior_mean=0.0, prior_sd=1.0, tau_prior=ScalePrior("half_cauchy", 1.0)
+        ),
         lambda: MultivariateNormal(prior_mean=[0, 0], prior_covariance=[[True, 0], [0, 2]], noise_covariance=np.eye(2)),
         lambda: LinearRegression(
             design=[[1, True]], prior_mean=[0, 0], prior_covariance=np.eye(2), shape=1.0, scale=1.0

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bayes import check, check_sampler
+from bayes.exact.scale_priors import ScalePrior
 from bayes.faults.false_alarms import exact_chains
 from bayes.faults.faulty_updates import MISTAKES, sampler
 from bayes.registry import NAMES, data_sets, get_model
@@ -56,7 +57,11 @@ def test_data_that_drown_their_prior_hide_what_the_second_set_shows():
 @pytest.mark.parametrize("name", NAMES)
 def test_no_hyperparameter_of_the_second_set_hides_a_mistake(name):
     exact = get_model(name, "prior").exact
-    values = [np.ravel(value) for field, value in vars(exact).items() if field not in ("design", "trials")]
+    values = [
+        np.ravel(value.numbers if isinstance(value, ScalePrior) else value)
+        for field, value in vars(exact).items()
+        if field not in ("design", "trials")
+    ]
     for value in values:
         assert not np.isin(value, [0, 1]).any()
     scalars = [float(value[0]) for value in values if value.size == 1]
