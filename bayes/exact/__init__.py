@@ -16,6 +16,8 @@ family, which ``bayes.registry`` reads. The families:
 - ``dirichlet_multinomial``, ``multivariate_normal``: probabilities of classes, a mean vector.
 - ``linear_regression``: coefficients and noise variance.
 - ``hierarchical_normal``: groups with a common mean, exact up to a one-dimensional integral (``numerics.quadrature``).
+- ``independent_regression``: coefficients with priors that do not scale with the noise, which has any prior.
+- ``centred_regression``: the same with centred predictors and a Student's t prior of the intercept; in no registry.
 
 ``distribution`` is the interface of the distributions, ``scale_priors`` has the priors of a standard deviation, and
 ``validate`` refuses invalid input. ``numerics`` has the arithmetic that keeps digits where textbook formulas lose them.

@@ -3,6 +3,7 @@ from .dirichlet_multinomial import DirichletMultinomial as DirichletMultinomial
 from .gamma_exponential import GammaExponential as GammaExponential
 from .gamma_poisson import GammaPoisson as GammaPoisson
 from .hierarchical_normal import HierarchicalNormal as HierarchicalNormal
+from .independent_regression import IndependentRegression as IndependentRegression
 from .linear_regression import LinearRegression as LinearRegression
 from .multivariate_normal import MultivariateNormal as MultivariateNormal
 from .normal_inverse_gamma import NormalInverseGamma as NormalInverseGamma

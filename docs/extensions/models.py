@@ -9,6 +9,7 @@ import numpy as np
 from numpydoc.docscrape import NumpyDocString
 from sphinx.application import Sphinx
 
+from bayes.exact.scale_priors import ScalePrior
 from bayes.registry import Model, data_sets, models
 from docs.extensions import model_figures
 from docs.extensions.files import write_pages
@@ -31,6 +32,12 @@ UNITS = {
         "scale": Y2,
     },
     "hierarchical_normal": {"noise_sds": Y, "prior_mean": Y, "prior_sd": Y, "spread": Y},
+    "independent_regression": {
+        "design": "units of the predictors",
+        "prior_mean": "unit of y over that of the predictor",
+        "prior_sds": "unit of y over that of the predictor",
+        "noise_prior": Y,
+    },
 }
 """Model -> the unit of each of its hyperparameters."""
 NOTES = {
@@ -53,6 +60,15 @@ by quadrature to rounding.
 
 The first $n$ groups are observed. `noise_sds` may have more numbers than that: the next one, $\\sigma_{n+1}$, is the
 noise of the next group, which the predictive is for. So the example has nine numbers for eight schools.""",
+    "independent_regression": """\
+This model is not conjugate: unlike in `linear_regression`, the priors of the coefficients do not scale with the noise
+sd, `noise_sd`, which is $\\sigma$. But given $\\sigma$ everything is normal. What remains is an integral over
+$\\sigma$ alone, computed by quadrature to rounding. With flat priors, `inf` in `prior_sds` and the noise prior `flat`,
+even that has a closed form.
+
+The design may have more rows than there are observations: the predictive is for the row after the last observation. In
+the example, the second column of the design is the distance of a nebula in millions of parsecs, and y is its radial
+velocity in km/s. The last row is for a nebula at 1.5.""",
 }
 """Model -> what a reader should know before the formulas."""
 LONGEST_DATA = 40
@@ -89,8 +105,9 @@ def index() -> str:
 # Models
 
 This page lists the {len(models)} models whose posterior, predictive and evidence are known. Nine have closed forms. The
-posterior of `hierarchical_normal` is a one-dimensional integral, computed to rounding. The page of a model has its
-formulas, its priors, its data sets, and how to get it in Python, in Stan and on the command line.
+posteriors of the others are integrals, such as the one-dimensional integral of `hierarchical_normal`, computed to
+rounding. The page of a model has its formulas, its priors, its data sets, and how to get it in Python, in Stan and on
+the command line.
 
 {table}
 
@@ -262,6 +279,8 @@ def _observations(y: np.ndarray) -> str:
 
 def _value(value: Any, longest: int = 9) -> str:
     """Return a number, or an array of a few, as text; an array of more than ``longest`` numbers by its shape."""
+    if isinstance(value, ScalePrior):
+        return str(value)
     if np.ndim(value) == 0:
         return f"{value:.6g}"
     if np.size(value) > longest:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bayes import check, check_sampler
+from bayes.exact.scale_priors import ScalePrior
 from bayes.faults.false_alarms import exact_chains
 from bayes.faults.faulty_updates import MISTAKES, sampler
 from bayes.registry import NAMES, data_sets, get_model
@@ -16,10 +17,14 @@ def mistakes_of(*names):
     return [(name, mistake) for name in names for mistake in MISTAKES[name]]
 
 
-# The hierarchy's marginals are mixtures of many normals, which take most of the time.
+MIXTURES = (
+    "hierarchical_normal",
+    "independent_regression",
+)
+# Their marginals are mixtures of many normals, which take most of the time.
 CASES = [
-    *every_nth(3, mistakes_of(*(name for name in NAMES if name != "hierarchical_normal"))),
-    *every_nth(8, mistakes_of("hierarchical_normal")),
+    *every_nth(3, mistakes_of(*(name for name in NAMES if name not in MIXTURES))),
+    *every_nth(8, mistakes_of(*MIXTURES)),
 ]
 
 
@@ -55,7 +60,11 @@ def test_data_that_drown_their_prior_hide_what_the_second_set_shows():
 @pytest.mark.parametrize("name", NAMES)
 def test_no_hyperparameter_of_the_second_set_hides_a_mistake(name):
     exact = get_model(name, "prior").exact
-    values = [np.ravel(value) for field, value in vars(exact).items() if field not in ("design", "trials")]
+    values = [
+        np.ravel(value.numbers if isinstance(value, ScalePrior) else value)
+        for field, value in vars(exact).items()
+        if field not in ("design", "trials")
+    ]
     for value in values:
         assert not np.isin(value, [0, 1]).any()
     scalars = [float(value[0]) for value in values if value.size == 1]
