@@ -1,4 +1,4 @@
-"""posteriordb's regressions: our own small data in its format, its programs' targets, and its posteriors where it is."""
+"""posteriordb's regressions: small data of ours in its format, targets of its programs, and its own data."""
 
 import json
 import math
@@ -28,7 +28,7 @@ VALUES = {
     "sblrc-blr": -195.66073577,
     "sblri-blr": -185.46631949,
 }
-"""Posterior -> log evidence, printed with 8 decimals: by bridge sampling in Stan and other quadratures."""
+"""Posterior -> log evidence, printed with 8 decimals."""
 LAST_DIGIT = 5.1e-9
 
 RNG = np.random.default_rng(8)
