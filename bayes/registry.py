@@ -27,6 +27,7 @@ NAMES = (
     "dirichlet_multinomial",
     "multivariate_normal",
     "linear_regression",
+    "independent_regression",
     "logistic_regression",
     "hierarchical_normal",
     "capture_recapture",
@@ -125,8 +126,8 @@ class Models(Mapping[str, Model]):
 
     Examples
     --------
-    >>> models["beta-binomial"].label, len(models)
-    ('beta_binomial', 11)
+    >>> models["beta-binomial"].label
+    'beta_binomial'
     """
 
     def __getitem__(self, name: str) -> Model:

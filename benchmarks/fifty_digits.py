@@ -21,6 +21,7 @@ from bayes.exact.dirichlet_multinomial import DirichletMultinomial
 from bayes.exact.gamma_exponential import GammaExponential
 from bayes.exact.gamma_poisson import GammaPoisson
 from bayes.exact.hierarchical_normal import HierarchicalNormal
+from bayes.exact.independent_regression import IndependentRegression
 from bayes.exact.linear_regression import LinearRegression
 from bayes.exact.logistic_regression import LogisticRegression
 from bayes.exact.multivariate_normal import MultivariateNormal
@@ -34,9 +35,9 @@ DIGITS = 150
 
 
 MILLION = 1_000_000
-SLOW = ("hierarchical_normal", "logistic_regression", "capture_recapture")
+SLOW = ("hierarchical_normal", "independent_regression", "logistic_regression", "capture_recapture")
 """Models whose answers to fifty digits take seconds."""
-FEW_OBSERVATIONS = ("hierarchical_normal", "capture_recapture")
+FEW_OBSERVATIONS = ("hierarchical_normal", "independent_regression", "capture_recapture")
 """Models that a million observations are not for."""
 
 
@@ -137,6 +138,17 @@ def _probabilities(exact: Any, y: Any) -> Answers:
 
 
 MOMENTS = ("mean", "std")
+
+
+def _regression_moments(exact: Any, y: Any) -> Answers:
+    marginals = exact.marginals(y)
+    return {
+        "beta": [marginals[f"beta[{k}]"].mean() for k in range(len(exact.prior_mean))],
+        "sd of beta": [marginals[f"beta[{k}]"].std() for k in range(len(exact.prior_mean))],
+        "noise sd": marginals["noise_sd"].mean(),
+    }
+
+
 PARAMETERS: dict[type, Callable[[Any, Any], Answers]] = {
     NormalNormal: lambda m, y: {"mean": m.posterior(y).mean(), "sd": m.posterior(y).std()},
     NormalVariance: _gamma,
@@ -150,6 +162,7 @@ PARAMETERS: dict[type, Callable[[Any, Any], Answers]] = {
     LogisticRegression: _coefficients,
     HierarchicalNormal: _moments,
     CaptureRecapture: _probabilities,
+    IndependentRegression: _regression_moments,
 }
 
 
@@ -453,6 +466,64 @@ def capture_recapture(m: CaptureRecapture, y: Any, new: Any) -> Answers:
     return _with_densities(quantities, [evidence(np.vstack([y, x]))[0] - log_evidence for x in new])
 
 
+def independent_regression(m: IndependentRegression, y: Any, new: Any) -> Answers:
+    """Return the answers by the trapezoid rule in log sigma, as those of `hierarchical_normal`."""
+    with mp.workdps(40):
+        n, K = len(y), len(m.prior_mean)
+        X, m0, data = [_matrix(row) for row in m.design[:n]], _matrix(m.prior_mean), _floats(y)
+        D2 = mpmath.diag([1 / mpf(float(s)) ** 2 for s in m.prior_sds])
+        squares, projected = mpmath.zeros(K), mpmath.zeros(K, 1)
+        for row, value in zip(X, data, strict=True):
+            squares += row * row.T
+            projected += row * value
+        x = _matrix(m.design[n])
+        far = max([m.noise_prior.scale, *np.abs(y - m.design[:n] @ m.prior_mean).tolist()])
+        step, low, high = mpf(1) / 16, np.log(min(m.noise_prior.scale, 1e-2 * far)) - 36, np.log(far) + 20
+        sums: dict[str, list[Any]] = {}
+        logs = []
+        for i in range(int((high - low) / step)):
+            v = mpf(low) + i * step
+            sigma2 = mpmath.exp(2 * v)
+            V = mpmath.inverse(D2 + squares / sigma2)
+            b = V * (D2 * m0 + projected / sigma2)
+            # log p(y | sigma) = log p(y | b, sigma) + log p(b) - log p(b | y, sigma)
+            log_f = mpmath.fsum(_normal(v, (r.T * b)[0], sigma2) for v, r in zip(data, X, strict=True))
+            log_f += mpmath.log(mpmath.det(D2)) / 2 + mpmath.log(mpmath.det(V)) / 2
+            log_f -= ((b - m0).T * D2 * (b - m0))[0] / 2
+            logs.append(log_f + _log_scale_prior(m.noise_prior, mpmath.sqrt(sigma2)) + v)
+            row = {"noise": mpmath.sqrt(sigma2)}
+            for k in range(K):
+                row |= {f"beta{k}": b[k], f"square{k}": b[k] ** 2 + V[k, k]}
+            mean, var = (x.T * b)[0], (x.T * V * x)[0] + sigma2
+            row |= {f"new{j}": mpmath.exp(_normal(value, mean, var)) for j, value in enumerate(_floats(new))}
+            for key, value in row.items():
+                sums.setdefault(key, []).append(value)
+        peak = max(logs)
+        weights = [mpmath.exp(value - peak) for value in logs]
+        total = mpmath.fsum(weights)
+        average = {key: mpmath.fdot(weights, values) / total for key, values in sums.items()}
+        densities = [average[f"new{j}"] for j in range(len(new))]
+        return {
+            "log evidence": peak + mpmath.log(total * step) if data else mpf(0),
+            "beta": [average[f"beta{k}"] for k in range(K)],
+            "sd of beta": [mpmath.sqrt(average[f"square{k}"] - average[f"beta{k}"] ** 2) for k in range(K)],
+            "noise sd": average["noise"],
+            "log predictive": [mpmath.log(density) for density in densities],
+            "predictive": densities,
+        }
+
+
+def _log_scale_prior(prior: ScalePrior, x: Any) -> Any:
+    """Return the log density of a half-normal, half-t or gamma prior."""
+    numbers = [mpf(value) for value in prior.numbers]
+    if prior.family == "half_normal":
+        return mpmath.log(2) + _normal(x, mpf(0), numbers[0] ** 2)
+    if prior.family == "half_t":
+        return mpmath.log(2) + _student(x, numbers[0], mpf(0), numbers[1] ** 2)
+    a, b = numbers
+    return a * mpmath.log(b) - mpmath.loggamma(a) + (a - 1) * mpmath.log(x) - b * x
+
+
 ORACLES: dict[str, Callable[[Any, Any, Any], Answers]] = {
     f.__name__: f
     for f in (
@@ -468,6 +539,7 @@ ORACLES: dict[str, Callable[[Any, Any, Any], Answers]] = {
         logistic_regression,
         hierarchical_normal,
         capture_recapture,
+        independent_regression,
     )
 }
 
@@ -645,6 +717,30 @@ def _capture_recapture(draw: Any) -> Problem:
     return Problem(exact, y.astype(np.int64), np.stack([np.zeros(T, dtype=np.int64), rng.integers(0, 2, size=T)]))
 
 
+def _independent_regression(draw: Any) -> Problem:
+    rng = np.random.default_rng(draw(seeds))
+    unit, n, K = draw(scales), draw(st.sampled_from([0, 1, 3, 8])), draw(st.integers(1, 2))
+    offset = draw(st.one_of(st.just(0.0), _powers(0, 2)))  # columns that are nearly parallel to the intercept
+    design = np.column_stack([np.ones(n + 1), offset + rng.normal(size=(n + 1, K - 1))])
+    scale = unit * draw(_powers(-2, 2))
+    noise_prior = draw(
+        st.sampled_from(
+            [
+                ScalePrior("half_normal", scale),
+                ScalePrior("half_t", draw(st.floats(3, 9)), scale),
+                ScalePrior("gamma", draw(st.floats(1, 9)), 1 / scale),
+            ]
+        )
+    )
+    prior_sds = scale * draw(_powers(-2, 1)) * 10.0 ** rng.uniform(-1, 1, size=K)
+    exact = IndependentRegression(
+        design=design, prior_mean=unit * rng.normal(size=K), prior_sds=prior_sds, noise_prior=noise_prior
+    )
+    beta = rng.normal(exact.prior_mean, prior_sds)
+    y = design[:n] @ beta + scale * rng.normal(size=n)
+    return Problem(exact, y, float(design[-1] @ beta) + scale * np.array([0.0, draw(st.floats(-3, 3))]))
+
+
 PROBLEMS: dict[str, st.SearchStrategy[Problem]] = {
     "normal_normal": _real(
         lambda draw, unit: NormalNormal(
@@ -673,4 +769,5 @@ PROBLEMS: dict[str, st.SearchStrategy[Problem]] = {
     "logistic_regression": _logistic_regression(),
     "hierarchical_normal": _hierarchical_normal(),
     "capture_recapture": _capture_recapture(),
+    "independent_regression": _independent_regression(),
 }

@@ -55,6 +55,8 @@ def compiled(code: str) -> Any:
 def places(posterior: Posterior) -> list[dict[str, Any]]:
     """Return draws of the model's variables."""
     draws = posterior.model.posterior(posterior.y).rvs(PLACES, np.random.default_rng(0))
+    if not isinstance(draws, dict):  # of a single parameter
+        draws = {next(iter(posterior.built.elements.values()))[0]: draws}
     return [{name: values[i] for name, values in draws.items()} for i in range(PLACES)]
 
 
@@ -73,7 +75,7 @@ def in_stan_names(posterior: Posterior, params: dict[str, Any]) -> dict[str, Any
     return values
 
 
-def log_jacobian(posterior: Posterior, params: dict[str, Any], names: set[str]) -> float:
+def log_jacobian(params: dict[str, Any], names: set[str]) -> float:
     """Return the log density of the program's parameters over that of the model's, where it has distances."""
     if not any(variable == "distance" for variable in names):
         return 0.0
@@ -97,8 +99,11 @@ def largest_difference(posterior: Posterior, module: Any, data: dict[str, Any], 
             for name, (variable, _) in posterior.built.elements.items()
             if stan_element(name)[0] in free
         }  # fmt: skip
-        exact = float(posterior.model.posterior(posterior.y).logpdf(params)) + posterior.model.log_evidence(posterior.y)
-        exact += log_jacobian(posterior, params, variables)
+        joint, place = posterior.model.posterior(posterior.y), params
+        if hasattr(joint, "dist"):  # a frozen scipy.stats distribution
+            (place,) = params.values()
+        exact = float(joint.logpdf(place)) + posterior.model.log_evidence(posterior.y)
+        exact += log_jacobian(params, variables)
         program = module.log_prob(data, unconstrained, False)
         if not own:
             program += posterior.built.dropped - posterior.built.log_factor

@@ -28,6 +28,12 @@ lies outside, and the digits that 1 - u loses there."""
 QUADRATURE = 1e-6
 """A p-value that is an expectation over a chi-square by the trapezoid rule, or the limit of one, relative to itself."""
 
+BY_SCIPY = 1e-9
+"""An integral by panels against the sum of some pieces by `scipy.integrate.quad` at its smallest tolerance."""
+
+PROGRAM = 1e-9
+"""A log density of PyMC, relative to itself: some of its constants, of a half-Cauchy for example, have nine digits."""
+
 FALSE_ALARM = 1e-6
 """A test that counts random events fails by chance with this probability at most; its seed is fixed besides."""
 

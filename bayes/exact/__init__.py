@@ -17,13 +17,16 @@ family, which ``bayes.registry`` reads. The families:
 - ``linear_regression``: coefficients and noise variance.
 - ``logistic_regression``: two coefficients, exact up to a two-dimensional integral (``numerics.boxes``).
 - ``hierarchical_normal``: groups with a common mean, exact up to a one-dimensional integral (``numerics.quadrature``).
+- ``independent_regression``: coefficients whose priors do not scale with the noise, and noise of any prior.
 - ``capture_recapture``: the size of a population, a finite sum over it. ``capture_effects`` has two more such models.
 
-Models that are not in the registry: ``rates``, several probabilities of success; ``unknown_trials``, a probability and
-the number of trials; ``graded_response``, abilities from graded items.
+Some files have models that are not in the registry:
 
-Two files are for models that are not in the registry. ``two_parameters`` is for any model of two parameters, of which
-you give the log likelihood. ``growth_curve`` is a curve that grows towards a limit.
+- ``two_parameters``: any model of two parameters, of which you give the log likelihood.
+- ``centred_regression``: centred predictors, and a Student's t prior of the intercept.
+- ``growth_curve``: a curve that grows towards a limit.
+- ``graded_response``: abilities from graded items.
+- ``rates``, ``unknown_trials``: several probabilities of success; a probability and the number of trials.
 
 ``distribution`` is the interface of the distributions, ``scale_priors`` has the priors of a standard deviation, and
 ``validate`` refuses invalid input. ``numerics`` has the arithmetic that keeps digits where textbook formulas lose them.

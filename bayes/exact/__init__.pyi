@@ -6,6 +6,7 @@ from .dirichlet_multinomial import DirichletMultinomial as DirichletMultinomial
 from .gamma_exponential import GammaExponential as GammaExponential
 from .gamma_poisson import GammaPoisson as GammaPoisson
 from .hierarchical_normal import HierarchicalNormal as HierarchicalNormal
+from .independent_regression import IndependentRegression as IndependentRegression
 from .linear_regression import LinearRegression as LinearRegression
 from .logistic_regression import LogisticRegression as LogisticRegression
 from .multivariate_normal import MultivariateNormal as MultivariateNormal

@@ -318,7 +318,7 @@ def noise_integrand(
         "low": low,
         "high": high,
         # n observations determine log sigma to about 1 / sqrt(2 n)
-        "width": min(0.5, 4 / sqrt(2 * fit.n + 1), (high - low) / 8),
+        "width": min(1.0, 4 / sqrt(2 * fit.n + 1), (high - low) / 14),
         "moments": moments,
     }
 
@@ -327,7 +327,9 @@ def noise_nodes(integrand: dict[str, Any]) -> tuple[NDArray[np.float64], NDArray
     """Return values of sigma (G,), their posterior weights (G,), and a sigma in the middle of the mass."""
     rest = {key: value for key, value in integrand.items() if key != "moments"}
     v, weights = quadrature.LogQuadrature(**rest).nodes
-    return np.exp(v), weights, float(np.exp(weights @ v))
+    sigma, middle = np.exp(v), float(np.exp(weights @ v))
+    kept = weights * (1 + (sigma / middle) ** 2) > 1e-18  # the others show in no probability and no variance
+    return sigma[kept], weights[kept] / weights[kept].sum(), middle
 
 
 def mixture(

@@ -36,7 +36,6 @@ UNITS = {
         "prior_mean": "log odds over the unit of the predictor",
         "prior_sds": "log odds over the unit of the predictor",
     },
-    "hierarchical_normal": {"noise_sds": Y, "prior_mean": Y, "prior_sd": Y, "spread": Y},
     "capture_recapture": {
         "occasions": "occasions",
         "present": "candidates",
@@ -45,6 +44,12 @@ UNITS = {
         "misses": "trials",
     },
     "hierarchical_normal": {"noise_sds": Y, "prior_mean": Y, "prior_sd": Y, "tau_prior": Y},
+    "independent_regression": {
+        "design": "units of the predictors",
+        "prior_mean": "unit of y over that of the predictor",
+        "prior_sds": "unit of y over that of the predictor",
+        "noise_prior": Y,
+    },
 }
 """Model -> the unit of each of its hyperparameters."""
 NOTES = {
@@ -81,6 +86,15 @@ captured, and the number of animals $N$ is at most $n$. Take so many rows of zer
 before $n$. In Python, `model.exact.abundance(model.y)` is the distribution of $N$. Given $N$ everything is beta, so the
 posterior is a finite sum over $N$, with no integral left. The models Mt and Mb are in
 {py:mod}`bayes.exact.capture_effects`.""",
+    "independent_regression": """\
+This model is not conjugate: unlike in `linear_regression`, the priors of the coefficients do not scale with the noise
+sd, `noise_sd`, which is $\\sigma$. But given $\\sigma$ everything is normal. What remains is an integral over
+$\\sigma$ alone, computed by quadrature to rounding. With flat priors, `inf` in `prior_sds` and the noise prior `flat`,
+even that has a closed form.
+
+The design may have more rows than there are observations: the predictive is for the row after the last observation. In
+the example, the second column of the design is the distance of a nebula in millions of parsecs, and y is its radial
+velocity in km/s. The last row is for a nebula at 1.5.""",
 }
 """Model -> what a reader should know before the formulas."""
 LONGEST_DATA = 40

@@ -34,6 +34,7 @@ from bayes.exact.distribution import elements
 from bayes.exact.gamma_exponential import GammaExponential
 from bayes.exact.gamma_poisson import GammaPoisson
 from bayes.exact.hierarchical_normal import HierarchicalNormal
+from bayes.exact.independent_regression import IndependentRegression
 from bayes.exact.linear_regression import LinearRegression
 from bayes.exact.logistic_regression import LogisticRegression
 from bayes.exact.multivariate_normal import MultivariateNormal
@@ -47,6 +48,11 @@ from tests.tolerances import FALSE_ALARM, IDENTITY, MONTE_CARLO, QUADRATURE
 
 every_model = pytest.mark.parametrize("name", NAMES)
 ORDERED = {"linear_regression", "logistic_regression", "hierarchical_normal"}  # whose observations are not exchangeable
+ORDERED = {
+    "linear_regression",
+    "hierarchical_normal",
+    "independent_regression",
+}  # whose observations are not exchangeable
 
 # Proper priors, small data: none that has no mean, so that moments can be compared.
 numbers, scales, shapes = st.floats(-50, 50), st.floats(0.02, 50), st.floats(0.1, 200)
@@ -104,6 +110,17 @@ STRATEGIES = {
         absent=shapes,
         captures=shapes,
         misses=shapes,
+    ),
+    "independent_regression": st.builds(
+        partial(IndependentRegression, design=DESIGN),
+        prior_mean=st.lists(numbers, min_size=3, max_size=3),
+        prior_sds=st.lists(scales, min_size=3, max_size=3),
+        noise_prior=st.one_of(
+            st.builds(partial(ScalePrior, "half_t"), st.floats(3, 9), scales),
+            st.builds(partial(ScalePrior, "half_normal"), scales),
+            st.builds(partial(ScalePrior, "gamma"), st.floats(1, 9), scales),
+            st.builds(partial(ScalePrior, "inverse_gamma"), st.floats(3, 9), scales),
+        ),
     ),
 }
 
@@ -267,6 +284,21 @@ def over_omega(exact, y):
     return peak + math.log(integrate.quad(density, 0, 1, epsabs=0, epsrel=1e-9, points=[0.5, 0.6, 0.7])[0])
 
 
+def over_sigma(exact, y):
+    X = exact.design[: len(y)]
+
+    def density(u):
+        sigma = exact.noise_prior.distribution.ppf(u)
+        covariance = sigma**2 * np.eye(len(y)) + X @ np.diag(exact.prior_sds**2) @ X.T
+        return math.exp(multivariate_normal(X @ exact.prior_mean, covariance).logpdf(y) - peak)
+
+    peak = exact.log_evidence(y)  # of which the digits do not matter here
+    middle = exact.noise_prior.distribution.cdf(exact.marginals(y)["noise_sd"].ppf([1e-13, 0.5, 1 - 1e-13]))
+    return peak + math.log(
+        sum(integrate.quad(density, a, b, epsabs=0, epsrel=1e-9)[0] for a, b in pairwise([1e-15, *middle, 1 - 1e-12]))
+    )
+
+
 BY_FORCE = {
     "normal_normal": univariate(
         lambda m: norm(m.prior_mean, m.prior_sd), lambda m, mu, y: norm.logpdf(y, mu, m.noise_sd).sum()
@@ -291,6 +323,7 @@ BY_FORCE = {
     "logistic_regression": over_the_plane,
     "hierarchical_normal": over_tau,
     "capture_recapture": over_omega,
+    "independent_regression": over_sigma,
 }
 
 

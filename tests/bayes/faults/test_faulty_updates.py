@@ -8,6 +8,7 @@ from bayes.exact.scale_priors import ScalePrior
 from bayes.faults.false_alarms import exact_chains
 from bayes.faults.faulty_updates import MISTAKES, sampler
 from bayes.registry import NAMES, data_sets, get_model
+from benchmarks.fifty_digits import SLOW
 from tests.nightly import every_nth
 
 DRAWS = 500  # a quarter of the default: what these detect, more draws detect
@@ -17,11 +18,10 @@ def mistakes_of(*names):
     return [(name, mistake) for name in names for mistake in MISTAKES[name]]
 
 
-# The hierarchy's marginals are mixtures of many normals, which take most of the time.
+# A marginal that is a mixture of many normals takes most of the time.
 CASES = [
-    *every_nth(3, mistakes_of(*(name for name in NAMES if name not in ("hierarchical_normal", "logistic_regression")))),
-    *every_nth(8, mistakes_of("logistic_regression")),
-    *every_nth(8, mistakes_of("hierarchical_normal")),
+    *every_nth(3, mistakes_of(*(name for name in NAMES if name not in SLOW))),
+    *every_nth(8, mistakes_of(*SLOW)),
 ]
 
 
