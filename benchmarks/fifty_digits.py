@@ -717,6 +717,7 @@ def _capture_recapture(draw: Any) -> Problem:
     return Problem(exact, y.astype(np.int64), np.stack([np.zeros(T, dtype=np.int64), rng.integers(0, 2, size=T)]))
 
 
+@st.composite
 def _independent_regression(draw: Any) -> Problem:
     rng = np.random.default_rng(draw(seeds))
     unit, n, K = draw(scales), draw(st.sampled_from([0, 1, 3, 8])), draw(st.integers(1, 2))

@@ -20,6 +20,7 @@ from bayes.io.posteriordb.folder import Folder
 from bayes.io.posteriordb.known import Built, Known
 
 FAMILIES = (
+    "hierarchical_normal",
     "independent_regression",
     "centred_regression",
     "capture_recapture",
