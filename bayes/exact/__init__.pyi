@@ -5,6 +5,7 @@ from .capture_recapture import CaptureRecapture as CaptureRecapture
 from .dirichlet_multinomial import DirichletMultinomial as DirichletMultinomial
 from .gamma_exponential import GammaExponential as GammaExponential
 from .gamma_poisson import GammaPoisson as GammaPoisson
+from .graded_response import GradedResponse as GradedResponse
 from .hierarchical_normal import HierarchicalNormal as HierarchicalNormal
 from .independent_regression import IndependentRegression as IndependentRegression
 from .linear_regression import LinearRegression as LinearRegression
@@ -13,3 +14,5 @@ from .multivariate_normal import MultivariateNormal as MultivariateNormal
 from .normal_inverse_gamma import NormalInverseGamma as NormalInverseGamma
 from .normal_normal import NormalNormal as NormalNormal
 from .normal_variance import NormalVariance as NormalVariance
+from .rates import Rates as Rates
+from .unknown_trials import UnknownTrials as UnknownTrials

@@ -41,6 +41,7 @@ def test_own_data_and_hyperparameters_are_exported(run, folder):
             ],
         ),
         ("dirichlet_multinomial", "2,2,1\n0,5,0\n", ["--concentration", "[1,1,1]", "--trials", 5]),
+        ("capture_recapture", "1,0,0\n0,0,0\n0,1,1\n", ["--occasions", 3]),
     ],
 )
 def test_own_hyperparameters_of_another_size_have_data_of_that_size(name, text, options, run, folder):
