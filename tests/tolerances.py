@@ -14,6 +14,10 @@ IDENTITY = 1e-11
 """Two float64 routes to one number, relative to the sum of the absolute terms: each may be off by EXACT, and routes of
 many steps (a product of predictives, a sequence) add up a few such errors."""
 
+SAME_INTEGRAL = 1e-9
+"""A log evidence as a sum of some log predictives, in nats, if each is a two-dimensional integral by quadrature: each is
+computed to 1e-11 or better, and the density of a predictive is as good as its weights."""
+
 PRINTED = 5e-8
 """A reference value printed with 7 decimals: half a unit of its last digit."""
 

@@ -32,6 +32,8 @@ FEWEST, MOST = 16, 2048
 """Intervals of the trapezoid rule, which are doubled until the integral does not change."""
 AGREEMENT = 1e-12
 """Largest change of a log integral by twice as many intervals, for the fewer ones to be good enough."""
+CHECKED = 64
+"""Rows whose intervals are checked at the end."""
 SQUARED = 1e-9
 """Largest change for twice as many to be good enough: halving the step squares the error, or makes it smaller still."""
 ROUNDING = 8 * np.finfo(float).eps
@@ -138,22 +140,30 @@ class Resolved:
             lambda v: self._rows(v.ravel(), FEWEST).log_integrals.reshape(v.shape), [outer.low], [outer.high]
         )
         self._ends = float(low[0]), float(high[0])
-        v = np.linspace(*self._ends, FEWEST + 1)
-        self._count = self._enough(v)
+        intervals, self._count = FEWEST, self._enough(np.linspace(*self._ends, FEWEST + 1), FEWEST)
         while True:
-            self._v, self._grid, step = v, self._rows(v, self._count), np.log(v[1] - v[0])
-            self.log_integral = float(log_sum(self._grid.log_integrals) + step)
-            between = self._rows((v[:-1] + v[1:]) / 2, self._count)
-            # half the steps: T(h / 2) = [T(h) + M(h)] / 2, with the middles M
-            change = (float(log_sum(between.log_integrals) + step) - self.log_integral) / 2
-            if abs(change) < self._agreement or len(v) > MOST:
-                break
-            v = np.linspace(*self._ends, 2 * len(v) - 1)
-            if abs(change) < SQUARED:
-                self._v, self._grid, step = v, self._rows(v, self._count), np.log(v[1] - v[0])
-                self.log_integral = float(log_sum(self._grid.log_integrals) + step)
-                break
+            change = self._resolve(intervals)
+            if abs(change) > SQUARED and intervals < MOST:
+                intervals *= 2
+                continue
+            # Rows between those of the first grid may need more intervals.
+            enough = self._enough(self._v[:: max(1, intervals // CHECKED)], self._count)
+            if enough > self._count:
+                self._count = enough
+                continue
+            if abs(change) > self._agreement and intervals < MOST:
+                self._resolve(2 * intervals)
+            break
         self._refuse_infinite()
+
+    def _resolve(self, intervals: int) -> float:
+        """Take this number of intervals of the outer coordinate; return what twice as many change in the integral."""
+        v = np.linspace(*self._ends, intervals + 1)
+        self._v, self._grid, step = v, self._rows(v, self._count), np.log(v[1] - v[0])
+        self.log_integral = float(log_sum(self._grid.log_integrals) + step)
+        between = self._rows((v[:-1] + v[1:]) / 2, self._count)
+        # half the steps: T(h / 2) = [T(h) + M(h)] / 2, with the middles M
+        return (float(log_sum(between.log_integrals) + step) - self.log_integral) / 2
 
     @cached_property
     def nodes(self) -> tuple[Array, Array, Array]:
@@ -230,9 +240,9 @@ class Resolved:
             values[block] = self._rows(v, self._count).log_integrals - self._outer.log_jacobian(v) - self.log_integral
         return values
 
-    def _enough(self, v: Array) -> int:
-        """Return the intervals of the inner coordinate that resolve the rows of v, each by its share."""
-        count, rows = FEWEST, self._rows(v, FEWEST)
+    def _enough(self, v: Array, count: int) -> int:
+        """Return ``count`` or more intervals of the inner coordinate that resolve the rows of v, each by its share."""
+        rows = self._rows(v, count)
         low, high = rows.inner[:, 0].min(), rows.inner[:, -1].max()
         self._range = low - (high - low) / 2, high + (high - low) / 2
         self._agreement = AGREEMENT + ROUNDING * abs(rows.log_integrals.max())
