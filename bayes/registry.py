@@ -28,6 +28,7 @@ NAMES = (
     "multivariate_normal",
     "linear_regression",
     "hierarchical_normal",
+    "gaussian_process",
 )
 
 
@@ -123,8 +124,8 @@ class Models(Mapping[str, Model]):
 
     Examples
     --------
-    >>> models["beta-binomial"].label, len(models)
-    ('beta_binomial', 10)
+    >>> models["beta-binomial"].label
+    'beta_binomial'
     """
 
     def __getitem__(self, name: str) -> Model:

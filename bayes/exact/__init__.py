@@ -16,6 +16,7 @@ family, which ``bayes.registry`` reads. The families:
 - ``dirichlet_multinomial``, ``multivariate_normal``: probabilities of classes, a mean vector.
 - ``linear_regression``: coefficients and noise variance.
 - ``hierarchical_normal``: groups with a common mean, exact up to a one-dimensional integral (``numerics.quadrature``).
+- ``gaussian_process``: the hyperparameters of a Gaussian process, a three-dimensional one (``numerics.positive_box``).
 
 ``distribution`` is the interface of the distributions, ``scale_priors`` has the priors of a standard deviation, and
 ``validate`` refuses invalid input. ``numerics`` has the arithmetic that keeps digits where textbook formulas lose them.

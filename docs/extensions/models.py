@@ -32,6 +32,12 @@ UNITS = {
         "scale": Y2,
     },
     "hierarchical_normal": {"noise_sds": Y, "prior_mean": Y, "prior_sd": Y, "tau_prior": Y},
+    "gaussian_process": {
+        "inputs": "unit of x",
+        "rho_prior": "unit of x",
+        "alpha_prior": Y,
+        "noise_variance_prior": Y2,
+    },
 }
 """Model -> the unit of each of its hyperparameters."""
 NOTES = {
@@ -54,6 +60,14 @@ by quadrature to rounding.
 
 The first $n$ groups are observed. `noise_sds` may have more numbers than that: the next one, $\\sigma_{n+1}$, is the
 noise of the next group, which the predictive is for. So the example has nine numbers for eight schools.""",
+    "gaussian_process": """\
+The function itself is integrated out by formula: given its hyperparameters, the data are normal. What remains is a
+three-dimensional integral over the length-scale $\\rho$, the sd $\\alpha$ of the function and the variance $s$ of the
+noise, `noise_variance`, computed by quadrature. The eigendecomposition of $K_\\rho$ is needed once for each value of
+$\\rho$.
+
+There may be more inputs than observations: the predictive is for the input after the last observation. In the example,
+the inputs are years since 1875, and y is the level of Lake Huron in feet, less 579.""",
 }
 """Model -> what a reader should know before the formulas."""
 LONGEST_DATA = 40
@@ -90,7 +104,8 @@ def index() -> str:
 # Models
 
 This page lists the {len(models)} models whose posterior, predictive and evidence are known. Nine have closed forms. The
-posterior of `hierarchical_normal` is a one-dimensional integral, computed to rounding. The page of a model has its
+posterior of `hierarchical_normal` is a one-dimensional integral, computed to rounding, and that of `gaussian_process` a
+three-dimensional one. The page of a model has its
 formulas, its priors, its data sets, and how to get it in Python, in Stan and on the command line.
 
 {table}

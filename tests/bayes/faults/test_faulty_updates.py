@@ -17,10 +17,14 @@ def mistakes_of(*names):
     return [(name, mistake) for name in names for mistake in MISTAKES[name]]
 
 
-# The hierarchy's marginals are mixtures of many normals, which take most of the time.
+MIXTURES = (
+    "hierarchical_normal",
+    "gaussian_process",
+)
+# Their marginals are mixtures of many normals, which take most of the time.
 CASES = [
-    *every_nth(3, mistakes_of(*(name for name in NAMES if name != "hierarchical_normal"))),
-    *every_nth(8, mistakes_of("hierarchical_normal")),
+    *every_nth(3, mistakes_of(*(name for name in NAMES if name not in MIXTURES))),
+    *every_nth(8, mistakes_of(*MIXTURES)),
 ]
 
 
