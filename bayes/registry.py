@@ -31,6 +31,7 @@ NAMES = (
     "logistic_regression",
     "hierarchical_normal",
     "capture_recapture",
+    "gaussian_process",
 )
 
 

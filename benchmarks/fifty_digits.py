@@ -20,6 +20,7 @@ from bayes.exact.capture_recapture import CaptureRecapture
 from bayes.exact.dirichlet_multinomial import DirichletMultinomial
 from bayes.exact.gamma_exponential import GammaExponential
 from bayes.exact.gamma_poisson import GammaPoisson
+from bayes.exact.gaussian_process import GaussianProcess
 from bayes.exact.hierarchical_normal import HierarchicalNormal
 from bayes.exact.independent_regression import IndependentRegression
 from bayes.exact.linear_regression import LinearRegression
@@ -39,6 +40,13 @@ SLOW = ("hierarchical_normal", "independent_regression", "logistic_regression", 
 """Models whose answers to fifty digits take seconds."""
 FEW_OBSERVATIONS = ("hierarchical_normal", "independent_regression", "capture_recapture")
 """Models that a million observations are not for."""
+STEP = 1 / 7
+"""Step of the trapezoid rule in logs for `gaussian_process`: e^(-pi^2 / (2 step)) is 1e-15."""
+BY_QUADRATURE = {
+    "hierarchical_normal",
+    "gaussian_process",
+}
+"""Models whose answers are integrals, and whose oracles take seconds a problem."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,7 @@ def worst_error(problem: Problem, name: str) -> tuple[float, str]:
 def a_million(problem: Problem, name: str) -> Problem:
     """Return the problem with its observations repeated up to a million."""
     if name in FEW_OBSERVATIONS or not len(problem.y):
+    if name in BY_QUADRATURE or not len(problem.y):
         return problem
     y, exact = np.resize(problem.y, (MILLION, *problem.y.shape[1:])), problem.exact
     if name in ("linear_regression", "logistic_regression"):
@@ -163,6 +172,7 @@ PARAMETERS: dict[type, Callable[[Any, Any], Answers]] = {
     HierarchicalNormal: _moments,
     CaptureRecapture: _probabilities,
     IndependentRegression: _regression_moments,
+    GaussianProcess: lambda m, y: {key: d.mean() for key, d in m.marginals(y).items()},
 }
 
 
@@ -522,6 +532,56 @@ def _log_scale_prior(prior: ScalePrior, x: Any) -> Any:
         return mpmath.log(2) + _student(x, numbers[0], mpf(0), numbers[1] ** 2)
     a, b = numbers
     return a * mpmath.log(b) - mpmath.loggamma(a) + (a - 1) * mpmath.log(x) - b * x
+def gaussian_process(m: GaussianProcess, y: Any, new: Any) -> Answers:
+    """Return the answers by the trapezoid rule in the logs of the parameters, in 80-bit numbers, for up to two data.
+
+    In 50 digits the millions of places would take hours.
+    """
+    v = np.arange(-32, 5, STEP, dtype=np.longdouble)
+    alpha, s = np.exp(v)[:, None], np.exp(v)
+    outer = np.arange(-4, 5, STEP, dtype=np.longdouble)
+    log_prior = _log_prior(m.alpha_prior, alpha) + v[:, None] + _log_prior(m.noise_variance_prior, s) + v
+
+    def integrals(data: list[float]) -> dict[str, Any]:
+        """Return the sums over the nodes, by parameter and without one."""
+        sums: dict[str, Any] = dict.fromkeys(("one", "rho", "alpha", "noise_variance"), np.longdouble(0))
+        for u in outer:
+            rho = np.exp(u)
+            log_terms = log_prior + _log_normal(m.inputs, data, rho, alpha, s) + _log_prior(m.rho_prior, rho) + u
+            terms = np.exp(log_terms)
+            for name, x in (("one", 1), ("rho", rho), ("alpha", alpha), ("noise_variance", s)):
+                sums[name] += np.sum(terms * x)
+        return sums
+
+    sums, scale = integrals(list(y)), np.longdouble(STEP) ** 3
+    ratios = [integrals([*y, x])["one"] / sums["one"] for x in new]
+    means = {name: mpf(str(sums[name] / sums["one"])) for name in ("rho", "alpha", "noise_variance")}
+    evidence = mpf(str(np.log(sums["one"] * scale))) if len(y) else mpf(0)
+    return _with_densities(means | {"log evidence": evidence}, [mpf(str(np.log(ratio))) for ratio in ratios])
+
+
+def _log_normal(x: Any, y: list[float], rho: Any, alpha: Any, s: Any) -> Any:
+    """Return the log density of up to three data by the Cholesky factor of their covariance, written out."""
+    total, factor, z = np.zeros(np.broadcast_shapes(alpha.shape, s.shape), dtype=np.longdouble), [], []
+    for i, value in enumerate(y):
+        row: list[Any] = []
+        for j in range(i):
+            covariance = alpha**2 * np.exp(-((np.longdouble(x[i]) - x[j]) ** 2) / (2 * rho**2))
+            row.append((covariance - sum(a * b for a, b in zip(row, factor[j], strict=False))) / factor[j][j])
+        row.append(np.sqrt(alpha**2 + s - sum(a * a for a in row)))
+        z.append((value - sum(a * b for a, b in zip(row, z, strict=False))) / row[i])
+        factor.append(row)
+        total = total - np.log(row[i]) - z[i] ** 2 / 2 - np.log(2 * np.longdouble(np.pi)) / 2
+    return total
+
+
+def _log_prior(prior: ScalePrior, x: Any) -> Any:
+    """Return the log density of a half-normal, gamma or inverse gamma prior in 80-bit numbers."""
+    a, b = (np.longdouble(value) for value in [*prior.numbers, 0.0][:2])
+    if prior.family == "half_normal":
+        return np.log(2 / a) - np.log(2 * np.longdouble(np.pi)) / 2 - (x / a) ** 2 / 2
+    constant = a * np.log(b) - np.longdouble(str(mpmath.loggamma(mpf(float(a)))))
+    return constant + ((a - 1) * np.log(x) - b * x if prior.family == "gamma" else -(a + 1) * np.log(x) - b / x)
 
 
 ORACLES: dict[str, Callable[[Any, Any, Any], Answers]] = {
@@ -540,6 +600,7 @@ ORACLES: dict[str, Callable[[Any, Any, Any], Answers]] = {
         hierarchical_normal,
         capture_recapture,
         independent_regression,
+        gaussian_process,
     )
 }
 
@@ -740,6 +801,15 @@ def _independent_regression(draw: Any) -> Problem:
     beta = rng.normal(exact.prior_mean, prior_sds)
     y = design[:n] @ beta + scale * rng.normal(size=n)
     return Problem(exact, y, float(design[-1] @ beta) + scale * np.array([0.0, draw(st.floats(-3, 3))]))
+def _gaussian_process(draw: Any) -> Problem:
+    rng, n = np.random.default_rng(draw(seeds)), draw(st.integers(0, 2))
+    exact = GaussianProcess(
+        inputs=np.sort(rng.uniform(0, 4, size=n + 1)),
+        rho_prior=ScalePrior("inverse_gamma", draw(st.floats(20, 30)), draw(st.floats(20, 60))),
+        alpha_prior=ScalePrior("half_normal", draw(st.floats(0.3, 3))),
+        noise_variance_prior=ScalePrior("gamma", draw(st.floats(2, 5)), draw(st.floats(2, 5))),
+    )
+    return Problem(exact, 2 * rng.normal(size=n), np.array([draw(st.floats(-3, 3))]))
 
 
 PROBLEMS: dict[str, st.SearchStrategy[Problem]] = {
@@ -771,4 +841,5 @@ PROBLEMS: dict[str, st.SearchStrategy[Problem]] = {
     "hierarchical_normal": _hierarchical_normal(),
     "capture_recapture": _capture_recapture(),
     "independent_regression": _independent_regression(),
+    "gaussian_process": _gaussian_process(),
 }

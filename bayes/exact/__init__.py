@@ -27,6 +27,7 @@ Some files have models that are not in the registry:
 - ``growth_curve``: a curve that grows towards a limit.
 - ``graded_response``: abilities from graded items.
 - ``rates``, ``unknown_trials``: several probabilities of success; a probability and the number of trials.
+- ``gaussian_process``: the hyperparameters of a Gaussian process, a three-dimensional one (``numerics.positive_box``).
 
 ``distribution`` is the interface of the distributions, ``scale_priors`` has the priors of a standard deviation, and
 ``validate`` refuses invalid input. ``numerics`` has the arithmetic that keeps digits where textbook formulas lose them.

@@ -49,6 +49,11 @@ UNITS = {
         "prior_mean": "unit of y over that of the predictor",
         "prior_sds": "unit of y over that of the predictor",
         "noise_prior": Y,
+    "gaussian_process": {
+        "inputs": "unit of x",
+        "rho_prior": "unit of x",
+        "alpha_prior": Y,
+        "noise_variance_prior": Y2,
     },
 }
 """Model -> the unit of each of its hyperparameters."""
@@ -95,6 +100,14 @@ even that has a closed form.
 The design may have more rows than there are observations: the predictive is for the row after the last observation. In
 the example, the second column of the design is the distance of a nebula in millions of parsecs, and y is its radial
 velocity in km/s. The last row is for a nebula at 1.5.""",
+    "gaussian_process": """\
+The function itself is integrated out by formula: given its hyperparameters, the data are normal. What remains is a
+three-dimensional integral over the length-scale $\\rho$, the sd $\\alpha$ of the function and the variance $s$ of the
+noise, `noise_variance`, computed by quadrature. The eigendecomposition of $K_\\rho$ is needed once for each value of
+$\\rho$.
+
+There may be more inputs than observations: the predictive is for the input after the last observation. In the example,
+the inputs are years since 1875, and y is the level of Lake Huron in feet, less 579.""",
 }
 """Model -> what a reader should know before the formulas."""
 LONGEST_DATA = 40
@@ -133,6 +146,10 @@ def index() -> str:
 This page lists the {len(models)} models whose posterior, predictive and evidence are known. Most have closed forms. The
 others have finite sums, or integrals in one to three dimensions that are computed to rounding. The page of a model has
 its formulas, its priors, its data sets, and how to get it in Python, in Stan and on the command line.
+This page lists the {len(models)} models whose posterior, predictive and evidence are known. Nine have closed forms. The
+posterior of `hierarchical_normal` is a one-dimensional integral, computed to rounding, and that of `gaussian_process` a
+three-dimensional one. The page of a model has its
+formulas, its priors, its data sets, and how to get it in Python, in Stan and on the command line.
 
 {table}
 

@@ -205,6 +205,8 @@ class Box:
             inside = (x >= self._bounds[axis, 0]) & (x <= self._bounds[axis, 1])
             values = np.full(x.shape, -np.inf)
             for block in np.array_split(np.flatnonzero(inside), 1 + x.size // 1000):  # a million draws need memory
+                if not block.size:
+                    continue
                 _, log_weights = self._slices(axis, x[block], self._inner_panels[axis])
                 values[block] = _log_sum(log_weights) - log_total
             return np.where(np.isnan(x), np.nan, values)

@@ -3,7 +3,7 @@
 In logarithms a density is as smooth near 0 as elsewhere, and a tail of x^-k is an exponential. The panels are those of
 a tensor: every axis has its own, and each is divided where a slice of the integrand is no polynomial in it (Trefethen
 2013, Approximation Theory and Approximation Practice, chapters 17 and 19). They reach as far as the integrand, times
-x^2, is above e^-28 of its peak.
+x^2, is above e^-32 of its peak.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from bayes.exact.numerics.boxes import ORDER, Tabulated
 
-DROP = 28.0
-"""Nats below the peak at which the integrand is cut: e^-28 is 7e-13."""
+DROP = 32.0
+"""Nats below the peak at which the integrand is cut: e^-32 is 1e-14."""
 SCAN, ZOOMS = 14, 5
 """Places an axis has in the scans that find where the integrand is largest, and how often they zoom in."""
 FIRST_PANEL = 6.0
