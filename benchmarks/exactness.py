@@ -17,7 +17,6 @@ from mpmath import mp, mpf
 from bayes.exact.numerics import distributions
 from bayes.registry import NAMES
 from benchmarks.fifty_digits import PROBLEMS, SLOW, Problem, a_million, errors
-from benchmarks.fifty_digits import BY_QUADRATURE, PROBLEMS, Problem, a_million, errors
 
 QUANTITIES = ("log evidence", "log predictive", "predictive")
 MILLIONS = 10
@@ -98,7 +97,6 @@ def main(examples: Annotated[int, tyro.conf.arg(help="Problems a model.")] = 200
     print("| --- | --- | --- | --- | --- | --- |")
     for name in NAMES:
         errors_by_quantity, count = worst(name, examples // 10 if name in SLOW else examples)
-        errors_by_quantity, count = worst(name, examples // 10 if name in BY_QUADRATURE else examples)
         print(
             f"| {name} | {count} | {' | '.join(f'{error:.1e}' for error in errors_by_quantity.values())} |", flush=True
         )

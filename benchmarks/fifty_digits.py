@@ -36,17 +36,12 @@ DIGITS = 150
 
 
 MILLION = 1_000_000
-SLOW = ("hierarchical_normal", "independent_regression", "logistic_regression", "capture_recapture")
+SLOW = ("gaussian_process", "hierarchical_normal", "independent_regression", "logistic_regression", "capture_recapture")
 """Models whose answers to fifty digits take seconds."""
-FEW_OBSERVATIONS = ("hierarchical_normal", "independent_regression", "capture_recapture")
+FEW_OBSERVATIONS = ("gaussian_process", "hierarchical_normal", "independent_regression", "capture_recapture")
 """Models that a million observations are not for."""
 STEP = 1 / 7
 """Step of the trapezoid rule in logs for `gaussian_process`: e^(-pi^2 / (2 step)) is 1e-15."""
-BY_QUADRATURE = {
-    "hierarchical_normal",
-    "gaussian_process",
-}
-"""Models whose answers are integrals, and whose oracles take seconds a problem."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +88,6 @@ def worst_error(problem: Problem, name: str) -> tuple[float, str]:
 def a_million(problem: Problem, name: str) -> Problem:
     """Return the problem with its observations repeated up to a million."""
     if name in FEW_OBSERVATIONS or not len(problem.y):
-    if name in BY_QUADRATURE or not len(problem.y):
         return problem
     y, exact = np.resize(problem.y, (MILLION, *problem.y.shape[1:])), problem.exact
     if name in ("linear_regression", "logistic_regression"):
@@ -532,6 +526,8 @@ def _log_scale_prior(prior: ScalePrior, x: Any) -> Any:
         return mpmath.log(2) + _student(x, numbers[0], mpf(0), numbers[1] ** 2)
     a, b = numbers
     return a * mpmath.log(b) - mpmath.loggamma(a) + (a - 1) * mpmath.log(x) - b * x
+
+
 def gaussian_process(m: GaussianProcess, y: Any, new: Any) -> Answers:
     """Return the answers by the trapezoid rule in the logs of the parameters, in 80-bit numbers, for up to two data.
 
@@ -801,6 +797,8 @@ def _independent_regression(draw: Any) -> Problem:
     beta = rng.normal(exact.prior_mean, prior_sds)
     y = design[:n] @ beta + scale * rng.normal(size=n)
     return Problem(exact, y, float(design[-1] @ beta) + scale * np.array([0.0, draw(st.floats(-3, 3))]))
+
+
 def _gaussian_process(draw: Any) -> Problem:
     rng, n = np.random.default_rng(draw(seeds)), draw(st.integers(0, 2))
     exact = GaussianProcess(

@@ -18,6 +18,7 @@ family, which ``bayes.registry`` reads. The families:
 - ``logistic_regression``: two coefficients, exact up to a two-dimensional integral (``numerics.boxes``).
 - ``hierarchical_normal``: groups with a common mean, exact up to a one-dimensional integral (``numerics.quadrature``).
 - ``independent_regression``: coefficients whose priors do not scale with the noise, and noise of any prior.
+- ``gaussian_process``: the hyperparameters of a Gaussian process, a three-dimensional integral.
 - ``capture_recapture``: the size of a population, a finite sum over it. ``capture_effects`` has two more such models.
 
 Some files have models that are not in the registry:
@@ -27,7 +28,6 @@ Some files have models that are not in the registry:
 - ``growth_curve``: a curve that grows towards a limit.
 - ``graded_response``: abilities from graded items.
 - ``rates``, ``unknown_trials``: several probabilities of success; a probability and the number of trials.
-- ``gaussian_process``: the hyperparameters of a Gaussian process, a three-dimensional one (``numerics.positive_box``).
 
 ``distribution`` is the interface of the distributions, ``scale_priors`` has the priors of a standard deviation, and
 ``validate`` refuses invalid input. ``numerics`` has the arithmetic that keeps digits where textbook formulas lose them.

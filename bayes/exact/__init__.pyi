@@ -5,8 +5,8 @@ from .capture_recapture import CaptureRecapture as CaptureRecapture
 from .dirichlet_multinomial import DirichletMultinomial as DirichletMultinomial
 from .gamma_exponential import GammaExponential as GammaExponential
 from .gamma_poisson import GammaPoisson as GammaPoisson
-from .graded_response import GradedResponse as GradedResponse
 from .gaussian_process import GaussianProcess as GaussianProcess
+from .graded_response import GradedResponse as GradedResponse
 from .hierarchical_normal import HierarchicalNormal as HierarchicalNormal
 from .independent_regression import IndependentRegression as IndependentRegression
 from .linear_regression import LinearRegression as LinearRegression

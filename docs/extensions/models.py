@@ -49,6 +49,7 @@ UNITS = {
         "prior_mean": "unit of y over that of the predictor",
         "prior_sds": "unit of y over that of the predictor",
         "noise_prior": Y,
+    },
     "gaussian_process": {
         "inputs": "unit of x",
         "rho_prior": "unit of x",

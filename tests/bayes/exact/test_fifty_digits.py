@@ -26,7 +26,6 @@ from bayes.exact.numerics import distributions, exact_sums, log_gamma
 from bayes.exact.scale_priors import ScalePrior
 from bayes.registry import NAMES, get_model
 from benchmarks.fifty_digits import FEW_OBSERVATIONS, ORACLES, PROBLEMS, SLOW, Problem, a_million, worst_error
-from benchmarks.fifty_digits import BY_QUADRATURE, ORACLES, PROBLEMS, Problem, a_million, worst_error
 from tests.nightly import nightly_but
 from tests.tolerances import EXACT, FAR_ELEMENT
 
@@ -40,8 +39,7 @@ def test_every_model_has_an_oracle_and_problems():
 @every_model
 def test_answers_are_those_of_fifty_digits(name):
     @settings(
-        max_examples=4 if name in SLOW else 12,
-        max_examples=1 if name == "gaussian_process" else 4 if name in BY_QUADRATURE else 12,
+        max_examples=1 if name == "gaussian_process" else 4 if name in SLOW else 12,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(PROBLEMS[name])
@@ -57,7 +55,6 @@ def test_answers_are_those_of_fifty_digits(name):
     nightly_but(
         ["normal_normal", "beta_binomial", "gamma_poisson"],
         [name for name in NAMES if name not in FEW_OBSERVATIONS],
-        [name for name in NAMES if name not in BY_QUADRATURE],
     ),
 )
 def test_answers_for_a_million_observations_are_those_of_fifty_digits(name):

@@ -22,14 +22,6 @@ def mistakes_of(*names):
 CASES = [
     *every_nth(3, mistakes_of(*(name for name in NAMES if name not in SLOW))),
     *every_nth(8, mistakes_of(*SLOW)),
-MIXTURES = (
-    "hierarchical_normal",
-    "gaussian_process",
-)
-# Their marginals are mixtures of many normals, which take most of the time.
-CASES = [
-    *every_nth(3, mistakes_of(*(name for name in NAMES if name not in MIXTURES))),
-    *every_nth(8, mistakes_of(*MIXTURES)),
 ]
 
 
