@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bayes.exact.gaussian_process import GaussianProcess
+from bayes.exact.gaussian_process import EPS, GaussianProcess
 from bayes.exact.scale_priors import ScalePrior
 from bayes.faults.faulty_updates.updates import (
     WITHOUT_LAST,
@@ -22,7 +22,8 @@ class ExponentialKernel(GaussianProcess):
 
     def _spectrum(self, rho: Array, n: int) -> tuple[Array, Array]:
         distances = abs(self.inputs[:n, None] - self.inputs[:n])
-        return np.linalg.eigh(np.exp(-distances / np.asarray(rho)[..., None, None]))
+        eigenvalues, vectors = np.linalg.eigh(np.exp(-distances / np.asarray(rho)[..., None, None]))
+        return np.maximum(eigenvalues, n * EPS), vectors
 
 
 def with_prior(name: str, change: Callable[[ScalePrior], ScalePrior]) -> Mistake:

@@ -38,6 +38,7 @@ def test_a_normal_with_correlation(correlation):
     assert_allclose((places - mean[:, None]) * weights @ (places - mean[:, None]).T, covariance, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_normal_of_three():
     """x = (z1, 0.8 z1 + 0.6 z2, -0.5 z1 + 0.4 z2 + 2 z3), z standard normal."""
 
