@@ -6,6 +6,9 @@
 - ``matrices``: matrices in 300 decimal digits.
 - ``quadrature``: distributions that need a one-dimensional integral.
 - ``boxes``: integrals over two or three parameters, and distributions that are tabulated once.
+- ``where_mass_is``: the ends of an integral whose integrand is narrow.
+- ``normal_coefficients``: coefficients of a regression given any noise sd.
+- ``noise_sds``: the sd whose variance is inverse-gamma.
 - ``quantiles``: the inverse of a CDF, by root-finding.
 - ``sums_over_integers``: sums too long for a table.
 """
