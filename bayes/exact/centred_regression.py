@@ -38,7 +38,7 @@ from bayes.exact.independent_regression import (
     validated_scale_prior,
 )
 from bayes.exact.numerics import boxes, quadrature
-from bayes.exact.numerics.coefficients import Coefficients, coefficients
+from bayes.exact.numerics.normal_coefficients import Coefficients, coefficients
 from bayes.exact.numerics.where_mass_is import mass_between
 from bayes.exact.projections import Projections
 from bayes.exact.scale_priors import ScalePrior

@@ -4,7 +4,9 @@
 
 Priors here do not scale with the noise sd sigma, as they do in ``linear_regression``. Given sigma everything is normal.
 So posterior, predictive and evidence are one-dimensional integrals over sigma (``numerics.quadrature``), each of whose
-nodes takes O(K) (``numerics.coefficients``). With flat priors of all coefficients and of sigma they are closed forms.
+nodes takes O(K) (``numerics.normal_coefficients``). With flat priors of all coefficients and of sigma they are closed
+forms.
+
 ``y`` may be shorter than the design. It then belongs to the first n of the N rows, and ``predictive`` predicts the
 observation of the next row.
 """
@@ -23,8 +25,8 @@ from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
 from bayes.exact.numerics import boxes, distributions, quadrature
-from bayes.exact.numerics.coefficients import Coefficients, coefficients
-from bayes.exact.numerics.root_inverse_gamma import root_inverse_gamma
+from bayes.exact.numerics.noise_sds import root_inverse_gamma
+from bayes.exact.numerics.normal_coefficients import Coefficients, coefficients
 from bayes.exact.numerics.where_mass_is import mass_between
 from bayes.exact.projections import STANDARD, Draws, Projections, directions, distance_score, flip_sign
 from bayes.exact.scale_priors import ScalePrior

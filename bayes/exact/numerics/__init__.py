@@ -11,6 +11,9 @@
 - ``logistic_likelihood``: the likelihood of logistic regression, and separable classes.
 - ``monotone``: functions of a number whose distribution is tabulated.
 - ``beta_mixtures``, ``beta_differences``: mixtures of betas, and the difference of two.
+- ``where_mass_is``: the ends of an integral whose integrand is narrow.
+- ``normal_coefficients``: coefficients of a regression given any noise sd.
+- ``noise_sds``: the sd whose variance is inverse-gamma.
 - ``quantiles``: the inverse of a CDF, by root-finding.
 - ``sums_over_integers``: sums too long for a table.
 """

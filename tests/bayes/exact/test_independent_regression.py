@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from scipy import integrate, stats
 
 from bayes.exact.independent_regression import IndependentRegression
-from bayes.exact.numerics.root_inverse_gamma import root_inverse_gamma
+from bayes.exact.numerics.noise_sds import root_inverse_gamma
 from bayes.exact.scale_priors import PARAMETERS, ScalePrior
 from bayes.programs import independent_regression
 from bayes.registry import get_model

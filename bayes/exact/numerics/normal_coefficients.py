@@ -112,13 +112,14 @@ def coefficients(X: Array, y: Array, m: Array, s: Array, typical_sigma: float) -
     (n, K), r = X.shape, y - X @ m
     flat = np.isinf(s)
     # QR of [X, y - X m]: the last column has U'(y - X m) before rotation, and the length of the residuals below it.
-    R = np.linalg.qr(np.column_stack([X, r]), mode="r")
-    k = min(n, K)
+    rows, means, within = without_repeats(X, r)
+    R = np.linalg.qr(np.column_stack([rows, means]), mode="r")
+    k = min(len(rows), K)
     top, projected = np.zeros((K, K)), np.zeros(K)
     top[:k], projected[:k] = R[:k, :K], R[:k, K]
-    rho = float(abs(R[K, K])) if n > K else 0.0
+    rho = float(np.hypot(R[K, K] if len(rows) > K else 0.0, within))
     length = float(np.linalg.norm(r))
-    c = rho / np.sqrt(n - K) if rho > EXACT_FIT * length else typical_sigma
+    c = rho / np.sqrt(max(n - K, 1)) if rho > EXACT_FIT * length else typical_sigma
     Q, R = np.linalg.qr(np.vstack([top, np.diag(np.where(flat, 0.0, c / s))]))
     lengths = np.linalg.norm(R, axis=0)
     if not np.all(lengths > 0) or np.linalg.svd(R / lengths, compute_uv=False)[-1] < DEPENDENT:
@@ -147,3 +148,17 @@ def coefficients(X: Array, y: Array, m: Array, s: Array, typical_sigma: float) -
         log_constant=float(log_constant),
         length=length,
     )
+
+
+def without_repeats(X: Array, r: Array) -> tuple[Array, Array, float]:
+    """Return the design and the residuals with the rows that are the same as one, and the length of what that drops.
+
+    g rows x with the residuals r_i have the likelihood of one row sqrt(g) x with the residual sqrt(g) rbar, but for the
+    sum of (r_i - rbar)^2. Designs of indicators, with thousands of rows, have few that differ.
+    """
+    keys = np.sum(X * np.random.default_rng(0).uniform(1, 2, X.shape[1]), axis=1)
+    _, first, group, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    if len(first) == len(X) or not np.array_equal(X, X[first][group]):
+        return X, r, 0.0
+    means, roots = np.bincount(group, r) / counts, np.sqrt(counts)
+    return roots[:, None] * X[first], roots * means, float(np.linalg.norm(r - means[group]))
