@@ -9,6 +9,10 @@
 - ``conditionals``: independent draws of two parameters whose integral is a box.
 - ``interpolation``: a smooth function of two numbers as a polynomial.
 - ``logistic_likelihood``: the likelihood of logistic regression, and separable classes.
+- ``positive_box``: integrals over three positive numbers, in their logs.
+- ``large_mixtures``: mixtures of very many normals, compressed.
+- ``planes``, ``grouped_normal``, ``grouped_mixtures``: regression with groups, given its two sds and over them.
+- ``mixtures``: marginals of many mixtures over the same nodes.
 - ``monotone``: functions of a number whose distribution is tabulated.
 - ``beta_mixtures``, ``beta_differences``: mixtures of betas, and the difference of two.
 - ``where_mass_is``: the ends of an integral whose integrand is narrow.

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import integrate
-from scipy.special import expit
-from scipy.special import logsumexp
+from scipy.special import expit, logsumexp
 from scipy.stats import (
     bernoulli,
     beta,
@@ -61,6 +60,8 @@ ORDERED = {
     "gaussian_process",
 }  # whose observations are not exchangeable
 SLOW = {"gaussian_process"}  # an integral takes 200 ms
+SIMULATIONS = {"gaussian_process": 12, "logistic_regression": 100}
+"""Simulated data sets of a model whose marginals take an integral each, in place of 300."""
 
 # Proper priors, small data: none that has no mean, so that moments can be compared.
 numbers, scales, shapes = st.floats(-50, 50), st.floats(0.02, 50), st.floats(0.1, 200)
@@ -129,6 +130,7 @@ STRATEGIES = {
             st.builds(partial(ScalePrior, "gamma"), st.floats(1, 9), scales),
             st.builds(partial(ScalePrior, "inverse_gamma"), st.floats(3, 9), scales),
         ),
+    ),
     "gaussian_process": st.builds(
         partial(GaussianProcess, inputs=[0.3, 1.1, 1.9, 3.2, 4.0]),
         rho_prior=st.builds(partial(ScalePrior, "inverse_gamma"), st.floats(3, 20), st.floats(3, 20)),
@@ -312,6 +314,8 @@ def over_sigma(exact, y):
     return peak + math.log(
         sum(integrate.quad(density, a, b, epsabs=0, epsrel=1e-9)[0] for a, b in pairwise([1e-15, *middle, 1 - 1e-12]))
     )
+
+
 def over_the_kernel(exact, y):
     """The trapezoid rule in the logs of the three parameters."""
     x, marginals = exact.inputs[: len(y)], exact.marginals(y)
@@ -424,8 +428,7 @@ def test_parameters_drawn_from_the_prior_are_uniform_in_their_posteriors(name):
     exact = get_model(name).exact
     rng = np.random.default_rng(3)
     values = {}
-    for _ in range(100 if name == "logistic_regression" else 300):  # whose marginals take an integral each
-    for _ in range(12 if name in SLOW else 300):
+    for _ in range(SIMULATIONS.get(name, 300)):
         params, y = exact.simulate(rng, min(len(get_model(name).y), 4))
         for scalar, marginal in scalars(exact, y).items():
             base, _, place = scalar.partition("[")
