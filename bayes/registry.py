@@ -28,6 +28,7 @@ NAMES = (
     "multivariate_normal",
     "linear_regression",
     "hierarchical_normal",
+    "grouped_regression",
 )
 
 
@@ -124,7 +125,7 @@ class Models(Mapping[str, Model]):
     Examples
     --------
     >>> models["beta-binomial"].label, len(models)
-    ('beta_binomial', 10)
+    ('beta_binomial', 11)
     """
 
     def __getitem__(self, name: str) -> Model:

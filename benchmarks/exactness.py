@@ -96,7 +96,9 @@ def main(examples: Annotated[int, tyro.conf.arg(help="Problems a model.")] = 200
     print("| model | problems | log evidence | log predictive | predictive | posterior parameters |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name in NAMES:
-        errors_by_quantity, count = worst(name, examples // 10 if name == "hierarchical_normal" else examples)
+        errors_by_quantity, count = worst(
+            name, examples // 10 if name in ("hierarchical_normal", "grouped_regression") else examples
+        )
         print(
             f"| {name} | {count} | {' | '.join(f'{error:.1e}' for error in errors_by_quantity.values())} |", flush=True
         )

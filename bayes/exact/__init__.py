@@ -15,6 +15,8 @@ family, which ``bayes.registry`` reads. The families:
 - ``beta_binomial``, ``gamma_poisson``, ``gamma_exponential``: a probability, a rate of counts, a rate of waiting times.
 - ``dirichlet_multinomial``, ``multivariate_normal``: probabilities of classes, a mean vector.
 - ``linear_regression``: coefficients and noise variance.
+- ``grouped_regression``: coefficients, one of which varies between groups, exact up to an integral over two standard
+  deviations (``numerics.planes``).
 - ``hierarchical_normal``: groups with a common mean, exact up to a one-dimensional integral (``numerics.quadrature``).
 
 ``distribution`` is the interface of the distributions, ``scale_priors`` has the priors of a standard deviation, and

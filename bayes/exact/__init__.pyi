@@ -2,6 +2,7 @@ from .beta_binomial import BetaBinomial as BetaBinomial
 from .dirichlet_multinomial import DirichletMultinomial as DirichletMultinomial
 from .gamma_exponential import GammaExponential as GammaExponential
 from .gamma_poisson import GammaPoisson as GammaPoisson
+from .grouped_regression import GroupedRegression as GroupedRegression
 from .hierarchical_normal import HierarchicalNormal as HierarchicalNormal
 from .linear_regression import LinearRegression as LinearRegression
 from .multivariate_normal import MultivariateNormal as MultivariateNormal

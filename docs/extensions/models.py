@@ -9,6 +9,7 @@ import numpy as np
 from numpydoc.docscrape import NumpyDocString
 from sphinx.application import Sphinx
 
+from bayes.exact.scale_priors import ScalePrior
 from bayes.registry import Model, data_sets, models
 from docs.extensions import model_figures
 from docs.extensions.files import write_pages
@@ -30,6 +31,15 @@ UNITS = {
         "shape": NONE,
         "scale": Y2,
     },
+    "grouped_regression": {
+        "design": "units of the predictors",
+        "groups": NONE,
+        "varying": NONE,
+        "prior_mean": "unit of y over that of the predictor",
+        "prior_sd": "unit of y over that of the predictor",
+        "group_prior": "unit of theta",
+        "noise_prior": Y,
+    },
     "hierarchical_normal": {"noise_sds": Y, "prior_mean": Y, "prior_sd": Y, "spread": Y},
 }
 """Model -> the unit of each of its hyperparameters."""
@@ -46,6 +56,13 @@ In the formulas, `sigma2` is $\\sigma^2$. The design may have more rows than the
 for the row after the last observation. In the example, the second column of the design is the boiling point of water in
 degrees Fahrenheit, less 203, and y is 100 log10 of the air pressure in inches of mercury. The last row is for sea
 level.""",
+    "grouped_regression": """\
+In the formulas, `group_sd` is $\\tau$ and `noise_sd` is $\\sigma$. The mean of the coefficients $\\theta_j$ is the
+coefficient $\\beta_v$ of the predictor $z$ itself. Given both standard deviations everything is normal. What remains is
+an integral over the two, computed by quadrature to rounding. `further_marginals` has the distance of each $\\theta_j$
+from $\\beta_v$ in units of $\\tau$, which noncentred programs sample.
+
+The design may have more rows than there are observations: the predictive is for the row after the last observation.""",
     "hierarchical_normal": """\
 This model is not conjugate: the posterior of $\\tau$ is no distribution with a name. But given $\\tau$ everything is
 normal, so $\\mu$ and $\\theta$ are integrated out by formula. What remains is an integral over $\\tau$ alone, computed
@@ -262,6 +279,8 @@ def _observations(y: np.ndarray) -> str:
 
 def _value(value: Any, longest: int = 9) -> str:
     """Return a number, or an array of a few, as text; an array of more than ``longest`` numbers by its shape."""
+    if isinstance(value, ScalePrior):
+        return str(value)
     if np.ndim(value) == 0:
         return f"{value:.6g}"
     if np.size(value) > longest:

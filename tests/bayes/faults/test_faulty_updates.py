@@ -16,10 +16,11 @@ def mistakes_of(*names):
     return [(name, mistake) for name in names for mistake in MISTAKES[name]]
 
 
-# The hierarchy's marginals are mixtures of many normals, which take most of the time.
+INTEGRALS = ("hierarchical_normal", "grouped_regression")
+"""Models whose marginals are mixtures of many normals, which take most of the time."""
 CASES = [
-    *every_nth(3, mistakes_of(*(name for name in NAMES if name != "hierarchical_normal"))),
-    *every_nth(8, mistakes_of("hierarchical_normal")),
+    *every_nth(3, mistakes_of(*(name for name in NAMES if name not in INTEGRALS))),
+    *every_nth(8, mistakes_of(*INTEGRALS)),
 ]
 
 
