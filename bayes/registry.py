@@ -30,6 +30,7 @@ NAMES = (
     "independent_regression",
     "logistic_regression",
     "hierarchical_normal",
+    "grouped_regression",
     "capture_recapture",
     "gaussian_process",
 )

@@ -15,7 +15,7 @@ IDENTITY = 1e-11
 many steps (a product of predictives, a sequence) add up a few such errors."""
 
 SAME_INTEGRAL = 1e-9
-"""A log evidence as a sum of some log predictives, in nats, if each is a two-dimensional integral by quadrature: each is
+"""A log evidence as a sum of log predictives, in nats, if each is a two-dimensional integral by quadrature: each is
 computed to 1e-11 or better, and the density of a predictive is as good as its weights."""
 
 PRINTED = 5e-8

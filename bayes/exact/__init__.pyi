@@ -7,6 +7,7 @@ from .gamma_exponential import GammaExponential as GammaExponential
 from .gamma_poisson import GammaPoisson as GammaPoisson
 from .gaussian_process import GaussianProcess as GaussianProcess
 from .graded_response import GradedResponse as GradedResponse
+from .grouped_regression import GroupedRegression as GroupedRegression
 from .hierarchical_normal import HierarchicalNormal as HierarchicalNormal
 from .independent_regression import IndependentRegression as IndependentRegression
 from .linear_regression import LinearRegression as LinearRegression

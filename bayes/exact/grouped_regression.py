@@ -457,7 +457,7 @@ EXAMPLE = Example(
         noise_sd ~ noise_prior                               s, the sd of an observation
         beta_k   ~ Normal(m_k, s_k^2)                        m = prior_mean, s = prior_sd; density 1 if s_k is infinite
         theta_j  ~ Normal(beta_v, t^2)                       v = varying, j = 1..J
-        y_i      ~ Normal(f_i . beta + z_i (theta_j - beta_v), s^2)    f_i = design[i], z_i = f_iv, j = groups[i]
+        y_i      ~ Normal(f_i . beta + z_i (theta_j - beta_v), s^2)       f_i = design[i], z_i = f_iv, j = groups[i]
     """,
     references="""
         Gelman and Hill (2007), Data Analysis Using Regression and Multilevel/Hierarchical Models, chapters 12 and 13:
