@@ -30,7 +30,6 @@ NAMES = (
     "independent_regression",
     "logistic_regression",
     "hierarchical_normal",
-    "grouped_regression",
     "capture_recapture",
     "gaussian_process",
 )

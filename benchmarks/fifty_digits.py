@@ -21,7 +21,6 @@ from bayes.exact.dirichlet_multinomial import DirichletMultinomial
 from bayes.exact.gamma_exponential import GammaExponential
 from bayes.exact.gamma_poisson import GammaPoisson
 from bayes.exact.gaussian_process import GaussianProcess
-from bayes.exact.grouped_regression import GroupedRegression
 from bayes.exact.hierarchical_normal import HierarchicalNormal
 from bayes.exact.independent_regression import IndependentRegression
 from bayes.exact.linear_regression import LinearRegression
@@ -39,7 +38,6 @@ DIGITS = 150
 MILLION = 1_000_000
 SLOW = (
     "gaussian_process",
-    "grouped_regression",
     "hierarchical_normal",
     "independent_regression",
     "logistic_regression",
@@ -48,7 +46,6 @@ SLOW = (
 """Models whose answers to fifty digits take seconds."""
 FEW_OBSERVATIONS = (
     "gaussian_process",
-    "grouped_regression",
     "hierarchical_normal",
     "independent_regression",
     "capture_recapture",
@@ -181,10 +178,6 @@ PARAMETERS: dict[type, Callable[[Any, Any], Answers]] = {
     CaptureRecapture: _probabilities,
     IndependentRegression: _regression_moments,
     GaussianProcess: lambda m, y: {key: d.mean() for key, d in m.marginals(y).items()},
-    GroupedRegression: lambda m, y: {
-        "theta": m.marginals(y)["theta[0]"].mean(),
-        "sd of theta": m.marginals(y)["theta[0]"].std(),
-    },
 }
 
 
@@ -598,59 +591,6 @@ def _log_prior(prior: ScalePrior, x: Any) -> Any:
     return constant + ((a - 1) * np.log(x) - b * x if prior.family == "gamma" else -(a + 1) * np.log(x) - b / x)
 
 
-def grouped_regression(m: GroupedRegression, y: Any, new: Any) -> Answers:
-    """Return the answers with an intercept per group alone, by the trapezoid rule in the logs of both sds.
-
-    Both priors are inverse gammas, so that nothing is left where a sd is small.
-    """
-    with mp.workdps(40):
-        m0, s2 = mpf(float(m.prior_mean[0])), mpf(float(m.prior_sd[0])) ** 2
-        data, groups = _floats(y), m.groups[: len(y)].tolist()
-        sums: dict[str, list[Any]] = {}
-        step, weights = mpf(1) / 14, []
-
-        def prior(numbers: tuple[float, ...], v: Any) -> Any:
-            a, b = map(mpf, numbers)
-            return a * mpmath.log(b) - mpmath.loggamma(a) - a * v - b * mpmath.exp(-v)
-
-        for i, k in np.ndindex(110, 110):
-            v, w = (i - 42) * step, (k - 42) * step
-            log_f = prior(m.group_prior.numbers, v) + prior(m.noise_prior.numbers, w)
-            if log_f < -60:
-                continue
-            t2, n2 = mpmath.exp(2 * v), mpmath.exp(2 * w)
-            members = [[x for x, g in zip(data, groups, strict=True) if g == j] for j in range(m.group_count)]
-            # the mean of a group of k is Normal(mu, t2 + n2 / k), and the rest of it only noise
-            means = [mpmath.fsum(xs) / len(xs) if xs else mpf(0) for xs in members]
-            h = [1 / (t2 + n2 / len(xs)) if xs else mpf(0) for xs in members]
-            V = 1 / (1 / s2 + mpmath.fsum(h))
-            mu = V * (m0 / s2 + mpmath.fdot(h, means))
-            for xs, mean, precision in zip(members, means, h, strict=True):
-                if xs:
-                    rest = mpmath.fsum((x - mean) ** 2 for x in xs)
-                    log_f += _normal(mean, mu, 1 / precision) - mpmath.log(len(xs)) / 2 - rest / n2 / 2
-                    log_f -= (len(xs) - 1) * mpmath.log(2 * mp.pi * n2) / 2
-            log_f += _normal(mu, m0, s2) - _normal(mu, mu, V)
-            weights.append(mpmath.exp(log_f))
-            share = [t2 * p for p in h]
-            theta = [mu + a * (x - mu) for a, x in zip(share, means, strict=True)]
-            var = [t2 * (1 - a) + (1 - a) ** 2 * V for a in share]
-            row = {"theta": theta[0], "theta2": theta[0] ** 2 + var[0]}
-            j = int(m.groups[len(y)])
-            row |= {f"new{i}": mpmath.exp(_normal(x, theta[j], var[j] + n2)) for i, x in enumerate(_floats(new))}
-            for key, value in row.items():
-                sums.setdefault(key, []).append(value)
-        total = mpmath.fsum(weights)
-        mean = {key: mpmath.fdot(weights, values) / total for key, values in sums.items()}
-        quantities = {
-            "log evidence": mpmath.log(total * step**2) if data else mpf(0),
-            "theta": mean["theta"],
-            "sd of theta": mpmath.sqrt(mean["theta2"] - mean["theta"] ** 2),
-        }
-        densities = [mean[f"new{j}"] for j in range(len(new))]
-        return quantities | {"log predictive": [mpmath.log(d) for d in densities], "predictive": densities}
-
-
 ORACLES: dict[str, Callable[[Any, Any, Any], Answers]] = {
     f.__name__: f
     for f in (
@@ -668,7 +608,6 @@ ORACLES: dict[str, Callable[[Any, Any, Any], Answers]] = {
         capture_recapture,
         independent_regression,
         gaussian_process,
-        grouped_regression,
     )
 }
 
@@ -883,21 +822,6 @@ def _gaussian_process(draw: Any) -> Problem:
     return Problem(exact, 2 * rng.normal(size=n), np.array([draw(st.floats(-3, 3))]))
 
 
-def _grouped_regression(draw: Any) -> Problem:
-    rng = np.random.default_rng(draw(seeds))
-    n = draw(st.sampled_from([0, 1, 4, 7]))
-    exact = GroupedRegression(
-        design=np.ones((n + 1, 1)),
-        groups=[0, 1, 0, 2, 1, 2, 2, 0][: n + 1],
-        varying=0,
-        prior_mean=[float(draw(st.floats(-3, 3)))],
-        prior_sd=[float(draw(_powers(-1, 2)))],
-        group_prior=ScalePrior("inverse_gamma", draw(st.floats(6, 12)), draw(st.floats(4, 9))),
-        noise_prior=ScalePrior("inverse_gamma", draw(st.floats(6, 12)), draw(st.floats(4, 9))),
-    )
-    return Problem(exact, rng.normal(size=n), np.array([0.3, -1.2]))
-
-
 PROBLEMS: dict[str, st.SearchStrategy[Problem]] = {
     "normal_normal": _real(
         lambda draw, unit: NormalNormal(
@@ -928,5 +852,4 @@ PROBLEMS: dict[str, st.SearchStrategy[Problem]] = {
     "capture_recapture": _capture_recapture(),
     "independent_regression": _independent_regression(),
     "gaussian_process": _gaussian_process(),
-    "grouped_regression": _grouped_regression(),
 }

@@ -16,8 +16,6 @@ family, which ``bayes.registry`` reads. The families:
 - ``dirichlet_multinomial``, ``multivariate_normal``: probabilities of classes, a mean vector.
 - ``linear_regression``: coefficients and noise variance.
 - ``logistic_regression``: two coefficients, exact up to a two-dimensional integral (``numerics.boxes``).
-- ``grouped_regression``: coefficients, one of which varies between groups, exact up to an integral over two standard
-  deviations (``numerics.planes``).
 - ``hierarchical_normal``: groups with a common mean, exact up to a one-dimensional integral (``numerics.quadrature``).
 - ``independent_regression``: coefficients whose priors do not scale with the noise, and noise of any prior.
 - ``gaussian_process``: the hyperparameters of a Gaussian process, a three-dimensional integral.
@@ -25,6 +23,7 @@ family, which ``bayes.registry`` reads. The families:
 
 Some files have models that are not in the registry:
 
+- ``grouped_regression``: coefficients, one of which varies between groups, an integral over two sds.
 - ``two_parameters``: any model of two parameters, of which you give the log likelihood.
 - ``centred_regression``: centred predictors, and a Student's t prior of the intercept.
 - ``growth_curve``: a curve that grows towards a limit.

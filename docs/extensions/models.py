@@ -56,15 +56,6 @@ UNITS = {
         "alpha_prior": Y,
         "noise_variance_prior": Y2,
     },
-    "grouped_regression": {
-        "design": "units of the predictors",
-        "groups": NONE,
-        "varying": NONE,
-        "prior_mean": "unit of y over that of the predictor",
-        "prior_sd": "unit of y over that of the predictor",
-        "group_prior": "unit of theta",
-        "noise_prior": Y,
-    },
 }
 """Model -> the unit of each of its hyperparameters."""
 NOTES = {
@@ -88,13 +79,6 @@ the ones, which is an error.
 The design may have more rows than there are observations: the predictive is for the row after the last observation. In
 the example, the second column of the design is the temperature at launch less 70 degrees Fahrenheit, in units of 10
 degrees, and y is 1 if an O-ring was damaged. The last row is for 31 degrees, the launch of the Challenger.""",
-    "grouped_regression": """\
-In the formulas, `group_sd` is $\\tau$ and `noise_sd` is $\\sigma$. The mean of the coefficients $\\theta_j$ is the
-coefficient $\\beta_v$ of the predictor $z$ itself. Given both standard deviations everything is normal. What remains is
-an integral over the two, computed by quadrature to rounding. `further_marginals` has the distance of each $\\theta_j$
-from $\\beta_v$ in units of $\\tau$, which noncentred programs sample.
-
-The design may have more rows than there are observations: the predictive is for the row after the last observation.""",
     "hierarchical_normal": """\
 This model is not conjugate: the posterior of $\\tau$ is no distribution with a name. But given $\\tau$ everything is
 normal, so $\\mu$ and $\\theta$ are integrated out by formula. What remains is an integral over $\\tau$ alone, computed

@@ -285,8 +285,8 @@ class Resolved:
         logs = self._grid.log_weights
         if max(end.max() for end in (logs[0], logs[-1], logs[:, 0], logs[:, -1])) > logs.max() - DROP / 2:
             raise ValueError(
-                "the posterior is improper: its density has an infinite integral where a scale goes to 0 or to "
-                "infinity; give more observations that differ, or a proper prior that is 0 there."
+                "the posterior is improper, or its mass is beyond the range of the integral: the density does not fall "
+                "where a scale goes to 0 or to infinity; give more observations that differ, or a prior that is 0 there."
             )
 
 

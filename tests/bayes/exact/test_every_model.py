@@ -34,7 +34,6 @@ from bayes.exact.distribution import elements
 from bayes.exact.gamma_exponential import GammaExponential
 from bayes.exact.gamma_poisson import GammaPoisson
 from bayes.exact.gaussian_process import GaussianProcess
-from bayes.exact.grouped_regression import GroupedRegression
 from bayes.exact.hierarchical_normal import HierarchicalNormal
 from bayes.exact.independent_regression import IndependentRegression
 from bayes.exact.linear_regression import LinearRegression
@@ -50,7 +49,7 @@ from tests.tolerances import FALSE_ALARM, IDENTITY, MONTE_CARLO, QUADRATURE
 
 every_model = pytest.mark.parametrize("name", NAMES)
 ORDERED = {
-    *("linear_regression", "independent_regression", "logistic_regression", "grouped_regression"),
+    *("linear_regression", "independent_regression", "logistic_regression"),
     *("hierarchical_normal", "gaussian_process"),
 }
 """Models whose observations are not exchangeable."""
@@ -100,13 +99,6 @@ STRATEGIES = {
         partial(LogisticRegression, design=DESIGN[:, :2]),
         prior_mean=st.lists(st.floats(-2, 2), min_size=2, max_size=2),
         prior_sds=st.lists(st.floats(0.05, 3), min_size=2, max_size=2),
-    ),
-    "grouped_regression": st.builds(
-        partial(GroupedRegression, design=DESIGN[:6], groups=[0, 1, 0, 2, 1, 0], varying=0),
-        prior_mean=st.lists(numbers, min_size=3, max_size=3),
-        prior_sd=st.lists(scales, min_size=3, max_size=3),
-        group_prior=st.builds(partial(ScalePrior, "half_normal"), st.floats(0.3, 30)),
-        noise_prior=st.builds(partial(ScalePrior, "half_normal"), st.floats(0.3, 30)),
     ),
     "hierarchical_normal": st.builds(
         partial(HierarchicalNormal, noise_sds=[1.0, 2.0, 0.5, 1.0, 3.0]),
@@ -336,25 +328,6 @@ def over_the_kernel(exact, y):
     return logsumexp(log_f) + sum(math.log(axis[1] - axis[0]) for axis in axes)
 
 
-def over_two_sds(exact, y):
-    """The trapezoid rule over the logs of both sds, with the dense covariance of y at every place."""
-    F, groups, v = exact.design[: len(y)], exact.groups[: len(y)], exact.varying
-    same = np.outer(F[:, v], F[:, v]) * (groups[:, None] == groups)
-    mean, fixed = F @ exact.prior_mean, (F * exact.prior_sd**2) @ F.T
-    logs = np.linspace(-12, 5, 120)
-
-    def log_density(log_group, log_noise):
-        group, noise = np.exp(log_group), np.exp(log_noise)
-        covariance = fixed + group**2 * same + noise**2 * np.eye(len(y))
-        priors = exact.group_prior.logpdf(group) + exact.noise_prior.logpdf(noise) + log_group + log_noise
-        root = np.linalg.cholesky(covariance)
-        z = np.linalg.solve(root, y - mean)
-        return priors - np.log(np.diag(root)).sum() - z @ z / 2 - len(y) / 2 * math.log(2 * math.pi)
-
-    values = np.array([[log_density(a, b) for b in np.linspace(-5, 4, 120)] for a in logs])
-    return values.max() + math.log(np.exp(values - values.max()).sum() * (17 / 119) * (9 / 119))
-
-
 BY_FORCE = {
     "normal_normal": univariate(
         lambda m: norm(m.prior_mean, m.prior_sd), lambda m, mu, y: norm.logpdf(y, mu, m.noise_sd).sum()
@@ -377,7 +350,6 @@ BY_FORCE = {
     "multivariate_normal": stacked_normal,
     "linear_regression": stacked_t,
     "logistic_regression": over_the_plane,
-    "grouped_regression": over_two_sds,
     "hierarchical_normal": over_tau,
     "capture_recapture": over_omega,
     "independent_regression": over_sigma,
@@ -411,9 +383,6 @@ def test_bayes_rule_holds_at_random_parameters(name):
         if name == "hierarchical_normal":  # whose program has theta = mu + tau distance
             free["distance"] = (free.pop("theta") - params["mu"]) / params["tau"]
             jacobian = len(model.y) * np.log(params["tau"])
-        if name == "grouped_regression":  # whose program has theta = beta[varying] + group_sd distance
-            free["distance"] = (free.pop("theta") - params["beta"][model.exact.varying]) / params["group_sd"]
-            jacobian = model.exact.group_count * np.log(params["group_sd"])
         point = {}
         for variable in program.free_RVs:
             value, transform = program.rvs_to_values[variable], program.rvs_to_transforms[variable]

@@ -1,5 +1,6 @@
 """Regression with groups against dense normal vectors, integrals by scipy, and limits with a closed form."""
 
+import importlib
 from dataclasses import replace
 from math import inf, log, pi
 
@@ -14,7 +15,7 @@ from bayes.exact.grouped_regression import GroupedRegression
 from bayes.exact.numerics import grouped_normal
 from bayes.exact.scale_priors import ScalePrior
 from bayes.registry import get_model, one_step_log_predictives
-from tests.tolerances import EXACT, FALSE_ALARM, IDENTITY, QUADRATURE, SAME_INTEGRAL
+from tests.tolerances import EXACT, FALSE_ALARM, IDENTITY, PROGRAM, QUADRATURE, SAME_INTEGRAL
 
 HALF = ScalePrior("half_normal", 1.3)
 MODEL = GroupedRegression(
@@ -277,3 +278,21 @@ def test_the_example_is_not_the_prior():
     model = get_model("grouped_regression")
     other = replace(model.exact, group_prior=ScalePrior("half_normal", 8.0))
     assert abs(other.log_evidence(model.y) - model.exact.log_evidence(model.y)) > 0.1
+
+
+def test_the_program_has_the_density_of_the_formulas():
+    program = importlib.import_module("bayes.programs.grouped_regression").program(EXAMPLE.model, EXAMPLE.y)
+    exact, y = EXAMPLE.model, np.array(EXAMPLE.y)
+    joint = exact.posterior(y)
+    draws = {name: values[0] for name, values in joint.rvs(1, np.random.default_rng(2)).items()}
+    point = {}
+    for variable in program.free_RVs:
+        transform = program.rvs_to_transforms[variable]
+        value = np.asarray(draws[variable.name])
+        if transform:
+            value = transform.forward(value, *variable.owner.inputs).eval(mode="FAST_COMPILE")
+        point[program.rvs_to_values[variable].name] = value
+    log_joint = float(program.compile_logp(jacobian=False, mode="FAST_COMPILE")(point))
+    # p(theta | ...) = p(distance) / group_sd^J
+    log_joint -= exact.group_count * np.log(draws["group_sd"])
+    assert_allclose(log_joint, joint.logpdf(draws) + exact.log_evidence(y), rtol=PROGRAM)

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,11 @@ def test_the_compiler_accepts_the_code_and_its_data(tmp_path, name):
     parameters = declared["parameters"].keys() | declared["transformed parameters"].keys()
     assert {parameter.partition("[")[0] for parameter in model.exact.marginals(model.y)} <= parameters
     np.testing.assert_array_equal(data["y"], model.y)
+
+
+def test_the_compiler_accepts_the_code_of_a_family_outside_the_registry(tmp_path):
+    code = files("bayes.programs").joinpath("grouped_regression.stan").read_text(encoding="utf-8")
+    assert stanc(tmp_path, code) == (0, "")
 
 
 def test_the_compiler_detects_a_slip(tmp_path):
