@@ -286,7 +286,7 @@ class Resolved:
         if max(end.max() for end in (logs[0], logs[-1], logs[:, 0], logs[:, -1])) > logs.max() - DROP / 2:
             raise ValueError(
                 "the posterior is improper, or its mass is beyond the range of the integral: the density does not fall "
-                "where a scale goes to 0 or to infinity; give more observations that differ, or a prior that is 0 there."
+                "where a scale goes to 0 or infinity; give more observations that differ, or a prior that is 0 there."
             )
 
 

@@ -11,10 +11,10 @@ from scipy import integrate
 from scipy.special import logsumexp
 from scipy.stats import gamma, kstest, multivariate_normal, norm
 
-from bayes.exact.grouped_regression import GroupedRegression
+from bayes.exact.grouped_regression import EXAMPLE, GroupedRegression
 from bayes.exact.numerics import grouped_normal
 from bayes.exact.scale_priors import ScalePrior
-from bayes.registry import get_model, one_step_log_predictives
+from bayes.registry import one_step_log_predictives
 from tests.tolerances import EXACT, FALSE_ALARM, IDENTITY, PROGRAM, QUADRATURE, SAME_INTEGRAL
 
 HALF = ScalePrior("half_normal", 1.3)
@@ -275,7 +275,7 @@ def test_observations_that_cannot_be_are_refused():
 
 def test_the_example_is_not_the_prior():
     """Negative control: another prior of a sd has another evidence."""
-    model = get_model("grouped_regression")
+    model = EXAMPLE
     other = replace(model.exact, group_prior=ScalePrior("half_normal", 8.0))
     assert abs(other.log_evidence(model.y) - model.exact.log_evidence(model.y)) > 0.1
 
