@@ -71,7 +71,7 @@ class GroupedRegression:
     ...     group_prior=half_normal, noise_prior=half_normal,
     ... )
     >>> round(model.log_evidence([1.2, 0.7, 2.9, 2.4]), 4)
-    -6.9546
+    -7.9669
     """
 
     design: Array

@@ -102,7 +102,10 @@ def _passed_on(stub: Path) -> Iterator[Name]:
     """Yield the names in a stub, ``from .module import name as name``, each of the kind that it is in that module."""
     for node in ast.parse(stub.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ImportFrom) and node.module is not None:
-            file = stub.parent.joinpath(*node.module.split(".")).with_suffix(".py")
+            folder = stub.parent.joinpath(*node.module.split("."))
+            if folder.is_dir():  # a subpackage under a shorter name: its own page has its names
+                continue
+            file = folder.with_suffix(".py")
             package = ".".join(stub.parent.relative_to(ROOT).parts)
             kinds: dict[str, Kind] = {name.name: name.kind for name in names(file)}
             for alias in node.names:

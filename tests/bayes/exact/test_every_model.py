@@ -48,6 +48,8 @@ from tests.nightly import nightly_but
 from tests.tolerances import FALSE_ALARM, IDENTITY, MONTE_CARLO, QUADRATURE
 
 every_model = pytest.mark.parametrize("name", NAMES)
+BY_INTEGRALS = ("logistic_regression", "gaussian_process")  # of two and three dimensions
+quick_models = pytest.mark.parametrize("name", nightly_but([name for name in NAMES if name not in BY_INTEGRALS], NAMES))
 ORDERED = {
     *("linear_regression", "independent_regression", "logistic_regression"),
     *("hierarchical_normal", "gaussian_process"),
@@ -416,7 +418,7 @@ def test_marginals_and_projections_are_those_of_the_joint(name, data_set):
     assert check(wide, model.exact, model.y).verdict == "fail"
 
 
-@every_model
+@quick_models
 def test_parameters_drawn_from_the_prior_are_uniform_in_their_posteriors(name):
     """Cook, Gelman and Rubin 2006: the exact posterior's CDF at the parameters that made the data is uniform."""
     exact = get_model(name).exact
@@ -433,7 +435,7 @@ def test_parameters_drawn_from_the_prior_are_uniform_in_their_posteriors(name):
         assert kstest(u, "uniform").pvalue > FALSE_ALARM, scalar
 
 
-@every_model
+@quick_models
 def test_the_predictive_is_that_of_simulated_observations(name):
     model = get_model(name)
     rng = np.random.default_rng(4)

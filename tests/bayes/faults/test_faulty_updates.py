@@ -21,7 +21,7 @@ def mistakes_of(*names):
 # A marginal that is a mixture of many normals takes most of the time.
 CASES = [
     *every_nth(3, mistakes_of(*(name for name in NAMES if name not in SLOW))),
-    *every_nth(8, mistakes_of(*SLOW)),
+    *every_nth(16, mistakes_of(*SLOW)),
 ]
 
 
