@@ -31,14 +31,14 @@ data {
 parameters {
   real mu;
   real<lower=0, upper=(tau_prior_family == 6 ? tau_prior_numbers[1] : positive_infinity())> tau;
-  vector[n] distance_from_mu; // in units of tau: with theta itself NUTS does not get into the funnel
+  vector[n] distance; // from mu, in units of tau: with theta itself NUTS does not get into the funnel
 }
 transformed parameters {
-  vector[n] theta = mu + tau * distance_from_mu;
+  vector[n] theta = mu + tau * distance;
 }
 model {
   target += scale_prior_lpdf(tau | tau_prior_family, tau_prior_numbers);
   target += normal_lpdf(mu | prior_mean, prior_sd);
-  target += std_normal_lpdf(distance_from_mu);
+  target += std_normal_lpdf(distance);
   target += normal_lpdf(y | theta, noise_sds[1 : n]);
 }

@@ -7,6 +7,7 @@ import numpy as np
 
 from bayes.checking.results import Check, Checks, most_extreme
 from bayes.exact.distribution import elements
+from bayes.exact.scale_priors import ScalePrior
 from bayes.registry import Model, one_step_log_predictives, scalars
 from closedform.verdict import worst
 from reports.models import figures
@@ -150,7 +151,9 @@ def _hyperparameter_text(exact: Any) -> str:
     """Return every hyperparameter with its name and value; a long array with its shape."""
     parts = []
     for name, value in vars(exact).items():
-        if np.size(value) > 9:
+        if isinstance(value, ScalePrior):
+            parts.append(f"{name} = {value}")
+        elif np.size(value) > 9:
             parts.append(f"{name} of shape {np.shape(value)}")
         else:
             parts.append(f"{name} = {_number(value)}")
