@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bayes.checking.results import Check, Checks
     from bayes.io.posteriordb import Posterior
 
-QUANTILES = {"q5": 0.05, "q50": 0.5, "q95": 0.95}
+DIFFERS = " The exact answer is for the known one."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +65,8 @@ def run(options: Posteriordb) -> tuple[str, int]:
     from bayes.io.posteriordb.folder import Folder
     from bayes.io.posteriordb.posteriors import exact_names, load_from
 
+    if not 0 < options.alpha < 1:
+        raise ValueError(f"`alpha` must lie between 0 and 1, got {options.alpha}; it is the family's false-alarm rate.")
     whole_number("seed", options.seed, " from 0 to 2^63 - 1", 0, 2**63 - 1)
     if options.draws is not None and len(options.names) != 1:
         raise ValueError(f"`draws` are of one posterior: give one name, got {len(options.names)}.")
@@ -77,6 +79,13 @@ def run(options: Posteriordb) -> tuple[str, int]:
             f"folder {str(options.path)!r} has {len(folder.names)} posteriors, none of them known exactly."
         )
     posteriors = [load_from(folder, name) for name in dict.fromkeys(names)]
+    if options.export is not None:
+        from bayes.io.posteriordb import export
+
+        for posterior in posteriors:
+            if posterior.program == "differs":
+                raise ValueError(f"`export`: the Stan program of {posterior.name} differs from the one that is known.")
+            export.require_new(posterior, options.export)
     results, checks = compared(posteriors, options)
     written = []
     if options.export is not None:
@@ -102,7 +111,7 @@ def compared(posteriors: Sequence["Posterior"], options: Posteriordb) -> tuple[l
     from bayes._check import compare_with_model
     from bayes.checking.judging import judge
 
-    compared: list[tuple[Posterior, list[Check], list[str]]] = []
+    found: list[tuple[Posterior, list[Check], list[str]]] = []
     with Progress(
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
         transient=True, disable=not sys.stderr.isatty() or len(posteriors) == 1, console=_console(),
@@ -115,16 +124,16 @@ def compared(posteriors: Sequence["Posterior"], options: Posteriordb) -> tuple[l
                 with readable(options.draws) as path:
                     draws = posterior.read_draws(path, trim=options.trim)
             checks, notes = ([], []) if draws is None else compare_with_model(draws, posterior, posterior.y)
-            compared.append((posterior, [replace(check, model=posterior.name) for check in checks], notes))
+            found.append((posterior, [replace(check, model=posterior.name) for check in checks], notes))
             progress.advance(task)
             if len(posteriors) > 1 and not sys.stderr.isatty():
-                sys.stderr.write(f"{posterior.name} [{len(compared)}/{len(posteriors)}]\n")
-    family = [check for _, checks, _ in compared for check in checks]
+                sys.stderr.write(f"{posterior.name} [{len(found)}/{len(posteriors)}]\n")
+    family = [check for _, checks, _ in found for check in checks]
     judged = judge(family, alpha=options.alpha) if family else None
     remaining = iter(judged or ())
     results = [
         Result(posterior=posterior, checks=tuple(next(remaining) for _ in checks), notes=tuple(notes))
-        for posterior, checks, notes in compared
+        for posterior, checks, notes in found
     ]
     return results, judged
 
@@ -196,27 +205,19 @@ def _summary(result: Result, alpha: float) -> str:
 
     posterior = result.posterior
     body = [
-        [name, *(f"{value:.10g}" for value in summary(posterior, name).values())] for name in posterior.distributions
+        [name, *(f"{value:.10g}" for value in posterior.summary(name).values())] for name in posterior.distributions
     ]
     lines = [
         f"{posterior.name}: {posterior.known.how}",
         f"log evidence {posterior.evidence:.10f} nats; the program's `~` drops {posterior.built.dropped:.10f} of its "
         "log density.",
-        f"Stan program: {posterior.program}.",
+        f"Stan program: {posterior.program}.{DIFFERS if posterior.program == 'differs' else ''}",
         "",
         _rows(["parameter", "mean", "sd", "5 %", "50 %", "95 %"], body),
     ]
     if result.checks:
         lines += ["", str(Checks(checks=result.checks, alpha=alpha, notes=result.notes))]
     return "\n".join(lines)
-
-
-def summary(posterior: "Posterior", name: str) -> dict[str, float]:
-    """Return mean, sd and quantiles of a parameter."""
-    distribution = posterior.distributions[name]
-    quantiles = distribution.ppf(list(QUANTILES.values()))
-    moments = {"mean": float(distribution.mean()), "sd": float(distribution.std())}
-    return moments | {key: float(value) for key, value in zip(QUANTILES, quantiles, strict=True)}
 
 
 def as_json(results: Sequence[Result], checks: "Checks | None", names: Sequence[str], options: Posteriordb) -> str:
@@ -238,7 +239,7 @@ def as_json(results: Sequence[Result], checks: "Checks | None", names: Sequence[
                 "log_evidence": result.posterior.evidence,
                 "dropped_by_tilde": result.posterior.built.dropped,
                 "parameters": {
-                    name: with_nulls(summary(result.posterior, name)) for name in result.posterior.distributions
+                    name: with_nulls(result.posterior.summary(name)) for name in result.posterior.distributions
                 },
                 "verdict": verdict_of(result),
                 "checks": [with_nulls(row) for row in Checks(checks=result.checks, alpha=options.alpha).rows()],

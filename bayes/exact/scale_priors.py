@@ -28,6 +28,9 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
 """Family -> its parameters. ``flat`` is the density 1 on all positive numbers, which is improper; ``uniform`` is
 1 / upper up to ``upper``. ``gamma`` and ``inverse_gamma`` are priors of the number itself, not of its square."""
 
+FARTHEST = 1e15
+"""Largest observation in units of the median of its noise's prior."""
+
 
 @dataclass(frozen=True)
 class ScalePrior:
@@ -115,6 +118,15 @@ class ScalePrior:
     def scale(self) -> float:
         """A length of the prior: its median. For ``flat`` it is nan."""
         return float(self.distribution.ppf(0.5)) if self.proper else np.nan
+
+    def require_within_reach(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return observations whose noise has this prior; raise ValueError if they are too far out for float64."""
+        if self.proper and len(y) and not np.abs(y).max() <= FARTHEST * self.scale:
+            raise ValueError(
+                f"`y` must be at most {FARTHEST:g} times the median of the prior of its noise, {self.scale:g}, got "
+                f"{float(y[np.argmax(np.abs(y))])!r}; use a wider prior, or other units."
+            )
+        return y
 
     def logpdf(self, x: Any) -> NDArray[np.float64]:
         """Return the log density in nats, 0 everywhere if the prior is flat, and -inf where x is not allowed."""

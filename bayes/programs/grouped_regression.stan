@@ -44,10 +44,10 @@ parameters {
   vector[columns_design] beta;
   real<lower=0, upper=upper_limit(group_prior_family, group_prior_numbers)> group_sd;
   real<lower=0, upper=upper_limit(noise_prior_family, noise_prior_numbers)> noise_sd;
-  vector[J] distance_from_mean; // in units of group_sd: with theta itself NUTS does not get into the funnel
+  vector[J] distance; // in units of group_sd: with theta itself NUTS does not get into the funnel
 }
 transformed parameters {
-  vector[J] theta = beta[varying + 1] + group_sd * distance_from_mean;
+  vector[J] theta = beta[varying + 1] + group_sd * distance;
 }
 model {
   target += scale_lpdf(group_sd | group_prior_family, group_prior_numbers);
@@ -57,6 +57,6 @@ model {
       target += normal_lpdf(beta[k] | prior_mean[k], prior_sd[k]);
     }
   }
-  target += std_normal_lpdf(distance_from_mean);
+  target += std_normal_lpdf(distance);
   target += normal_lpdf(y | design[1 : n] * beta + z .* (theta[group] - beta[varying + 1]), noise_sd);
 }

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bayes.checking.results import Check
 
-QUANTILES = {"5 %": 0.05, "50 %": 0.5, "95 %": 0.95}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
@@ -39,9 +37,7 @@ def compare(folder: str, name: str) -> Comparison:
     checks, notes = ([], []) if draws is None else compare_with_model(draws, posterior, posterior.y)
     parameters = {}
     for parameter in posterior.parameters:
-        distribution = posterior.distributions[parameter]
-        quantiles = {label: float(distribution.ppf(q)) for label, q in QUANTILES.items()}
-        parameters[parameter] = {"mean": float(distribution.mean()), "sd": float(distribution.std()), **quantiles}
+        parameters[parameter] = posterior.summary(parameter)
     return Comparison(
         name=name,
         how=posterior.known.how,

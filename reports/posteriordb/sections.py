@@ -7,13 +7,15 @@ import numpy as np
 from bayes.checking.results import Check, Checks, most_extreme
 from closedform.verdict import worst
 from reports.posteriordb import figures
-from reports.posteriordb.comparison import QUANTILES, Comparison
+from reports.posteriordb.comparison import Comparison
 from reports.posteriordb.problem import Problem
 from reports.shared.page import Numbers
 from reports.shared.sampling import counts
 
 MOST_PARAMETERS = 20
 """Parameters of one posterior that the page lists; the JSON file of the command has all."""
+HEADINGS = {"mean": "mean", "sd": "sd", "5 %": "q5", "50 %": "q50", "95 %": "q95"}
+"""Column of the table of parameters -> its name in a summary."""
 SMALL = 0.01
 """An error of this many sds is what reference draws cannot resolve."""
 
@@ -79,7 +81,7 @@ def parameters_section(results: Sequence[Comparison]) -> Numbers:
         "parameters": {
             "posterior": [name for name, _, _ in rows],
             "parameter": [parameter for _, parameter, _ in rows],
-            **{key: [numbers[key] for _, _, numbers in rows] for key in ["mean", "sd", *QUANTILES]},
+            **{heading: [numbers[key] for _, _, numbers in rows] for heading, key in HEADINGS.items()},
         },
     }
 

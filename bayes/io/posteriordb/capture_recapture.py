@@ -14,13 +14,14 @@ from bayes.exact.capture_effects import OccasionEffects, TrapResponse
 from bayes.exact.capture_recapture import CaptureRecapture
 from bayes.exact.distribution import Element
 from bayes.exact.numerics.beta_mixtures import log_choose
+from bayes.io.posteriordb.data import whole
 from bayes.io.posteriordb.known import Built, Known
 
 HOW = "a finite mixture of betas, summed over the number of animals"
 
 
 def _histories(data: Mapping[str, Any]) -> NDArray[np.int64]:
-    return np.array(data["y"], dtype=np.int64)
+    return whole("y", data["y"], 0, 1)
 
 
 def _m0(data: Mapping[str, Any]) -> Built:

@@ -38,8 +38,7 @@ def write(posterior: Posterior, folder: Path, seed: int) -> list[Path]:
         texts[root / "summary_statistics" / summary / summary / f"{name}.json"] = values
         texts[root / "summary_statistics" / summary / "info" / f"{name}.info.json"] = _info(posterior, seed)
     files = [draws_file, *texts]
-    if existing := [file for file in files if file.exists()]:
-        raise ValueError(f"`export`: file {str(existing[0])!r} is there already; choose another folder, or remove it.")
+    require_new(posterior, folder)
     chains = list(_chains(posterior, np.random.default_rng(seed)))
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -49,6 +48,12 @@ def write(posterior: Posterior, folder: Path, seed: int) -> list[Path]:
     for file, content in texts.items():
         write_text(file, json.dumps(content, indent=2) + "\n")
     return files
+
+
+def require_new(posterior: Posterior, folder: Path) -> None:
+    """Raise ValueError if a file of the posterior is there already."""
+    for file in sorted((folder / ROOT / "reference_posteriors").rglob(f"{posterior.name}.*")):
+        raise ValueError(f"`export`: file {str(file)!r} is there already; choose another folder, or remove it.")
 
 
 def _chains(posterior: Posterior, rng: np.random.Generator) -> Iterator[Mapping[str, list[float]]]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import zipfile
 import zlib
 from os import PathLike
@@ -12,6 +13,8 @@ from closedform.reasons import one_line
 from closedform.validation import nearest, shown
 
 ROOT = "posterior_database"
+PLAIN = re.compile(r"\w[\w.-]{0,200}")
+"""A name that is no path."""
 
 
 class Folder:
@@ -47,9 +50,15 @@ class Folder:
                 raise ValueError(f"`name` must be one of the {len(self.names)} posteriors, got {shown(name)}{where}")
             name = aliases[name]
         entry = self._json(self.root / "posteriors" / f"{name}.json")
-        for key in ("name", "model_name", "data_name"):
-            if not isinstance(entry.get(key), str):
-                raise ValueError(f"file {self._label('posteriors', name)} has no {key!r}; copy it again.")
+        file = repr(str(self.root / "posteriors" / f"{name}.json"))
+        for key in ("name", "model_name", "data_name", "reference_posterior_name"):
+            value = entry.get(key)
+            if key == "reference_posterior_name" and value is None:
+                continue
+            if not isinstance(value, str) or not PLAIN.fullmatch(value):
+                raise ValueError(f"file {file} must have a name without a path as {key!r}, got {shown(value)}.")
+        if entry["name"] != name:
+            raise ValueError(f"file {file} must have its own name as 'name', got {shown(entry['name'])}.")
         return entry
 
     def data(self, name: str) -> dict[str, Any]:
@@ -73,10 +82,7 @@ class Folder:
         for file in (path.with_name(f"{path.name}.zip"), path):
             if file.is_file():
                 return file
-        raise ValueError(f"file {str(path)!r}.zip does not exist; copy it from posteriordb.")
-
-    def _label(self, *parts: str) -> str:
-        return repr(str(self.root.joinpath(*parts)) + ".json")
+        raise ValueError(f"file {str(path)!r} does not exist, nor as a zip file; copy it from posteriordb.")
 
     def _json(self, path: Path, missing: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the dictionary in a JSON file, or in the only file of a zip file; ``missing`` if there is no file."""

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from math import log, pi
 from typing import Any
 
-import numpy as np
-
 from bayes.exact.graded_response import GradedResponse
+from bayes.io.posteriordb.data import whole
 from bayes.io.posteriordb.known import Built, Known
 
 PRIOR_SD = 36.0
@@ -14,7 +13,7 @@ PRIOR_SD = 36.0
 
 def _bones(data: Mapping[str, Any]) -> Built:
     thresholds = [row[: grades - 1] for row, grades in zip(data["gamma"], data["ncat"], strict=True)]
-    y = np.array(data["grade"], dtype=np.int64)
+    y = whole("grade", data["grade"], -1, max(data["ncat"]))
     return Built(
         model=GradedResponse(discriminations=data["delta"], thresholds=thresholds, prior_sd=PRIOR_SD),
         y=y,

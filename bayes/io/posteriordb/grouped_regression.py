@@ -15,6 +15,7 @@ import numpy as np
 from bayes.exact.distribution import Element
 from bayes.exact.grouped_regression import GroupedRegression
 from bayes.exact.scale_priors import ScalePrior
+from bayes.io.posteriordb.data import whole
 from bayes.io.posteriordb.known import Built, Known
 
 HOW = "coefficients and counties by formula, both standard deviations by quadrature"
@@ -33,7 +34,7 @@ def _elements(names: Mapping[str, Element], county: str, raw: str | None, J: int
 
 def _groups(data: Mapping[str, Any], name: str) -> Any:
     """Return the counties counted from 0."""
-    groups = np.asarray(data[name], dtype=np.int64) - 1
+    groups = whole(name, data[name], 1, data["J"]) - 1
     if groups.max() + 1 != data["J"]:
         raise ValueError(f"`J` must be the largest of `{name}`, {groups.max() + 1}, got {data['J']!r}; use fewer.")
     return groups

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bayes.exact.distribution import Element
 from bayes.exact.independent_regression import IndependentRegression
 from bayes.exact.scale_priors import ScalePrior
+from bayes.io.posteriordb.data import whole
 from bayes.io.posteriordb.known import Built, Known
 
 type Data = Mapping[str, Any]
@@ -75,7 +76,8 @@ def with_interaction(x: Column, z: Column) -> list[Column]:
 
 def levels(data: Data, name: str) -> list[Column]:
     """Return indicators of the values 2, 3 and 4 of a column of integers; 1 is the baseline."""
-    return [column(data, name) == level for level in (2, 3, 4)]
+    values = whole(name, data[name], 1, 4)
+    return [(values == level).astype(float) for level in (2, 3, 4)]
 
 
 def mesquite_logs(data: Data) -> dict[str, Column]:
@@ -251,7 +253,7 @@ def radon(data: Data, by_county: bool) -> Built:
     """Build the regression of log radon on the floor, with one intercept or one for each county, not pooled."""
     y, floor = column(data, "log_radon"), column(data, "floor_measure")
     J = data["J"] if by_county else 1
-    county = np.asarray(data["county_idx"]) - 1 if by_county else np.zeros(len(y), dtype=int)
+    county = whole("county_idx", data["county_idx"], 1, J) - 1 if by_county else np.zeros(len(y), dtype=int)
     K = J + 1
     return Built(
         model=IndependentRegression(

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from bayes.exact.distribution import Element
 from bayes.exact.logistic_regression import LogisticRegression
+from bayes.io.posteriordb.data import whole
 from bayes.io.posteriordb.known import Built, Known
 
 HOW = "logistic regression, two-dimensional quadrature of the coefficients"
@@ -21,7 +22,7 @@ def _built(y: ArrayLike, predictor: ArrayLike, elements: Mapping[str, Element]) 
     model = LogisticRegression(
         design=np.column_stack([np.ones(len(x)), x]), prior_mean=[0.0, 0.0], prior_sds=[np.inf, np.inf]
     )
-    return Built(model=model, y=np.asarray(y), elements=elements)
+    return Built(model=model, y=whole("y", y, 0, 1), elements=elements)
 
 
 ALPHA_BETA: dict[str, Element] = {"alpha": ("beta", (0,)), "beta[1]": ("beta", (1,))}

@@ -1,6 +1,7 @@
 """``load``: a posterior of posteriordb as an exact model, with its data and its reference draws."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,8 +17,10 @@ from bayes.exact.distribution import Distribution, Element, element_name, scalar
 from bayes.exact.projections import Projections
 from bayes.io.draws import Draws
 from bayes.io.draws_file import load_draws
+from bayes.io.posteriordb.data import require_possible
 from bayes.io.posteriordb.folder import Folder
 from bayes.io.posteriordb.known import Built, Known
+from closedform.validation import shown
 
 FAMILIES = (
     "hierarchical_normal",
@@ -33,6 +36,9 @@ FAMILIES = (
     "growth_curve",
 )
 """The files with ``KNOWN``, in the order of a table."""
+
+QUANTILES = {"q5": 0.05, "q50": 0.5, "q95": 0.95}
+"""Name of a quantile in a summary -> its probability."""
 
 type Program = Literal["as known", "differs", "not in the folder"]
 
@@ -79,6 +85,12 @@ class Posterior:
             scalars |= scalar_distributions(self.model.further_marginals(self.y))
         return {name: scalars[element] for name, element in self.built.elements.items()}
 
+    def summary(self, name: str) -> dict[str, float]:
+        """Return the exact mean, sd and quantiles of a scalar by Stan's name."""
+        distribution = self.distributions[name]
+        moments = {"mean": float(distribution.mean()), "sd": float(distribution.std())}
+        return moments | {key: float(distribution.ppf(q)) for key, q in QUANTILES.items()}
+
     @cached_property
     def evidence(self) -> float:
         """The log evidence in nats: the integral of the program's density, with every constant kept.
@@ -99,7 +111,11 @@ class Posterior:
 
     def read_draws(self, path: str | PathLike[str], *, trim: bool = False) -> Draws:
         """Return draws from a file in any format of ``bayes.load_draws``. Raises ValueError as that function does."""
-        draws = load_draws(path, self.variables, trim=trim)
+        try:
+            draws = load_draws(path, self.variables, trim=trim)
+        except ValueError as error:
+            message = re.sub("; if it has another name there, say --var .*", "; name it as Stan does.", str(error))
+            raise ValueError(message) from error
         counted = {
             name: tuple(tuple(str(i + 1) for i in range(size)) for size in values.shape[2:])
             for name, values in draws.posterior.items()
@@ -191,18 +207,18 @@ def load_from(folder: Folder, name: str) -> Posterior:
         )
     known, data = programs[program], folder.data(entry["data_name"])
     try:
+        require_possible(data)
         built = known.build(data)
     except KeyError as error:
         raise ValueError(f"the data {entry['data_name']!r} of {name} have no {error}; copy them again.") from error
-    except (TypeError, IndexError, ValueError) as error:
+    except (TypeError, IndexError, ValueError, ArithmeticError) as error:
         raise ValueError(f"the data {entry['data_name']!r} of {name} cannot be used: {error}") from error
     sha256 = folder.program_sha256(program)
     status: Program = (
         "not in the folder" if sha256 is None else "as known" if sha256 == known.program_sha256 else "differs"
     )
     reference = entry.get("reference_posterior_name")
-    dimensions = entry.get("dimensions") or {}
-    own = [scalar for scalar in built.elements if stan_element(scalar)[0] in dimensions]
+    own = _own(built, entry.get("dimensions"), name)
     return Posterior(
         name=name,
         known=known,
@@ -210,10 +226,25 @@ def load_from(folder: Folder, name: str) -> Posterior:
         y=built.y,
         data=data,
         program=status,
-        parameters=tuple(own or built.elements),
+        parameters=own,
         reference=None if reference is None else folder.reference_draws(reference),
         built=built,
     )
+
+
+def _own(built: Built, dimensions: Any, name: str) -> tuple[str, ...]:
+    """Return the scalars that the entry of a posterior lists under ``dimensions``; all of them if it lists none."""
+    if dimensions is None:
+        return tuple(built.elements)
+    counts = Counter(stan_element(scalar)[0] for scalar in built.elements)
+    # Generated quantities may be listed too.
+    if not isinstance(dimensions, dict) or any(counts.get(key, size) != size for key, size in dimensions.items()):
+        raise ValueError(
+            f"`dimensions` of {name} must be the numbers of its parameters, among {dict(counts)}, got "
+            f"{shown(dimensions)}; copy the entry again."
+        )
+    own = tuple(scalar for scalar in built.elements if stan_element(scalar)[0] in dimensions)
+    return own or tuple(built.elements)
 
 
 def exact_names(folder: Folder) -> list[str]:

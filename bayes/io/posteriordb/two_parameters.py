@@ -14,6 +14,7 @@ from scipy import stats
 
 from bayes.exact.numerics.logistic_likelihood import Rows, grouped
 from bayes.exact.two_parameters import TwoParameters
+from bayes.io.posteriordb.data import whole
 from bayes.io.posteriordb.known import Built, Known
 
 type Array = NDArray[np.float64]
@@ -60,7 +61,7 @@ def _logistic(data: Mapping[str, Any]) -> Built:
         scales=(0.02, 0.02),
     )
     elements = {"beta[1]": ("avoidance", ()), "beta[2]": ("shock", ())}
-    return Built(model=model, y=np.asarray(data["y"], dtype=float), elements=elements, dropped=-2 * log(100))
+    return Built(model=model, y=whole("y", data["y"], 0, 1).astype(float), elements=elements, dropped=-2 * log(100))
 
 
 def _power(data: Mapping[str, Any]) -> Built:
@@ -71,7 +72,7 @@ def _power(data: Mapping[str, Any]) -> Built:
         start=(0.9, 0.8),
         scales=(0.01, 0.01),
     )
-    return Built(model=model, y=np.asarray(data["y"], dtype=float), elements={"a": ("a", ()), "b": ("b", ())})
+    return Built(model=model, y=whole("y", data["y"], 0, 1).astype(float), elements={"a": ("a", ()), "b": ("b", ())})
 
 
 KNOWN: dict[str, Known] = {

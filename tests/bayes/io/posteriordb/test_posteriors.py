@@ -95,12 +95,18 @@ def test_other_data_than_its_own_are_refused(root):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda root: root.joinpath("data/data/schools.json.zip").unlink(), r"schools\.json'\.zip does not exist"),
+        (
+            lambda root: root.joinpath("data/data/schools.json.zip").unlink(),
+            "does not exist, nor as a zip file",
+        ),
         (lambda root: root.joinpath("data/data/schools.json.zip").write_bytes(b"PK\3\4 no"), "is damaged"),
         (lambda root: root.joinpath("data/data/schools.json.zip").write_bytes(b""), "is damaged"),
         (lambda root: root.joinpath(f"posteriors/{CENTRED}.json").write_text("{"), "is damaged"),
         (lambda root: root.joinpath(f"posteriors/{CENTRED}.json").write_text("[1]"), "must be a dictionary in JSON"),
-        (lambda root: root.joinpath(f"posteriors/{CENTRED}.json").write_text("{}"), "has no 'name'"),
+        (
+            lambda root: root.joinpath(f"posteriors/{CENTRED}.json").write_text("{}"),
+            "must have a name without a path as 'name'",
+        ),
     ],
 )
 def test_a_damaged_folder_is_one_line(root, damage, message):
@@ -121,6 +127,46 @@ def test_data_without_an_entry_are_one_line(root, key):
         assert f"have no '{key}'" in str(error)  # noqa: PT017 (an entry that is not needed may be missing)
 
 
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"name": "other"}, "must have its own name as 'name', got 'other'"),
+        ({"name": "../../escaped"}, "must have a name without a path as 'name'"),
+        ({"data_name": "../../../secret"}, "must have a name without a path as 'data_name'"),
+        ({"model_name": "a/b"}, "must have a name without a path as 'model_name'"),
+        ({"reference_posterior_name": 5}, "must have a name without a path as 'reference_posterior_name'"),
+        ({"dimensions": 5}, "`dimensions` of schools-eight_schools_centered must be the numbers of its parameters"),
+        ({"dimensions": ["mu"]}, "`dimensions` of schools-eight_schools_centered must be"),
+        ({"dimensions": {"theta": 9}}, "`dimensions` of schools-eight_schools_centered must be"),
+    ],
+)
+def test_an_entry_that_leads_elsewhere_is_one_line(root, entry, message):
+    file = root / "posteriors" / f"{CENTRED}.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | entry))
+    with pytest.raises(ValueError, match=message):
+        load(root, CENTRED)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"y": [12.0, -3.5, 4.0]}, "`y` has the length 3, which no size among the data says"),
+        ({"sigma": [9.0, 6.0, 11.0, 8.0, 5.0]}, "`sigma` has the length 5"),
+        ({"y": [12.0, None, 4.0, 7.5]}, "`y` must hold finite numbers"),
+        ({"y": ["12", "-3.5", "4", "7.5"]}, "`y` must hold finite numbers"),
+        ({"y": [12.0, float("nan"), 4.0, 7.5]}, "`y` must hold finite numbers"),
+        ({"y": [[1, 2], [3]]}, "`y` must be a number, or lists of one length"),
+        ({"sigma": [9.0, 6.0, 0.0, 8.0]}, "`noise_sds` must hold positive numbers"),
+    ],
+)
+def test_data_that_stan_would_refuse_are_one_line(root, entry, message):
+    root.joinpath("data/data/schools.json.zip").unlink()
+    root.joinpath("data/data/schools.json").write_text(json.dumps(SCHOOLS | entry))
+    with pytest.raises(ValueError, match=message) as error:
+        load(root, CENTRED)
+    assert str(error.value).startswith("the data 'schools' of schools-eight_schools_centered cannot be used: ")
+
+
 def test_names_that_are_none_are_one_line(root, tmp_path):
     with pytest.raises(ValueError, match=r"`name` must be one of the 3 posteriors, got 'schools'"):
         load(root, "schools")
@@ -137,7 +183,7 @@ def test_reference_draws_that_are_missing_are_one_line(root):
     add_draws(root, CENTRED, exact_draws(load(root, CENTRED), seed=0, size=10))
     file = root / "reference_posteriors/draws/draws" / f"{CENTRED}.json.zip"
     file.unlink()
-    with pytest.raises(ValueError, match=r"\.zip does not exist"):
+    with pytest.raises(ValueError, match="does not exist, nor as a zip file"):
         load(root, CENTRED)
 
 
