@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 
 from bayes.exact import validate
 from bayes.exact.grouped_regression import GroupedRegression
-from bayes.exact.scale_priors import ScalePrior
+from bayes.programs.scale_priors import scale_variable
 
 
 def program(exact: GroupedRegression, y: ArrayLike) -> pm.Model:
@@ -14,8 +14,8 @@ def program(exact: GroupedRegression, y: ArrayLike) -> pm.Model:
     with pm.Model() as model:
         y = validate.observations(y)
         F, groups, v = exact.design[: len(y)], exact.groups[: len(y)], exact.varying
-        group_sd = _scale("group_sd", exact.group_prior)
-        noise_sd = _scale("noise_sd", exact.noise_prior)
+        group_sd = scale_variable("group_sd", exact.group_prior)
+        noise_sd = scale_variable("noise_sd", exact.noise_prior)
         if np.all(np.isfinite(exact.prior_sd)):
             beta = pm.Normal("beta", mu=exact.prior_mean, sigma=exact.prior_sd)
         else:
@@ -29,22 +29,3 @@ def program(exact: GroupedRegression, y: ArrayLike) -> pm.Model:
         mean = pm.math.dot(F, beta) + F[:, v] * group_sd * distance[groups]
         pm.Normal("y", mu=mean, sigma=noise_sd, observed=y)
     return model
-
-
-def _scale(name: str, prior: ScalePrior) -> pm.Distribution:
-    """Return the variable of a standard deviation."""
-    numbers = [np.float64(number) for number in prior.numbers]
-    match prior.family:
-        case "half_normal":
-            return pm.HalfNormal(name, sigma=numbers[0])
-        case "half_cauchy":
-            return pm.HalfCauchy(name, beta=numbers[0])
-        case "half_t":
-            return pm.HalfStudentT(name, nu=numbers[0], sigma=numbers[1])
-        case "gamma":
-            return pm.Gamma(name, alpha=numbers[0], beta=numbers[1])
-        case "inverse_gamma":
-            return pm.InverseGamma(name, alpha=numbers[0], beta=numbers[1])
-        case "uniform":
-            return pm.Uniform(name, lower=0.0, upper=numbers[0])
-    return pm.HalfFlat(name)
