@@ -302,10 +302,7 @@ class GroupedRegression:
         )
 
     def _observations(self, y: ArrayLike) -> Array:
-        y = self.noise_prior.require_within_reach(validate.observations(y))
-        if len(y) > len(self.design):
-            raise ValueError(f"`y` must have at most {len(self.design)} numbers, one a row of `design`, got {len(y)}.")
-        return y
+        return validate.no_more_than_rows(self.noise_prior.require_within_reach(validate.observations(y)), self.design)
 
 
 @dataclass(frozen=True, kw_only=True)

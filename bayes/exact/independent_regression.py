@@ -221,12 +221,7 @@ class IndependentRegression:
         return fit
 
     def _observations(self, y: ArrayLike) -> NDArray[np.float64]:
-        y = self.noise_prior.require_within_reach(validate.observations(y))
-        if len(y) > len(self.design):
-            raise ValueError(
-                f"`y` must have at most {len(self.design)} numbers, one a row of the design, got {len(y)}."
-            )
-        return y
+        return validate.no_more_than_rows(self.noise_prior.require_within_reach(validate.observations(y)), self.design)
 
 
 @dataclass(frozen=True)

@@ -230,12 +230,7 @@ class LinearRegression:
         return b, step, projected, matrices.from_fraction(dot(r, r)) + 2 * Decimal(float(r @ rest))
 
     def _observations(self, y: ArrayLike) -> NDArray[np.float64]:
-        y = validate.observations(y)
-        if len(y) > len(self.design):
-            raise ValueError(
-                f"`y` must have at most {len(self.design)} numbers, one a row of the design, got {len(y)}."
-            )
-        return y
+        return validate.no_more_than_rows(validate.observations(y), self.design)
 
 
 _BOILING_POINT = (

@@ -158,12 +158,7 @@ class LogisticRegression:
         return total
 
     def _observations(self, y: ArrayLike) -> NDArray[np.int64]:
-        y = validate.counts(y, largest=1)
-        if len(y) > len(self.design):
-            raise ValueError(
-                f"`y` must have at most {len(self.design)} numbers, one a row of the design, got {len(y)}."
-            )
-        return y
+        return validate.no_more_than_rows(validate.counts(y, largest=1), self.design)
 
     def _rows(self, y: NDArray[np.int64]) -> Rows:
         rows = grouped(self.design[: len(y)], y)

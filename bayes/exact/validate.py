@@ -52,6 +52,13 @@ def observations(y: ArrayLike) -> NDArray[np.float64]:
     return _bounded(values)
 
 
+def no_more_than_rows[T: np.generic](y: NDArray[T], design: NDArray[np.float64]) -> NDArray[T]:
+    """Return observations (n,) of a regression, or raise ValueError if ``design`` (N, P) has fewer rows."""
+    if len(y) > len(design):
+        raise ValueError(f"`y` must have at most {len(design)} numbers, one a row of the design, got {len(y)}.")
+    return y
+
+
 def rows(y: ArrayLike, columns: int) -> NDArray[np.float64]:
     """Return ``y`` as a float64 array of shape (n, columns), n = 0 included, or raise ValueError."""
     values = _array("y", y)
