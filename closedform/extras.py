@@ -6,6 +6,7 @@ EXTRAS = {
     "arviz": "reports",
     "arviz_plots": "reports",
     "blackjax": "pymc",
+    "distributed": "calibration",
     "filelock": "nets",
     "flax": "nets",
     "google_crc32c": "nets",

@@ -11,7 +11,16 @@ from scipy.stats import norm, t
 from closedform.multiple_testing import ALPHA as ALPHA
 from closedform.verdict import Verdict, worst
 
-UNITS = {"location": "sd", "scale": "of the sd", "uniformity": "of the draws", "runs": "nats"}
+UNITS = {
+    "location": "sd",
+    "shrinkage": "sd",
+    "scale": "of the sd",
+    "uniformity": "of the draws",
+    "lower tail": "of the draws",
+    "upper tail": "of the draws",
+    "ranks": "of the data sets",
+    "runs": "nats",
+}
 """Statistic -> the unit of its error: posterior sds, parts of the sd, shares of the draws, nats."""
 
 UNIFORMITY = "uniformity shows, of nine shares of draws below an exact quantile, the one that is farthest off."

@@ -207,7 +207,7 @@ class HierarchicalNormal:
         return 0.0 if known else quadrature.LogQuadrature(**self._integrand(y)).log_integral
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
-        """Draw mu, tau and n means from the prior, and n observations, n up to J; return ``(params, y)``.
+        """Draw mu, tau, theta and distance (n,) from the prior, and n observations, n up to J; return ``(params, y)``.
 
         Raises ValueError if the prior of tau is flat.
         """
@@ -216,8 +216,9 @@ class HierarchicalNormal:
             raise ValueError(f"`n` must be at most {len(self.noise_sds)}, the number of groups, got {n}.")
         tau = float(self.tau_prior.distribution.rvs(random_state=rng))  # raises ValueError if it is flat
         mu = rng.normal(self.prior_mean, self.prior_sd)
-        theta = rng.normal(mu, tau, size=n)
-        return {"mu": mu, "tau": tau, "theta": theta}, rng.normal(theta, self.noise_sds[:n])
+        distance = rng.standard_normal(n)
+        theta = mu + tau * distance
+        return {"mu": mu, "tau": tau, "theta": theta, "distance": distance}, rng.normal(theta, self.noise_sds[:n])
 
     def _conditional(self, y: NDArray[np.float64], tau: NDArray[np.float64], origin: float) -> ConditionalOnTau:
         """Return likelihood and posteriors conditional on each ``tau`` (G,), with means measured from ``origin``."""
