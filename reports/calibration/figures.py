@@ -1,0 +1,68 @@
+"""The figures of the page."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.stats import binomtest
+
+from bayes.calibration.results import Calibration
+from bayes.checking.results import Check
+from reports.calibration.measurements import DATA_SETS, LEVEL, Power
+
+MOST_PANELS = 12
+"""Panels of ECDFs that a figure has at most."""
+
+
+def errors(groups: dict[str, Sequence[Check]]) -> Figure:
+    """Draw the error of every location and scale with its 95 % interval, in a row for each quantity."""
+    rows = [(f"{label}: {check.parameter}", check) for label, checks in groups.items() for check in checks]
+    names = list(dict.fromkeys(name for name, _ in rows))
+    figure, axes = plt.subplots(1, 2, figsize=(10, 1.3 + 0.26 * len(names)), sharey=True)
+    for axis, statistic, unit in zip(axes, ("location", "scale"), ("posterior sds", "parts of the sd"), strict=True):
+        for name, check in rows:
+            if check.statistic == statistic:
+                colour = "C3" if check.verdict == "fail" else "C0"
+                place = names.index(name)
+                axis.errorbar(check.error, place, xerr=1.96 * check.null_error, fmt="o", color=colour, markersize=3)
+        axis.axvline(0, color="0.15", linewidth=0.8)
+        axis.set(xlabel=f"error of the {statistic}, {unit}", ylim=(len(names) - 0.5, -0.5))
+    axes[0].set_yticks(range(len(names)), names)
+    axes[0].tick_params(axis="y", labelsize=8)
+    return figure
+
+
+def ecdfs(calibrations: Sequence[Calibration]) -> Figure:
+    """Draw the ECDF of the ranks of each parameter, less the uniform, with its simultaneous band."""
+    panels = [(c, name) for c in calibrations for name in c.names][:MOST_PANELS]
+    columns = min(4, len(panels))
+    shape = (-(-len(panels) // columns), columns)
+    figure, axes = plt.subplots(*shape, figsize=(10, 0.4 + 2.0 * shape[0]), sharex=True, squeeze=False)
+    for axis, (calibration, name) in zip(axes.flat, panels, strict=False):
+        ecdf = calibration.ecdf(name)
+        axis.fill_between(ecdf.points, ecdf.low, ecdf.high, color="0.85", linewidth=0)
+        axis.plot(ecdf.points, ecdf.difference, color="C0", linewidth=1.2)
+        axis.set_title(f"{calibration.model}, {calibration.sampler}\n{name}", fontsize=8)
+        axis.tick_params(labelsize=7)
+    for axis in list(axes.flat)[len(panels) :]:
+        axis.set_visible(False)
+    return figure
+
+
+def detected(powers: Sequence[Power]) -> Figure:
+    """Draw the share of repeats in which an error is detected, against the number of data sets."""
+    figure, axes = plt.subplots(1, len(powers), figsize=(10, 3.2), sharey=True, squeeze=False)
+    for axis, power in zip(axes[0], powers, strict=True):
+        for label, counts in (("pooled exact checks", power.pooled), ("ranks (SBC)", power.ranks)):
+            shares = np.array(counts) / power.repeats
+            intervals = [binomtest(count, power.repeats).proportion_ci() for count in counts]
+            ends = [shares - [i.low for i in intervals], [i.high for i in intervals] - shares]
+            axis.errorbar(DATA_SETS, shares, yerr=np.maximum(ends, 0), marker="o", markersize=4, capsize=3, label=label)
+        axis.axhline(LEVEL, color="0.15", linewidth=0.8, linestyle="--")
+        axis.set(xscale="log", xlabel="data sets", title=power.name, ylim=(-0.03, 1.03))
+        axis.set_xticks(DATA_SETS, [str(n) for n in DATA_SETS])
+        axis.minorticks_off()
+    axes[0][0].set_ylabel("share that is detected")
+    axes[0][0].legend()
+    return figure

@@ -1,0 +1,92 @@
+"""The tasks of the page."""
+
+import time
+from dataclasses import dataclass
+from math import sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+if TYPE_CHECKING:
+    from bayes.calibration.results import Calibration
+
+DATA_SETS = (20, 50, 100, 200, 500, 1000)
+"""Numbers of data sets at which the power is measured."""
+ERRORS = (("shift of 0.02 sd", 0.02, 1.0), ("sd 2 % too large", 0.0, 1.02), ("right", 0.0, 1.0))
+"""Name, shift in posterior sds, and factor of the sd, of the samplers whose detection is measured."""
+LEVEL = 0.05
+"""Level of a family in the measurement of power; all checks of the family share it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """An engine on the data sets of a model."""
+
+    calibration: "Calibration"
+    seconds: float
+    """From the program to the last draw, compilation included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Power:
+    """How often a sampler with an error was detected, for each of ``DATA_SETS``."""
+
+    name: str
+    repeats: int
+    pooled: list[int]
+    """Repeats in which a pooled check failed."""
+    ranks: list[int]
+    """Repeats in which the check of the ranks failed."""
+
+
+def run_engine(model: str, engine: str, datasets: int, draws: int, tune: int, seed: int) -> Cell:
+    """Run an engine on simulated data sets of a model, in this process."""
+    from bayes.calibration.calibrate import calibrate
+
+    started = time.perf_counter()
+    result = calibrate(engine, model, datasets=datasets, draws=draws, tune=tune, seed=seed, workers=0)
+    return Cell(calibration=result, seconds=time.perf_counter() - started)
+
+
+def power(place: int, repeats: int, draws: int, seed: int) -> Power:
+    """Measure how often the error at index ``place`` is detected, by independent draws with this error.
+
+    In units of the exact posterior each draw is shift + factor N(0, 1), and the true value is N(0, 1), for every model
+    and whatever the data.
+    """
+    from bayes.calibration.pooled import pooled_checks
+    from bayes.calibration.ranks import positions, rank_check
+    from bayes.calibration.summaries import TAIL
+    from closedform.multiple_testing import holm
+
+    name, shift, factor = ERRORS[place]
+    rng = np.random.default_rng([seed, place])
+    pooled, ranks = np.zeros((2, len(DATA_SETS)), dtype=int)
+    for repeat in range(repeats):
+        z = shift + factor * rng.standard_normal((DATA_SETS[-1], draws))
+        truth = rng.standard_normal(DATA_SETS[-1])
+        rows = np.column_stack(
+            [
+                z.mean(axis=1),
+                np.mean(z**2, axis=1),
+                np.mean(z < ndtri(TAIL), axis=1),
+                np.mean(z > -ndtri(TAIL), axis=1),
+                rng.standard_normal(DATA_SETS[-1]),  # the exact medians
+                np.sum(z < truth[:, None], axis=1),
+                np.full(DATA_SETS[-1], draws),
+                np.full(DATA_SETS[-1], draws),
+            ]
+        )[:, None]
+        u = positions(rows, repeat)[:, 0]
+        for i, N in enumerate(DATA_SETS):
+            p = [check.p_value for check in pooled_checks(("z",), rows[:N])]
+            pooled[i] += holm(p, LEVEL).any()
+            ranks[i] += rank_check("z", u[:N]).p_value <= LEVEL
+    return Power(name=name, repeats=repeats, pooled=pooled.tolist(), ranks=ranks.tolist())
+
+
+def standard_error(values: NDArray[np.float64]) -> float:
+    """Return the standard error of the mean of independent ``values`` (N,)."""
+    return float(values.std(ddof=1) / sqrt(len(values)))

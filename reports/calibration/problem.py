@@ -1,0 +1,81 @@
+"""The options of the page, and the samplers and models that they name."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import tyro
+
+from bayes.registry import NAMES, Model, canonical, get_model
+from closedform.validation import whole_number
+from reports.shared.options import Common
+
+ENGINES = ("numpyro", "blackjax", "nutpie", "pymc")
+CELLS = (("normal_normal", "numpyro"), ("normal_normal", "blackjax"), ("linear_regression", "numpyro"))
+"""Model and engine of the default page: what the time allows."""
+BUDGETS = (10, 30, 100, 300)
+"""Iterations of the warm-up, and draws after it, of the section on bias against budget."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """How much the page measures."""
+
+    datasets: int
+    """Simulated data sets of each model and engine."""
+    power: int
+    """Repeats from which the power is measured."""
+    faults: int
+    """Repeats of each faulty sampler and kernel."""
+
+
+DEFAULT = Size(datasets=200, power=40, faults=10)
+FULL = Size(datasets=2000, power=400, faults=100)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Common):
+    """Engines of NUTS on hundreds of simulated data sets, each judged by its own exact posterior.
+
+    If a run is interrupted, the same command continues where it stopped.
+    """
+
+    model: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Name of a model, as `python -m bayes models` lists it; repeat the option for several. If left out: two models,
+    or with --full all. A model takes seconds to minutes."""
+    engine: Annotated[tuple[Literal["numpyro", "blackjax", "nutpie", "pymc"], ...], tyro.conf.UseAppendAction] = ()
+    """An implementation of NUTS; repeat the option for several. If left out: numpyro, and blackjax on one model, or
+    with --full all four."""
+    datasets: int | None = None
+    """Simulated data sets of each model and engine. If left out: 200, or 2000 with --full."""
+    draws: int = 500
+    """Draws on each data set, after as many iterations of warm-up."""
+
+    @property
+    def size(self) -> Size:
+        """How much the page measures."""
+        size = FULL if self.full else DEFAULT
+        return size if self.datasets is None else Size(datasets=self.datasets, power=size.power, faults=size.faults)
+
+    @property
+    def cells(self) -> tuple[tuple[str, str], ...]:
+        """The models and engines, as pairs of names."""
+        if not (self.model or self.engine or self.full):
+            return CELLS
+        models = [canonical(name) for name in self.model] or (NAMES if self.full else ["normal_normal"])
+        engines = self.engine or (ENGINES if self.full else ENGINES[:1])
+        return tuple((name, engine) for name in dict.fromkeys(models) for engine in dict.fromkeys(engines))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The models of the page."""
+
+    models: tuple[Model, ...]
+
+
+def read(options: Options) -> Problem:
+    """Return the models of the page; raise ValueError, in one line, if an option is wrong."""
+    whole_number("draws", options.draws, ", 4 or more", 4)
+    if options.datasets is not None:
+        whole_number("datasets", options.datasets, ", 20 or more", 20)
+    return Problem(models=tuple(get_model(name) for name in dict.fromkeys(name for name, _ in options.cells)))

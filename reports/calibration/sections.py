@@ -1,0 +1,121 @@
+"""The sections of the page, as the numbers that their templates show."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bayes.checking.judging import judge
+from bayes.checking.results import Checks, most_extreme
+from closedform.verdict import worst
+from reports.calibration import figures
+from reports.calibration.measurements import DATA_SETS, ERRORS, LEVEL, Cell, Power
+from reports.shared.page import Numbers
+from reports.shared.sampling import counts
+
+
+def judged(cells: Sequence[Cell]) -> Checks:
+    """Return the checks of all cells as one family."""
+    return judge([check for cell in cells for check in cell.calibration.unjudged(_label(cell))])
+
+
+def pooled_section(cells: Sequence[Cell], checks: Checks, draws: int) -> Numbers:
+    """Return the verdicts on all engines, and the errors with their intervals."""
+    groups = {_label(cell): [check for check in checks if check.model == _label(cell)] for cell in cells}
+    pooled = {
+        label: [check for check in group if check.statistic in ("location", "scale")]
+        for label, group in groups.items()
+    }
+    smallest = {
+        (label, statistic): min(c.minimum_detectable_effect for c in group if c.statistic == statistic)
+        for label, group in pooled.items()
+        for statistic in ("location", "scale")
+    }
+    return {
+        **counts(checks),
+        "draws": draws,
+        "figure_of_errors": figures.errors(pooled),
+        "cells": {
+            "model": [cell.calibration.model for cell in cells],
+            "engine": [cell.calibration.sampler for cell in cells],
+            "data sets": [len(cell.calibration.rows) for cell in cells],
+            "failed": [len(cell.calibration.failures) for cell in cells],
+            "checks": [len(groups[_label(cell)]) for cell in cells],
+            "most extreme": [_name(most_extreme(groups[_label(cell)])) for cell in cells],
+            "p": [most_extreme(groups[_label(cell)]).p_value for cell in cells],
+            "location": [smallest[_label(cell), "location"] for cell in cells],
+            "scale": [smallest[_label(cell), "scale"] for cell in cells],
+            "verdict": [worst([check.verdict for check in groups[_label(cell)]]) for cell in cells],
+        },
+        "largest": max(abs(check.error) for group in pooled.values() for check in group),
+        "all_checks": checks.rows(),
+    }
+
+
+def ranks_section(cells: Sequence[Cell]) -> Numbers:
+    """Return the ECDFs of the ranks and the coverage of central intervals."""
+    rows = [
+        (cell.calibration, name, levels) for cell in cells for name, levels in cell.calibration.coverage().items()
+    ]
+    return {
+        "most": figures.MOST_PANELS,
+        "cut": sum(len(cell.calibration.names) for cell in cells) > figures.MOST_PANELS,
+        "ecdfs": figures.ecdfs([cell.calibration for cell in cells]),
+        "coverage": {
+            "model": [calibration.model for calibration, _, _ in rows],
+            "engine": [calibration.sampler for calibration, _, _ in rows],
+            "quantity": [name for _, name, _ in rows],
+            **{
+                f"{100 * level.level:g} %": [100 * levels[i].covered for _, _, levels in rows]
+                for i, level in enumerate(rows[0][2])
+            },
+        },
+    }
+
+
+def power_section(powers: Sequence[Power], draws: int) -> Numbers:
+    """Return how often errors are detected by the pooled checks and by the ranks."""
+    place = DATA_SETS.index(200)
+    return {
+        "draws": draws,
+        "repeats": powers[0].repeats,
+        "level": LEVEL,
+        "figure_of_power": figures.detected(powers),
+        "power": {
+            "sampler": [power.name for power in powers for _ in range(2)],
+            "test": ["pooled", "ranks"] * len(powers),
+            **{
+                str(n): [counts[i] / power.repeats for power in powers for counts in (power.pooled, power.ranks)]
+                for i, n in enumerate(DATA_SETS)
+            },
+        },
+        "at": DATA_SETS[place],
+        "errors": [name for name, *_ in ERRORS[:-1]],
+        "pooled_share": [power.pooled[place] / power.repeats for power in powers[:-1]],
+        "ranks_share": [power.ranks[place] / power.repeats for power in powers[:-1]],
+    }
+
+
+def cost_section(cells: Sequence[Cell]) -> Numbers:
+    """Return what the draws cost, engine by engine."""
+    costs = [cell.calibration.cost() for cell in cells]
+    return {
+        "cost": {
+            "model": [cell.calibration.model for cell in cells],
+            "engine": [cell.calibration.sampler for cell in cells],
+            "ms a data set": [1e3 * cost["seconds"] for cost in costs],
+            "ESS": [cost["ess"] for cost in costs],
+            "ESS a second": [cost["ess_a_second"] for cost in costs],
+            "gradients": [cost["gradients"] for cost in costs],
+            "ESS a gradient": [cost["ess_a_gradient"] for cost in costs],
+            "divergent": [float(np.sum(cell.calibration.divergent)) for cell in cells],
+            "seconds in all": [cell.seconds for cell in cells],
+        },
+    }
+
+
+def _label(cell: Cell) -> str:
+    return f"{cell.calibration.model}, {cell.calibration.sampler}"
+
+
+def _name(check: object) -> str:
+    return f"{check.parameter}, {check.statistic}"  # type: ignore[attr-defined]
