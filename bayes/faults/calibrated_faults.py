@@ -56,7 +56,7 @@ class Power:
 def power(
     faulty: FaultySampler,
     *,
-    datasets: int = 2 * SIZES[-1],
+    datasets: int = SIZES[-1],
     sizes: Sequence[int] = SIZES,
     seed: int = 0,
     injected: bool = True,

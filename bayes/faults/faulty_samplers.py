@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
-from scipy.stats import t
+from scipy.stats import gamma, norm, t
 
 from bayes import check
 from bayes.exact.distribution import Distribution
+from bayes.faults.kernels import normal_posterior
 from bayes.registry import Model, get_model
 from closedform.multiple_testing import ALPHA
 
@@ -148,16 +149,17 @@ WELL_TUNED = 2.4
 
 
 def posterior(model: Model) -> Distribution:
-    """Return the posterior of the one parameter of ``model``.
+    """Return the posterior of the one parameter of ``model``, which is ``normal_normal`` or ``gamma_exponential``.
 
     If ``model.y`` has shape (repeats, N), it is array-valued, (repeats, 1, 1), for draws (repeats, chain, n).
     """
     if model.y.ndim == 1:
         return model.exact.posterior(model.y)
-    each: list[Any] = [model.exact.posterior(y) for y in model.y]
-    args = [np.reshape(values, (-1, 1, 1)) for values in zip(*(d.args for d in each), strict=True)]
-    kwds = {key: np.reshape([d.kwds[key] for d in each], (-1, 1, 1)) for key in each[0].kwds}
-    return each[0].dist(*args, **kwds)
+    exact, y = model.exact, model.y[:, None, None]
+    if model.name == "normal_normal":
+        return norm(*normal_posterior(exact, y))
+    # rate | y ~ Gamma(a + N, b + sum y_i)
+    return gamma(exact.shape + y.shape[-1], scale=1 / (exact.inverse_scale + y.sum(axis=-1)))
 
 
 def _exact(model: Model, rng: np.random.Generator, repeats: int, n: int) -> Array:
@@ -165,7 +167,8 @@ def _exact(model: Model, rng: np.random.Generator, repeats: int, n: int) -> Arra
 
 
 def _moments(model: Model) -> tuple[Any, Any]:
-    return posterior(model).mean(), posterior(model).std()
+    exact = posterior(model)
+    return exact.mean(), exact.std()
 
 
 def _walk(
