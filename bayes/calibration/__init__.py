@@ -11,4 +11,11 @@ In reading order:
 - ``evidence``: calibration of evidence estimates.
 - ``runs``: the summaries of all data sets, in memory and on disk.
 - ``results``: the checks with their verdict, coverage, failures and cost.
+
+One transition of a kernel needs no run of a sampler:
+
+- ``kernels``: ``check_kernel``, from exact draws of one posterior.
+- ``invariance``: its tests, from normal scores before and after the transition.
+- ``joint``: ``check_joint_kernel``, from draws of parameters and data.
+- ``transitions``: what a kernel is, and what can be wrong about it.
 """

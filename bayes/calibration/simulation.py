@@ -77,19 +77,25 @@ class ExactSimulation:
         return replace(self.entry, y=y, data_set="simulated", source="simulated from the prior")
 
     def quantities(self, y: Any) -> dict[str, Quantity]:
-        marginals = scalar_distributions(self.exact.marginals(y))
-        found = {
-            element_name(element): Quantity(value=partial(_element, element), exact=distribution)
-            for element, distribution in marginals.items()
-        }
-        for name, (function, distribution) in (projections(self.exact, y) or {}).items():
-            found[name] = Quantity(value=function, exact=distribution)
+        found = exact_quantities(self.exact, y)
         if hasattr(self.exact, "log_likelihood"):
             found[LOG_LIKELIHOOD] = Quantity(value=partial(_log_likelihood, self.exact.log_likelihood, y))
         return found
 
     def log_evidence(self, y: Any) -> float | None:
         return float(self.exact.log_evidence(y))
+
+
+def exact_quantities(exact: ExactModel, y: Any) -> dict[str, Quantity]:
+    """Return every scalar parameter and every projection, with its exact posterior given ``y``."""
+    marginals = scalar_distributions(exact.marginals(y))
+    found = {
+        element_name(element): Quantity(value=partial(_element, element), exact=distribution)
+        for element, distribution in marginals.items()
+    }
+    for name, (function, distribution) in (projections(exact, y) or {}).items():
+        found[name] = Quantity(value=function, exact=distribution)
+    return found
 
 
 def exact_simulation(model: Model | ExactModel | Any, observations: int | None = None) -> ExactSimulation:

@@ -18,6 +18,8 @@ UNITS = {
     "uniformity": "of the draws",
     "lower tail": "of the draws",
     "upper tail": "of the draws",
+    "farthest": "sd",
+    "correlation": "of the product of scores",
     "ranks": "of the data sets",
     "runs": "nats",
 }

@@ -108,6 +108,18 @@ def elements(name: str, distribution: Distribution) -> dict[str, Distribution]:
     return {element_name(element): scalar for element, scalar in scalar_distributions({name: distribution}).items()}
 
 
+def joint_draws(posterior: Any, names: Collection[str], size: int, rng: np.random.Generator) -> dict[str, Any]:
+    """Return ``size`` independent draws of a joint posterior, {variable: (size, ...)}.
+
+    ``posterior`` is what an exact model returns: a frozen ``scipy.stats`` distribution of the single variable in
+    ``names``, or an object whose ``rvs(size, rng)`` returns a dict.
+    """
+    if hasattr(posterior, "dist"):
+        (name,) = names
+        return {name: posterior.rvs(size, random_state=rng)}
+    return posterior.rvs(size, rng)
+
+
 def _part(distribution: Any, shape: tuple[int, ...], place: tuple[int, ...]) -> Distribution:
     """Return the distribution of the element at the index ``place`` of an array-valued distribution."""
     if hasattr(distribution, "element"):

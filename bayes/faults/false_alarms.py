@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bayes._check import compare_sampler
 from bayes.checking.judging import judge
 from bayes.checking.two_stages import judge_in_two_stages
+from bayes.exact.distribution import joint_draws
 from bayes.registry import Model
 from closedform.verdict import Verdict
 
@@ -41,11 +42,7 @@ def chains(
     posterior: Any, model: Model, rng: np.random.Generator, n: int, stay: float = 0.0
 ) -> dict[str, NDArray[np.float64]]:
     """Return draws of ``posterior``, which may be faulty, in the form of ``exact_chains``."""
-    if hasattr(posterior, "dist"):  # a frozen scipy.stats distribution of a single parameter
-        (name,) = model.marginals
-        draws = {name: posterior.rvs(CHAINS * n, random_state=rng)}
-    else:
-        draws = posterior.rvs(CHAINS * n, rng)
+    draws = joint_draws(posterior, model.variables, CHAINS * n, rng)
     chain, iteration = np.indices((CHAINS, n))
     # the last iteration in which a chain moved
     last_move = np.maximum.accumulate(np.where(rng.random((CHAINS, n)) < stay, 0, iteration), axis=1)

@@ -10,14 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from math import log, pi
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
-from scipy.stats import t
+from scipy.stats import gamma, norm, t
 
 from bayes import check
-from bayes.registry import get_model
+from bayes.exact.distribution import Distribution
+from bayes.faults.kernels import normal_posterior
+from bayes.registry import Model, get_model
 from closedform.multiple_testing import ALPHA
 
 CHAINS, RUNS = 4, 16
@@ -38,9 +41,11 @@ class FaultySampler:
     mistake: str
     """The mistake, and the correct variant if it is not obvious."""
     model: str
-    sample: Callable[[np.random.Generator, int, int, bool], Array]
-    """``sample(rng, repeats, n, injected)`` makes fresh runs, with the mistake or without it. It returns draws
-    (repeats, chain, n) of the model's parameter, or log evidence (repeats, run) from ``n`` particles in each run."""
+    """The name of the model that the draws are compared with."""
+    sample: Callable[[Model, np.random.Generator, int, int, bool], Array]
+    """``sample(model, rng, repeats, n, injected)`` makes fresh runs, with the mistake or without it. It returns draws
+    (repeats, chain, n) of the model's parameter, or log evidence (repeats, run) from ``n`` particles in each run. The
+    data ``model.y`` have shape (N,), or for draws (repeats, N): then each run has its own data set."""
     detected_by: str
     """The detector in ``DETECTORS`` that is made for this mistake."""
 
@@ -75,7 +80,7 @@ def detect(
     (name,) = model.exact.marginals(model.y)
     by_detector: Counter[str] = Counter()
     verdicts: Counter[str] = Counter()
-    for draws in faulty.sample(np.random.default_rng([seed, n, injected]), repeats, n, injected):
+    for draws in faulty.sample(model, np.random.default_rng([seed, n, injected]), repeats, n, injected):
         try:
             if draws.ndim == 1:
                 checks = check(None, model.exact, model.y, evidence=draws, alpha=alpha)
@@ -100,9 +105,11 @@ def detect(
 
 
 def random_walk(
-    log_density: LogDensity, start: Array, step: float, rng: np.random.Generator, n: int
+    log_density: LogDensity, start: Array, step: Any, rng: np.random.Generator, n: int
 ) -> tuple[Array, NDArray[np.bool_]]:
     """Return ``n`` draws of random walk Metropolis from each point of ``start`` (draws last), and which draws moved.
+
+    ``step`` is a number, or an array that broadcasts with ``start``.
 
     Metropolis et al. (1953), "Equation of state calculations by fast computing machines".
     """
@@ -117,7 +124,7 @@ def random_walk(
     return draws, moves
 
 
-def langevin(mean: float, sd: float, start: Array, rng: np.random.Generator, n: int, *, adjusted: bool) -> Array:
+def langevin(mean: Any, sd: Any, start: Array, rng: np.random.Generator, n: int, *, adjusted: bool) -> Array:
     """Return ``n`` draws of Langevin steps on a normal from each point of ``start``, with rejections if ``adjusted``.
 
     Roberts and Tweedie (1996), "Exponential convergence of Langevin distributions and their discrete approximations".
@@ -137,98 +144,122 @@ def langevin(mean: float, sd: float, start: Array, rng: np.random.Generator, n: 
     return draws
 
 
-_NORMAL = get_model("normal_normal")
-_POSTERIOR = _NORMAL.exact.posterior(_NORMAL.y)
-_MEAN, _SD = float(_POSTERIOR.mean()), float(_POSTERIOR.std())
-_WELL_TUNED = 2.4 * _SD
-"""Step of a random walk in one dimension that mixes best (Gelman, Roberts and Gilks 1996)."""
+WELL_TUNED = 2.4
+"""Step of a random walk in one dimension that mixes best, in sds (Gelman, Roberts and Gilks 1996)."""
 
 
-def _exact(rng: np.random.Generator, repeats: int, n: int) -> Array:
-    return _POSTERIOR.rvs((repeats, CHAINS, n), random_state=rng)
+def posterior(model: Model) -> Distribution:
+    """Return the posterior of the one parameter of ``model``, which is ``normal_normal`` or ``gamma_exponential``.
+
+    If ``model.y`` has shape (repeats, N), it is array-valued, (repeats, 1, 1), for draws (repeats, chain, n).
+    """
+    if model.y.ndim == 1:
+        return model.exact.posterior(model.y)
+    exact, y = model.exact, model.y[:, None, None]
+    if model.name == "normal_normal":
+        return norm(*normal_posterior(exact, y))
+    # rate | y ~ Gamma(a + N, b + sum y_i)
+    return gamma(exact.shape + y.shape[-1], scale=1 / (exact.inverse_scale + y.sum(axis=-1)))
+
+
+def _exact(model: Model, rng: np.random.Generator, repeats: int, n: int) -> Array:
+    return posterior(model).rvs((repeats, CHAINS, n), random_state=rng)
+
+
+def _moments(model: Model) -> tuple[Any, Any]:
+    exact = posterior(model)
+    return exact.mean(), exact.std()
 
 
 def _walk(
-    rng: np.random.Generator, repeats: int, n: int, step: float = _WELL_TUNED, shift: float = 0.0
+    model: Model, rng: np.random.Generator, repeats: int, n: int, step: float = WELL_TUNED, shift: float = 0.0
 ) -> tuple[Array, NDArray[np.bool_]]:
-    """Return a random walk on the posterior of the normal mean. It starts in the posterior, moved by ``shift`` sds."""
-    start = _exact(rng, repeats, 1)[..., 0] + shift * _SD
-    return random_walk(lambda mu: -(((mu - _MEAN) / _SD) ** 2) / 2, start, step, rng, n)
+    """Return a random walk on the posterior of the normal mean, with a step in sds.
+
+    It starts in the posterior, moved by ``shift`` sds.
+    """
+    mean, sd = _moments(model)
+    start = _exact(model, rng, repeats, 1) + shift * sd
+    draws, moves = random_walk(lambda mu: -(((mu - mean) / sd) ** 2) / 2, start, step * sd, rng, n)
+    return draws[:, :, 0], moves[:, :, 0]
 
 
-def _overdispersed(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
-    return _MEAN + (1.05 if injected else 1.0) * (_exact(rng, repeats, n) - _MEAN)
+def _overdispersed(model: Model, rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+    mean, _ = _moments(model)
+    return mean + (1.05 if injected else 1.0) * (_exact(model, rng, repeats, n) - mean)
 
 
-def _shifted(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
-    return _exact(rng, repeats, n) + (0.05 * _SD if injected else 0.0)
+def _shifted(model: Model, rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+    _, sd = _moments(model)
+    return _exact(model, rng, repeats, n) + (0.05 * sd if injected else 0.0)
 
 
-def _variance_as_sd(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
-    exact = _NORMAL.exact
-    model = replace(exact, prior_sd=exact.prior_sd**2) if injected else exact
-    return model.posterior(_NORMAL.y).rvs((repeats, CHAINS, n), random_state=rng)
+def _variance_as_sd(model: Model, rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+    wrong = replace(model, exact=replace(model.exact, prior_sd=model.exact.prior_sd**2))
+    return _exact(wrong if injected else model, rng, repeats, n)
 
 
-def _without_jacobian(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
-    model = get_model("gamma_exponential")
-    rate = model.exact.posterior(model.y)
+def _without_jacobian(model: Model, rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+    rate = posterior(model)
 
     def log_density(v: Array) -> Array:
         # v = log(rate):  log p(v | y) = log p(rate | y) + v
         return rate.logpdf(np.exp(v)) + (0.0 if injected else v)
 
-    start = np.log(rate.rvs((repeats, CHAINS), random_state=rng))
-    return np.exp(random_walk(log_density, start, 0.7, rng, n)[0])
+    start = np.log(_exact(model, rng, repeats, 1))
+    return np.exp(random_walk(log_density, start, 0.7, rng, n)[0][:, :, 0])
 
 
-def _unadjusted(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
-    return langevin(_MEAN, _SD, _exact(rng, repeats, 1)[..., 0], rng, n, adjusted=not injected)
+def _unadjusted(model: Model, rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+    start = _exact(model, rng, repeats, 1)
+    return langevin(*_moments(model), start, rng, n, adjusted=not injected)[:, :, 0]
 
 
-def _short_burn_in(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+def _short_burn_in(model: Model, rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
     warm_up = 0 if injected else 1000
-    return _walk(rng, repeats, n + warm_up, shift=30.0)[0][..., warm_up:]
+    return _walk(model, rng, repeats, n + warm_up, shift=30.0)[0][..., warm_up:]
 
 
-def _stuck_chain(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
-    draws, _ = _walk(rng, repeats, n)
+def _stuck_chain(model: Model, rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+    draws, _ = _walk(model, rng, repeats, n)
     if injected:
         draws[:, -1, 10:] = draws[:, -1, 9:10]
     return draws
 
 
-def _copied_chains(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
-    draws, _ = _walk(rng, repeats, n)
+def _copied_chains(model: Model, rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+    draws, _ = _walk(model, rng, repeats, n)
     return draws[:, [0, 1, 0, 1]] if injected else draws
 
 
-def _without_rejections(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+def _without_rejections(model: Model, rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
     if not injected:
-        return _walk(rng, repeats, n)[0]
-    draws, moves = _walk(rng, repeats, 4 * n)  # about 0.44 of the draws are moves
+        return _walk(model, rng, repeats, n)[0]
+    draws, moves = _walk(model, rng, repeats, 4 * n)  # about 0.44 of the draws are moves
     return np.array(
         [[chain[is_move][:n] for chain, is_move in zip(*run, strict=True)] for run in zip(draws, moves, strict=True)]
     )
 
 
-def _heavy_tails(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+def _heavy_tails(model: Model, rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
     if not injected:
-        return _exact(rng, repeats, n)
-    return _MEAN + _SD * (6 / 8) ** 0.5 * rng.standard_t(8, size=(repeats, CHAINS, n))
+        return _exact(model, rng, repeats, n)
+    mean, sd = _moments(model)
+    return mean + sd * (6 / 8) ** 0.5 * rng.standard_t(8, size=(repeats, CHAINS, n))
 
 
-def _shuffled(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+def _shuffled(model: Model, rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
     if not injected:
-        return _walk(rng, repeats, n)[0]
-    draws, _ = _walk(rng, repeats, n, step=0.05 * _SD)
+        return _walk(model, rng, repeats, n)[0]
+    draws, _ = _walk(model, rng, repeats, n, step=0.05)
     return rng.permuted(draws.reshape(repeats, -1), axis=1).reshape(draws.shape)
 
 
-def _without_constant(rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
+def _without_constant(model: Model, rng: np.random.Generator, repeats: int, n: int, injected: bool) -> Array:
     """Return the log evidence by importance sampling: the mean of p(y | mu) p(mu) / q(mu) over draws of q."""
-    exact, y = _NORMAL.exact, _NORMAL.y
-    q = t(5, loc=_MEAN, scale=1.2 * _SD)
+    exact, y = model.exact, model.y
+    mean, sd = _moments(model)
+    q = t(5, loc=mean, scale=1.2 * sd)
     mu = q.rvs((repeats, RUNS, n), random_state=rng)
     log_prior = -(((mu - exact.prior_mean) / exact.prior_sd) ** 2) / 2
     if not injected:

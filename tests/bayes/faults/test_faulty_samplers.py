@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bayes.faults.faulty_samplers import DETECTORS, FAULTY_SAMPLERS, NOT_CONVERGED, detect, langevin, random_walk
-from tests.tolerances import MONTE_CARLO
+from bayes.registry import get_model
+from tests.tolerances import IDENTITY, MONTE_CARLO
 
 REPEATS, DRAWS = 6, 8000
 
@@ -25,7 +26,7 @@ def test_the_mistake_is_detected_and_its_correct_variant_passes(faulty):
 
 def test_a_correct_variant_is_not_detected():
     wide = FAULTY_SAMPLERS[0]
-    harmless = replace(wide, sample=lambda rng, repeats, n, _: wide.sample(rng, repeats, n, False))
+    harmless = replace(wide, sample=lambda model, rng, repeats, n, _: wide.sample(model, rng, repeats, n, False))
     assert detect(harmless, n=DRAWS, repeats=REPEATS, seed=1).detected == 0
 
 
@@ -37,6 +38,25 @@ def test_too_few_draws_for_a_verdict_detect_nothing_unless_convergence_is_the_mi
     detection = detect(langevin_steps, n=200, repeats=REPEATS, seed=2)
     assert (detection.detected, detection.passed, detection.by_detector[NOT_CONVERGED]) == (0, 0, REPEATS)
     assert detect(stuck, n=200, repeats=REPEATS, seed=2).detected == REPEATS
+
+
+@pytest.mark.parametrize(
+    "faulty", [f for f in FAULTY_SAMPLERS if f.detected_by != "runs"], ids=lambda faulty: faulty.name
+)
+@pytest.mark.parametrize("injected", [True, False])
+def test_each_run_may_have_its_own_data_set(faulty, injected):
+    model = get_model(faulty.model)
+    stack = replace(model, y=np.array([model.y, 1.5 * model.y, model.y]))
+
+    def draws(of):
+        return faulty.sample(of, np.random.default_rng(4), 3, 30, injected)
+
+    alone, together = draws(model), draws(stack)
+    assert together.shape == (3, 4, 30)
+    np.testing.assert_allclose(together[[0, 2]], alone[[0, 2]], rtol=IDENTITY)
+    other = draws(replace(model, y=1.5 * model.y))
+    np.testing.assert_allclose(together[1], other[1], rtol=IDENTITY)
+    assert not np.allclose(together[1], alone[1])
 
 
 @pytest.mark.parametrize("sampler", ["random walk", "adjusted", "unadjusted"])
