@@ -5,6 +5,8 @@ In reading order:
 - ``calibrate``: the function to call.
 - ``simulation``: parameters from the prior, data given them, and their exact posterior.
 - ``outcomes``: one data set, from simulation to summary.
+- ``program_simulation``: the same of a PyMC model that has no exact posterior.
+- ``engines``: NUTS on many data sets, compiled once.
 - ``summaries``: what is kept of the draws: averages of normal scores, and the rank of the true value.
 - ``pooled``: tests of these averages over the data sets.
 - ``ranks``: simulation-based calibration from the ranks, and the coverage of intervals.

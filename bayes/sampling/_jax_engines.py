@@ -1,4 +1,6 @@
-"""NUTS by NumPyro and BlackJAX on the log density of a PyMC model, through their own APIs.
+"""NumPyro and BlackJAX on the log density of a PyMC model, through their own APIs, one chain at a time.
+
+The functions are traced: ``jax.vmap`` makes many chains of them, or a chain on each of many data sets (``vectorised``).
 
 ``pm.sample`` could call both, but its code for BlackJAX fails with BlackJAX 1.6 and later. The import of PyMC's JAX
 module has two side effects on the whole process, and both are undone: it asks XLA for 100 host devices, and switches
@@ -7,8 +9,9 @@ JAX to float64. The engines run in float64, and the rest of the process keeps it
 
 import os
 from collections.abc import Callable
+from math import pi
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import blackjax
 import jax
@@ -17,19 +20,30 @@ import numpy as np
 import pymc as pm
 import xarray as xr
 from arviz_base import dict_to_dataset
-from numpyro.infer import MCMC, NUTS
+from numpyro.infer.hmc import hmc
 from pymc.util import get_default_varnames
 
 type Position = list[jax.Array]
 type LogDensity = Callable[[Position], jax.Array]
-type Chains = tuple[Position, dict[str, jax.Array]]
 
 JITTER_TRIES = 100
+NO_START = f"`model` has log density -inf or nan at each of {JITTER_TRIES} starting points tried."
+
+
+class Chain(NamedTuple):
+    """The draws of one chain."""
+
+    positions: Position
+    """On the unconstrained space, each with the draws on the first axis."""
+    stats: dict[str, jax.Array]
+    """Of each draw, with the names of ``bayes.sampling.engines``."""
+    warm_up_steps: jax.Array
+    """Leapfrog steps of the whole warm-up."""
 
 
 def run(
     model: pm.Model,
-    engine: Callable[..., Chains],
+    engine: Callable[..., Chain],
     *,
     seed: int,
     draws: int,
@@ -37,18 +51,30 @@ def run(
     tune: int,
     target_accept: float,
 ) -> tuple[xr.Dataset, xr.Dataset]:
-    """Sample ``model`` with ``engine``.
+    """Sample ``model`` with ``engine``, all chains vectorised on one JAX device.
 
     Returns posterior and sample stats over (chain, draw), as ``bayes.sampling.engines`` does.
     """
-    pymc_jax = _pymc_jax()
+    jaxified = jaxified_graph()
     with jax.enable_x64(True):
-        log_density = _log_density(pymc_jax, model)
+        graph = jaxified(inputs=model.value_vars, outputs=[model.logp()])
+        centre = initial_position(model)
+
+        def log_density(position: Position) -> jax.Array:
+            return graph(*position)[0]
+
+        def chain(start: Position, key: jax.Array) -> Chain:
+            return engine(log_density, start, key, draws=draws, tune=tune, target_accept=target_accept)
+
         start_key, run_key = jax.random.split(jax.random.key(seed))
-        start = _starting_points(model, log_density, start_key, chains)
-        positions, stats = engine(log_density, start, run_key, draws=draws, tune=tune, target_accept=target_accept)
-        variables = get_default_varnames(model.unobserved_value_vars, include_transformed=False)
-        constrain = pymc_jax.get_jaxified_graph(inputs=model.value_vars, outputs=variables)
+        starts, found = jax.jit(jax.vmap(lambda key: starting_point(log_density, centre, key)))(
+            jax.random.split(start_key, chains)
+        )
+        if not found.all():
+            raise ValueError(NO_START)
+        positions, stats, _ = jax.jit(jax.vmap(chain))(starts, jax.random.split(run_key, chains))
+        variables = constrained_variables(model)
+        constrain = jaxified(inputs=model.value_vars, outputs=variables)
         values = jax.jit(jax.vmap(jax.vmap(constrain)))(*positions)
     posterior = {variable.name: np.asarray(value) for variable, value in zip(variables, values, strict=True)}
     coords: dict[Any, Any] = {name: np.asarray(c) for name, c in model.coords.items() if c is not None}
@@ -61,78 +87,102 @@ def run(
 
 def numpyro_nuts(
     log_density: LogDensity, start: Position, key: jax.Array, *, draws: int, tune: int, target_accept: float
-) -> Chains:
-    """Run NumPyro's NUTS (Phan, Pradhan and Jankowiak 2019, arXiv 1912.11554) from ``start``, one chain a row."""
-    mcmc = MCMC(
-        NUTS(potential_fn=lambda position: -log_density(position), target_accept_prob=target_accept),
-        num_warmup=tune,
-        num_samples=draws,
-        num_chains=len(start[0]),
-        chain_method="vectorized",
-        progress_bar=False,
-    )
-    names = ("diverging", "accept_prob", "energy", "potential_energy", "num_steps", "adapt_state.step_size")
-    # NumPyro takes a single chain without a chain axis.
-    single_chain = len(start[0]) == 1
-    mcmc.run(key, init_params=[value[0] for value in start] if single_chain else start, extra_fields=names)
-    info = mcmc.get_extra_fields(group_by_chain=True)
-    stats = {
-        "diverging": info["diverging"],
-        "acceptance_rate": info["accept_prob"],
-        "energy": info["energy"],
-        "lp": -info["potential_energy"],
-        "n_steps": info["num_steps"],
-        "step_size": info["adapt_state.step_size"],
-    }
-    return mcmc.get_samples(group_by_chain=True), stats
+) -> Chain:
+    """Run NumPyro's NUTS (Phan, Pradhan and Jankowiak 2019, arXiv 1912.11554) from ``start``."""
+    init, step = hmc(potential_fn=lambda position: -log_density(position), algo="NUTS")
+    return _numpyro_chain(init(start, tune, target_accept_prob=target_accept, rng_key=key), step, draws, tune)
+
+
+def numpyro_hmc(
+    log_density: LogDensity, start: Position, key: jax.Array, *, draws: int, tune: int, target_accept: float
+) -> Chain:
+    """Run NumPyro's HMC from ``start``, with trajectories of pi/2: a quarter of the period on a normal posterior."""
+    init, step = hmc(potential_fn=lambda position: -log_density(position), algo="HMC")
+    state = init(start, tune, trajectory_length=pi / 2, target_accept_prob=target_accept, rng_key=key)
+    return _numpyro_chain(state, step, draws, tune)
 
 
 def blackjax_nuts(
     log_density: LogDensity, start: Position, key: jax.Array, *, draws: int, tune: int, target_accept: float
-) -> Chains:
-    """Run BlackJAX's NUTS (Cabezas et al. 2024, arXiv 2402.10797) after its window adaptation, one chain a row."""
+) -> Chain:
+    """Run BlackJAX's NUTS (Cabezas et al. 2024, arXiv 2402.10797) after its window adaptation."""
+    warm_up_key, draws_key = jax.random.split(key)
     warm_up: Any = blackjax.window_adaptation(blackjax.nuts, log_density, target_acceptance_rate=target_accept)
+    (state, parameters), adaptation = warm_up.run(warm_up_key, start, num_steps=tune)
+    kernel = blackjax.nuts(log_density, **parameters)
 
-    def chain(key: jax.Array, position: Position) -> Chains:
-        warm_up_key, draws_key = jax.random.split(key)
-        (state, parameters), _ = warm_up.run(warm_up_key, position, num_steps=tune)
-        kernel = blackjax.nuts(log_density, **parameters)
+    def step(state: Any, key: jax.Array) -> tuple[Any, Any]:
+        state, info = kernel.step(key, state)
+        stats = {
+            "diverging": info.is_divergent,
+            "acceptance_rate": info.acceptance_rate,
+            "energy": info.energy,
+            "lp": state.logdensity,
+            "n_steps": info.num_integration_steps,
+            "step_size": parameters["step_size"],
+        }
+        return state, (state.position, stats)
 
-        def step(state: Any, key: jax.Array) -> tuple[Any, Chains]:
-            state, info = kernel.step(key, state)
-            stats = {
-                "diverging": info.is_divergent,
-                "acceptance_rate": info.acceptance_rate,
-                "energy": info.energy,
-                "lp": state.logdensity,
-                "n_steps": info.num_integration_steps,
-                "step_size": parameters["step_size"],
-            }
-            return state, (state.position, stats)
-
-        return jax.lax.scan(step, state, jax.random.split(draws_key, draws))[1]
-
-    return jax.jit(jax.vmap(chain))(jax.random.split(key, len(start[0])), start)
+    positions, stats = jax.lax.scan(step, state, jax.random.split(draws_key, draws))[1]
+    return Chain(positions, stats, jnp.sum(adaptation.info.num_integration_steps))
 
 
-def _log_density(pymc_jax: ModuleType, model: pm.Model) -> LogDensity:
-    graph = pymc_jax.get_jaxified_graph(inputs=model.value_vars, outputs=[model.logp()])
-    return lambda position: graph(*position)[0]
+def starting_point(log_density: LogDensity, centre: Position, key: jax.Array) -> tuple[Position, jax.Array]:
+    """Return ``centre`` moved by U(-1, 1), and whether the log density is finite there.
 
+    It is the first of 100 candidates with a finite log density.
+    """
 
-def _starting_points(model: pm.Model, log_density: LogDensity, key: jax.Array, chains: int) -> Position:
-    """Return a starting point for each chain: PyMC's initial point, moved by U(-1, 1) on the unconstrained space."""
-    initial = model.initial_point()
-    centre = [jnp.asarray(initial[variable.name]) for variable in model.value_vars]
-    for attempt in jax.random.split(key, JITTER_TRIES):
-        keys = jax.random.split(attempt, len(centre))
-        points = [
-            value + jax.random.uniform(k, (chains, *value.shape), minval=-1.0, maxval=1.0)
-            for k, value in zip(keys, centre, strict=True)
+    def candidate(k: Any) -> tuple[Any, Position, jax.Array]:
+        keys = jax.random.split(jax.random.fold_in(key, k), len(centre))
+        point = [
+            value + jax.random.uniform(place, value.shape, minval=-1.0, maxval=1.0)
+            for place, value in zip(keys, centre, strict=True)
         ]
-        if bool(jnp.isfinite(jax.vmap(log_density)(points)).all()):
-            return points
-    raise ValueError(f"`model` has log density -inf or nan at each of {JITTER_TRIES} starting points tried.")
+        return k, point, jnp.isfinite(log_density(point))
+
+    _, point, found = jax.lax.while_loop(
+        lambda state: (state[0] < JITTER_TRIES - 1) & ~state[2], lambda state: candidate(state[0] + 1), candidate(0)
+    )
+    return point, found
+
+
+def initial_position(model: pm.Model) -> Position:
+    """Return PyMC's initial point on the unconstrained space."""
+    point = model.initial_point()
+    return [jnp.asarray(point[variable.name]) for variable in model.value_vars]
+
+
+def constrained_variables(model: pm.Model) -> list[Any]:
+    """Return the free variables and the deterministics."""
+    return get_default_varnames(model.unobserved_value_vars, include_transformed=False)
+
+
+def jaxified_graph() -> Callable[..., Callable[..., Any]]:
+    """Return PyMC's ``get_jaxified_graph``. What its import changes for the whole process is undone."""
+    return _pymc_jax().get_jaxified_graph
+
+
+def _numpyro_chain(state: Any, step: Callable[[Any], Any], draws: int, tune: int) -> Chain:
+    def warm_up(carry: tuple[Any, Any], _: None) -> tuple[tuple[Any, Any], None]:
+        state = step(carry[0])
+        return (state, carry[1] + state.num_steps), None
+
+    def draw(state: Any, _: None) -> tuple[Any, Any]:
+        state = step(state)
+        stats = {
+            "diverging": state.diverging,
+            "acceptance_rate": state.accept_prob,
+            "energy": state.energy,
+            "lp": -state.potential_energy,
+            "n_steps": state.num_steps,
+            "step_size": state.adapt_state.step_size,
+        }
+        return state, (state.z, stats)
+
+    (state, steps), _ = jax.lax.scan(warm_up, (state, jnp.zeros_like(state.num_steps)), length=tune)
+    positions, stats = jax.lax.scan(draw, state, length=draws)[1]
+    return Chain(positions, stats, steps)
 
 
 def _pymc_jax() -> ModuleType:
