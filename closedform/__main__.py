@@ -30,7 +30,7 @@ class Report:
     """Make report pages in build/report; `report PAGE --help` shows the options of a page."""
 
     page: Annotated[
-        Literal["all", "normal-normal", "models", "samplers", "gradients", "classifiers", "posteriordb"],
+        Literal["all", "normal-normal", "models", "samplers", "calibration", "gradients", "classifiers", "posteriordb"],
         tyro.conf.Positional,
     ] = "all"
     """The page, or all pages."""

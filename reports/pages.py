@@ -6,13 +6,14 @@ from types import ModuleType
 from typing import Any
 
 from closedform.verdict import Verdict
-from reports import classifiers, gradients, models, normal_normal, posteriordb, samplers
+from reports import calibration, classifiers, gradients, models, normal_normal, posteriordb, samplers
 from reports.shared.work import Done, Task, UsageError, writing_to
 
 PAGES: dict[str, ModuleType] = {
     "normal-normal": normal_normal,
     "models": models,
     "samplers": samplers,
+    "calibration": calibration,
     "gradients": gradients,
     "classifiers": classifiers,
     "posteriordb": posteriordb,

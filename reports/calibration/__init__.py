@@ -20,14 +20,16 @@ SECONDS = 3
 """Time to build the page on one core, about."""
 TITLE = "Calibration: one sampler, hundreds of data sets"
 CLAIM = (
-    "A sampler that is right on one data set may be wrong on the next. This page runs samplers on hundreds of simulated "
-    "data sets and judges every run by the exact posterior of its own data. Pooled, these runs detect errors of a "
-    "hundredth of a posterior sd, for which ranks alone would need a hundred times as many."
+    "A sampler that is right on one data set may be wrong on the next. This page runs samplers on hundreds of "
+    "simulated data sets and judges every run by the exact posterior of its own data. Pooled, these runs detect errors "
+    "of a fiftieth of a posterior sd, which ranks alone do not see."
 )
 
 
 def tasks(problem: Problem, options: Options) -> list[Task]:  # noqa: ARG001
     """Return the tasks of the page: the engines, the power, the faulty samplers and the faulty kernels."""
+    from bayes.faults.calibrated_faults import OF_DRAWS
+    from bayes.faults.faulty_kernels import FAULTY_KERNELS
     from reports.calibration import measurements
 
     size = options.size
@@ -49,23 +51,47 @@ def tasks(problem: Problem, options: Options) -> list[Task]:  # noqa: ARG001
         )
         for place, (name, *_) in enumerate(measurements.ERRORS)
     ]
-    return [*cells, *power]
+    faults = [
+        Task(
+            function=measurements.faulty_sampler,
+            arguments=(place, size.fault_data_sets, options.seed),
+            label=f"faulty sampler: {faulty.name}",
+            seconds=1e-3 * size.fault_data_sets,
+        )
+        for place, faulty in enumerate(OF_DRAWS)
+    ]
+    kernels = [
+        Task(
+            function=measurements.faulty_kernel,
+            arguments=(place, size.kernels, options.seed),
+            label=f"faulty kernel: {faulty.name}",
+            seconds=0.3 * size.kernels,
+        )
+        for place, faulty in enumerate(FAULTY_KERNELS)
+    ]
+    return [*cells, *power, *faults, *kernels]
 
 
 def build(problem: Problem, options: Options, results: list[Any]) -> "Page":  # noqa: ARG001
     """Return the page, from the results of ``tasks``. Nothing is written."""
-    from reports.calibration import sections
+    from bayes.faults.calibrated_faults import OF_DRAWS
+    from bayes.faults.faulty_kernels import FAULTY_KERNELS
+    from reports.calibration import measurements, sections
     from reports.shared.page import Page
 
-    n = len(options.cells)
-    cells, powers = results[:n], results[n:]
+    remaining = iter(results)
+    cells, powers, faults, kernels = (
+        [next(remaining) for _ in group] for group in (options.cells, measurements.ERRORS, OF_DRAWS, FAULTY_KERNELS)
+    )
     checks = sections.judged(cells)
     page = Page(NAME, TITLE, CLAIM)
     page.section("calibration/pooled.md", sections.pooled_section(cells, checks, options.draws))
     page.section("calibration/ranks.md", sections.ranks_section(cells))
     page.section("calibration/power.md", sections.power_section(powers, options.draws))
+    page.section("calibration/faults.md", sections.faults_section(faults))
+    page.section("calibration/kernels.md", sections.kernels_section(kernels))
     page.section("calibration/cost.md", sections.cost_section(cells))
-    page.verdict = checks.verdict
+    page.verdict = "fail" if sections.undetected(kernels) else checks.verdict
     return page
 
 

@@ -9,6 +9,7 @@ from scipy.stats import binomtest
 
 from bayes.calibration.results import Calibration
 from bayes.checking.results import Check
+from bayes.faults.calibrated_faults import Power as FaultPower
 from reports.calibration.measurements import DATA_SETS, LEVEL, Power
 
 MOST_PANELS = 12
@@ -47,6 +48,25 @@ def ecdfs(calibrations: Sequence[Calibration]) -> Figure:
         axis.tick_params(labelsize=7)
     for axis in list(axes.flat)[len(panels) :]:
         axis.set_visible(False)
+    return figure
+
+
+def needed(names: Sequence[str], pooled: Sequence[FaultPower], ranks: Sequence[FaultPower]) -> Figure:
+    """Draw the share of families that fail, for each mistake and number of data sets: pooled checks and ranks."""
+    figure, axes = plt.subplots(1, 2, figsize=(10, 0.9 + 0.33 * len(names)), sharey=True)
+    for axis, title, powers in zip(axes, ("pooled exact checks", "ranks (SBC)"), (pooled, ranks), strict=True):
+        shares = np.array([np.divide(power.detected, power.families) for power in powers])
+        axis.imshow(shares, cmap="Blues", vmin=0, vmax=1.3, aspect="auto")
+        for row, column in np.ndindex(*shares.shape):
+            if shares[row, column] > 0:
+                colour = "white" if shares[row, column] > 0.6 else "black"
+                axis.text(column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center", color=colour)
+        axis.set_xticks(range(shares.shape[1]), [str(n) for n in powers[0].sizes])
+        axis.set(xlabel="data sets", title=title)
+        axis.tick_params(length=0)
+        axis.grid(False)
+        axis.spines[:].set_visible(False)
+    axes[0].set_yticks(range(len(names)), names)
     return figure
 
 

@@ -2,20 +2,24 @@
 
 import time
 from dataclasses import dataclass
-from math import sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 if TYPE_CHECKING:
     from bayes.calibration.results import Calibration
+    from bayes.faults.calibrated_faults import Power as FaultPower
+    from bayes.faults.faulty_kernels import KernelDetection
 
 DATA_SETS = (20, 50, 100, 200, 500, 1000)
 """Numbers of data sets at which the power is measured."""
 ERRORS = (("shift of 0.02 sd", 0.02, 1.0), ("sd 2 % too large", 0.0, 1.02), ("right", 0.0, 1.0))
 """Name, shift in posterior sds, and factor of the sd, of the samplers whose detection is measured."""
+CHAINS = (1000, 10_000)
+"""Chains that make one transition, and draws of a run of the same kernel."""
+MOST_JOINT_CHAINS = 1000
+"""Chains of the joint test, each of which has its own data."""
 LEVEL = 0.05
 """Level of a family in the measurement of power; all checks of the family share it."""
 
@@ -39,6 +43,18 @@ class Power:
     """Repeats in which a pooled check failed."""
     ranks: list[int]
     """Repeats in which the check of the ranks failed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KernelPower:
+    """How often a faulty kernel was detected."""
+
+    one: "list[KernelDetection]"
+    """By one transition, for each number of chains."""
+    right: "KernelDetection"
+    """Its right variant, with the most chains."""
+    draws: "list[KernelDetection]"
+    """By ``check`` of its draws, for each of ``CHAINS``."""
 
 
 def run_engine(model: str, engine: str, datasets: int, draws: int, tune: int, seed: int) -> Cell:
@@ -87,6 +103,22 @@ def power(place: int, repeats: int, draws: int, seed: int) -> Power:
     return Power(name=name, repeats=repeats, pooled=pooled.tolist(), ranks=ranks.tolist())
 
 
-def standard_error(values: NDArray[np.float64]) -> float:
-    """Return the standard error of the mean of independent ``values`` (N,)."""
-    return float(values.std(ddof=1) / sqrt(len(values)))
+def faulty_sampler(place: int, datasets: int, seed: int) -> "tuple[FaultPower, FaultPower]":
+    """Measure how many data sets the pooled checks and the ranks need for the faulty sampler at index ``place``."""
+    from bayes.faults.calibrated_faults import OF_DRAWS, power
+
+    sizes = [size for size in DATA_SETS if size <= datasets]
+    return power(OF_DRAWS[place], datasets=datasets, sizes=sizes, seed=seed)
+
+
+def faulty_kernel(place: int, repeats: int, seed: int) -> "KernelPower":
+    """Measure how often the faulty kernel at index ``place`` is detected, by one transition and by its draws."""
+    from bayes.faults.faulty_kernels import FAULTY_KERNELS, detect, detect_by_draws
+
+    faulty = FAULTY_KERNELS[place]
+    chains = [n for n in CHAINS if not faulty.joint or n <= MOST_JOINT_CHAINS]
+    return KernelPower(
+        one=[detect(faulty, n=n, repeats=repeats, seed=seed) for n in chains],
+        right=detect(faulty, n=chains[-1], repeats=repeats, seed=seed, injected=False),
+        draws=[detect_by_draws(faulty, n=n // 4, repeats=repeats, seed=seed) for n in CHAINS],
+    )

@@ -1,6 +1,6 @@
 """The options of the page, and the samplers and models that they name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import tyro
@@ -12,8 +12,6 @@ from reports.shared.options import Common
 ENGINES = ("numpyro", "blackjax", "nutpie", "pymc")
 CELLS = (("normal_normal", "numpyro"), ("normal_normal", "blackjax"), ("linear_regression", "numpyro"))
 """Model and engine of the default page: what the time allows."""
-BUDGETS = (10, 30, 100, 300)
-"""Iterations of the warm-up, and draws after it, of the section on bias against budget."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +22,14 @@ class Size:
     """Simulated data sets of each model and engine."""
     power: int
     """Repeats from which the power is measured."""
-    faults: int
-    """Repeats of each faulty sampler and kernel."""
+    fault_data_sets: int
+    """Simulated data sets of each faulty sampler, which are split into families."""
+    kernels: int
+    """Repeats of each faulty kernel."""
 
 
-DEFAULT = Size(datasets=200, power=40, faults=10)
-FULL = Size(datasets=2000, power=400, faults=100)
+DEFAULT = Size(datasets=200, power=40, fault_data_sets=1000, kernels=5)
+FULL = Size(datasets=2000, power=400, fault_data_sets=20_000, kernels=50)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class Options(Common):
     def size(self) -> Size:
         """How much the page measures."""
         size = FULL if self.full else DEFAULT
-        return size if self.datasets is None else Size(datasets=self.datasets, power=size.power, faults=size.faults)
+        return size if self.datasets is None else replace(size, datasets=self.datasets)
 
     @property
     def cells(self) -> tuple[tuple[str, str], ...]:

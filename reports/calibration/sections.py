@@ -5,10 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from bayes.checking.judging import judge
-from bayes.checking.results import Checks, most_extreme
+from bayes.checking.results import Check, Checks, most_extreme
+from bayes.faults.calibrated_faults import OF_DRAWS, OFTEN
+from bayes.faults.calibrated_faults import Power as FaultPower
+from bayes.faults.faulty_kernels import FAULTY_KERNELS, FaultyKernel
 from closedform.verdict import worst
 from reports.calibration import figures
-from reports.calibration.measurements import DATA_SETS, ERRORS, LEVEL, Cell, Power
+from reports.calibration.measurements import CHAINS, DATA_SETS, ERRORS, LEVEL, Cell, KernelPower, Power
 from reports.shared.page import Numbers
 from reports.shared.sampling import counts
 
@@ -22,8 +25,7 @@ def pooled_section(cells: Sequence[Cell], checks: Checks, draws: int) -> Numbers
     """Return the verdicts on all engines, and the errors with their intervals."""
     groups = {_label(cell): [check for check in checks if check.model == _label(cell)] for cell in cells}
     pooled = {
-        label: [check for check in group if check.statistic in ("location", "scale")]
-        for label, group in groups.items()
+        label: [check for check in group if check.statistic in ("location", "scale")] for label, group in groups.items()
     }
     smallest = {
         (label, statistic): min(c.minimum_detectable_effect for c in group if c.statistic == statistic)
@@ -53,9 +55,7 @@ def pooled_section(cells: Sequence[Cell], checks: Checks, draws: int) -> Numbers
 
 def ranks_section(cells: Sequence[Cell]) -> Numbers:
     """Return the ECDFs of the ranks and the coverage of central intervals."""
-    rows = [
-        (cell.calibration, name, levels) for cell in cells for name, levels in cell.calibration.coverage().items()
-    ]
+    rows = [(cell.calibration, name, levels) for cell in cells for name, levels in cell.calibration.coverage().items()]
     return {
         "most": figures.MOST_PANELS,
         "cut": sum(len(cell.calibration.names) for cell in cells) > figures.MOST_PANELS,
@@ -95,6 +95,60 @@ def power_section(powers: Sequence[Power], draws: int) -> Numbers:
     }
 
 
+def faults_section(results: Sequence[tuple[FaultPower, FaultPower]]) -> Numbers:
+    """Return how many data sets the faulty samplers need."""
+    pooled, ranks = zip(*results, strict=True)
+    return {
+        "often": OFTEN,
+        "families": {str(n): k for n, k in zip(pooled[0].sizes, pooled[0].families, strict=True)},
+        "largest": pooled[0].sizes[-1],
+        "mistakes": {faulty.name: faulty.mistake for faulty in OF_DRAWS},
+        "needed": {
+            "mistake": [faulty.name for faulty in OF_DRAWS],
+            "pooled": [_needed(power) for power in pooled],
+            "ranks": [_needed(power) for power in ranks],
+        },
+        "pooled_finds": sum(power.needed is not None for power in pooled),
+        "ranks_find": sum(power.needed is not None for power in ranks),
+        "figure_of_faults": figures.needed([faulty.name for faulty in OF_DRAWS], pooled, ranks),
+    }
+
+
+def kernels_section(results: Sequence[KernelPower]) -> Numbers:
+    """Return how often the faulty kernels are detected by one transition, and by draws."""
+    return {
+        "mistakes": {faulty.name: faulty.mistake for faulty in FAULTY_KERNELS},
+        "repeats": results[0].right.repeats,
+        "joint": [faulty.name for faulty in FAULTY_KERNELS if faulty.joint],
+        "kernels": {
+            "mistake": [faulty.name for faulty in FAULTY_KERNELS],
+            "model": [faulty.model for faulty in FAULTY_KERNELS],
+            **{
+                f"one transition, {n}": [
+                    found.one[i].detected / found.one[i].repeats if i < len(found.one) else None for found in results
+                ]
+                for i, n in enumerate(CHAINS)
+            },
+            "right": [found.right.detected / found.right.repeats for found in results],
+            **{
+                f"check, {n} draws": [found.draws[i].detected / found.draws[i].repeats for found in results]
+                for i, n in enumerate(CHAINS)
+            },
+            "wrong block": [_block(faulty, found) for faulty, found in zip(FAULTY_KERNELS, results, strict=True)],
+        },
+        "undetected": undetected(results),
+    }
+
+
+def undetected(results: Sequence[KernelPower]) -> list[str]:
+    """Return the faulty kernels that are not detected in most of the runs with the most chains."""
+    return [
+        faulty.name
+        for faulty, found in zip(FAULTY_KERNELS, results, strict=True)
+        if found.one[-1].detected < OFTEN * found.one[-1].repeats
+    ]
+
+
 def cost_section(cells: Sequence[Cell]) -> Numbers:
     """Return what the draws cost, engine by engine."""
     costs = [cell.calibration.cost() for cell in cells]
@@ -117,5 +171,14 @@ def _label(cell: Cell) -> str:
     return f"{cell.calibration.model}, {cell.calibration.sampler}"
 
 
-def _name(check: object) -> str:
-    return f"{check.parameter}, {check.statistic}"  # type: ignore[attr-defined]
+def _name(check: Check) -> str:
+    return f"{check.parameter}, {check.statistic}"
+
+
+def _needed(power: FaultPower) -> str:
+    return f"more than {power.sizes[-1]}" if power.needed is None else str(power.needed)
+
+
+def _block(faulty: FaultyKernel, found: KernelPower) -> str:
+    """Return the blocks that failed with the most chains, each with the number of runs."""
+    return ", ".join(f"{name}: {k}" for name, k in found.one[-1].by_update.items() if name) if faulty.update else ""
