@@ -2,8 +2,10 @@ from . import exact as exact
 from . import testing as testing
 from ._check import check as check
 from ._check import check_sampler as check_sampler
+from .calibration.calibrating import calibrate as calibrate
 from .calibration.joint import check_joint_kernel as check_joint_kernel
 from .calibration.kernels import check_kernel as check_kernel
+from .calibration.results import Calibration as Calibration
 from .io import posteriordb as posteriordb
 from .io.draws_file import load_draws as load_draws
 from .registry import models as models
