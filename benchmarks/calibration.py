@@ -86,7 +86,7 @@ def simuk(config: Config) -> dict[str, float]:
 def ours(config: Config) -> dict[str, float]:
     """Run `calibrate` with the engine that ``worker`` names."""
     start = time.perf_counter()
-    from bayes.calibration.calibrate import calibrate
+    from bayes.calibration.calibrating import calibrate
 
     engine = config.worker
     workers = {} if engine in ("numpyro", "blackjax") else {"workers": 2}

@@ -59,7 +59,7 @@ class KernelPower:
 
 def run_engine(model: str, engine: str, datasets: int, draws: int, tune: int, seed: int) -> Cell:
     """Run an engine on simulated data sets of a model, in this process."""
-    from bayes.calibration.calibrate import calibrate
+    from bayes.calibration.calibrating import calibrate
 
     started = time.perf_counter()
     result = calibrate(engine, model, datasets=datasets, draws=draws, tune=tune, seed=seed, workers=0)
