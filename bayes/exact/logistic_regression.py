@@ -8,7 +8,7 @@ than the design. It then belongs to the first n of the N rows, and ``predictive`
 row.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -136,6 +136,11 @@ class LogisticRegression:
         """Return log p(y), in nats."""
         y = self._observations(y)
         return self.posterior(y).log_evidence if len(y) else 0.0
+
+    def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y | beta), in nats; ``params`` may have any leading shape."""
+        y, beta = self._observations(y), np.asarray(params["beta"])
+        return grouped(self.design[: len(y)], y).log_likelihood(beta[..., 0], beta[..., 1])
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.int64]]:
         """Draw beta from the prior, and ``n`` observations given it, n up to N; return ``(params, y)``."""
