@@ -10,7 +10,7 @@ row.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -88,7 +88,7 @@ class LogisticRegression:
 
     def posterior(self, y: ArrayLike) -> "Joint":
         """Return p(beta | y)."""
-        return Joint(self, self._rows(self._observations(y)))
+        return _joint(self, self._observations(y).tobytes())
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return the marginals of both coefficients, ``beta[0]`` and ``beta[1]``."""
@@ -180,6 +180,12 @@ class LogisticRegression:
                 f"ones ({rows.zeros.sum():.0f} and {rows.ones.sum():.0f} observations), and the likelihood does not "
                 f"fall: give finite `prior_sds`, or more data."
             )
+
+
+@lru_cache(maxsize=2)
+def _joint(model: LogisticRegression, y: bytes) -> "Joint":
+    """Return the posterior. Marginals, projections, evidence and draws of the same data share its integrals."""
+    return Joint(model, model._rows(np.frombuffer(y, dtype=np.int64)))
 
 
 @dataclass(frozen=True, eq=False)
