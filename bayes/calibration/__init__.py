@@ -9,6 +9,7 @@ In reading order:
 - ``pooled``: tests of these averages over the data sets.
 - ``ranks``: simulation-based calibration from the ranks, and the coverage of intervals.
 - ``evidence``: calibration of evidence estimates.
+- ``bayes_factors``: calibration of Bayes factors between two models.
 - ``runs``: the summaries of all data sets, in memory and on disk.
 - ``results``: the checks with their verdict, coverage, failures and cost.
 """

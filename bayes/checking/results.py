@@ -20,6 +20,8 @@ UNITS = {
     "upper tail": "of the draws",
     "ranks": "of the data sets",
     "runs": "nats",
+    "share": "of probability",
+    "slope": "of probability",
 }
 """Statistic -> the unit of its error: posterior sds, parts of the sd, shares of the draws, nats."""
 
