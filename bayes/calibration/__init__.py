@@ -15,6 +15,7 @@ In reading order:
 - ``ranks``: simulation-based calibration from the ranks, and the coverage of intervals.
 - ``evidence``: calibration of evidence estimates.
 - ``repeats``: samplers that return the same draws, or ignore their seed.
+- ``bayes_factors``: calibration of Bayes factors between two models.
 - ``runs``: the summaries of all data sets, in memory and on disk.
 - ``results``: the checks with their verdict, coverage, failures and cost.
 

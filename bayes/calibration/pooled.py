@@ -37,6 +37,9 @@ FEWEST_IN_A_TAIL = 20
 """With fewer draws expected in a tail, on all data sets and counted as independent ones, the t statistic of its share
 is too far from Student's t. Every data set then counts as one draw, which is a bound."""
 
+SAME = 1e-9
+"""Averages of scores that differ by less than this are of the same random numbers on all data sets."""
+
 SQUARE = (2.0, sqrt(8))
 """Variance and skewness of z^2."""
 INDICATOR = (TAIL * (1 - TAIL), (1 - 2 * TAIL) / sqrt(TAIL * (1 - TAIL)))
@@ -87,11 +90,9 @@ def p_value(T: Array, draw: tuple[float, float] = (1.0, 0.0)) -> float:
     The skewness of the sample in place of g would be wrong by more (``benchmarks/calibration_size.py``).
     """
     N = len(T)
-    if N < 2:
+    m, s = float(T.mean()), float(T.std(ddof=1)) if N > 1 else 0.0
+    if s == 0:  # nothing is known of the error
         return 1.0
-    m, s = float(T.mean()), float(T.std(ddof=1))
-    if s == 0:
-        return 1.0 if m == 0 else 0.0
     variance, skewness = draw
     S, g = m / s, skewness * s / sqrt(variance)
     return float(2 * t.sf(abs(sqrt(N) * (S + g * S**2 / 3 + g**2 * S**3 / 27 + g / (6 * N))), N - 1))
@@ -109,8 +110,7 @@ def _check(
 ) -> Check:
     N = len(values)
     T = values - exact
-    null_error = float(T.std(ddof=1) / sqrt(N)) if N > 1 else float("nan")
-    p = p_value(T, draw)
+    p, null_error = p_value(T, draw), float(T.std(ddof=1) / sqrt(N)) if N > 1 else float("nan")
     estimate, error = float(values.mean()), float(T.mean())
     if statistic == "scale":  # of the sd: sqrt(1 + error) - 1
         estimate = sqrt(max(0.0, 1 + error))
@@ -119,6 +119,9 @@ def _check(
     if draw == INDICATOR and not TAIL * draw[0] >= FEWEST_IN_A_TAIL * null_error**2 > 0:
         null_error = sqrt(draw[0] / N)
         p = float(share_p_value(estimate, TAIL, N))
+    elif N > 1 and np.ptp(T) < SAME:  # as many independent data sets as one, of at least one draw
+        null_error, p = sqrt(draw[0]), 1.0
+        reason = reason or "the scores are the same on all data sets; the sampler must use `seed`"
     return Check(
         parameter=name,
         statistic=statistic,

@@ -74,7 +74,7 @@ class Calibration:
             checks += [
                 rank_check(name, u, model=model, reason=reason) for name, u in zip(self.names, self.u.T, strict=True)
             ]
-        errors = self.log_evidence_error[np.isfinite(self.log_evidence_error)]
+        errors = self.log_evidence_error[~np.isnan(self.log_evidence_error)]
         return [*checks, *([evidence_check(errors, model=model, reason=reason)] if len(errors) else [])]
 
     def coverage(self) -> dict[str, tuple[Coverage, ...]]:

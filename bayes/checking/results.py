@@ -22,6 +22,8 @@ UNITS = {
     "correlation": "of the product of scores",
     "ranks": "of the data sets",
     "runs": "nats",
+    "share": "of probability",
+    "slope": "of probability",
 }
 """Statistic -> the unit of its error: posterior sds, parts of the sd, shares of the draws, nats."""
 

@@ -3,12 +3,15 @@
 ``EXAMPLE`` has the equations, the references and data.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binom
 
 from bayes.exact import validate
 from bayes.exact.distribution import Discrete, Distribution
@@ -78,6 +81,11 @@ class BetaBinomial:
         values, times = np.unique(y, return_counts=True)
         outcomes = np.stack([values, self.trials - values], axis=1).astype(float)
         return log_p_totals + log_arrangements(outcomes, times, totals, self.trials)
+
+    def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y | theta), in nats; ``params`` may have any leading shape."""
+        theta = np.asarray(params["theta"])[..., None]
+        return binom.logpmf(validate.counts(y, self.trials), self.trials, theta).sum(axis=-1)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.int64]]:
         """Draw theta from the prior and ``n`` counts given it; return ``({"theta": theta}, y)``."""

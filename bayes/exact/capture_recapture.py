@@ -154,6 +154,19 @@ class CaptureRecapture:
         """Return log p(y), in nats, of the histories themselves: there is no binomial coefficient."""
         return self._given_abundance(self._histories(y)).log_evidence
 
+    def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y | omega, p), in nats; ``params`` may have any leading shape."""
+        y, omega, p = self._histories(y), np.asarray(params["omega"]), self.stacked(params)
+        captures, misses = self.trials(y)  # (n, K)
+        seen = y.any(axis=1)
+        C, M = seen.sum(), len(y)
+        (unseen,) = self.trials(np.zeros((1, self.occasions), dtype=np.int64))[1]
+        # log p(y | omega, p) = C log omega + sum_k [captures_k log p_k + misses_k log(1 - p_k)]
+        #                       + (M - C) log(omega prod_k (1 - p_k)^unseen_k + 1 - omega)
+        log_p = xlogy(captures[seen].sum(axis=0), p) + xlog1py(misses[seen].sum(axis=0), -p)
+        missed = omega * np.exp(xlog1py(unseen, -p).sum(axis=-1))
+        return xlogy(C, omega) + log_p.sum(axis=-1) + xlogy(M - C, missed + (1 - omega))
+
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.int64]]:
         """Draw the parameters from the prior, and the histories of ``n`` candidates; return ``(params, y)``."""
         n = validate.number_of_observations(n)

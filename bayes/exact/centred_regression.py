@@ -17,6 +17,7 @@ two, by panels of their logs (``numerics.quadrature``). The prior is that of Bue
 Bayesian multilevel models using Stan", Journal of Statistical Software 80, section 2.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import log, pi, sqrt
@@ -156,6 +157,13 @@ class CentredRegression:
         integrand = self._integrand(y, self._fit(y))
         del integrand["moments"]
         return quadrature.LogQuadrature(**integrand).log_integral
+
+    def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y | centre, beta, noise_sd), in nats; ``params`` may have any leading shape."""
+        y, sigma = self._observations(y), np.asarray(params["noise_sd"])[..., None]
+        X = self.design - self.design.mean(axis=0)
+        mean = np.asarray(params["centre"])[..., None] + np.asarray(params["beta"]) @ X.T
+        return norm.logpdf(y, mean, sigma).sum(axis=-1)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """Draw the parameters from the prior, and ``n`` = N observations given them; return ``(params, y)``."""

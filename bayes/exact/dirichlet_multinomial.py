@@ -3,13 +3,15 @@
 ``EXAMPLE`` has the equations, the references and data.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaln, xlogy
 from scipy.stats import norm
 
 from bayes.exact import validate
@@ -133,6 +135,13 @@ class DirichletMultinomial:
         log_p_totals = log_dirichlet_multinomial(totals, self.concentration)
         multiplicities = np.ones(len(counts), dtype=np.int64)
         return log_p_totals + log_arrangements(counts.astype(float), multiplicities, totals, self.trials)
+
+    def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y | p), in nats; ``params`` may have any leading shape."""
+        counts = self._counts(y)
+        # log p(y | p) = sum_i (log m! - sum_k log y_ik!) + sum_ik y_ik log p_k
+        log_coefficients = len(counts) * gammaln(self.trials + 1) - gammaln(counts + 1).sum()
+        return log_coefficients + xlogy(counts.sum(axis=0), params["p"]).sum(axis=-1)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int64]]:
         """Draw p from the prior and ``n`` observations given it; return ``({"p": p}, y)`` with y of shape (n, K)."""

@@ -3,8 +3,10 @@
 ``EXAMPLE`` has the equations, the references and data.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,6 +70,12 @@ class GammaExponential:
         # log p(y) = log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n
         total = exact_sums.dot(y, np.ones(len(y)))
         return float(log_gamma_evidence(self.shape, self.inverse_scale, len(y), total))
+
+    def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y | rate), in nats; ``params`` may have any leading shape."""
+        y, rate = validate.times(y), np.asarray(params["rate"])
+        # log p(y | rate) = n log rate - rate sum_i y_i
+        return len(y) * np.log(rate) - rate * y.sum()
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw the rate from the prior and ``n`` times given it; return ``({"rate": rate}, y)``."""

@@ -3,12 +3,15 @@
 ``EXAMPLE`` has the equations, the references and data.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaln, xlogy
 
 from bayes.exact import validate
 from bayes.exact.distribution import Discrete, Distribution
@@ -72,6 +75,12 @@ class GammaPoisson:
         log_p_total = log_negative_binomial(total, self.shape, self.inverse_scale, len(y))
         values, times = np.unique(y, return_counts=True)
         return log_p_total + log_arrangements(values[:, None].astype(float), times, [total])
+
+    def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y | rate), in nats; ``params`` may have any leading shape."""
+        y, rate = validate.counts(y), np.asarray(params["rate"])
+        # log p(y | rate) = sum_i y_i log rate - n rate - sum_i log y_i!
+        return xlogy(y.sum(), rate) - len(y) * rate - gammaln(y + 1).sum()
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.int64]]:
         """Draw the rate from the prior and ``n`` counts given it; return ``({"rate": rate}, y)``."""

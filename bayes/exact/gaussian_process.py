@@ -7,7 +7,7 @@ kernel, on a tensor of panels (``bayes.exact.numerics.positive_box``) with one e
 may be shorter than the inputs. It then belongs to the first n of them, and ``predictive`` predicts the next.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from math import inf, pi
@@ -146,6 +146,11 @@ class GaussianProcess:
         """Return log p(y), in nats."""
         y = self._observations(y)
         return self._box(y).log_integral if len(y) or not self._proper else 0.0
+
+    def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y | rho, alpha, noise_variance), in nats; ``params`` may have any leading shape."""
+        y = self._observations(y)
+        return self._log_likelihood(y, *(np.asarray(params[name]) for name in NAMES))
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], Array]:
         """Draw the parameters from the prior, and n observations given them, n up to N; return ``(params, y)``.

@@ -10,6 +10,7 @@ So posterior, predictive and evidence are integrals over the two standard deviat
 and ``predictive`` predicts the observation of the next row.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -216,6 +217,14 @@ class GroupedRegression:
         y = self._observations(y)
         _, plane = self._integral(y)
         return plane.log_integral if len(y) else 0.0
+
+    def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y | beta, theta, noise_sd), in nats; ``params`` may have any leading shape."""
+        y, sigma = self._observations(y), np.asarray(params["noise_sd"])[..., None]
+        beta, theta = np.asarray(params["beta"]), np.asarray(params["theta"])
+        F, groups, v = self.design[: len(y)], self.groups[: len(y)], self.varying
+        mean = beta @ F.T + F[:, v] * (theta - beta[..., [v]])[..., groups]
+        return norm.logpdf(y, mean, sigma).sum(axis=-1)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], Array]:
         """Draw the parameters from the prior and n observations, n up to N; return ``(params, y)``."""

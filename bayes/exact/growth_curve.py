@@ -9,6 +9,7 @@ variance of alpha and beta where their priors are wide. In w it is a shoulder, i
 observation at the next place.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from math import pi, sqrt
@@ -208,6 +209,13 @@ class GrowthCurve:
     def log_evidence(self, y: ArrayLike) -> float:
         """Return log p(y), in nats."""
         return self.posterior(y).box.log_integral if np.size(y) else 0.0
+
+    def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y | alpha, beta, lambda, tau), in nats; ``params`` may have any leading shape."""
+        y = self._observations(y)
+        alpha, beta, lam, tau = (np.asarray(params[name])[..., None] for name in ("alpha", "beta", "lambda", "tau"))
+        mean = alpha - beta * lam ** self.x[: len(y)]
+        return stats.norm.logpdf(y, mean, 1 / np.sqrt(tau)).sum(axis=-1)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], Array]:
         """Draw parameters from the prior, and ``n`` observations given them, n up to N; return ``(params, y)``."""

@@ -8,7 +8,7 @@ tau is near 0 the means of all groups are almost equal. This makes a funnel in w
 shorter than ``noise_sds``. Then the first n groups are observed, and ``predictive`` predicts the next group.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import ceil, inf, pi
@@ -205,6 +205,11 @@ class HierarchicalNormal:
         # p(y) = integral p(y | tau) p(tau) dtau
         known = not len(y) and self.tau_prior.proper
         return 0.0 if known else quadrature.LogQuadrature(**self._integrand(y)).log_integral
+
+    def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y | theta), in nats; ``params`` may have any leading shape."""
+        y = self._observations(y)
+        return norm.logpdf(y, np.asarray(params["theta"]), self.noise_sds[: len(y)]).sum(axis=-1)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """Draw mu, tau, theta and distance (n,) from the prior, and n observations, n up to J; return ``(params, y)``.

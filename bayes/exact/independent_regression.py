@@ -11,7 +11,7 @@ forms.
 observation of the next row.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil, floor, inf, lgamma, log, sqrt
@@ -172,6 +172,12 @@ class IndependentRegression:
         integrand = noise_integrand(fit, self.noise_prior)
         del integrand["moments"]
         return quadrature.LogQuadrature(**integrand).log_integral if len(y) else 0.0
+
+    def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y | beta, noise_sd), in nats; ``params`` may have any leading shape."""
+        y, sigma = self._observations(y), np.asarray(params["noise_sd"])[..., None]
+        mean = np.asarray(params["beta"]) @ self.design[: len(y)].T
+        return norm.logpdf(y, mean, sigma).sum(axis=-1)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """Draw beta and the noise sd from the prior, and ``n`` observations, n up to N; return ``(params, y)``."""

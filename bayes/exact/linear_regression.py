@@ -6,7 +6,7 @@
 observation of the next row.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
+from scipy.stats import norm
 
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
@@ -190,6 +191,12 @@ class LinearRegression:
         # log p(y) = -n/2 log(2 pi) - 1/2 log(|V0| / |V_n|) + log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n
         log_gamma_term = log_gamma_evidence(self.shape, self.scale, n / 2, Fraction(excess), normals=n)
         return float(log_gamma_term - log_det / 2)
+
+    def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y | beta, sigma2), in nats; ``params`` may have any leading shape."""
+        y, sigma2 = self._observations(y), np.asarray(params["sigma2"])[..., None]
+        mean = np.asarray(params["beta"]) @ self.design[: len(y)].T
+        return norm.logpdf(y, mean, np.sqrt(sigma2)).sum(axis=-1)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """Draw beta and sigma2 from the prior, and ``n`` observations given them, n up to N; return ``(params, y)``."""

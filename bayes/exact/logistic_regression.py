@@ -8,9 +8,9 @@ than the design. It then belongs to the first n of the N rows, and ``predictive`
 row.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -88,7 +88,7 @@ class LogisticRegression:
 
     def posterior(self, y: ArrayLike) -> "Joint":
         """Return p(beta | y)."""
-        return Joint(self, self._rows(self._observations(y)))
+        return _joint(self, self._observations(y).tobytes())
 
     def marginals(self, y: ArrayLike) -> dict[str, Distribution]:
         """Return the marginals of both coefficients, ``beta[0]`` and ``beta[1]``."""
@@ -137,6 +137,11 @@ class LogisticRegression:
         y = self._observations(y)
         return self.posterior(y).log_evidence if len(y) else 0.0
 
+    def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y | beta), in nats; ``params`` may have any leading shape."""
+        y, beta = self._observations(y), np.asarray(params["beta"])
+        return grouped(self.design[: len(y)], y).log_likelihood(beta[..., 0], beta[..., 1])
+
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.int64]]:
         """Draw beta from the prior, and ``n`` observations given it, n up to N; return ``(params, y)``."""
         n = validate.number_of_observations(n)
@@ -175,6 +180,12 @@ class LogisticRegression:
                 f"ones ({rows.zeros.sum():.0f} and {rows.ones.sum():.0f} observations), and the likelihood does not "
                 f"fall: give finite `prior_sds`, or more data."
             )
+
+
+@lru_cache(maxsize=2)
+def _joint(model: LogisticRegression, y: bytes) -> "Joint":
+    """Return the posterior. Marginals, projections, evidence and draws of the same data share its integrals."""
+    return Joint(model, model._rows(np.frombuffer(y, dtype=np.int64)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,9 +3,10 @@
 ``EXAMPLE`` has the equations, the references and data.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -123,6 +124,16 @@ class MultivariateNormal:
             misfit = np.trace(matrices.solve(L, S)) + n * np.sum(matrices.solve_lower(C, distance) ** 2)
             log_dets = (n - 1) * matrices.log_det(L) + matrices.log_det(C)
             return -float(n * K * (2 * matrices.PI).ln() + log_dets + misfit) / 2
+
+    def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y | mu), in nats; ``params`` may have any leading shape."""
+        y, mu = self._rows(y), np.asarray(params["mu"])[..., None, :]
+        n, K = y.shape
+        # log p(y | mu) = -1/2 sum_i [K log(2 pi) + log |Sigma| + (y_i - mu)' Sigma^-1 (y_i - mu)],    Sigma = L L'
+        inverse = np.linalg.inv(np.linalg.cholesky(self.noise_covariance))
+        log_det = -2 * np.log(np.diag(inverse)).sum()
+        squares = np.square((y - mu) @ inverse.T).sum(axis=(-2, -1))
+        return -0.5 * (n * (K * np.log(2 * np.pi) + log_det) + squares)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
         """Draw mu from the prior and ``n`` observations given it; return ``({"mu": mu}, y)`` with y of shape (n, K)."""

@@ -3,6 +3,7 @@
 ``EXAMPLE`` has the equations, the references and data.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -135,6 +136,11 @@ class NormalInverseGamma:
         # log p(y) = -n/2 log(2 pi) + 1/2 log(k0 / k_n) + log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n
         log_gamma_term = log_gamma_evidence(self.shape, self.scale, n / 2, excess, normals=n)
         return float(log_gamma_term - Decimal(log1p(n / self.prior_count)) / 2)
+
+    def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y | mu, sigma2), in nats; ``params`` may have any leading shape."""
+        mu, sigma2 = (np.asarray(params[name])[..., None] for name in ("mu", "sigma2"))
+        return norm.logpdf(validate.observations(y), mu, np.sqrt(sigma2)).sum(axis=-1)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw mu and sigma2 from the prior and ``n`` observations given them; return ``(params, y)``."""

@@ -3,6 +3,7 @@
 ``EXAMPLE`` has the equations, the references and data.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -144,6 +145,11 @@ class NormalNormal:
         if n == 0:
             raise ValueError("`y` is empty: every prior then has evidence 1; give at least one point.")
         return sqrt(max(0.0, distance**2 - Fraction(self.noise_sd) ** 2 / n))
+
+    def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y | mu), in nats; ``params`` may have any leading shape."""
+        mu = np.asarray(params["mu"])[..., None]
+        return norm.logpdf(validate.observations(y), mu, self.noise_sd).sum(axis=-1)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw mu from the prior and ``n`` observations given it; return ``({"mu": mu}, y)`` with y of shape (n,)."""

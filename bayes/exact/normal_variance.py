@@ -3,13 +3,16 @@
 ``EXAMPLE`` has the equations, the references and data.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from math import sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
 
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
@@ -73,6 +76,11 @@ class NormalVariance:
         n, squares = self._statistics(y)
         # log p(y) = -n/2 log(2 pi) + log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n
         return float(log_gamma_evidence(self.shape, self.scale, n / 2, squares / 2, normals=n))
+
+    def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y | sigma2), in nats; ``params`` may have any leading shape."""
+        sigma2 = np.asarray(params["sigma2"])[..., None]
+        return norm.logpdf(validate.observations(y), self.mean, np.sqrt(sigma2)).sum(axis=-1)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw sigma2 from the prior and ``n`` observations given it; return ``({"sigma2": ...}, y)``."""

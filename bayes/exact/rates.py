@@ -1,11 +1,13 @@
 """Several counts of successes that share some rates: a product of independent betas."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binom
 
 from bayes.exact import validate
 from bayes.exact.distribution import Discrete, Distribution
@@ -124,6 +126,12 @@ class Rates:
         # log p(y) = sum_j log C(m_j, y_j) + sum_r log B(a_r, b_r) / B(a, b)
         log_coefficients = np.sum(log_choose(y, self.trials[: len(y)] - y))
         return float(log_coefficients + np.sum(log_beta_ratio(*self._totals(y), self.successes, self.failures)))
+
+    def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y | theta), in nats; ``params`` may have any leading shape."""
+        y, theta = self._counts(y), np.asarray(params["theta"])
+        n = len(y)
+        return binom.logpmf(y, self.trials[:n], theta[..., self.rate[:n]]).sum(axis=-1)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Array], NDArray[np.int64]]:
         """Draw theta from the prior and the first ``n`` counts given it; return ``({"theta": theta}, y)``."""

@@ -1,0 +1,94 @@
+"""The log likelihood by Bayes' rule, log p(y | theta) + log p(theta) - log p(theta | y) = log p(y)."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.stats import norm
+
+from bayes.exact.capture_effects import OccasionEffects, TrapResponse
+from bayes.exact.grouped_regression import EXAMPLE as RADON
+from bayes.exact.growth_curve import GrowthCurve
+from bayes.exact.rates import Rates
+from bayes.registry import NAMES, data_sets
+from tests.nightly import nightly_but
+from tests.tolerances import PROGRAM
+
+HISTORIES = np.array([[1, 1, 0], [0, 1, 1], [0, 0, 1], [0, 0, 0], [0, 0, 0]])
+OTHERS = {
+    "rates": (Rates(trials=[10, 12, 7], rate=[0, 1, 1], rates=2, successes=2.0), np.array([5, 7, 2])),
+    "growth_curve": (
+        GrowthCurve(
+            x=[1.0, 3.0, 6.0, 9.0, 15.0],
+            prior_mean=[2.0, 1.0],
+            prior_sds=[2.0, 1.0],
+            lambda_bounds=(0.5, 1.0),
+            shape=2.0,
+            rate=0.02,
+        ),
+        np.array([1.8, 2.0, 2.3, 2.3, 2.5]),
+    ),
+    "radon": (RADON.data["prior"].model, np.array(RADON.data["prior"].y)),
+    "occasion effects": (OccasionEffects(occasions=3), HISTORIES),
+    "trap response": (TrapResponse(occasions=3), HISTORIES),
+}
+CASES = OTHERS | {model.label: (model.exact, model.y) for name in NAMES for model in data_sets(name)}
+SLOW = [name for name in CASES if name.startswith(("gaussian_process", "logistic_regression (", "radon"))]
+FEWEST = {"growth_curve": 1}
+"""Observations that a model needs; those are then part of what is known before."""
+every_case = pytest.mark.parametrize("name", nightly_but([name for name in CASES if name not in SLOW], CASES))
+
+
+def drawn(exact, y, size):
+    posterior = exact.posterior(y)
+    draws = posterior.rvs(size, random_state=np.random.default_rng(5))
+    return posterior, draws if isinstance(draws, dict) else {next(iter(exact.marginals(y))): draws}
+
+
+def log_density(posterior, params):
+    return posterior.logpdf(
+        params if hasattr(posterior, "rvs") and not hasattr(posterior, "dist") else params.popitem()[1]
+    )
+
+
+@every_case
+def test_likelihood_times_prior_over_posterior_is_the_evidence(name):
+    exact, y = CASES[name]
+    posterior, draws = drawn(exact, y, 4)
+    first = y[: FEWEST.get(name, 0)]
+    prior = exact.posterior(first)
+    likelihood = exact.log_likelihood(draws, y)
+    assert likelihood.shape == (4,)
+    if len(first):
+        likelihood -= exact.log_likelihood(draws, first)
+    for i, log_likelihood in enumerate(likelihood):
+        params = {key: values[i] for key, values in draws.items()}
+        if name.startswith("hierarchical_normal"):  # whose prior without data has no groups
+            log_prior = norm.logpdf(params["theta"], params["mu"], params["tau"]).sum()
+            log_prior += prior.logpdf(params | {"theta": np.empty(0)})
+        else:
+            log_prior = log_density(prior, dict(params))
+        evidence = log_likelihood + log_prior - log_density(posterior, dict(params))
+        assert_allclose(evidence, exact.log_evidence(y) - exact.log_evidence(first), rtol=PROGRAM, atol=PROGRAM)
+
+
+@every_case
+def test_chains_at_once_are_draws_one_by_one(name):
+    exact, y = CASES[name]
+    _, draws = drawn(exact, y, 6)
+    one_by_one = [exact.log_likelihood({k: v[i] for k, v in draws.items()}, y) for i in range(6)]
+    chains = {key: values.reshape(2, 3, *values.shape[1:]) for key, values in draws.items()}
+    assert np.ndim(one_by_one[0]) == 0
+    assert_allclose(exact.log_likelihood(chains, y), np.reshape(one_by_one, (2, 3)), rtol=1e-12)
+
+
+@every_case
+def test_no_data_have_likelihood_one(name):
+    exact, y = CASES[name]
+    if name in FEWEST:
+        with pytest.raises(ValueError, match="must have 1 to"):
+            exact.log_likelihood({}, y[:0])
+        return
+    _, draws = drawn(exact, y, 3)
+    if name.startswith("hierarchical_normal"):
+        draws["theta"] = draws["theta"][:, :0]
+    assert exact.log_likelihood(draws, y[:0]).tolist() == [0, 0, 0]
