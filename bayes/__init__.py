@@ -1,14 +1,15 @@
 """Models with exact answers, the same models as PyMC and Stan programs, and checks of samplers against them.
 
 ``check`` compares draws with the exact answer of a model. ``check_sampler`` runs a sampler on many models and checks
-it. ``load_draws`` reads draws from a file, and ``models`` is the registry of models. For tests, ``bayes.testing`` has
-both checks as assertions. The subpackages:
+it. ``calibrate`` runs a sampler on many simulated data sets of one model. ``load_draws`` reads draws from a file, and
+``models`` is the registry of models. For tests, ``bayes.testing`` has the checks as assertions. The subpackages:
 
 - ``bayes.exact``: posterior, predictive and evidence in closed form, one family of models a file. It needs only NumPy
   and SciPy.
 - ``bayes.programs``: the same families as PyMC and Stan programs, with the same file names.
 - ``bayes.registry``: every model by its name, with example data.
 - ``bayes.checking``: the statistics. They take exact distributions and draws, and return checks with a verdict.
+- ``bayes.calibration``: many simulated data sets, each with its exact posterior.
 - ``bayes.sampling``: NUTS, slice sampling and SMC on a program.
 - ``bayes.evidence``: log evidence from independent runs, with a standard error.
 - ``bayes.io``: files of draws, observations and hyperparameters, and models as Stan code.

@@ -1,7 +1,8 @@
 """The checks as assertions, for the tests of a sampler. A failed assertion shows the table of the checks."""
 
 from collections.abc import Callable
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
@@ -9,6 +10,9 @@ from bayes._check import ExactModel, check, check_sampler
 from bayes.checking.results import Checks
 from bayes.io.draws import DrawsLike
 from bayes.registry import Model
+
+if TYPE_CHECKING:
+    from bayes.calibration.results import Calibration
 
 
 def assert_draws_agree(draws: DrawsLike | None, model: ExactModel | Model, y: ArrayLike, **options: Any) -> Checks:
@@ -38,8 +42,26 @@ def assert_sampler_correct(sample: Callable[[Model, int, int], DrawsLike], **opt
     return _require_pass(check_sampler(sample, **options))
 
 
-def _require_pass(checks: Checks) -> Checks:
+def assert_calibrated(sample: Callable[[Any, Any, int], DrawsLike] | str, model: Any, **options: Any) -> "Calibration":
+    """Assert that a sampler is right on many simulated data sets of a model; return the calibration.
+
+    The parameters are those of ``bayes.calibrate``. Raises AssertionError, with the table, if the verdict is ``"fail"``
+    or ``"inconclusive"``. A sampler that cannot be judged raises the errors of ``bayes.calibrate``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def sample(model, y, seed):
+    ...     return {"mu": model.exact.posterior(y).rvs((1, 100), random_state=np.random.default_rng(seed))}
+    >>> assert_calibrated(sample, "normal_normal", datasets=50, workers=0).verdict
+    'pass'
+    """
+    # by name: its engines need PyMC and JAX, without which this module stands
+    return _require_pass(import_module("bayes.calibration.calibrating").calibrate(sample, model, **options))
+
+
+def _require_pass[T: (Checks, "Calibration")](result: T) -> T:
     __tracebackhide__ = True  # pytest shows the caller's line, and the table
-    if checks.verdict != "pass":
-        raise AssertionError(f"{checks.verdict}: the draws do not pass\n{checks}")
-    return checks
+    if result.verdict != "pass":
+        raise AssertionError(f"{result.verdict}: the draws do not pass\n{result}")
+    return result

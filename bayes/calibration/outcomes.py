@@ -1,5 +1,6 @@
 """One data set: simulate it, sample, and keep a summary. A sampler that fails on it is an outcome too."""
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ class Outcome:
     divergent: float = 0
     log_evidence_error: float = nan
     """log Z_hat - log Z in nats, if the sampler estimated the evidence."""
+    fingerprint: float = nan
+    """48 bits of a hash of the draws. Equal draws on two data sets have equal fingerprints."""
     failure: str = ""
     """Why the sampler failed, in one line."""
 
@@ -51,7 +54,7 @@ def outcome(simulation: Simulation, sample: Sampler, seed: int, i: int) -> Outco
         draws = sample(simulation.model(y), y, sampler_seed(seed, i))
         seconds = time.perf_counter() - start
         return summarised(simulation, seed, i, truth, y, draws, seconds=seconds)
-    except Exception as error:  # a sampler may raise anything; it is reported
+    except (Exception, SystemExit) as error:  # a sampler may raise anything; it is reported
         return Outcome(
             index=i, seconds=time.perf_counter() - start, failure=f"{type(error).__name__}: {one_line(error)}"
         )
@@ -84,7 +87,16 @@ def summarised(
         gradients=nan if steps is None else float(np.sum(steps)),
         divergent=float(np.sum(stats.get("diverging", 0))),
         log_evidence_error=nan if exact is None else combine(stats[EVIDENCE[0]]).log_evidence - exact,
+        fingerprint=fingerprint(values),
     )
+
+
+def fingerprint(draws: Mapping[str, NDArray[Any]]) -> float:
+    """Return 48 bits of a hash of the draws, which a float64 holds exactly."""
+    digest = hashlib.blake2b(digest_size=6)
+    for name in sorted(draws):
+        digest.update(np.ascontiguousarray(draws[name], dtype=np.float64))
+    return float(int.from_bytes(digest.digest()))
 
 
 def _validated(

@@ -146,7 +146,7 @@ def calibration(
         failed = int((runs.state == FAILED).sum())
         why = f": {next(iter(runs.failures.values()))}" if runs.failures else ""
         raise ValueError(f"`sample` failed on all {failed} data sets{why}")
-    _, seconds, gradients, divergent, log_evidence_error = runs.runs[done].T
+    _, seconds, gradients, divergent, log_evidence_error, _ = runs.runs[done].T
     return Calibration(
         model=model,
         sampler=sampler,

@@ -1,8 +1,11 @@
 """What is kept of all data sets: arrays in memory, and if wanted a Zarr group on disk, which a later call continues."""
 
+import fcntl
 import json
+import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,12 +17,13 @@ from zarr.errors import BaseZarrError
 
 from bayes.calibration.outcomes import Outcome
 from bayes.calibration.summaries import FIELDS
+from closedform.reasons import one_line
 
 BLOCK = 100
 """Data sets in a chunk of the arrays on disk. A chunk is replaced whole, so no reader sees a part of it."""
 FLUSH = 1.0
 """Seconds between two writes to disk, at least."""
-RUN_FIELDS = ("state", "seconds", "gradients", "divergent", "log_evidence_error")
+RUN_FIELDS = ("state", "seconds", "gradients", "divergent", "log_evidence_error", "fingerprint")
 MISSING, DONE, FAILED = 0.0, 1.0, 2.0
 """State of a data set."""
 LARGEST_REASON = 300
@@ -34,7 +38,7 @@ class Runs:
     rows
         ``summaries.FIELDS`` of every data set and quantity, (N, K, 8); nan where there is none.
     runs
-        ``RUN_FIELDS`` of every data set, (N, 5).
+        ``RUN_FIELDS`` of every data set, (N, 6).
     failures
         Number of a data set -> why the sampler failed on it.
     """
@@ -77,6 +81,7 @@ class Runs:
                 outcome.gradients,
                 outcome.divergent,
                 outcome.log_evidence_error,
+                outcome.fingerprint,
             )
             if outcome.rows is None:
                 self.failures[i] = outcome.failure[:LARGEST_REASON]
@@ -108,19 +113,21 @@ class Runs:
     def _take_up(self, about: dict[str, Any], datasets: int, where: str) -> None:
         group: Any = self._group
         about = json.loads(json.dumps(about))
-        if "about" not in group.attrs:
-            group.create_array("rows", shape=self.rows.shape, chunks=(BLOCK, *self.rows.shape[1:]), dtype="f8")
-            group.create_array("runs", shape=self.runs.shape, chunks=(BLOCK, self.runs.shape[1]), dtype="f8")
+        if "about" not in group.attrs:  # new, or killed before it was complete
+            for name, values in (("rows", self.rows), ("runs", self.runs)):
+                group.create_array(
+                    name, shape=values.shape, chunks=(BLOCK, *values.shape[1:]), dtype="f8", overwrite=True
+                )
             group.attrs["failures"] = {}
             group.attrs["about"] = about  # last: without it the group counts as empty
             return
         before = group.attrs["about"]
-        for name in before | about:
-            if before.get(name) != about.get(name):
-                raise ValueError(
-                    f"`out` {where} was made with {name} {before.get(name)!r}, and this run has {about.get(name)!r}; "
-                    "give the same, or another `out`."
-                )
+        if differ := [name for name in before | about if before.get(name) != about.get(name)]:
+            had = ", ".join(f"{name} {before.get(name)!r}" for name in differ)
+            has = ", ".join(repr(about.get(name)) for name in differ)
+            raise ValueError(
+                f"`out` {where} was made with {had}, and this call has {has}; give the same, or another `out`."
+            )
         kept = min(datasets, group["runs"].shape[0])
         self.rows[:kept], self.runs[:kept] = group["rows"][:kept], group["runs"][:kept]
         if datasets > group["runs"].shape[0]:
@@ -130,11 +137,35 @@ class Runs:
         self.failures = {i: reason for i, reason in reasons.items() if i < datasets and self.state[i] == FAILED}
 
 
-def _opened(path: Path, group: str) -> Any:
-    """Return a group of the Zarr group ``path``, which is made if nothing is there."""
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes from writing to the Zarr group ``path``, whose folder is made if nothing is there.
+
+    The lock is the kernel's, on the folder itself: it ends with the process, however that ends, and leaves no file.
+
+    Raises
+    ------
+    ValueError
+        If another process has the lock, or the folder is not a Zarr group, or cannot be made.
+    """
     if path.exists() and not (path / "zarr.json").exists() and (path.is_file() or any(path.iterdir())):
         raise ValueError(f"`out` {path} is there and is not a Zarr group; choose another, or remove it.")
+    with ExitStack() as stack:
+        try:
+            path.mkdir(exist_ok=True)
+            folder = os.open(path, os.O_RDONLY)
+            stack.callback(os.close, folder)
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(f"`out` {path} is in use by another call; wait for it, or choose another.") from error
+        except OSError as error:
+            raise ValueError(f"`out` {path} cannot be opened or made: {error.strerror}; choose another.") from error
+        yield
+
+
+def _opened(path: Path, group: str) -> Any:
+    """Return a group of the Zarr group ``path``, which is made if nothing is there."""
     try:
         return zarr.open_group(path, mode="a").require_group(group)
     except (BaseZarrError, OSError, ValueError, KeyError) as error:
-        raise ValueError(f"`out` {path} cannot be opened or made: {error}.") from error
+        raise ValueError(f"`out` {path} cannot be opened or made: {one_line(error)}.") from error
