@@ -19,7 +19,7 @@ from closedform.validation import nearest
 
 PROG = "closedform"
 PACKAGES = {
-    **dict.fromkeys(["models", "sample", "check", "export", "posteriordb"], "bayes"),
+    **dict.fromkeys(["models", "sample", "check", "calibrate", "export", "posteriordb"], "bayes"),
     **dict.fromkeys(["train", "runs", "evaluate", "prepare"], "nets"),
 }
 """Name of a command -> the package that has it."""

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from textwrap import indent
 from typing import Annotated, Any
@@ -69,3 +70,15 @@ def _description(model: Model) -> dict[str, Any]:
 def with_nulls(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row with None for numbers that JSON does not have."""
     return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
+
+
+def plain_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """Return a table in plain text; the first column is aligned to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in [head, *body]) for i in range(len(head))]
+    lines = [
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in [head, *body]
+    ]
+    return "\n".join(line.rstrip() for line in lines)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from bayes.commands.calibrating import Calibrate
 from bayes.commands.checking import CheckDraws
 from bayes.commands.exporting import Export
 from bayes.commands.listing import ListModels
@@ -20,12 +21,13 @@ COMMANDS = {
     "models": ListModels,
     "sample": Sample,
     "check": CheckDraws,
+    "calibrate": Calibrate,
     "export": Export,
     "posteriordb": Posteriordb,
 }
-WITHOUT_MODEL = ("models", "posteriordb")
-"""Commands that take no model of the registry, and so no hyperparameters."""
-type Options = ListModels | Sample | CheckDraws | Export | Posteriordb
+WITHOUT_MODEL = ("models", "calibrate", "posteriordb")
+"""Commands that do not take one model of the registry, and so no hyperparameters."""
+type Options = ListModels | Sample | CheckDraws | Calibrate | Export | Posteriordb
 
 
 def parsed(arguments: list[str], prog: str, description: str | None) -> Options:

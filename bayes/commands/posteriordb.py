@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from bayes.commands.inputs import readable
-from bayes.commands.listing import with_nulls
+from bayes.commands.listing import plain_table, with_nulls
 from closedform.multiple_testing import ALPHA
 from closedform.validation import whole_number
 from closedform.verdict import EXIT_CODES, Verdict
@@ -151,18 +151,6 @@ def _console() -> Any:
     return Console(stderr=True, highlight=False)
 
 
-def _rows(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """Return a table in plain text; the first column is aligned to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in [head, *body]) for i in range(len(head))]
-    lines = [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in [head, *body]
-    ]
-    return "\n".join(line.rstrip() for line in lines)
-
-
 def _table(results: Sequence[Result]) -> str:
     """Return a line for each posterior."""
     from bayes.checking.results import most_extreme
@@ -178,7 +166,9 @@ def _table(results: Sequence[Result]) -> str:
         else:
             row += ["-", "-", "no draws"]
         body.append(row)
-    return _rows(["posterior", "parameters", "integral", "log evidence", "checks", "least p", "reference draws"], body)
+    return plain_table(
+        ["posterior", "parameters", "integral", "log evidence", "checks", "least p", "reference draws"], body
+    )
 
 
 def _sentences(results: Sequence[Result], checks: "Checks | None", total: int) -> str:
@@ -213,7 +203,7 @@ def _summary(result: Result, alpha: float) -> str:
         "log density.",
         f"Stan program: {posterior.program}.{DIFFERS if posterior.program == 'differs' else ''}",
         "",
-        _rows(["parameter", "mean", "sd", "5 %", "50 %", "95 %"], body),
+        plain_table(["parameter", "mean", "sd", "5 %", "50 %", "95 %"], body),
     ]
     if result.checks:
         lines += ["", str(Checks(checks=result.checks, alpha=alpha, notes=result.notes))]

@@ -90,10 +90,11 @@ def test_an_empty_argument_is_named(arguments, run):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("", "Expected one of {models, sample, check, export, posteriordb}; see `python -m bayes --help`."),
+        ("", "Expected one of {models, sample, check, calibrate, export, posteriordb}; see `python -m bayes --help`."),
         (
             "foo",
-            "Unrecognized options: foo; Available subcommands: models, sample, check, export, posteriordb; see `",
+            "Unrecognized options: foo; Available subcommands: models, sample, check, calibrate, export, posteriordb; "
+            "see `",
         ),
         ("models --foo", "Unrecognized options: --foo; see `python -m bayes models --help`."),
         ("sample", "missing: MODEL; see `python -m bayes sample --help`."),
