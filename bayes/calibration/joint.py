@@ -177,7 +177,9 @@ def _scalars(exact: Any, theta: State, y: NDArray[Any]) -> dict[str, Array]:
             log_likelihood = [
                 exact.log_likelihood({name: values[i] for name, values in theta.items()}, y[i]) for i in range(len(y))
             ]
-        found[LOG_LIKELIHOOD] = np.nan_to_num(np.array(log_likelihood, dtype=float), nan=-np.inf, neginf=-1e300)
+        found[LOG_LIKELIHOOD] = np.nan_to_num(
+            np.array(log_likelihood, dtype=float), nan=-np.inf, posinf=np.inf, neginf=-np.inf
+        )
     return found
 
 

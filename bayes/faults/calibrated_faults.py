@@ -70,7 +70,7 @@ def power(
     --------
     >>> pooled, ranks = power(FAULTY_SAMPLERS[0], datasets=400, sizes=[20, 200])
     >>> pooled.needed, ranks.needed  # draws 5 % too wide
-    (200, None)
+    (20, None)
     """
     rows = summaries(faulty, datasets=datasets, seed=seed, injected=injected)
     model = get_model(faulty.model)
@@ -83,7 +83,10 @@ def power(
             family = slice(place * N, (place + 1) * N)
             pooled[i] += judge(pooled_checks(names, rows[family]), alpha=alpha).verdict == "fail"
             ranks[i] += judge([rank_check(names[0], u[family])], alpha=alpha).verdict == "fail"
-    return tuple(Power(sizes=tuple(sizes), families=tuple(families), detected=tuple(k)) for k in (pooled, ranks))
+    return (
+        Power(sizes=tuple(sizes), families=tuple(families), detected=tuple(pooled)),
+        Power(sizes=tuple(sizes), families=tuple(families), detected=tuple(ranks)),
+    )
 
 
 def summaries(faulty: FaultySampler, *, datasets: int, seed: int, injected: bool = True) -> Array:

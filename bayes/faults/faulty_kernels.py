@@ -23,6 +23,10 @@ from bayes.registry import Model, get_model
 from closedform.multiple_testing import ALPHA
 
 CHAINS = 4
+SIZES, JOINT_SIZES = (1000, 10_000, 100_000), (1000, 10_000)
+"""Chains that make one transition; fewer where each chain has its own data."""
+DRAWS = (500, 2000, 8000)
+"""Draws of each of four chains in a long run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +58,20 @@ class KernelDetection:
     passed: int
     by_update: dict[str, int]
     """Name of a step -> the number of runs in which it failed; a single step has the name ``""``."""
+
+
+def detections(
+    faulty: FaultyKernel, *, repeats: int, seed: int, injected: bool = True
+) -> tuple[list[KernelDetection], list[KernelDetection]]:
+    """Return how often a kernel fails by one transition of each of ``SIZES`` chains, and by runs of each of ``DRAWS``.
+
+    With ``injected=False`` the right variant runs, and what is counted are false alarms.
+    """
+    sizes = JOINT_SIZES if faulty.joint else SIZES
+    return (
+        [detect(faulty, n=n, repeats=repeats, seed=seed, injected=injected) for n in sizes],
+        [detect_by_draws(faulty, n=n, repeats=repeats, seed=seed, injected=injected) for n in DRAWS],
+    )
 
 
 def detect(

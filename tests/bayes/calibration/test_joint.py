@@ -94,6 +94,26 @@ def test_simulate_is_enough_and_vectors_and_several_columns_have_names():
     assert {"rate[0], mean of y[0]", "rate[1], mean of y[1]"} <= {parameter for parameter, _ in failed(crossed)}
 
 
+def test_a_log_likelihood_is_compared_if_the_model_has_one():
+    def log_likelihood(params, y):
+        if params["mu"] > 1e3:
+            return np.nan  # outside of the support
+        return -np.sum((y - params["mu"]) ** 2) / (2 * NORMAL.exact.noise_sd**2)
+
+    model = SimpleNamespace(simulate=NORMAL.exact.simulate, log_likelihood=log_likelihood)
+    right = check_joint_kernel(update, model, observations=3, n=N)
+    assert right.verdict == "pass"
+    assert {"location", "scale"} == {c.statistic for c in right if c.parameter == "log likelihood"}
+    wide = check_joint_kernel(lambda *args: update(*args, wider=1.8), model, observations=3, n=N)
+    assert ("log likelihood", "location") in failed(wide)
+
+    def away(theta, y, rng):
+        mu = update(theta, y, rng)["mu"]
+        return {"mu": np.where(rng.random(len(mu)) < 0.1, 2e3, mu)}
+
+    assert ("log likelihood", "location") in failed(check_joint_kernel(away, model, observations=3, n=N))
+
+
 def test_a_kernel_that_moves_nothing_is_inconclusive():
     checks = check_joint_kernel(lambda theta, y, rng: (theta, y), NORMAL, n=N)  # noqa: ARG005
     assert checks.verdict == "inconclusive"

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bayes.faults.faulty_kernels import FAULTY_KERNELS, detect, detect_by_draws, run
+from bayes.faults import faulty_kernels
+from bayes.faults.faulty_kernels import FAULTY_KERNELS, detect, detect_by_draws, detections, run
 from bayes.registry import get_model
 from tests.nightly import every_nth
 from tests.tolerances import MONTE_CARLO
@@ -60,3 +61,14 @@ def test_a_long_run_starts_exact_and_has_the_variance_that_theory_gives_it():
     # Langevin steps of h = sd^2 / 2: sd^2 / (1 - h / (4 sd^2)) = 8/7 sd^2
     expected = model.exact.posterior(model.y).var() * 8 / 7
     assert abs(draws[:, -1].var() - expected) < MONTE_CARLO * expected * np.sqrt(2 / 20_000)
+
+
+@pytest.mark.parametrize("name", ["no Hastings ratio", "data fixed"])
+def test_the_sizes_are_measured_one_by_one(name, monkeypatch):
+    for sizes, values in {"SIZES": (1000, 3000), "JOINT_SIZES": (1000,), "DRAWS": (500, 600)}.items():
+        monkeypatch.setattr(faulty_kernels, sizes, values)
+    transitions, runs = detections(by_name(name), repeats=1, seed=0)
+    assert [d.n for d in transitions] == ([1000] if name == "data fixed" else [1000, 3000])
+    assert [d.n for d in runs] == [500, 600]
+    assert [d.detected for d in transitions] == [1] * len(transitions)
+    assert transitions[0] == detect(by_name(name), n=1000, repeats=1, seed=0)
