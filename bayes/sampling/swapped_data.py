@@ -67,6 +67,7 @@ def _swapped(model: pm.Model, new_variable: Callable[[str, NDArray[Any]], Any]) 
         raise ValueError("`model` has no observed variables, so there is no posterior; condition one on data.")
     values = observed_values(model)
     swapped = model.copy()
+    names = tuple(rv.name for rv in swapped.observed_RVs)  # a copy may have them in another order
     inputs = []
     for rv in swapped.observed_RVs:
         old, new = swapped.rvs_to_values[rv], new_variable(f"data of {rv.name}", values[rv.name])
@@ -74,8 +75,5 @@ def _swapped(model: pm.Model, new_variable: Callable[[str, NDArray[Any]], Any]) 
         swapped.values_to_rvs[new] = swapped.values_to_rvs.pop(old)
         inputs.append(new)
     return SwappedData(
-        model=swapped,
-        inputs=tuple(inputs),
-        names=tuple(values),
-        shapes=tuple(value.shape for value in values.values()),
+        model=swapped, inputs=tuple(inputs), names=names, shapes=tuple(values[name].shape for name in names)
     )
