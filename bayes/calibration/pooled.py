@@ -2,7 +2,7 @@
 
 Let T_i be the average over the draws on data set i of z, of z^2 - 1, or of a draw being in a tail less its probability.
 If the sampler is right, E[T_i | y_i] = 0 for every data set. The data sets are independent. So a one-sample t-test over
-them is valid, whatever the autocorrelation of the draws; there is no ESS and no MCSE in it. Five tests a quantity::
+them is valid, whatever the autocorrelation of the draws; there is no MCSE in it. Five tests a quantity::
 
     location     T = mean z                    the draws lie too high or too low
     shrinkage    T = x mean z                  too far towards, or away from, the prior

@@ -16,8 +16,10 @@ DATA_SETS = (20, 50, 100, 200, 500, 1000)
 """Numbers of data sets at which the power is measured."""
 ERRORS = (("shift of 0.02 sd", 0.02, 1.0), ("sd 2 % too large", 0.0, 1.02), ("right", 0.0, 1.0))
 """Name, shift in posterior sds, and factor of the sd, of the samplers whose detection is measured."""
-CHAINS = (1000, 10_000)
-"""Chains that make one transition, and draws of a run of the same kernel."""
+CHAINS = (1000, 10_000, 50_000)
+"""Chains that make one transition."""
+DRAWS = CHAINS[:2]
+"""Draws of a run of the same kernel, in four chains together."""
 MOST_JOINT_CHAINS = 1000
 """Chains of the joint test, each of which has its own data."""
 LEVEL = 0.05
@@ -54,7 +56,7 @@ class KernelPower:
     right: "KernelDetection"
     """Its right variant, with the most chains."""
     draws: "list[KernelDetection]"
-    """By ``check`` of its draws, for each of ``CHAINS``."""
+    """By ``check`` of its draws, for each of ``DRAWS``."""
 
 
 def run_engine(model: str, engine: str, datasets: int, draws: int, tune: int, seed: int) -> Cell:
@@ -120,5 +122,5 @@ def faulty_kernel(place: int, repeats: int, seed: int) -> "KernelPower":
     return KernelPower(
         one=[detect(faulty, n=n, repeats=repeats, seed=seed) for n in chains],
         right=detect(faulty, n=chains[-1], repeats=repeats, seed=seed, injected=False),
-        draws=[detect_by_draws(faulty, n=n // 4, repeats=repeats, seed=seed) for n in CHAINS],
+        draws=[detect_by_draws(faulty, n=n // 4, repeats=repeats, seed=seed) for n in DRAWS],
     )

@@ -10,7 +10,7 @@ from closedform.validation import whole_number
 from reports.shared.options import Common
 
 ENGINES = ("numpyro", "blackjax", "nutpie", "pymc")
-CELLS = (("normal_normal", "numpyro"), ("normal_normal", "blackjax"), ("linear_regression", "numpyro"))
+CELLS = (("normal_normal", "numpyro"), ("normal_inverse_gamma", "nutpie"))
 """Model and engine of the default page: what the time allows."""
 
 
@@ -28,7 +28,7 @@ class Size:
     """Repeats of each faulty kernel."""
 
 
-DEFAULT = Size(datasets=200, power=40, fault_data_sets=1000, kernels=5)
+DEFAULT = Size(datasets=200, power=20, fault_data_sets=400, kernels=2)
 FULL = Size(datasets=2000, power=400, fault_data_sets=20_000, kernels=50)
 
 
@@ -43,8 +43,8 @@ class Options(Common):
     """Name of a model, as `python -m bayes models` lists it; repeat the option for several. If left out: two models,
     or with --full all. A model takes seconds to minutes."""
     engine: Annotated[tuple[Literal["numpyro", "blackjax", "nutpie", "pymc"], ...], tyro.conf.UseAppendAction] = ()
-    """An implementation of NUTS; repeat the option for several. If left out: numpyro, and blackjax on one model, or
-    with --full all four."""
+    """An implementation of NUTS; repeat the option for several. If left out: numpyro on one model and nutpie on
+    the other, or with --full all four."""
     datasets: int | None = None
     """Simulated data sets of each model and engine. If left out: 200, or 2000 with --full."""
     draws: int = 500

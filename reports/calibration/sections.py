@@ -11,7 +11,7 @@ from bayes.faults.calibrated_faults import Power as FaultPower
 from bayes.faults.faulty_kernels import FAULTY_KERNELS, FaultyKernel
 from closedform.verdict import worst
 from reports.calibration import figures
-from reports.calibration.measurements import CHAINS, DATA_SETS, ERRORS, LEVEL, Cell, KernelPower, Power
+from reports.calibration.measurements import CHAINS, DATA_SETS, DRAWS, ERRORS, LEVEL, Cell, KernelPower, Power
 from reports.shared.page import Numbers
 from reports.shared.sampling import counts
 
@@ -124,15 +124,15 @@ def kernels_section(results: Sequence[KernelPower]) -> Numbers:
             "mistake": [faulty.name for faulty in FAULTY_KERNELS],
             "model": [faulty.model for faulty in FAULTY_KERNELS],
             **{
-                f"one transition, {n}": [
+                f"once, {n}": [
                     found.one[i].detected / found.one[i].repeats if i < len(found.one) else None for found in results
                 ]
                 for i, n in enumerate(CHAINS)
             },
             "right": [found.right.detected / found.right.repeats for found in results],
             **{
-                f"check, {n} draws": [found.draws[i].detected / found.draws[i].repeats for found in results]
-                for i, n in enumerate(CHAINS)
+                f"check, {n}": [found.draws[i].detected / found.draws[i].repeats for found in results]
+                for i, n in enumerate(DRAWS)
             },
             "wrong block": [_block(faulty, found) for faulty, found in zip(FAULTY_KERNELS, results, strict=True)],
         },
