@@ -41,8 +41,10 @@ def exact_model(model: Any) -> Any:
     return model.exact if isinstance(model, Model) else model
 
 
-def transition(step: Step, theta: State, y: Any, rng: np.random.Generator, *, name: str, draws_data: bool) -> Any:
-    """Return the states, or the states and the data, after one call of ``step``, which gets copies.
+def transition(
+    step: Step, theta: State, y: NDArray[Any], rng: np.random.Generator, *, name: str, draws_data: bool
+) -> tuple[State, NDArray[Any]]:
+    """Return the states and the data after one call of ``step``, which gets copies.
 
     Raises ValueError if it returns something else, a variable that is not in ``theta``, another shape, or numbers that
     are not finite. ``draws_data`` says whether it may return data.
