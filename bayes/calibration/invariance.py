@@ -53,13 +53,14 @@ class Intercept:
 
 def kernel_checks(quantities: Mapping[str, Quantity], before: State, after: State, *, model: str = "") -> list[Check]:
     """Return the checks of every quantity that moved, before they are judged; of all quantities if no state moved."""
-    n, moves = len(next(iter(before.values()))), int(moved(before, after).sum())
-    reason = f"{moves} of {n} states moved, fewer than {FEWEST_MOVES}" if moves < FEWEST_MOVES else ""
+    still = not moved(before, after).any()
     checks = []
     for name, quantity in quantities.items():
         x, x_new = _value(quantity, before), _value(quantity, after)
-        if moves and np.array_equal(x, x_new):
+        moves = int(np.sum(x != x_new))
+        if moves == 0 and not still:
             continue
+        reason = f"{moves} of {len(x)} states moved, fewer than {FEWEST_MOVES}" if moves < FEWEST_MOVES else ""
         assert quantity.exact is not None
         z, z_new = np.clip(exact_scores(quantity.exact, np.stack([x, x_new])), -FARTHEST, FARTHEST)
         checks += score_checks(name, z, z_new, model=model, reason=reason)

@@ -66,9 +66,9 @@ def check_kernel(
     Returns
     -------
     Checks
-        Quantities that an update leaves as they are in all states are not checked for it. A kernel that moves fewer
-        than 100 states is inconclusive: one that moves none leaves every distribution invariant. Whether the chains
-        get anywhere is not checked.
+        Quantities that an update leaves as they are in all states are not checked for it. Those that it moves in fewer
+        than 100 states are inconclusive, and all are if no state moves: such a kernel leaves every distribution
+        invariant. Whether the chains get anywhere is not checked.
 
     Raises
     ------

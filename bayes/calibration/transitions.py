@@ -17,7 +17,7 @@ type Step = Callable[[State, Any, np.random.Generator], Any]
 FEWEST_STATES = 1000
 """With fewer chains the t statistic of a mean square is too far from Student's t (``kernels``)."""
 FEWEST_MOVES = 100
-"""If fewer states moved, nothing passes."""
+"""What moved in fewer states does not pass."""
 
 
 def named_steps(step: Step | Mapping[str, Step]) -> dict[str, Step]:
@@ -41,8 +41,10 @@ def exact_model(model: Any) -> Any:
     return model.exact if isinstance(model, Model) else model
 
 
-def transition(step: Step, theta: State, y: Any, rng: np.random.Generator, *, name: str, draws_data: bool) -> Any:
-    """Return the states, or the states and the data, after one call of ``step``, which gets copies.
+def transition(
+    step: Step, theta: State, y: NDArray[Any], rng: np.random.Generator, *, name: str, draws_data: bool
+) -> tuple[State, NDArray[Any]]:
+    """Return the states and the data after one call of ``step``, which gets copies.
 
     Raises ValueError if it returns something else, a variable that is not in ``theta``, another shape, or numbers that
     are not finite. ``draws_data`` says whether it may return data.
@@ -65,7 +67,7 @@ def transition(step: Step, theta: State, y: Any, rng: np.random.Generator, *, na
     if unknown := [variable for variable in returned if variable not in theta]:
         raise ValueError(f"{argument} returned {unknown[0]!r}, which is not a parameter; those are {', '.join(theta)}.")
     new = {v: _validated(argument, v, values, theta[v].shape) for v, values in returned.items()}
-    return theta | new, data
+    return theta | {v: _kept_digits(theta[v], values) for v, values in new.items()}, data
 
 
 def moved(before: State, after: State) -> NDArray[np.bool_]:
@@ -80,6 +82,13 @@ def same_noise(step: Step, theta: State, y: Any, rng: np.random.Generator, *, na
     one_state = {v: np.repeat(values[:1], n, axis=0) for v, values in theta.items()}
     after, _ = transition(step, one_state, y, rng, name=name, draws_data=False)
     return bool(moved(one_state, after).all()) and all(bool(np.all(v == v[:1])) for v in after.values())
+
+
+def _kept_digits(before: NDArray[Any], after: NDArray[Any]) -> NDArray[Any]:
+    """Return ``after`` in the precision of ``before``; what a kernel in float32 rounded alone has not moved."""
+    if after.dtype.kind != "f":
+        return after
+    return np.where(after == before.astype(after.dtype), before, after)
 
 
 def _validated(argument: str, variable: str, values: Any, shape: tuple[int, ...]) -> NDArray[Any]:

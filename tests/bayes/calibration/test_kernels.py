@@ -125,6 +125,29 @@ def test_a_kernel_that_moves_no_state_or_few_is_inconclusive():
     assert often.verdict == "pass"
 
 
+def test_moves_are_counted_for_each_quantity():
+    def step(theta, y, rng):
+        new = exact_step(TWO)(theta, y, rng)
+        return {"mu": new["mu"], "sigma2": np.where(np.arange(1000) < 7, new["sigma2"], theta["sigma2"])}
+
+    reasons = {c.parameter: c.reason for c in check_kernel(step, TWO, n=1000)}
+    assert reasons["sigma2"] == "7 of 1000 states moved, fewer than 100"
+    assert reasons["mu"] == ""
+
+
+def test_a_state_that_was_rounded_to_float32_has_not_moved():
+    def step(theta, y, rng):
+        return {"mu": walk(theta, y, rng)["mu"].astype(np.float32)}
+
+    checks, in_float64 = (check_kernel(kernel, NORMAL, n=1000) for kernel in (step, walk))
+    assert checks.verdict == "pass"
+    assert checks.notes == in_float64.notes
+    still = check_kernel(lambda theta, y, rng: {"mu": theta["mu"].astype(np.float32)}, NORMAL, n=1000)  # noqa: ARG005
+    assert still.notes[0].startswith("no state moved")
+    whole = check_kernel(lambda theta, y, rng: {"mu": theta["mu"].astype(int)}, NORMAL, n=1000)  # noqa: ARG005
+    assert whole.verdict == "fail"
+
+
 def test_more_transitions_show_the_error_of_a_slow_kernel():
     def unadjusted(theta, y, rng, h=0.3):  # noqa: ARG001
         z = (theta["mu"] - MEAN) / SD
