@@ -38,7 +38,7 @@ def mean_one_check(name: str, log_ratios: Array, *, model: str = "", reason: str
     min(r, ``CAP``) is above 1.
     """
     N = len(log_ratios)
-    ratios = np.exp(np.minimum(log_ratios, 700.0))  # e^700 is the largest power of e in float64, about
+    ratios = np.exp(np.minimum(log_ratios, 300.0))  # whose squares do not overflow
     spread = float(log_ratios.std(ddof=1)) if N > 1 and np.isfinite(log_ratios).all() else np.inf
     s = float(ratios.std(ddof=1)) if N > 1 else np.nan
     if N < 2:

@@ -132,7 +132,8 @@ def _check(
         estimate = sqrt(max(0.0, 1 + error))
         error, null_error = estimate - 1, null_error / 2
     # on all data sets the share is worth v / null_error^2 independent draws
-    if draw == INDICATOR and not TAIL * draw[0] >= FEWEST_IN_A_TAIL * null_error**2 > 0:
+    few = draw == INDICATOR and not TAIL * draw[0] >= FEWEST_IN_A_TAIL * null_error**2
+    if few or (draw == INDICATOR and estimate in (0, 1)):
         null_error = sqrt(draw[0] / N)
         p = float(share_p_value(estimate, TAIL, N))
     elif N > 1 and np.ptp(T) < SAME:  # as many independent data sets as one, of at least one draw
