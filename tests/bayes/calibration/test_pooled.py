@@ -7,7 +7,7 @@ from scipy.special import ndtri
 from scipy.stats import kstest, t, ttest_1samp
 
 from bayes.calibration.pooled import INDICATOR, SQUARE, p_value, pooled_checks
-from bayes.calibration.summaries import TAIL
+from bayes.calibration.summaries import FIELDS, TAIL
 from tests.bayes.calibration.made_rows import exact_scores_of, heavy_tailed, rows_of_scores
 from tests.tolerances import FALSE_ALARM
 
@@ -134,3 +134,23 @@ def test_a_wrong_prior_moves_the_draws_with_the_data():
     assert checks["shrinkage"].p_value < SMALL
     assert checks["location"].p_value > 0.01
     assert checks["shrinkage"].error < 0
+
+
+def test_a_chain_that_is_stuck_at_an_exact_draw_is_no_false_alarm():
+    """A quarter of the draws of each data set is one draw. The share in a tail is then lumpy, and its variance."""
+    rng = np.random.default_rng(5)
+
+    def failures(ess, families=200, N=20, draws=100):
+        count = 0
+        for _ in range(families):
+            z = rng.standard_normal((N, draws))
+            z[:, : draws // 4] = z[:, :1]
+            rows = rows_of_scores(z)
+            rows[..., FIELDS.index("ess")] = ess
+            (check,) = (check for check in pooled_checks(("x",), rows) if check.statistic == "upper tail")
+            count += check.p_value < 0.01
+        return count
+
+    worth = 1 / (1 / 16 + (3 / 4) ** 2 / 75)  # independent draws, of which the mean has the same variance
+    assert failures(ess=worth) <= 6  # 2 expected
+    assert failures(ess=1e6) >= 20  # the variance of the sample alone
