@@ -16,7 +16,7 @@ DATA_SETS = (20, 50, 100, 200, 500, 1000)
 """Numbers of data sets at which the power is measured."""
 ERRORS = (("shift of 0.02 sd", 0.02, 1.0), ("sd 2 % too large", 0.0, 1.02), ("right", 0.0, 1.0))
 """Name, shift in posterior sds, and factor of the sd, of the samplers whose detection is measured."""
-CHAINS = (1000, 10_000, 50_000)
+CHAINS = (1000, 10_000, 40_000)
 """Chains that make one transition."""
 DRAWS = CHAINS[:2]
 """Draws of a run of the same kernel, in four chains together."""

@@ -10,7 +10,7 @@ from closedform.validation import whole_number
 from reports.shared.options import Common
 
 ENGINES = ("numpyro", "blackjax", "nutpie", "pymc")
-CELLS = (("normal_normal", "numpyro"), ("normal_inverse_gamma", "nutpie"))
+CELLS = (("normal_normal", "numpyro"),)
 """Model and engine of the default page: what the time allows."""
 
 
@@ -40,11 +40,10 @@ class Options(Common):
     """
 
     model: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """Name of a model, as `python -m bayes models` lists it; repeat the option for several. If left out: two models,
+    """Name of a model, as `python -m bayes models` lists it; repeat the option for several. If left out: one model,
     or with --full all. A model takes seconds to minutes."""
     engine: Annotated[tuple[Literal["numpyro", "blackjax", "nutpie", "pymc"], ...], tyro.conf.UseAppendAction] = ()
-    """An implementation of NUTS; repeat the option for several. If left out: numpyro on one model and nutpie on
-    the other, or with --full all four."""
+    """An implementation of NUTS; repeat the option for several. If left out: numpyro, or with --full all four."""
     datasets: int | None = None
     """Simulated data sets of each model and engine. If left out: 200, or 2000 with --full."""
     draws: int = 500

@@ -140,7 +140,7 @@ def test_a_chain_that_is_stuck_at_an_exact_draw_is_no_false_alarm():
     """A quarter of the draws of each data set is one draw. The share in a tail is then lumpy, and its variance."""
     rng = np.random.default_rng(5)
 
-    def failures(ess, families=200, N=20, draws=100):
+    def failures(ess, families=100, N=20, draws=100):
         count = 0
         for _ in range(families):
             z = rng.standard_normal((N, draws))
@@ -152,5 +152,5 @@ def test_a_chain_that_is_stuck_at_an_exact_draw_is_no_false_alarm():
         return count
 
     worth = 1 / (1 / 16 + (3 / 4) ** 2 / 75)  # independent draws, of which the mean has the same variance
-    assert failures(ess=worth) <= 6  # 2 expected
-    assert failures(ess=1e6) >= 20  # the variance of the sample alone
+    assert failures(ess=worth) <= 4  # 1 expected
+    assert failures(ess=1e6) >= 10  # the variance of the sample alone
