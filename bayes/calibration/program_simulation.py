@@ -1,6 +1,7 @@
 """Data sets of a PyMC model of which no exact posterior is known."""
 
 import hashlib
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -10,7 +11,6 @@ import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
 from pymc.distributions.continuous import FlatRV, HalfFlatRV
-from pymc.distributions.distribution import PartialObservedRV
 from pymc.model.transform.conditioning import remove_value_transforms
 from pymc.pytensorf import compile as compile_function
 from pymc.pytensorf import find_rng_nodes, reseed_rngs
@@ -102,11 +102,10 @@ class ProgramSimulation:
     def _joint(self) -> tuple[Callable[[], list[Any]], list[Any], tuple[str, ...]]:
         """A compiled draw of all variables, its random generators, and the names."""
         variables = [*self.program.free_RVs, *self.program.deterministics, *self.program.observed_RVs]
-        return (
-            compile_function([], variables),
-            find_rng_nodes(variables),
-            tuple(variable.name for variable in variables),
-        )
+        with warnings.catch_warnings():  # of a distribution that draws by a Python function, which works
+            warnings.filterwarnings("ignore", message="Numba will use object mode", category=UserWarning)
+            function = compile_function([], variables)
+        return function, find_rng_nodes(variables), tuple(variable.name for variable in variables)
 
     @cached_property
     def _conditioned(self) -> SwappedData:
@@ -143,7 +142,8 @@ def _require_generative(model: Any) -> None:
         raise ValueError(f"`model` must be a PyMC model, got {type(model).__name__}.")
     if not model.observed_RVs:
         raise ValueError("`model` has no observed variables, so there is nothing to simulate; condition one on data.")
-    missing = [rv.name for rv in model.observed_RVs if isinstance(rv.owner.op, PartialObservedRV)]
+    observed = [rv.name.removesuffix("_observed") for rv in model.observed_RVs if rv.name.endswith("_observed")]
+    missing = [name for name in observed if f"{name}_unobserved" in model.named_vars]  # PyMC's names of the two parts
     if missing:
         raise ValueError(
             f"`model` has missing data in {missing[0]}; give it complete data, whose values do not matter."

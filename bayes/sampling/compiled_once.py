@@ -113,10 +113,11 @@ def _pymc(model: pm.Model) -> _PyMC:
     swapped = with_shared_data(model)
     log_density = swapped.model.logp_dlogp_function(ravel_inputs=True)
     log_density.trust_input = True
+    initial = swapped.model.initial_point()
     return _PyMC(
         swapped=swapped,
         variables=_names(swapped.model),
-        centre=swapped.model.initial_point(),
+        centre={variable.name: initial[variable.name] for variable in swapped.model.value_vars},
         log_density=log_density,
         constrain=swapped.model.compile_fn(
             constrained_variables(swapped.model), inputs=swapped.model.value_vars, on_unused_input="ignore"

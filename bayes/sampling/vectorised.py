@@ -107,7 +107,7 @@ def vectorised(model: pm.Model, engine: str, draws: int, tune: int) -> Vectorise
     with jax.enable_x64(True):
         density = jaxified(inputs=inputs, outputs=[swapped.model.logp()])
         constrain = jaxified(inputs=inputs, outputs=variables)
-        centre = [np.asarray(value) for value in initial_position(model)]
+        centre = [np.asarray(value) for value in initial_position(swapped.model)]  # the copy has its own order
 
     def lane(seed: jax.Array, i: jax.Array, *data: jax.Array) -> Any:
         start_key, run_key = jax.random.split(jax.random.fold_in(jax.random.key(seed), i))
