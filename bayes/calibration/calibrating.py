@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
 HOPELESS = 5
-"""If the sampler fails on so many data sets and has finished none, it is not run on the others. After so many that it
-finished, it is looked at whether they are independent; at the end it is looked at again."""
+"""If the sampler fails on so many data sets and has finished none, it is not run on the others. When it has finished so
+many, it is looked at whether they are independent, and again at the end."""
 MOST_SEED = 2**63 - 1
 
 
@@ -58,7 +58,8 @@ def calibrate(
         of shape (chain, draw, ...), or an ArviZ ``DataTree``. Its ``model`` is a ``bayes.registry.Model`` whose data
         are ``y``, so that ``model.program()`` is its PyMC program, or the exact model or PyMC model that you gave. Or
         the name of an engine of NUTS: ``"numpyro"`` and ``"blackjax"`` run many data sets at a time on all devices of
-        JAX; ``"nutpie"`` and ``"pymc"`` compile once in each worker process.
+        JAX; ``"nutpie"`` and ``"pymc"`` compile once in each worker process. ``"hmc"`` is NumPyro's HMC with
+        trajectories of one length.
     model
         A model of the registry or its name, an exact model as those of ``bayes.exact``, or a PyMC model. A PyMC model
         has no exact posterior, and is judged by ranks alone.
@@ -190,21 +191,25 @@ def _calibrated(
     versions = {f"version of {package}": version for package, version in sampler.versions.items()}
     about = simulation.about | sampler.about | {"seed": seed} | versions
     with Runs(names, about, datasets, path, simulation.label) as runs:
-        left = len(runs.missing)
+        require_independent(runs)  # those of an earlier call
+        left = 0 if _hopeless(runs) else len(runs.missing)
         looked = False
         for outcomes in run(simulation, runs.missing) if left else ():
             runs.record(outcomes)
             left -= len(outcomes)
-            done = int((runs.state == DONE).sum())
-            if not done and len(runs.failures) >= HOPELESS:
+            if _hopeless(runs):
                 break
-            if done >= HOPELESS and not looked:
+            if not looked and (runs.state == DONE).sum() >= HOPELESS:
                 require_independent(runs)
                 looked = True
             if progress:
                 progress(datasets - left, datasets)
     require_independent(runs)
     return calibration(runs, model=simulation.label, sampler=sampler.name, seed=seed, notes=simulation.notes)
+
+
+def _hopeless(runs: Runs) -> bool:
+    return len(runs.failures) >= HOPELESS and not (runs.state == DONE).any()
 
 
 def simulation_of(model: Any, observations: int | None = None) -> Simulation:

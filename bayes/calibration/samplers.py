@@ -23,11 +23,12 @@ type Run = Callable[[Simulation, Sequence[int]], Iterator[list[Outcome]]]
 ENGINES = {
     "numpyro": ("pymc", "pytensor", "jax", "numpyro"),
     "blackjax": ("pymc", "pytensor", "jax", "blackjax"),
+    "hmc": ("pymc", "pytensor", "jax", "numpyro"),
     "nutpie": ("pymc", "pytensor", "numba", "nutpie"),
     "pymc": ("pymc", "pytensor"),
 }
-"""Engine of NUTS -> the packages that it needs and that its draws depend on."""
-JAX_ENGINES = ("numpyro", "blackjax")
+"""Engine -> the packages that it needs and that its draws depend on."""
+JAX_ENGINES = ("numpyro", "blackjax", "hmc")
 """Engines that run many data sets at a time, in this process."""
 SIMULATION = ("closedform", "numpy", "scipy")
 """Packages that simulated data and exact posteriors depend on."""
