@@ -4,7 +4,7 @@ The posteriors of the people are independent, so each is a one-dimensional integ
 tabulated in panels on which it is a polynomial to rounding.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -89,7 +89,12 @@ class GradedResponse:
         """Return log p(y), in nats."""
         return float(sum(log_integral for log_integral, _ in self._abilities(y)))
 
-    def log_likelihood(self, theta: ArrayLike, grades: NDArray[np.int64]) -> Any:
+    def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> Array:
+        """Return log p(y | theta) in nats; ``theta`` has shape (..., n), and the result the shape in front of n."""
+        theta = np.asarray(params["theta"], dtype=float)
+        return np.sum([self.of_person(theta[..., i], grades) for i, grades in enumerate(self._grades(y))], axis=0)
+
+    def of_person(self, theta: ArrayLike, grades: NDArray[np.int64]) -> Any:
         """Return log p(grades | theta) of one person's ``grades`` (J,), for abilities of any shape."""
         theta = np.asarray(theta, dtype=float)
         total = np.zeros(theta.shape)
@@ -118,7 +123,7 @@ class GradedResponse:
 
     def _ability(self, grades: NDArray[np.int64]) -> tuple[float, Tabulated]:
         def log_density(theta: Any) -> Any:
-            return norm.logpdf(theta, 0, self.prior_sd) + self.log_likelihood(theta, grades)
+            return norm.logpdf(theta, 0, self.prior_sd) + self.of_person(theta, grades)
 
         unit = self.prior_sd
         mode = float(minimize_scalar(lambda t: -log_density(unit * t), bracket=(-1.0, 1.0)).x) * unit

@@ -51,14 +51,16 @@ def test_bayes_rule_holds_at_random_abilities():
     for _ in range(5):
         theta = rng.normal(0, 3.0, size=4)
         log_joint = stats.norm.logpdf(theta, 0, 3.0).sum()
-        log_joint += sum(np.log(probability(t, grades)) for t, grades in zip(theta, GRADES, strict=True))
+        log_likelihood = sum(np.log(probability(t, grades)) for t, grades in zip(theta, GRADES, strict=True))
+        log_joint += log_likelihood
+        assert_allclose(MODEL.log_likelihood({"theta": theta}, GRADES), log_likelihood, rtol=IDENTITY)
         log_evidence = log_joint - posterior.logpdf({"theta": theta})
         assert_allclose(log_evidence, MODEL.log_evidence(GRADES), rtol=IDENTITY)
 
 
 def test_far_grades_keep_their_digits():
     theta = np.array([-400.0, 400.0])
-    log_p = MODEL.log_likelihood(theta, np.array([-1, 4, -1, -1]))
+    log_p = MODEL.of_person(theta, np.array([-1, 4, -1, -1]))
     assert_allclose(log_p[0], 3.1 * (-400 - 2.2), rtol=EXACT)
     assert log_p[1] == 0
 
