@@ -1,4 +1,7 @@
-"""NUTS on simulated data sets, compiled once a model: by JAX many data sets at a time, or one after another."""
+"""NUTS on simulated data sets, compiled once a model: by JAX many data sets at a time, or one after another.
+
+Call ``jax.distributed.initialize`` before this module is imported: NumPyro and BlackJAX start JAX's devices.
+"""
 
 import pickle
 from collections import deque

@@ -77,11 +77,11 @@ BITS = """
 import hashlib, sys
 from concurrent.futures import ThreadPoolExecutor
 import jax
+if len(sys.argv) > 2:  # before the engines are imported, since NumPyro and BlackJAX start JAX's devices
+    jax.distributed.initialize(sys.argv[2], 2, int(sys.argv[3]))
 from bayes.calibration.engines import vectorised_outcomes
 from bayes.calibration.simulation import exact_simulation
 from tests.bayes.sampling.test_vectorised import ENTRY, SIZE
-if len(sys.argv) > 2:
-    jax.distributed.initialize(sys.argv[2], 2, int(sys.argv[3]))
 assert len(jax.local_devices()) == int(sys.argv[1])
 found = vectorised_outcomes(exact_simulation(ENTRY), "numpyro", seed=7, indices=range(200), **SIZE)
 outcomes = [outcome for batch in found for outcome in batch]
