@@ -1,5 +1,7 @@
 """What worker processes get: a simulation, a sampler and a seed, sent once and loaded once."""
 
+import os
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +11,7 @@ from typing import Any
 import cloudpickle
 from distributed import Worker, WorkerPlugin, get_worker
 
+from bayes.calibration.main_guard import FOLDER
 from bayes.calibration.outcomes import Outcome, Sampler, outcome
 from bayes.calibration.simulation import Simulation
 from closedform.reasons import one_line
@@ -45,6 +48,8 @@ class JobPlugin(WorkerPlugin):
 
     def setup(self, worker: Worker) -> None:
         self.address = worker.address
+        if FOLDER in os.environ:  # a worker of ours; a Ctrl-C in the terminal is for its parent, which ends it
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     @cached_property
     def job(self) -> Job:
