@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from bayes.calibration.outcomes import Sampler
 from bayes.calibration.repeats import require_independent
 from bayes.calibration.results import Calibration, calibration
 from bayes.calibration.runs import DONE, Runs, locked
-from bayes.calibration.samplers import Described, Run, described, running
+from bayes.calibration.samplers import Described, Run, described, of_first, running
 from bayes.calibration.simulation import Simulation, exact_simulation
 from bayes.registry import get_model
 from closedform.multiple_testing import ALPHA
@@ -161,7 +161,7 @@ def calibrations(
     path = None if out is None else Path(out)
     with ExitStack() as stack:
         if path is not None:
-            stack.enter_context(locked(path))
+            of_first(sampler, partial(_enter, stack, locked(path)))
         run = stack.enter_context(
             running(sampler, seed=seed, draws=draws, tune=tune, workers=workers, scheduler=scheduler)
         )
@@ -190,7 +190,9 @@ def _calibrated(
     names = tuple(simulation.quantities(simulation.data_set(seed, 0)[1]))
     versions = {f"version of {package}": version for package, version in sampler.versions.items()}
     about = simulation.about | sampler.about | {"seed": seed} | versions
-    with Runs(names, about, datasets, path, simulation.label) as runs:
+    with _opened(
+        sampler, Runs(names, about, datasets), partial(Runs, names, about, datasets, path, simulation.label)
+    ) as runs:
         require_independent(runs)  # those of an earlier call
         left = 0 if _hopeless(runs) else len(runs.missing)
         looked = False
@@ -206,6 +208,25 @@ def _calibrated(
                 progress(datasets - left, datasets)
     require_independent(runs)
     return calibration(runs, model=simulation.label, sampler=sampler.name, seed=seed, notes=simulation.notes)
+
+
+def _opened(sampler: Described, empty: Runs, take_up: Callable[[], Runs]) -> Runs:
+    """Return the runs with what is kept of an earlier call. Of several processes the first reads and writes files."""
+    opened: list[Runs] = []
+
+    def contents() -> tuple[Any, ...]:
+        opened.append(take_up())
+        return opened[0].rows, opened[0].runs, opened[0].failures
+
+    kept = of_first(sampler, contents)
+    if opened:
+        return opened[0]
+    empty.rows, empty.runs, empty.failures = kept
+    return empty
+
+
+def _enter(stack: ExitStack, context: AbstractContextManager[Any]) -> None:
+    stack.enter_context(context)
 
 
 def _hopeless(runs: Runs) -> bool:

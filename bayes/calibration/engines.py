@@ -14,8 +14,8 @@ import jax
 import numpy as np
 import pymc as pm
 
-from bayes.calibration._processes import gathered
 from bayes.calibration.outcomes import Outcome, Sampler, summarised
+from bayes.calibration.processes import gathered
 from bayes.calibration.simulation import Simulation
 from bayes.io.draws import DrawsLike
 from bayes.registry import Model

@@ -132,6 +132,15 @@ def running(
         yield in_workers
 
 
+def of_first[T](sampler: Described, make: Callable[[], T]) -> T:
+    """Return what ``make`` returns. Of several processes of ``jax.distributed`` the first calls it for all."""
+    if sampler.sample not in JAX_ENGINES:
+        return make()
+    from bayes.calibration import processes
+
+    return processes.of_first(make)
+
+
 def _versions(*packages: str) -> dict[str, str]:
     """Return the versions of those packages that are installed as one."""
     found = {}

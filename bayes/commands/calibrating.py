@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -63,6 +63,13 @@ class Calibrate:
     """Processes on this machine for nutpie and pymc, 0 for this one alone. If left out: one for each core."""
     scheduler: str | None = None
     """Address of your own Dask scheduler, in place of workers, such as tcp://10.0.0.1:8786; also tls://."""
+    coordinator: str | None = None
+    """HOST:PORT of process 0, where numpyro or blackjax run on several hosts: start the command on each of them, with
+    --processes and --process-id. Process 0 has the table, and the files of --out."""
+    processes: int | None = None
+    """Number of processes, with --coordinator."""
+    process_id: int | None = None
+    """Number of this process, from 0, with --coordinator."""
     json: bool = False
     """Print everything as JSON, for programs."""
 
@@ -70,11 +77,12 @@ class Calibrate:
 def run(options: Calibrate) -> tuple[str, int]:
     """Return the tables, and the exit code of the verdict; the progress is shown on the standard error."""
     models = [get_model(name) for name in dict.fromkeys(options.models)] or with_proper_priors()
+    is_first = _joined(options)
     from bayes.calibration.calibrating import calibrations  # here: scipy and ArviZ take seconds to import
     from bayes.checking.judging import judge
 
     try:
-        with _progress(len(models)) as progress:
+        with _progress(len(models)) if is_first else nullcontext() as progress:
             results = calibrations(
                 options.engine,
                 models,
@@ -94,11 +102,33 @@ def run(options: Calibrate) -> tuple[str, int]:
         raise KeyboardInterrupt(f"what ran is in {options.out}, and the same command goes on from there") from None
     family = judge([check for r in results for check in r.unjudged(r.model)], alpha=options.alpha)
     code = EXIT_CODES[family.verdict]
+    if not is_first:
+        return f"{family.verdict}: process 0 has the table", code
     if options.json:
         return as_json(results, family, options), code
     if len(results) == 1:
         return str(results[0]), code
     return "\n\n".join([_table(results, family), *_not_passed(family), _sentences(results, family)]), code
+
+
+def _joined(options: Calibrate) -> bool:
+    """Join the other processes, if there are any; return whether this is the first."""
+    given = {name: getattr(options, name) for name in ("coordinator", "processes", "process_id")}
+    missing = [name for name, value in given.items() if value is None]
+    if len(missing) == len(given):
+        return True
+    if missing:
+        raise ValueError(
+            f"`{missing[0]}` must be given too: every process needs --coordinator, --processes, --process-id."
+        )
+    if options.engine not in ("numpyro", "blackjax"):
+        raise ValueError(
+            f"`coordinator` is for numpyro and blackjax; on several hosts {options.engine} needs --scheduler."
+        )
+    from bayes.calibration.processes import is_first, join
+
+    join(**given)
+    return is_first()
 
 
 def with_proper_priors() -> list[Model]:
