@@ -17,7 +17,7 @@ import pymc as pm
 from bayes.calibration.outcomes import Outcome, Sampler, summarised
 from bayes.calibration.processes import gathered
 from bayes.calibration.simulation import Simulation
-from bayes.io.draws import DrawsLike
+from bayes.io.draws import Draws, DrawsLike
 from bayes.registry import Model
 from bayes.sampling._jax_engines import NO_START
 from bayes.sampling.vectorised import BATCH, CHAINS, Batch, Vectorised, vectorised
@@ -160,9 +160,10 @@ def _outcome(
     if not batch.started[lane]:
         return Outcome(index=i, seconds=seconds, failure=f"ValueError: {NO_START}")
     draws = {name: values[lane][None] for name, values in batch.values.items()}
-    draws |= {"diverging": batch.diverging[lane][None], "n_steps": batch.steps[lane][None]}
+    stats = {"diverging": batch.diverging[lane][None], "n_steps": batch.steps[lane][None]}
+    found = Draws(posterior=draws, sample_stats=stats)
     try:
-        return summarised(simulation, seed, i, truth, y, draws, seconds=seconds, are_chains=True)
+        return summarised(simulation, seed, i, truth, y, found, seconds=seconds, are_chains=True)
     except Exception as error:  # as in `outcome`
         return Outcome(index=i, seconds=seconds, failure=f"{type(error).__name__}: {one_line(error)}")
 
