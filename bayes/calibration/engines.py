@@ -20,7 +20,7 @@ from bayes.calibration.simulation import Simulation
 from bayes.io.draws import Draws, DrawsLike
 from bayes.registry import Model
 from bayes.sampling._jax_engines import NO_START
-from bayes.sampling.vectorised import BATCH, CHAINS, Batch, Vectorised, vectorised
+from bayes.sampling.many_data_sets import BATCH, CHAINS, Batch, Vectorised, vectorised
 from closedform.reasons import one_line
 
 JAX_ENGINES = tuple(CHAINS)

@@ -4,7 +4,7 @@
 - ``engines``: NUTS by nutpie, PyMC, NumPyro and BlackJAX, and slice sampling, with the same signature.
 - ``_jax_engines``: NumPyro and BlackJAX, from starting points to draws.
 - ``swapped_data``: a model whose observed values are inputs.
-- ``vectorised``: NUTS by NumPyro and BlackJAX on many data sets at a time, compiled once.
+- ``many_data_sets``: NUTS by NumPyro and BlackJAX on many data sets at a time, compiled once.
 - ``compiled_once``: nutpie and PyMC on one data set after another, compiled once.
 - ``smc_kernels``: SMC with a schedule from a pilot run, so that its evidence is unbiased.
 """

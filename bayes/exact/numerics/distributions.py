@@ -49,7 +49,7 @@ class Located(Frozen):
     """
 
     def __init__(self, dist: Any, *shapes: ArrayLike, loc: Any, rest: Any, scale: Any) -> None:
-        # SciPy makes the distribution anew from its source, which takes ten times longer than all of the rest. A copy of
+        # SciPy makes the distribution anew from its source, which takes ten times longer than the rest. A copy of
         # its attributes does the same: a random state of its own.
         self.args, self.kwds = shapes, {"loc": loc, "scale": scale}
         self.dist = object.__new__(type(dist))

@@ -36,7 +36,7 @@ def test_one_model_has_the_table_of_its_checks_and_lines_of_progress(run, engine
     engine(samplers.exact)
     monkeypatch.setattr(command, "BETWEEN_LINES", float("inf"))
     _, out, err = run("calibrate", "normal-normal", "--datasets", 30)
-    assert "pass: 6 checks share a false-alarm rate of 0.001." in out
+    assert "pass: 7 checks share a false-alarm rate of 0.001." in out
     assert "central interval" in out
     assert err.splitlines() == ["normal_normal 1/30", "normal_normal 30/30"]
 
@@ -54,13 +54,13 @@ def test_several_models_are_one_family(run, engine):
     lines = out.splitlines()
     assert [line.split()[0] for line in lines[1:3]] == ["gamma_poisson", "normal_normal"]
     assert [line.split()[-1] for line in lines[1:3]] == ["pass", "fail"]
-    assert "fail: 12 checks share a false-alarm rate of 0.001." in out
+    assert "fail: 14 checks share a false-alarm rate of 0.001." in out
     assert not any(line.startswith("rate") for line in lines)  # only what does not pass has its row
     assert err.splitlines()[-1] == "normal_normal 40/40 [model 2/2]"
     found = json.loads(run(*arguments, "--json")[1])
     assert found["verdict"] == "fail"
     assert [model["verdict"] for model in found["models"]] == ["pass", "fail"]
-    assert {len(model["checks"]) for model in found["models"]} == {6}
+    assert {len(model["checks"]) for model in found["models"]} == {7}
     assert found["models"][0]["cost"]["gradients"] is None
 
 

@@ -15,7 +15,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from bayes.registry import get_model
-from bayes.sampling.vectorised import BATCH, CHAINS, vectorised
+from bayes.sampling.many_data_sets import BATCH, CHAINS, vectorised
 from tests.nightly import nightly_but
 
 ENTRY = get_model("normal_normal", "prior")
