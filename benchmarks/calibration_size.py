@@ -9,9 +9,10 @@ Size: 25 data sets of each model are simulated once. A family has fresh exact dr
 the first is the true value: given y, it has the distribution of the parameters that made y. So the size is that given
 these data sets. Draws become normal scores once for all families, by the functions that calibration uses.
 
-Null: p-values of averages of independent scores, by Student's t, and by Hall's transformation with the skewness of the
-sample and with that of the null distribution. Power: exact draws with their spread or place wrong in every parameter.
-Numbers in brackets are 95 % intervals (Clopper and Pearson 1934).
+NUTS: the same of draws by NumPyro. Null: p-values of averages of independent scores, by Student's t, and by Hall's
+transformation with the skewness of the sample and with that of the null distribution; "mixed" data sets are worth 3 to
+so many draws. Power: exact draws with their spread or place wrong in every parameter. Numbers in brackets are 95 %
+intervals (Clopper and Pearson 1934).
 """
 
 import json
@@ -25,12 +26,13 @@ import tyro
 from scipy.special import ndtr
 from scipy.stats import norm, skew
 
+from bayes.calibration.calibrating import calibrate
 from bayes.calibration.pooled import INDICATOR, SQUARE, p_value, pooled_checks
 from bayes.calibration.ranks import positions, rank_check
 from bayes.calibration.simulation import ExactSimulation, exact_simulation
 from bayes.calibration.summaries import FARTHEST, FIELDS, TAIL, Quantity, exact_median, exact_scores, summary
 from bayes.checking.judging import judge
-from bayes.checking.results import Check
+from bayes.checking.results import Check, most_extreme
 from bayes.io.posteriordb.folder import Folder
 from bayes.io.posteriordb.posteriors import load
 from bayes.registry import NAMES, get_model
@@ -38,6 +40,7 @@ from benchmarks.agreement import progress, rate, run_parts, table
 
 DATA_SETS, DRAWS, FAMILIES = 25, 50, 400
 NULL_RUNS = 10_000
+NUTS_FAMILIES, NUTS_MODELS = 100, ("normal_normal", "gamma_poisson", "linear_regression")
 POWER_DATA_SETS, POWER_DRAWS, POWER_RUNS = 200, 500, 25
 POWER_MODELS = ("normal_normal", "gamma_poisson", "linear_regression")
 ERRORS = {"none": (0.0, 1.0), "shift of 0.02 sd": (0.02, 1.0), "scale 2 %": (0.0, 1.02)}
@@ -54,7 +57,7 @@ class Config:
     """A tenth of the runs: whether it works, not what it measures."""
     seed: int = 0
     """Seed of everything drawn."""
-    part: Literal["", "size", "null", "power"] = ""
+    part: Literal["", "size", "null", "nuts", "power"] = ""
     """One part alone; all of them if it is empty."""
     model: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """Models whose size is measured; all of the registry if there is none."""
@@ -178,10 +181,15 @@ def null(config: Config) -> None:
     rows = []
     for e in (5, 20, 100, 400):
         for N in (20, 50, 200):
-            for statistic, draw in (("scale", SQUARE), ("tail", INDICATOR)):
+            for statistic, draw in (("scale", SQUARE), ("scale, mixed", SQUARE), ("tail", INDICATOR)):
                 p = []
                 for _ in progress(runs, f"null, {statistic}, {e} draws, {N} data sets"):
-                    T = rng.chisquare(e, N) / e - 1 if statistic == "scale" else rng.binomial(e, TAIL, N) / e - TAIL
+                    each = rng.integers(3, e + 1, N) if statistic == "scale, mixed" else np.full(N, e)
+                    T = (
+                        (rng.binomial(each, TAIL) / each - TAIL)
+                        if draw == INDICATOR
+                        else rng.chisquare(each) / each - 1
+                    )
                     s2 = float(T.var(ddof=1))
                     sample = (s2, float(skew(T))) if s2 else (1.0, 0.0)
                     p.append([p_value(T), p_value(T, sample), p_value(T, draw)])
@@ -190,6 +198,33 @@ def null(config: Config) -> None:
                 rows.append([statistic, f"{e}", f"{N}", *rates])
     print("\nNull: Student's t / Hall with the sample's skewness / Hall with the null's, rejected at each level:\n")
     print(table(["statistic", "draws", "data sets", *(f"{level:g}" for level in levels)], rows))
+
+
+def nuts(config: Config) -> None:
+    """Print how often families of NUTS are rejected, on models where it should be right."""
+    rows = []
+    for model in config.model or NUTS_MODELS:
+        count = NUTS_FAMILIES // (10 if config.quick else 1)
+        result = calibrate("numpyro", model, datasets=count * DATA_SETS, seed=config.seed)
+        blocks = np.array_split(result.rows, count)
+        found = [checks(result.names, block, i) for i, block in enumerate(blocks)]
+        p = np.array([check.p_value for family in found for check in family])
+        row = [
+            rate(sum(judge(family, alpha=alpha).verdict == "fail" for family in found), count) for alpha in (0.05, 0.01)
+        ]
+        whole = most_extreme(list(result.checks))
+        rows.append(
+            [
+                model,
+                *row,
+                f"{np.mean(p <= 0.05):.4f}",
+                f"{np.mean(p <= 0.01):.4f}",
+                result.verdict,
+                f"{whole.p_value:.2g}",
+            ]
+        )
+    print(f"\nNUTS: families of {DATA_SETS} data sets, 500 draws by NumPyro each, and all of them as one family:\n")
+    print(table(["model", "family 0.05", "family 0.01", "p <= 0.05", "p <= 0.01", "all together", "least p"], rows))
 
 
 def power(config: Config) -> None:
@@ -235,7 +270,7 @@ def _ranks_need(config: Config, runs: int, error: str, wrong: tuple[float, float
     return row
 
 
-PARTS: dict[str, Callable[[Config], None]] = {"size": size, "null": null, "power": power}
+PARTS: dict[str, Callable[[Config], None]] = {"size": size, "null": null, "nuts": nuts, "power": power}
 
 
 if __name__ == "__main__":
