@@ -99,7 +99,8 @@ def p_value(T: Array, draw: tuple[float, float] = SCORE, least: float = 0.0) -> 
 
         sqrt(N) (S + g S^2 / 3 + g^2 S^3 / 27 + g / (6 N))  ~  t with N - 1 degrees of freedom
 
-    The skewness of the sample in place of g would be wrong by more (``benchmarks/calibration_size.py``).
+    With the skewness of the sample in place of g, p-values are too small where data sets are worth different numbers of
+    draws (``benchmarks/calibration_size.py``).
 
     ``least`` is the smallest variance that is believed.
     """
