@@ -176,9 +176,10 @@ def _threads(client: Client) -> int:
 
 def _result(future: Future) -> list[Outcome] | None:
     """Return the outcomes of a task, or None if its workers died."""
-    if future.status in ("cancelled", "lost"):
-        raise ValueError("`scheduler` is gone, and its workers with it; start it, then call again.")
+    # a result whose worker has died since is lost and made again, which this waits for
     error = cast(BaseException | None, future.exception())
+    if future.status == "cancelled":
+        raise ValueError("`scheduler` is gone, and its workers with it; start it, then call again.")
     if isinstance(error, KilledWorker):
         return None
     if error is not None:

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from math import nan
 from typing import Any
@@ -49,9 +50,10 @@ def sampler_seed(seed: int, i: int) -> int:
 def outcome(simulation: Simulation, sample: Sampler, seed: int, i: int) -> Outcome:
     """Return the outcome of one data set; an exception of the sampler, or bad draws, make it a failure."""
     truth, y = simulation.data_set(seed, i)
+    given = deepcopy(y)  # a sampler may centre the data in place; they are needed again
     start = time.perf_counter()
     try:
-        draws = sample(simulation.model(y), y, sampler_seed(seed, i))
+        draws = sample(simulation.model(given), given, sampler_seed(seed, i))
         seconds = time.perf_counter() - start
         return summarised(simulation, seed, i, truth, y, draws, seconds=seconds)
     except (Exception, SystemExit) as error:  # a sampler may raise anything; it is reported

@@ -55,6 +55,7 @@ class Runs:
         self.runs: NDArray[np.float64] = np.full((datasets, len(RUN_FIELDS)), np.nan)
         self.runs[:, 0] = MISSING
         self.failures: dict[int, str] = {}
+        self._later_failures: dict[int, str] = {}
         self._changed: set[int] = set()
         self._flushed = time.monotonic()
         self._group = None if path is None else _opened(path, group)
@@ -94,11 +95,13 @@ class Runs:
     def flush(self) -> None:
         """Write what is not on disk yet. The states are written last: what they call done is there."""
         if self._group is not None and self._changed:
-            blocks = [slice(b * BLOCK, (b + 1) * BLOCK) for b in sorted(self._changed)]
+            N = len(self.runs)  # there may be more on disk
+            blocks = [slice(b * BLOCK, min((b + 1) * BLOCK, N)) for b in sorted(self._changed)]
+            failures = self.failures | self._later_failures
             for name, values in (("rows", self.rows), ("runs", self.runs)):
                 array: Any = self._group[name]
                 if name == "runs":  # before the states, so that a failure always has its reason
-                    self._group.attrs["failures"] = {str(i): reason for i, reason in sorted(self.failures.items())}
+                    self._group.attrs["failures"] = {str(i): reason for i, reason in sorted(failures.items())}
                 for block in blocks:
                     array[block] = values[block]
         self._changed.clear()
@@ -135,6 +138,7 @@ class Runs:
             group["runs"].resize(self.runs.shape)
         reasons = {int(i): reason for i, reason in group.attrs["failures"].items()}
         self.failures = {i: reason for i, reason in reasons.items() if i < datasets and self.state[i] == FAILED}
+        self._later_failures = {i: reason for i, reason in reasons.items() if i >= datasets}
 
 
 @contextmanager

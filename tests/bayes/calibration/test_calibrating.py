@@ -83,3 +83,13 @@ def test_several_models_are_named_in_errors_and_told_apart():
         calibrations(samplers.exact, models_, datasets=10, workers=0, progress=lambda *now: told.append(now))
     assert told[9] == ("normal_normal", 10, 10)
     assert {label for label, *_ in told[10:]} == {"normal_variance"}
+
+
+def test_a_sampler_may_change_its_data_in_place():
+    def centring(model, y, seed):
+        draws = samplers.exact(model, y, seed)
+        y -= y.mean()
+        return draws
+
+    found, expected = (calibrate(s, "normal_normal", datasets=20, workers=0) for s in (centring, samplers.exact))
+    assert_array_equal(found.rows, expected.rows)

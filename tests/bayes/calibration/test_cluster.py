@@ -90,6 +90,21 @@ def test_a_data_set_that_kills_its_worker_is_a_failure_and_the_others_go_on():
             assert_array_equal(o.rows, outcome(SIMULATION, samplers.exact, 0, o.index).rows)
 
 
+def test_a_result_that_is_lost_with_its_worker_is_waited_for():
+    class Lost:
+        """A future whose worker died after its task, and that runs again."""
+
+        status = "lost"
+
+        def exception(self):
+            self.status = "finished"
+
+        def result(self):
+            return ["outcome"] if self.status == "finished" else pytest.fail("it is not there yet")
+
+    assert cluster._result(Lost()) == ["outcome"]
+
+
 def test_a_sampler_that_cannot_be_pickled_is_named_before_anything_starts():
     lock = threading.Lock()
 

@@ -5,12 +5,14 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
 from bayes import calibrate
 from bayes.calibration import samplers as described
-from bayes.calibration.runs import locked
+from bayes.calibration.outcomes import Outcome
+from bayes.calibration.runs import Runs, locked
 from tests.bayes.calibration import samplers
 
 SCRIPT = """
@@ -68,6 +70,26 @@ def test_more_data_sets_are_added_and_fewer_are_a_part(tmp_path):
     assert_array_equal(result.rows, run(datasets=50).rows)
     assert_array_equal(run(out, datasets=20).rows, result.rows[:20])
     assert_array_equal(run(out, datasets=50).rows, result.rows)
+
+
+def test_fewer_data_sets_may_be_completed_first(tmp_path):
+    def outcomes(*numbers):
+        return [
+            Outcome(index=i, failure="unlucky") if i % 2 else Outcome(index=i, rows=np.full((1, 8), float(i)))
+            for i in numbers
+        ]
+
+    def opened(datasets):
+        return Runs(("mu",), {}, datasets, tmp_path / "runs.zarr", "model")
+
+    with opened(40) as runs:
+        runs.record(outcomes(0, 5, 30, 31))  # the others were in workers when it was stopped
+    with opened(10) as runs:
+        runs.record(outcomes(*runs.missing))
+    runs = opened(40)
+    assert runs.missing == [*range(10, 30), *range(32, 40)]
+    assert set(runs.failures) == {1, 3, 5, 7, 9, 31}
+    assert runs.rows[[8, 30], 0, 0].tolist() == [8, 30]
 
 
 @pytest.mark.parametrize(
