@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from functools import partial
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,7 @@ def calibrate(
 
     Parameters are drawn from the prior, and data given them. On each data set the sampler is run, and its draws become
     normal scores by the exact posterior. Averages of these over the draws are independent between data sets, and are
-    tested without an ESS or an MCSE (``bayes.calibration.pooled``). From the same draws come the ranks of the true
+    tested without an MCSE (``bayes.calibration.pooled``). From the same draws come the ranks of the true
     parameters, that is simulation-based calibration (``bayes.calibration.ranks``), and if the sampler estimates the
     evidence, its calibration. All checks are one family.
 
@@ -82,8 +83,9 @@ def calibrate(
         Address of a Dask scheduler, ``tcp://`` or ``tls://``, or a ``distributed.Client``, in place of ``workers``.
     out
         A folder in Zarr's format. Outcomes are kept in it as they come, and the same call continues from them, after a
-        kill too. It may be continued with more data sets, and not with anything else that is different. A changed
-        function ``sample`` is noticed by its own source, and not by that of what it calls.
+        kill too. It may be continued with more or fewer data sets, and not with anything else that is different. A
+        changed function ``sample`` is noticed by its own source, and not by that of what it calls. Failures are kept as
+        well: the sampler is not tried on them again.
     progress
         Called as ``progress(done, datasets)`` when outcomes have come.
 
@@ -155,7 +157,9 @@ def calibrations(
     end_if_imported_by_a_worker()
     whole_number("datasets", datasets, ", 1 or more", 1)
     whole_number("seed", seed, " from 0 to 2^63 - 1", 0, MOST_SEED)
-    require("alpha", alpha, 0 < alpha < 1, "between 0 and 1, the family's false-alarm rate")
+    is_probability = isinstance(alpha, Real) and 0 < float(alpha) < 1
+    require("alpha", alpha, is_probability, "between 0 and 1, the family's false-alarm rate")
+    require("out", out, out is None or isinstance(out, str | Path), "a path, or None")
     sampler = described(sample, draws, tune)
     simulations = [simulation_of(model, observations) for model in models]
     path = None if out is None else Path(out)

@@ -30,6 +30,7 @@ from bayes.calibration.jobs import Job, JobPlugin, outcomes_in_worker
 from bayes.calibration.main_guard import FOLDER, MARK
 from bayes.calibration.outcomes import Outcome
 from closedform.reasons import one_line
+from closedform.validation import require
 
 CONNECT = 5
 """Seconds to wait for a scheduler."""
@@ -61,6 +62,9 @@ def connected(workers: int | None, scheduler: str | Client | None) -> AbstractCo
     """
     if scheduler is None:
         return local_client(workers or CPU_COUNT)
+    require(
+        "scheduler", scheduler, isinstance(scheduler, str | Client), "an address such as tcp://HOST:8786, or a Client"
+    )
     return scheduler_client(scheduler)
 
 
@@ -113,10 +117,7 @@ def scheduler_client(scheduler: str | Client) -> Iterator[Client]:
     """
     with ExitStack() as stack:
         if isinstance(scheduler, str):
-            try:
-                client = stack.enter_context(Client(scheduler, timeout=CONNECT, set_as_default=False))
-            except (OSError, TypeError, ValueError) as error:
-                raise ValueError(f"`scheduler` {scheduler} cannot be reached: {one_line(error)}.") from error
+            client = stack.enter_context(_client(scheduler))
         else:
             client = scheduler
             if client.asynchronous:
@@ -127,6 +128,18 @@ def scheduler_client(scheduler: str | Client) -> Iterator[Client]:
             address = scheduler if isinstance(scheduler, str) else client.scheduler_info(n_workers=0)["address"]
             raise ValueError(f"`scheduler` {address} has no workers; start some, then call again.") from error
         yield client
+
+
+def _client(address: str) -> Client:
+    """Return a client of the scheduler at ``address``; raise ValueError if nobody listens there."""
+    client = Client.__new__(Client)
+    try:
+        client.__init__(address, timeout=CONNECT, set_as_default=False)
+    except (OSError, TypeError, ValueError) as error:
+        # Left open, it would be closed by the garbage collector, and in another thread that may wait for itself.
+        client.close()
+        raise ValueError(f"`scheduler` {address} cannot be reached: {one_line(error)}.") from error
+    return client
 
 
 def outcomes_in_workers(client: Client, job: Job, indices: Sequence[int]) -> Iterator[list[Outcome]]:

@@ -34,7 +34,7 @@ from bayes.calibration.transitions import FEWEST_MOVES, State, Step, moved, name
 from bayes.checking.judging import judge
 from bayes.checking.results import Check, Checks
 from bayes.exact.distribution import element_name
-from bayes.registry import Model
+from bayes.registry import Model, get_model
 from closedform.multiple_testing import ALPHA
 
 type Array = NDArray[np.float64]
@@ -62,8 +62,8 @@ def check_joint_kernel(
         As in ``check_kernel``, but each chain has data of its own: ``step(theta, y, rng)`` gets ``y`` of shape (n, N,
         ...). It returns the next states, or ``(theta, y)`` if it draws data too. A dict of steps is checked one by one.
     model
-        A model of the registry, or an object whose ``simulate(rng, N)`` draws parameters from the prior and N
-        observations given them, and returns ``(params, y)``.
+        A model of the registry or its name, or an object whose ``simulate(rng, N)`` draws parameters from the prior
+        and N observations given them, and returns ``(params, y)``.
     observations
         N; by default as many as the registry's data have.
     n
@@ -104,7 +104,9 @@ def check_joint_kernel(
     'fail'
     """
     steps = named_steps(step)
-    validated_sizes(n, transitions)
+    validated_sizes(n, transitions, seed)
+    if isinstance(model, str):
+        model = get_model(model)
     simulation = exact_simulation(model, observations)
     theta, y = _joint_draws([simulation.data_set(seed, i) for i in range(n)])
     before = _scalars(simulation.exact, theta, y)

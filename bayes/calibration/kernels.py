@@ -27,13 +27,13 @@ from bayes.calibration.transitions import (
 from bayes.checking.judging import judge
 from bayes.checking.results import Check, Checks
 from bayes.exact.distribution import joint_draws, scalar_distributions
-from bayes.registry import Model
+from bayes.registry import Model, get_model
 from closedform.multiple_testing import ALPHA
 
 
 def check_kernel(
     step: Step | Mapping[str, Step],
-    model: ExactModel | Model,
+    model: ExactModel | Model | str,
     y: ArrayLike | None = None,
     *,
     n: int = 10_000,
@@ -53,7 +53,7 @@ def check_kernel(
         Then each is checked by itself, and ``Check.model`` says which is wrong. Updates that leave the posterior
         invariant only together, as those of a partially collapsed Gibbs sampler, are one step.
     model, y
-        The exact model and the data, or a model of the registry, whose own data are the default.
+        The exact model and the data, or a model of the registry or its name, whose own data are the default.
     n
         Number of independent chains.
     transitions
@@ -110,7 +110,9 @@ def check_kernel(
     'fail'
     """
     steps = named_steps(step)
-    validated_sizes(n, transitions)
+    validated_sizes(n, transitions, seed)
+    if isinstance(model, str):
+        model = get_model(model)
     exact, y = exact_model(model), _data(model, y)
     quantities = exact_quantities(exact, y)
     before = exact_states(exact, y, n, np.random.default_rng([seed, 0]))

@@ -16,7 +16,7 @@ nothing of it.
 
 The averages are skewed where few draws are far out. The skewness of the null distribution is known up to the number of
 independent draws, and this number follows from the variance. ``p_value`` uses it. The ESS of the runs is needed for
-one thing only: it bounds the variance from below, with a factor of 2 to spare.
+one thing only: where it is small, it bounds the variance from below, with a factor of 2 to spare.
 """
 
 from math import sqrt
@@ -41,10 +41,10 @@ is too far from Student's t. Every data set then counts as one draw, which is a 
 SAME = 1e-9
 """Averages of scores that differ by less than this are of the same random numbers on all data sets."""
 
-BELIEVED = 0.5
-"""The sample variance of T is not believed below this part of what the ESS of the runs says it is. Where a chain is
-stuck on a few data sets, a draw of it that is far out is too rare to be in the sample, and too heavy to be left out. On
-runs that mix, the bound is half of the variance and makes no difference (``benchmarks/calibration_size.py``)."""
+FEW_DRAWS, BELIEVED = 50, 0.5
+"""Data sets whose run is worth fewer than 50 draws, by its ESS, add to the variance of T. The sample variance is not
+believed below half of their part. Where a chain is stuck, a draw of it that is far out is too rare to be in the sample,
+and too heavy to be left out (``benchmarks/calibration_size.py``)."""
 
 SCORE = (1.0, 0.0)
 """Variance and skewness of z."""
@@ -83,8 +83,9 @@ def pooled_checks(names: tuple[str, ...], rows: Array, *, model: str = "", reaso
             ("lower tail", lower, TAIL, INDICATOR, 1.0),
             ("upper tail", upper, TAIL, INDICATOR, 1.0),
         ]
+        ess = rows[:, k, FIELDS.index("ess")]
         for statistic, values, exact, draw, weight in statistics:
-            least = BELIEVED * draw[0] * float(np.mean(weight / rows[:, k, FIELDS.index("ess")]))
+            least = BELIEVED * draw[0] * float(np.mean(np.where(ess < FEW_DRAWS, weight / ess, 0.0)))
             checks.append(_check(name, statistic, values, exact, draw, least, model=model, reason=reason))
     return checks
 

@@ -14,6 +14,7 @@ from pymc.distributions.continuous import FlatRV, HalfFlatRV
 from pymc.model.transform.conditioning import remove_value_transforms
 from pymc.pytensorf import compile as compile_function
 from pymc.pytensorf import find_rng_nodes, reseed_rngs
+from pymc.variational.minibatch_rv import MinibatchRandomVariable
 
 from bayes.calibration.simulation import LOG_LIKELIHOOD
 from bayes.calibration.summaries import Quantity, Values
@@ -27,7 +28,7 @@ NOTE = (
     "the model has no exact posterior: only the ranks of the true values are tested, and they see a wrong location or "
     "scale on far more data sets than a comparison with the exact posterior does."
 )
-TRIES = 3
+TRIES = 20
 """Draws from the prior; an element that is the same in all of them is a constant, and is not compared."""
 
 
@@ -41,7 +42,8 @@ class ProgramSimulation:
     ------
     ValueError
         If nothing is observed, if data are missing, if a prior is improper, if there is a potential (its density is not
-        in the draws from the prior) or a discrete free variable (NUTS cannot sample it), or if the model cannot draw.
+        in the draws from the prior), a discrete free variable (NUTS cannot sample it) or a ``total_size``, or if the
+        model cannot draw.
     """
 
     program: pm.Model
@@ -156,6 +158,12 @@ def _require_generative(model: Any) -> None:
             f"`model` has the potential {model.potentials[0].name}, which draws from its prior leave out; write it as "
             "a distribution."
         )
+    if scaled := [rv.name for rv in model.observed_RVs if isinstance(rv.owner.op, MinibatchRandomVariable)]:
+        raise ValueError(
+            f"`model` has {scaled[0]} with a `total_size`, whose likelihood is not that of the data; leave it out."
+        )
+    if LOG_LIKELIHOOD in model.named_vars:
+        raise ValueError(f"`model` has a variable {LOG_LIKELIHOOD!r}, the name of a quantity here; rename it.")
     if model.discrete_value_vars:
         raise ValueError(
             f"`model` has the discrete variable {model.discrete_value_vars[0].name}, which NUTS cannot sample; sum "

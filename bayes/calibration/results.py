@@ -97,7 +97,7 @@ class Calibration:
         }
 
     def as_json(self) -> dict[str, Any]:
-        """Return everything a program could want, but the summaries of each data set."""
+        """Return everything a program could want, but the summaries of each data set. Unknown numbers are nan."""
         return {
             "model": self.model,
             "sampler": self.sampler,

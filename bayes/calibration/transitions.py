@@ -30,8 +30,9 @@ def named_steps(step: Step | Mapping[str, Step]) -> dict[str, Step]:
     return steps
 
 
-def validated_sizes(n: int, transitions: int) -> None:
-    """Raise ValueError unless there are enough chains, and one transition at least."""
+def validated_sizes(n: int, transitions: int, seed: int) -> None:
+    """Raise ValueError unless there are enough chains, one transition at least, and a seed."""
+    whole_number("seed", seed, ", 0 or more", 0)
     whole_number("n", n, f", {FEWEST_STATES} or more: it is the number of independent chains", FEWEST_STATES)
     whole_number("transitions", transitions, ", 1 or more", 1)
 

@@ -229,12 +229,15 @@ def test_a_bad_step_gets_one_line(returned, message, name):
         ({"transitions": 0}, "`transitions` must be a whole number, 1 or more, got 0"),
         ({"model": NORMAL.exact}, "`y` is missing: a NormalNormal has no data of its own"),
         ({"model": object()}, "`model` must have an exact posterior, .*, got object"),
+        ({"model": "nrmal"}, "`model` must be one of normal_normal, .*, got 'nrmal'"),
+        ({"seed": -1}, "`seed` must be a whole number, 0 or more, got -1"),
+        ({"seed": "a"}, "`seed` must be a whole number, 0 or more, got 'a'"),
         ({"alpha": 2}, "`alpha` must lie between 0 and 1"),
     ],
 )
 def test_bad_arguments_get_one_line(change, message):
     with pytest.raises(ValueError, match=message):
-        check_kernel(walk, **({"model": NORMAL, "n": 1000} | change))
+        check_kernel(walk, **({"model": "normal_normal", "n": 1000} | change))
 
 
 def test_an_exact_model_with_data_is_as_good_as_one_of_the_registry():

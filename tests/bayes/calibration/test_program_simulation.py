@@ -108,9 +108,19 @@ def no_draws():
     pm.CustomDist("y", pm.Normal("mu"), logp=lambda y, mu: -((y - mu) ** 2), observed=[0.0])
 
 
+def scaled():
+    pm.Normal("y", pm.Normal("mu"), observed=[0.0], total_size=10)
+
+
+def named_like_a_quantity():
+    pm.Normal("y", pm.Normal("log likelihood"), observed=[0.0])
+
+
 @pytest.mark.parametrize(
     ("write", "line"),
     [
+        (scaled, "`model` has y with a `total_size`, whose likelihood is not that of the data"),
+        (named_like_a_quantity, "`model` has a variable 'log likelihood', the name of a quantity here; rename it"),
         (flat_prior, "`model` has an improper prior of mu, which cannot be drawn"),
         (potential, "`model` has the potential more, which draws from its prior leave out"),
         (discrete, "`model` has the discrete variable n, which NUTS cannot sample"),
