@@ -27,7 +27,8 @@ from scipy.special import ndtr
 from scipy.stats import norm, skew
 
 from bayes.calibration.calibrating import calibrate
-from bayes.calibration.pooled import INDICATOR, SQUARE, p_value, pooled_checks
+from bayes.calibration.evidence import evidence_check
+from bayes.calibration.pooled import BELIEVED, INDICATOR, SQUARE, p_value, pooled_checks
 from bayes.calibration.ranks import positions, rank_check
 from bayes.calibration.simulation import ExactSimulation, exact_simulation
 from bayes.calibration.summaries import FARTHEST, FIELDS, TAIL, Quantity, exact_median, exact_scores, summary
@@ -40,6 +41,7 @@ from benchmarks.agreement import progress, rate, run_parts, table
 
 DATA_SETS, DRAWS, FAMILIES = 25, 50, 400
 NULL_RUNS = 10_000
+STUCK_RUNS, EVIDENCE_RUNS = 20_000, 2000
 NUTS_FAMILIES, NUTS_MODELS = 100, ("normal_normal", "gamma_poisson", "linear_regression")
 POWER_DATA_SETS, POWER_DRAWS, POWER_RUNS = 200, 500, 25
 POWER_MODELS = ("normal_normal", "gamma_poisson", "linear_regression")
@@ -57,7 +59,7 @@ class Config:
     """A tenth of the runs: whether it works, not what it measures."""
     seed: int = 0
     """Seed of everything drawn."""
-    part: Literal["", "size", "null", "nuts", "power"] = ""
+    part: Literal["", "size", "null", "stuck", "evidence", "nuts", "power"] = ""
     """One part alone; all of them if it is empty."""
     model: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """Models whose size is measured; all of the registry if there is none."""
@@ -200,6 +202,43 @@ def null(config: Config) -> None:
     print(table(["statistic", "draws", "data sets", *(f"{level:g}" for level in levels)], rows))
 
 
+def stuck(config: Config) -> None:
+    """Print the size of the share in a tail where a quarter of the draws of each data set is one draw."""
+    runs = STUCK_RUNS // (10 if config.quick else 1)
+    rng = np.random.default_rng([config.seed, 4])
+    worth = 1 / (1 / 16 + (3 / 4) ** 2 / 75)  # independent draws, of which the mean has the same variance
+    rows = []
+    for N in (20, 50, 200):
+        p = []
+        for _ in progress(runs, f"stuck, {N} data sets"):
+            share = rng.binomial(1, TAIL, N) / 4 + 3 / 4 * rng.binomial(75, TAIL, N) / 75
+            least = BELIEVED * INDICATOR[0] / worth
+            p.append([p_value(share - TAIL, INDICATOR), p_value(share - TAIL, INDICATOR, least)])
+        columns = np.array(p).T
+        rows.append([f"{N}", *("/".join(f"{np.mean(c <= a):.3g}" for c in columns) for a in (0.05, 0.01, 1e-3))])
+    print("\nStuck chains: without / with the bound on the variance, rejected at each level:\n")
+    print(table(["data sets", "0.05", "0.01", "0.001"], rows))
+
+
+def evidence(config: Config) -> None:
+    """Print the size of the check of evidence estimates, whose errors are log-normal."""
+    runs = EVIDENCE_RUNS // (10 if config.quick else 1)
+    rng = np.random.default_rng([config.seed, 5])
+    rows = []
+    for unequal in (1.0, 1.6):
+        for sd in (0.05, 0.1, 0.2, 0.3):
+            for N in (50, 200):
+                p = []
+                for _ in progress(runs, f"evidence, sd {sd}, {N} data sets"):
+                    sds = sd * unequal ** rng.uniform(-0.5, 0.5, N)
+                    p.append(evidence_check(rng.normal(-(sds**2) / 2, sds)).p_value)
+                rows.append(
+                    [f"{sd}", f"{unequal}", f"{N}", *(rate(int(np.sum(np.array(p) <= a)), runs) for a in (0.05, 0.01))]
+                )
+    print("\nEvidence: right estimates with errors of this sd in nats, p below 0.05 and 0.01:\n")
+    print(table(["sd", "largest over smallest sd", "data sets", "0.05", "0.01"], rows))
+
+
 def nuts(config: Config) -> None:
     """Print how often families of NUTS are rejected, on models where it should be right."""
     rows = []
@@ -270,7 +309,14 @@ def _ranks_need(config: Config, runs: int, error: str, wrong: tuple[float, float
     return row
 
 
-PARTS: dict[str, Callable[[Config], None]] = {"size": size, "null": null, "nuts": nuts, "power": power}
+PARTS: dict[str, Callable[[Config], None]] = {
+    "size": size,
+    "stuck": stuck,
+    "evidence": evidence,
+    "null": null,
+    "nuts": nuts,
+    "power": power,
+}
 
 
 if __name__ == "__main__":

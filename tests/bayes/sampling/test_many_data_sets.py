@@ -81,7 +81,7 @@ if len(sys.argv) > 2:  # before the engines are imported, since NumPyro and Blac
     jax.distributed.initialize(sys.argv[2], 2, int(sys.argv[3]))
 from bayes.calibration.engines import vectorised_outcomes
 from bayes.calibration.simulation import exact_simulation
-from tests.bayes.sampling.test_vectorised import ENTRY, SIZE
+from tests.bayes.sampling.test_many_data_sets import ENTRY, SIZE
 assert len(jax.local_devices()) == int(sys.argv[1])
 found = vectorised_outcomes(exact_simulation(ENTRY), "numpyro", seed=7, indices=range(200), **SIZE)
 outcomes = [outcome for batch in found for outcome in batch]
