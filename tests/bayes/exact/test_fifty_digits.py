@@ -39,7 +39,7 @@ def test_every_model_has_an_oracle_and_problems():
 @every_model
 def test_answers_are_those_of_fifty_digits(name):
     @settings(
-        max_examples=1 if name == "gaussian_process" else 2 if name in SLOW else 12,
+        max_examples=1 if name in SLOW else 12,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(PROBLEMS[name])

@@ -9,7 +9,7 @@ from bayes.faults.false_alarms import exact_chains
 from bayes.faults.faulty_updates import MISTAKES, sampler
 from bayes.registry import NAMES, data_sets, get_model
 from benchmarks.fifty_digits import SLOW
-from tests.nightly import every_nth
+from tests.nightly import every_nth, nightly_but
 
 DRAWS = 500  # a quarter of the default: what these detect, more draws detect
 
@@ -21,7 +21,7 @@ def mistakes_of(*names):
 # A marginal that is a mixture of many normals takes most of the time.
 CASES = [
     *every_nth(3, mistakes_of(*(name for name in NAMES if name not in SLOW))),
-    *every_nth(16, mistakes_of(*SLOW)),
+    *every_nth(50, mistakes_of(*SLOW)),
 ]
 
 
@@ -31,7 +31,7 @@ def test_every_mistake_fails(name, mistake):
     assert checks.verdict == "fail", checks
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", nightly_but([name for name in NAMES if name not in SLOW], NAMES))
 def test_without_a_mistake_it_passes_on_both_data_sets(name):
     labels = []
 

@@ -8,6 +8,7 @@ from numpy.testing import assert_array_equal
 from bayes.exact.normal_normal import EXAMPLE
 from bayes.programs.normal_normal import program
 from bayes.sampling.compiled_once import SAMPLERS
+from tests.nightly import nightly_but
 from tests.tolerances import MONTE_CARLO
 
 Y = np.array(EXAMPLE.y)
@@ -18,7 +19,7 @@ def model():
     return program(EXAMPLE.model, Y)
 
 
-@pytest.mark.parametrize("engine", SAMPLERS)
+@pytest.mark.parametrize("engine", nightly_but(["pymc"], SAMPLERS))
 def test_the_draws_do_not_depend_on_what_ran_before(engine, model):
     sample, other = SAMPLERS[engine], Y + 5
     first = sample(model, Y, seed=3, draws=200, tune=200)
