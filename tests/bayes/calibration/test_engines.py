@@ -52,6 +52,7 @@ def test_the_right_program_passes(right):
     assert compile_seconds(SIMULATION, "numpyro", **SIZE) > 0
 
 
+@pytest.mark.slow
 def test_a_program_with_a_wrong_prior_fails():
     wrong = WrongPrior(label="wrong", exact=ENTRY.exact, observations=len(ENTRY.y), entry=ENTRY)
     assert abs(ENTRY.exact.prior_sd - 1) > 0.2  # else its square would be no mistake

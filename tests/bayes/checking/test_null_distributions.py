@@ -65,6 +65,7 @@ def test_the_farthest_draw_needs_no_independence(copies):
     assert farthest_p_value(np.inf, 4_000) == 0
 
 
+@pytest.mark.slow
 def test_combined_p_values_keep_their_level_whatever_the_dependence():
     rng = np.random.default_rng(2)
     z = {

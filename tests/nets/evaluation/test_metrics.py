@@ -93,6 +93,7 @@ def test_an_interval_has_its_nominal_coverage():
     assert 0.05 < high < 0.1
 
 
+@pytest.mark.slow
 def test_the_interval_of_f1_has_its_nominal_coverage():
     rng = np.random.default_rng(0)
     p = np.array([0.08, 0.03, 0.04, 0.85])  # of TP, FP, FN, TN
