@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from importlib import import_module
 
 import tyro
 
@@ -65,9 +66,10 @@ def simuk(config: Config) -> dict[str, float]:
     """Run simuk for the time of the configuration."""
     start = time.perf_counter()
     import pymc as pm
-    from simuk import SBC
 
     from bayes import models
+
+    SBC = import_module("simuk").SBC  # not installed with the project
 
     exact, y = models[MODEL].exact, models[MODEL].y
     with pm.Model() as model:  # simuk wants its data as pm.Data
@@ -89,8 +91,8 @@ def ours(config: Config) -> dict[str, float]:
     from bayes.calibration.calibrating import calibrate
 
     engine = config.worker
-    workers = {} if engine in ("numpyro", "blackjax") else {"workers": 2}
-    result = calibrate(engine, MODEL, datasets=config.datasets, draws=config.draws, tune=config.draws, **workers)
+    workers = None if engine in ("numpyro", "blackjax") else 2
+    result = calibrate(engine, MODEL, datasets=config.datasets, draws=config.draws, tune=config.draws, workers=workers)
     assert len(result.rows) == config.datasets
     return _measured(config.datasets, start)
 

@@ -91,7 +91,7 @@ def calibrate(
 
     Returns
     -------
-    Calibration
+    bayes.calibration.results.Calibration
         ``verdict``, ``checks``, ``coverage()``, ``ecdf(name)`` and ``cost()``; printed, it is a table. Data sets on
         which the sampler raised, or returned nan or a wrong shape, are in ``failures``, and nothing passes then.
 

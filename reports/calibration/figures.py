@@ -1,6 +1,6 @@
 """The figures of the page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,7 +16,7 @@ MOST_PANELS = 12
 """Panels of ECDFs that a figure has at most."""
 
 
-def errors(groups: dict[str, Sequence[Check]]) -> Figure:
+def errors(groups: Mapping[str, Sequence[Check]]) -> Figure:
     """Draw the error of every location and scale with its 95 % interval, in a row for each quantity."""
     rows = [(f"{label}: {check.parameter}", check) for label, checks in groups.items() for check in checks]
     names = list(dict.fromkeys(name for name, _ in rows))
