@@ -42,7 +42,7 @@ def assert_sampler_correct(sample: Callable[[Model, int, int], DrawsLike], **opt
     return _require_pass(check_sampler(sample, **options))
 
 
-def assert_calibrated(sample: Callable[[Any, Any, int], DrawsLike] | str, model: Any, **options: Any) -> "Calibration":
+def assert_calibrated(sample: Callable[[Any, Any, int], DrawsLike] | str, model: Any, **options: Any) -> Any:
     """Assert that a sampler is right on many simulated data sets of a model; return the calibration.
 
     The parameters are those of ``bayes.calibrate``. Raises AssertionError, with the table, if the verdict is ``"fail"``
