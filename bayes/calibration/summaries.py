@@ -81,22 +81,20 @@ def exact_scores(distribution: Distribution, x: Array) -> Array:
     1e-3 and their mean by less than 1e-5 (``tests/bayes/calibration/test_summaries.py``). For draws in the wrong place
     the error is larger, and far smaller than what is wrong with them.
     """
-    if hasattr(distribution, "dist"):
-        return normal_scores(distribution, x)
     ordered = np.unique(x[np.isfinite(x)])
     n = len(ordered)
-    if n < 2 * NODES:
-        return _scores(distribution, x)
+    if hasattr(distribution, "dist") or n < 2 * NODES:
+        return normal_scores(distribution, x)
     far = ndtri(16 / n)
     places = np.unique(np.r_[0:16, (n * ndtr(np.linspace(far, -far, NODES - 32))).astype(int), n - 16 : n])
     nodes = ordered[places]
-    z = _scores(distribution, nodes)
+    z = normal_scores(distribution, nodes)
     inside = np.isfinite(z)  # outside of the support z is infinite
     if inside.sum() < 2:
-        return _scores(distribution, x)
+        return normal_scores(distribution, x)
     scores = PchipInterpolator(nodes[inside], z[inside], extrapolate=False)(x)
     outside = np.isnan(scores)
-    scores[outside] = _scores(distribution, x[outside])
+    scores[outside] = normal_scores(distribution, x[outside])
     return scores
 
 
@@ -111,16 +109,6 @@ def exact_median(distribution: Distribution) -> float:
         return float(distribution.ppf(0.5))
     root: Any = brentq(lambda x: float(distribution.cdf(x)) - 0.5, mean - sd, mean + sd, xtol=1e-12 * sd)
     return float(root)
-
-
-def _scores(distribution: Distribution, x: Array) -> Array:
-    """Return the normal scores as ``normal_scores`` does, without a quantile."""
-    z = ndtri(np.clip(distribution.cdf(x), 0, 1))
-    upper = z > 0
-    sf = getattr(distribution, "sf", None)
-    if sf and upper.any():
-        z[upper] = -ndtri(np.clip(sf(x[upper]), 0, 1))
-    return z
 
 
 def effective_draws(z: Array) -> Array:

@@ -223,11 +223,11 @@ def normal_scores(distribution: Distribution, theta: NDArray[np.float64]) -> NDA
     >>> normal_scores(expon(), np.array([-1.0, np.log(2), 100.0])).round(6).tolist()
     [-inf, 0.0, 13.888476]
     """
-    upper = theta > distribution.ppf(0.5)
-    z = np.empty(theta.shape)
-    z[~upper] = ndtri(np.clip(distribution.cdf(theta[~upper]), 0, 1))  # rounding may leave [0, 1]
+    z = ndtri(np.clip(distribution.cdf(theta), 0, 1))  # rounding may leave [0, 1]
+    upper = z > 0
     sf = getattr(distribution, "sf", None)
-    z[upper] = -ndtri(np.clip(sf(theta[upper]) if sf else 1 - distribution.cdf(theta[upper]), 0, 1))
+    if sf and upper.any():
+        z[upper] = -ndtri(np.clip(sf(theta[upper]), 0, 1))
     return z
 
 
