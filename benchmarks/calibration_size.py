@@ -28,6 +28,7 @@ from scipy.stats import norm, skew
 
 from bayes.calibration.calibrating import calibrate
 from bayes.calibration.evidence import evidence_check
+from bayes.calibration.kernels import exact_states
 from bayes.calibration.pooled import BELIEVED, INDICATOR, SQUARE, p_value, pooled_checks
 from bayes.calibration.ranks import positions, rank_check
 from bayes.calibration.simulation import ExactSimulation, exact_simulation
@@ -71,10 +72,7 @@ class Config:
 
 def exact_draws(simulation: ExactSimulation, y: Any, size: int, rng: np.random.Generator) -> dict[str, Array]:
     """Return independent draws of the exact posterior, one chain (1, size, ...) of each variable."""
-    draws = simulation.exact.posterior(y).rvs(size, random_state=rng)
-    if not isinstance(draws, dict):
-        draws = {next(iter(simulation.exact.marginals(y))): draws}
-    return {name: np.asarray(values)[None] for name, values in draws.items()}
+    return {name: values[None] for name, values in exact_states(simulation.exact, y, size, rng).items()}
 
 
 def scores(quantity: Quantity, draws: dict[str, Array]) -> Array:

@@ -194,9 +194,7 @@ def _calibrated(
     names = tuple(simulation.quantities(simulation.data_set(seed, 0)[1]))
     versions = {f"version of {package}": version for package, version in sampler.versions.items()}
     about = simulation.about | sampler.about | {"seed": seed} | versions
-    with _opened(
-        sampler, Runs(names, about, datasets), partial(Runs, names, about, datasets, path, simulation.label)
-    ) as runs:
+    with _opened(sampler, partial(Runs, names, about, datasets), path, simulation.label) as runs:
         require_independent(runs)  # those of an earlier call
         left = 0 if _hopeless(runs) else len(runs.missing)
         looked = False
@@ -214,19 +212,20 @@ def _calibrated(
     return calibration(runs, model=simulation.label, sampler=sampler.name, seed=seed, notes=simulation.notes)
 
 
-def _opened(sampler: Described, empty: Runs, take_up: Callable[[], Runs]) -> Runs:
+def _opened(sampler: Described, new: Callable[..., Runs], path: Path | None, group: str) -> Runs:
     """Return the runs with what is kept of an earlier call. Of several processes the first reads and writes files."""
     opened: list[Runs] = []
 
     def contents() -> tuple[Any, ...]:
-        opened.append(take_up())
+        opened.append(new(path, group))
         return opened[0].rows, opened[0].runs, opened[0].failures
 
     kept = of_first(sampler, contents)
     if opened:
         return opened[0]
-    empty.rows, empty.runs, empty.failures = kept
-    return empty
+    runs = new()
+    runs.rows, runs.runs, runs.failures = kept
+    return runs
 
 
 def _enter(stack: ExitStack, context: AbstractContextManager[Any]) -> None:

@@ -16,7 +16,7 @@ from bayes.calibration.ranks import LEVELS, Coverage, Ecdf, coverage, ecdf, posi
 from bayes.calibration.runs import DONE, FAILED, Runs
 from bayes.calibration.summaries import FIELDS
 from bayes.checking.judging import judge
-from bayes.checking.results import WIDTH, Check, Checks
+from bayes.checking.results import WIDTH, Check, Checks, aligned
 from closedform.multiple_testing import ALPHA
 from closedform.verdict import Verdict
 
@@ -123,10 +123,6 @@ class Calibration:
         """Return the coverage and the cost as text."""
         head = ("central interval", *(f"{100 * level:g} %" for level in LEVELS))
         body = [(name, *(f"{100 * c.covered:.1f}" for c in levels)) for name, levels in self.coverage().items()]
-        widths = [max(len(row[i]) for row in [head, *body]) for i in range(len(head))]
-        lines = [
-            "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in [head, *body]
-        ]
         cost = self.cost()
         sentence = f"{self.sampler} on {len(self.rows)} data sets of {self.model}: {1e3 * cost['seconds']:.3g} ms"
         if np.isfinite(cost["gradients"]):
@@ -134,7 +130,7 @@ class Calibration:
         sentence += f" and an ESS of {cost['ess']:.0f} a data set, {cost['ess_a_second']:.3g} a second."
         if divergent := int(self.divergent.sum()):
             sentence += f" {divergent} transitions diverged, on {int((self.divergent > 0).sum())} data sets."
-        return "\n".join([*lines, fill(sentence, WIDTH)])
+        return "\n".join([*aligned([head, *body]), fill(sentence, WIDTH)])
 
 
 def calibration(

@@ -62,15 +62,15 @@ def summary(
     ess = effective_draws(np.array(scores))
     for k, (quantity, x, true_value, z) in enumerate(zip(quantities.values(), values, truths, scores, strict=True)):
         if quantity.exact is not None:
-            rows[k, :5] = (
-                z.mean(),
-                np.mean(z**2),
-                np.mean(z < ndtri(TAIL)),
-                np.mean(z > -ndtri(TAIL)),
-                exact_median(quantity.exact),
-            )
+            rows[k, :5] = *averages(z, (0, 1)), exact_median(quantity.exact)
         rows[k, 5:] = *rank(true_value, thinned(x, ess[k]), rng), ess[k]
     return rows
+
+
+def averages(z: Array, axis: int | tuple[int, ...]) -> Array:
+    """Return the means over ``axis`` of z, of z^2, and of z being in the lower and in the upper tail, (..., 4)."""
+    far = -ndtri(TAIL)
+    return np.stack([np.mean(g, axis=axis) for g in (z, z**2, z < -far, z > far)], axis=-1)
 
 
 def exact_scores(distribution: Distribution, x: Array) -> Array:
@@ -81,9 +81,11 @@ def exact_scores(distribution: Distribution, x: Array) -> Array:
     1e-3 and their mean by less than 1e-5 (``tests/bayes/calibration/test_summaries.py``). For draws in the wrong place
     the error is larger, and far smaller than what is wrong with them.
     """
+    if hasattr(distribution, "dist"):
+        return normal_scores(distribution, x)
     ordered = np.unique(x[np.isfinite(x)])
     n = len(ordered)
-    if hasattr(distribution, "dist") or n < 2 * NODES:
+    if n < 2 * NODES:
         return normal_scores(distribution, x)
     far = ndtri(16 / n)
     places = np.unique(np.r_[0:16, (n * ndtr(np.linspace(far, -far, NODES - 32))).astype(int), n - 16 : n])

@@ -172,8 +172,6 @@ class Checks:
             )
             for check in self.checks
         ]
-        widths = [max(len(row[i]) for row in [head, *body]) for i in range(len(head))]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *body]]
         sentences = [
             f"{self.verdict}: {len(self.checks)} checks share a false-alarm rate of {self.alpha:g}.",
             *(f"[{i}] cannot pass: {reason}" for i, reason in enumerate(reasons, 1)),
@@ -181,7 +179,13 @@ class Checks:
             *(f"note: {note}" for note in self.notes),
         ]
         wrapped = [fill(sentence, WIDTH, subsequent_indent="    ", break_long_words=False) for sentence in sentences]
-        return "\n".join([*(line.rstrip() for line in lines), *wrapped])
+        return "\n".join([*aligned([head, *body]), *wrapped])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table in plain text, with every column aligned to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def most_extreme(checks: Sequence[Check]) -> Check:

@@ -15,7 +15,7 @@ from scipy.special import ndtri
 
 from bayes.calibration.pooled import pooled_checks
 from bayes.calibration.ranks import positions, rank_check
-from bayes.calibration.summaries import FIELDS, TAIL, effective_draws, rank, thinned
+from bayes.calibration.summaries import FIELDS, averages, effective_draws, rank, thinned
 from bayes.checking.judging import judge
 from bayes.checking.statistics import FARTHEST
 from bayes.faults.faulty_samplers import FAULTY_SAMPLERS, FaultySampler, posterior
@@ -107,8 +107,7 @@ def _rows(exact: Any, truth: Array, draws: Array, rng: np.random.Generator) -> A
     z = np.clip(np.where(upper > 0, upper, ndtri(exact.cdf(draws))), -FARTHEST, FARTHEST)
     ess = effective_draws(z)
     rows = np.empty((len(draws), len(FIELDS)))
-    rows[:, 0], rows[:, 1] = z.mean(axis=(1, 2)), np.mean(z**2, axis=(1, 2))
-    rows[:, 2], rows[:, 3] = np.mean(z < ndtri(TAIL), axis=(1, 2)), np.mean(z > -ndtri(TAIL), axis=(1, 2))
+    rows[:, :4] = averages(z, (1, 2))
     rows[:, 4] = np.ravel(exact.ppf(0.5))
     for i, (true_value, x, independent) in enumerate(zip(truth, draws, ess, strict=True)):
         rows[i, 5:] = *rank(true_value, thinned(x, independent), rng), independent

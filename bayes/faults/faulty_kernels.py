@@ -7,7 +7,7 @@ the run is worth.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -61,16 +61,23 @@ class KernelDetection:
 
 
 def detections(
-    faulty: FaultyKernel, *, repeats: int, seed: int, injected: bool = True
+    faulty: FaultyKernel,
+    *,
+    repeats: int,
+    seed: int,
+    injected: bool = True,
+    sizes: Sequence[int] | None = None,
+    draws: Sequence[int] | None = None,
 ) -> tuple[list[KernelDetection], list[KernelDetection]]:
-    """Return how often a kernel fails by one transition of each of ``SIZES`` chains, and by runs of each of ``DRAWS``.
+    """Return how often a kernel fails by one transition of each of ``sizes`` chains, and by runs of each of ``draws``.
 
-    With ``injected=False`` the right variant runs, and what is counted are false alarms.
+    The defaults are ``SIZES`` or ``JOINT_SIZES``, and ``DRAWS``. With ``injected=False`` the right variant runs, and
+    what is counted are false alarms.
     """
-    sizes = JOINT_SIZES if faulty.joint else SIZES
+    sizes = sizes or (JOINT_SIZES if faulty.joint else SIZES)
     return (
         [detect(faulty, n=n, repeats=repeats, seed=seed, injected=injected) for n in sizes],
-        [detect_by_draws(faulty, n=n, repeats=repeats, seed=seed, injected=injected) for n in DRAWS],
+        [detect_by_draws(faulty, n=n, repeats=repeats, seed=seed, injected=injected) for n in draws or DRAWS],
     )
 
 

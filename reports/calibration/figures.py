@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.stats import binomtest
 
 from bayes.calibration.results import Calibration
 from bayes.checking.results import Check
 from bayes.faults.calibrated_faults import Power as FaultPower
 from reports.calibration.measurements import DATA_SETS, LEVEL, Power
+from reports.shared.sampling_figures import matrix_of_shares, shares_with_intervals
 
 MOST_PANELS = 12
 """Panels of ECDFs that a figure has at most."""
@@ -56,17 +56,8 @@ def needed(names: Sequence[str], pooled: Sequence[FaultPower], ranks: Sequence[F
     figure, axes = plt.subplots(1, 2, figsize=(10, 0.9 + 0.33 * len(names)), sharey=True)
     for axis, title, powers in zip(axes, ("pooled exact checks", "ranks (SBC)"), (pooled, ranks), strict=True):
         shares = np.array([np.divide(power.detected, power.families) for power in powers])
-        axis.imshow(shares, cmap="Blues", vmin=0, vmax=1.3, aspect="auto")
-        for row, column in np.ndindex(*shares.shape):
-            if shares[row, column] > 0:
-                colour = "white" if shares[row, column] > 0.6 else "black"
-                axis.text(column, row, f"{100 * shares[row, column]:.0f}", ha="center", va="center", color=colour)
-        axis.set_xticks(range(shares.shape[1]), [str(n) for n in powers[0].sizes])
+        matrix_of_shares(axis, shares, names, [str(n) for n in powers[0].sizes])
         axis.set(xlabel="data sets", title=title)
-        axis.tick_params(length=0)
-        axis.grid(False)
-        axis.spines[:].set_visible(False)
-    axes[0].set_yticks(range(len(names)), names)
     return figure
 
 
@@ -75,10 +66,7 @@ def detected(powers: Sequence[Power]) -> Figure:
     figure, axes = plt.subplots(1, len(powers), figsize=(10, 3.2), sharey=True, squeeze=False)
     for axis, power in zip(axes[0], powers, strict=True):
         for label, counts in (("pooled exact checks", power.pooled), ("ranks (SBC)", power.ranks)):
-            shares = np.array(counts) / power.repeats
-            intervals = [binomtest(count, power.repeats).proportion_ci() for count in counts]
-            ends = [shares - [i.low for i in intervals], [i.high for i in intervals] - shares]
-            axis.errorbar(DATA_SETS, shares, yerr=np.maximum(ends, 0), marker="o", markersize=4, capsize=3, label=label)
+            shares_with_intervals(axis, DATA_SETS, counts, power.repeats, label)
         axis.axhline(LEVEL, color="0.15", linewidth=0.8, linestyle="--")
         axis.set(xscale="log", xlabel="data sets", title=power.name, ylim=(-0.03, 1.03))
         axis.set_xticks(DATA_SETS, [str(n) for n in DATA_SETS])

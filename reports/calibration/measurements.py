@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import ndtri
 
 if TYPE_CHECKING:
     from bayes.calibration.results import Calibration
@@ -76,7 +75,7 @@ def power(place: int, repeats: int, draws: int, seed: int) -> Power:
     """
     from bayes.calibration.pooled import pooled_checks
     from bayes.calibration.ranks import positions, rank_check
-    from bayes.calibration.summaries import TAIL
+    from bayes.calibration.summaries import averages
     from closedform.multiple_testing import holm
 
     name, shift, factor = ERRORS[place]
@@ -87,10 +86,7 @@ def power(place: int, repeats: int, draws: int, seed: int) -> Power:
         truth = rng.standard_normal(DATA_SETS[-1])
         rows = np.column_stack(
             [
-                z.mean(axis=1),
-                np.mean(z**2, axis=1),
-                np.mean(z < ndtri(TAIL), axis=1),
-                np.mean(z > -ndtri(TAIL), axis=1),
+                averages(z, 1),
                 rng.standard_normal(DATA_SETS[-1]),  # the exact medians
                 np.sum(z < truth[:, None], axis=1),
                 np.full(DATA_SETS[-1], draws),
@@ -115,12 +111,10 @@ def faulty_sampler(place: int, datasets: int, seed: int) -> "tuple[FaultPower, F
 
 def faulty_kernel(place: int, repeats: int, seed: int) -> "KernelPower":
     """Measure how often the faulty kernel at index ``place`` is detected, by one transition and by its draws."""
-    from bayes.faults.faulty_kernels import FAULTY_KERNELS, detect, detect_by_draws
+    from bayes.faults.faulty_kernels import FAULTY_KERNELS, detect, detections
 
     faulty = FAULTY_KERNELS[place]
     chains = [n for n in CHAINS if not faulty.joint or n <= MOST_JOINT_CHAINS]
-    return KernelPower(
-        one=[detect(faulty, n=n, repeats=repeats, seed=seed) for n in chains],
-        right=detect(faulty, n=chains[-1], repeats=repeats, seed=seed, injected=False),
-        draws=[detect_by_draws(faulty, n=n // 4, repeats=repeats, seed=seed) for n in DRAWS],
-    )
+    one, draws = detections(faulty, sizes=chains, draws=[n // 4 for n in DRAWS], repeats=repeats, seed=seed)
+    right = detect(faulty, n=chains[-1], repeats=repeats, seed=seed, injected=False)
+    return KernelPower(one=one, right=right, draws=draws)

@@ -1,7 +1,5 @@
 """The section on faulty samplers: which check detects which mistake, with how many draws."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -12,6 +10,7 @@ from bayes.faults.faulty_samplers import DETECTORS, REFUSED
 from closedform.verdict import Verdict
 from reports.samplers.measurements import SIZES, Detections
 from reports.shared.page import Numbers
+from reports.shared.sampling_figures import matrix_of_shares
 
 MUST_DETECT = 0.8
 """Share of runs in which a mistake must be detected with the most draws. All measured shares were closer to 1."""
@@ -76,22 +75,9 @@ def _matrix(detections: Detections) -> Figure:
         ]
     )
     figure, axis = plt.subplots(figsize=(10, 0.9 + 0.36 * len(detections)))
-    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1.3, aspect="auto")
-    for row, (faulty, _, _) in enumerate(detections):
-        for column, detector in enumerate(DETECTORS):
-            if (share := shares[row, column]) > 0:
-                colour = "white" if share > 0.6 else "black"
-                axis.text(column, row, f"{100 * share:.0f}", ha="center", va="center", color=colour)
-            if detector == faulty.detected_by:
-                axis.add_patch(plt.Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, fill=False, edgecolor="C1"))
-    _label(axis, [faulty.name for faulty, _, _ in detections])
-    return figure
-
-
-def _label(axis: plt.Axes, names: Sequence[str]) -> None:
-    axis.set_xticks(range(len(DETECTORS)), DETECTORS)
-    axis.set_yticks(range(len(names)), names)
+    matrix_of_shares(axis, shares, [faulty.name for faulty, _, _ in detections], DETECTORS)
     axis.xaxis.tick_top()
-    axis.tick_params(length=0)
-    axis.grid(False)
-    axis.spines[:].set_visible(False)
+    for row, (faulty, _, _) in enumerate(detections):
+        column = DETECTORS.index(faulty.detected_by)
+        axis.add_patch(plt.Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, fill=False, edgecolor="C1"))
+    return figure

@@ -1,6 +1,5 @@
 """The section on false alarms and power: how often a correct sampler fails, and how small an error is detected."""
 
-import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from scipy.stats import binom, binomtest
@@ -11,6 +10,7 @@ from closedform.verdict import Verdict
 from reports.samplers.detection import UNLIKELY
 from reports.samplers.measurements import ALPHAS, DRAWS, SHIFTS, Rates
 from reports.shared.page import Numbers
+from reports.shared.sampling_figures import shares_with_intervals
 
 
 def verdict(rates: Rates) -> Verdict:
@@ -68,10 +68,7 @@ def _interval(hits: int, runs: int) -> str:
 def _power(rates: Rates) -> Figure:
     figure, axis = plt.subplots(figsize=(10, 3.4))
     for name, counts in rates.detected.items():
-        shares = np.array(counts) / rates.repeats
-        intervals = [binomtest(count, rates.repeats).proportion_ci() for count in counts]
-        ends = [shares - [i.low for i in intervals], [i.high for i in intervals] - shares]
-        axis.errorbar(SHIFTS, shares, yerr=np.maximum(ends, 0), marker="o", markersize=4, capsize=3, label=name)
+        shares_with_intervals(axis, SHIFTS, counts, rates.repeats, name)
     axis.set(xlabel="error of the mean, in posterior sds", ylabel="share of runs that fail", ylim=(-0.03, 1.03))
     axis.legend()
     return figure

@@ -1,6 +1,6 @@
 """Figures that compare draws and evidence runs with exact answers, drawn with ArviZ where it has the plot."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import arviz_plots as azp
@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.stats import kstwo
+from scipy.stats import binomtest, kstwo
 
 from bayes.evidence.estimates import Evidence
 from bayes.exact.distribution import Distribution
@@ -97,6 +97,28 @@ def evidence_runs(
     axis.set_yticks(range(len(runs)), list(runs))
     axis.grid(visible=False, axis="y")
     return figure
+
+
+def shares_with_intervals(axis: plt.Axes, x: Sequence[float], counts: Sequence[int], repeats: int, label: str) -> None:
+    """Draw the share of ``repeats`` that each of ``counts`` is, with its 95 % interval (Clopper and Pearson 1934)."""
+    shares = np.array(counts) / repeats
+    intervals = [binomtest(count, repeats).proportion_ci() for count in counts]
+    ends = [shares - [i.low for i in intervals], [i.high for i in intervals] - shares]
+    axis.errorbar(x, shares, yerr=np.maximum(ends, 0), marker="o", markersize=4, capsize=3, label=label)
+
+
+def matrix_of_shares(axis: plt.Axes, shares: NDArray[np.float64], rows: Sequence[str], columns: Sequence[str]) -> None:
+    """Draw shares as a matrix of colours with the numbers in per cent, none where a share is 0."""
+    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1.3, aspect="auto")
+    for row, column in np.ndindex(*shares.shape):
+        if (share := shares[row, column]) > 0:
+            colour = "white" if share > 0.6 else "black"
+            axis.text(column, row, f"{100 * share:.0f}", ha="center", va="center", color=colour)
+    axis.set_xticks(range(len(columns)), columns)
+    axis.set_yticks(range(len(rows)), rows)
+    axis.tick_params(length=0)
+    axis.grid(False)
+    axis.spines[:].set_visible(False)
 
 
 def _overlay(axis: Any, distribution: Distribution) -> None:
