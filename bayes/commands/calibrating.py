@@ -17,7 +17,7 @@ from closedform.multiple_testing import ALPHA
 from closedform.verdict import EXIT_CODES
 
 if TYPE_CHECKING:
-    from bayes.calibration.results import Calibration
+    import bayes
     from bayes.checking.results import Checks
 
 BETWEEN_LINES = 5.0
@@ -145,7 +145,7 @@ def with_proper_priors() -> list[Model]:
     return found
 
 
-def as_json(results: Sequence["Calibration"], family: "Checks", options: Calibrate) -> str:
+def as_json(results: Sequence["bayes.Calibration"], family: "Checks", options: Calibrate) -> str:
     """Return everything as JSON. The verdicts are those of the one family of all models."""
     models = []
     for result in results:
@@ -171,7 +171,7 @@ def _of_model(family: "Checks", label: str) -> "Checks":
     return replace(family, checks=tuple(check for check in family if check.model == label))
 
 
-def _table(results: Sequence["Calibration"], family: "Checks") -> str:
+def _table(results: Sequence["bayes.Calibration"], family: "Checks") -> str:
     """Return a line for each model."""
     from bayes.checking.results import most_extreme
 
@@ -191,7 +191,7 @@ def _not_passed(family: "Checks") -> list[str]:
     return [str(replace(family, checks=checks)).rpartition("\n")[0]] if checks else []
 
 
-def _sentences(results: Sequence["Calibration"], family: "Checks") -> str:
+def _sentences(results: Sequence["bayes.Calibration"], family: "Checks") -> str:
     lines = [f"{family.verdict}: {len(family)} checks share a false-alarm rate of {family.alpha:g}."]
     lines += [f"{result.model}: {note}" for result in results for note in result.checks.notes]
     return "\n".join(lines)
