@@ -27,7 +27,7 @@ CLAIM = (
 
 
 def tasks(problem: Problem, options: Options) -> list[Task]:  # noqa: ARG001
-    """Return the tasks of the page: the engines, the power, the faulty samplers and the faulty kernels."""
+    """Return the tasks of the page: the engines, also with small budgets, the power, and what is faulty."""
     from bayes.faults.calibrated_faults import OF_DRAWS
     from bayes.faults.faulty_kernels import FAULTY_KERNELS
     from reports.calibration import measurements
@@ -41,6 +41,15 @@ def tasks(problem: Problem, options: Options) -> list[Task]:  # noqa: ARG001
             seconds=8,
         )
         for model, engine in options.cells
+    ]
+    budgets = [
+        Task(
+            function=measurements.run_budgets,
+            arguments=(model, engine, size.budget_data_sets, size.budgets, options.seed),
+            label=f"{engine} with small budgets on {size.budget_data_sets} data sets of {model}",
+            seconds=8,
+        )
+        for model, engine in options.budget_cells
     ]
     power = [
         Task(
@@ -69,7 +78,7 @@ def tasks(problem: Problem, options: Options) -> list[Task]:  # noqa: ARG001
         )
         for place, faulty in enumerate(FAULTY_KERNELS)
     ]
-    return [*cells, *power, *faults, *kernels]
+    return [*cells, *budgets, *power, *faults, *kernels]
 
 
 def build(problem: Problem, options: Options, results: list[Any]) -> "Page":  # noqa: ARG001
@@ -80,8 +89,9 @@ def build(problem: Problem, options: Options, results: list[Any]) -> "Page":  # 
     from reports.shared.page import Page
 
     remaining = iter(results)
-    cells, powers, faults, kernels = (
-        [next(remaining) for _ in group] for group in (options.cells, measurements.ERRORS, OF_DRAWS, FAULTY_KERNELS)
+    cells, budgets, powers, faults, kernels = (
+        [next(remaining) for _ in group]
+        for group in (options.cells, options.budget_cells, measurements.ERRORS, OF_DRAWS, FAULTY_KERNELS)
     )
     checks = sections.judged(cells)
     page = Page(NAME, TITLE, CLAIM)
@@ -91,6 +101,7 @@ def build(problem: Problem, options: Options, results: list[Any]) -> "Page":  # 
     page.section("calibration/faults.md", sections.faults_section(faults))
     page.section("calibration/kernels.md", sections.kernels_section(kernels))
     page.section("calibration/cost.md", sections.cost_section(cells))
+    page.section("calibration/budgets.md", sections.budgets_section([run for runs in budgets for run in runs]))
     page.verdict = "fail" if sections.undetected(kernels) else checks.verdict
     return page
 
@@ -99,5 +110,5 @@ def packages(options: Options) -> list[str]:
     """Return the packages whose versions the page depends on."""
     from bayes.sampling.engines import PACKAGES
 
-    used = dict.fromkeys(name for _, engine in options.cells for name in PACKAGES[engine])
+    used = dict.fromkeys(name for _, engine in options.cells + options.budget_cells for name in PACKAGES[engine])
     return ["closedform", "numpy", "scipy", "arviz-stats", *used, "matplotlib"]

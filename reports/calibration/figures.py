@@ -5,15 +5,18 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from bayes.calibration.results import Calibration
-from bayes.checking.results import Check
+from bayes.checking.results import Check, most_extreme
 from bayes.faults.calibrated_faults import Power as FaultPower
 from reports.calibration.measurements import DATA_SETS, LEVEL, Power
 from reports.shared.sampling_figures import matrix_of_shares, shares_with_intervals
 
 MOST_PANELS = 12
 """Panels of ECDFs that a figure has at most."""
+LINEAR = 0.1
+"""Errors up to this are drawn on a linear axis, and larger ones on a logarithmic one."""
 
 
 def errors(groups: Mapping[str, Sequence[Check]]) -> Figure:
@@ -58,6 +61,33 @@ def needed(names: Sequence[str], pooled: Sequence[FaultPower], ranks: Sequence[F
         shares = np.array([np.divide(power.detected, power.families) for power in powers])
         matrix_of_shares(axis, shares, names, [str(n) for n in powers[0].sizes])
         axis.set(xlabel="data sets", title=title)
+    return figure
+
+
+def budgets(pairs: Mapping[tuple[str, str], Sequence[tuple[int, Calibration]]]) -> Figure:
+    """Draw the largest errors of a location and a scale with intervals, against the gradients of a run."""
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), sharex=True)
+    for axis, statistic, unit in zip(axes, ("location", "scale"), ("posterior sds", "parts of the sd"), strict=True):
+        for k, ((model, sampler), runs) in enumerate(pairs.items()):
+            checks = [most_extreme([check for check in run.checks if check.statistic == statistic]) for _, run in runs]
+            axis.errorbar(
+                [run.gradients.mean() for _, run in runs],
+                [abs(check.error) for check in checks],
+                yerr=[1.96 * check.null_error for check in checks],
+                fmt="o-",
+                color=f"C{k % 10}",
+                markersize=3,
+                linewidth=0.8,
+                label=f"{model}, {sampler}",
+            )
+        axis.axhline(0, color="0.15", linewidth=0.8)
+        axis.set_yscale("symlog", linthresh=LINEAR)
+        axis.set(
+            xscale="log", xlabel="gradients in a run, warm-up included", ylabel=f"error of the {statistic}, {unit}"
+        )
+        axis.xaxis.set_minor_formatter(NullFormatter())
+    if len(pairs) <= MOST_PANELS:
+        axes[1].legend(fontsize=8)
     return figure
 
 

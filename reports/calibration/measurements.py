@@ -1,6 +1,7 @@
 """The tasks of the page."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,15 @@ def run_engine(model: str, engine: str, datasets: int, draws: int, tune: int, se
     started = time.perf_counter()
     result = calibrate(engine, model, datasets=datasets, draws=draws, tune=tune, seed=seed, workers=0)
     return Cell(calibration=result, seconds=time.perf_counter() - started)
+
+
+def run_budgets(
+    model: str, engine: str, datasets: int, budgets: Sequence[int], seed: int
+) -> "list[tuple[int, Calibration]]":
+    """Run an engine on the same data sets with several budgets: so many iterations of warm-up, and as many draws."""
+    from bayes.calibration.calibrating import calibrate
+
+    return [(n, calibrate(engine, model, datasets=datasets, draws=n, tune=n, seed=seed, workers=0)) for n in budgets]
 
 
 def power(place: int, repeats: int, draws: int, seed: int) -> Power:

@@ -12,6 +12,8 @@ from reports.shared.options import Common
 ENGINES = ("numpyro", "blackjax", "nutpie", "pymc")
 CELLS = (("normal_normal", "numpyro"),)
 """Model and engine of the default page: what the time allows."""
+BUDGET_CELLS = (("normal_normal", "nutpie"),)
+"""The same for the budgets. This engine is compiled once, and not once a budget."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +28,21 @@ class Size:
     """Simulated data sets of each faulty sampler, which are split into families."""
     kernels: int
     """Repeats of each faulty kernel."""
+    budgets: tuple[int, ...]
+    """Iterations of warm-up, and as many draws, of the runs that show the bias of short chains."""
+    budget_data_sets: int
+    """Simulated data sets of each budget."""
 
 
-DEFAULT = Size(datasets=200, power=20, fault_data_sets=400, kernels=2)
-FULL = Size(datasets=2000, power=400, fault_data_sets=20_000, kernels=50)
+DEFAULT = Size(datasets=200, power=20, fault_data_sets=400, kernels=2, budgets=(5, 10, 20, 50), budget_data_sets=200)
+FULL = Size(
+    datasets=2000,
+    power=400,
+    fault_data_sets=20_000,
+    kernels=50,
+    budgets=(5, 10, 20, 50, 100, 200),
+    budget_data_sets=1000,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +71,17 @@ class Options(Common):
     @property
     def cells(self) -> tuple[tuple[str, str], ...]:
         """The models and engines, as pairs of names."""
+        return self._chosen or CELLS
+
+    @property
+    def budget_cells(self) -> tuple[tuple[str, str], ...]:
+        """The models and engines that run with small budgets too."""
+        return self._chosen or BUDGET_CELLS
+
+    @property
+    def _chosen(self) -> tuple[tuple[str, str], ...]:
         if not (self.model or self.engine or self.full):
-            return CELLS
+            return ()
         models = [canonical(name) for name in self.model] or (NAMES if self.full else ["normal_normal"])
         engines = self.engine or (ENGINES if self.full else ENGINES[:1])
         return tuple((name, engine) for name in dict.fromkeys(models) for engine in dict.fromkeys(engines))
@@ -77,4 +99,8 @@ def read(options: Options) -> Problem:
     whole_number("draws", options.draws, ", 4 or more", 4)
     if options.datasets is not None:
         whole_number("datasets", options.datasets, ", 20 or more", 20)
-    return Problem(models=tuple(get_model(name) for name in dict.fromkeys(name for name, _ in options.cells)))
+    return Problem(
+        models=tuple(
+            get_model(name) for name in dict.fromkeys(name for name, _ in options.cells + options.budget_cells)
+        )
+    )

@@ -1,9 +1,11 @@
 """The sections of the page, as the numbers that their templates show."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 import numpy as np
 
+from bayes.calibration.results import Calibration
 from bayes.checking.judging import judge
 from bayes.checking.results import Check, Checks, most_extreme
 from bayes.faults.calibrated_faults import OF_DRAWS, OFTEN
@@ -165,6 +167,41 @@ def cost_section(cells: Sequence[Cell]) -> Numbers:
             "seconds in all": [cell.seconds for cell in cells],
         },
     }
+
+
+def budgets_section(runs: Sequence[tuple[int, Calibration]]) -> Numbers:
+    """Return the bias of short chains: the worst errors at each budget, and what it costs."""
+    location, scale = (
+        [most_extreme([check for check in run.checks if check.statistic == statistic]) for _, run in runs]
+        for statistic in ("location", "scale")
+    )
+    of_pair: dict[tuple[str, str], list[tuple[int, Calibration]]] = {}
+    for n, run in runs:
+        of_pair.setdefault((run.model, run.sampler), []).append((n, run))
+    return {
+        "data_sets": max(len(run.rows) for _, run in runs),
+        "figure_of_budgets": figures.budgets(of_pair),
+        "budgets": {
+            "model": [run.model for _, run in runs],
+            "engine": [run.sampler for _, run in runs],
+            "iterations": [n for n, _ in runs],
+            "gradients": [float(run.gradients.mean()) for _, run in runs],
+            "location": [check.parameter for check in location],
+            "its error": [check.error for check in location],
+            "±": [check.null_error for check in location],
+            "scale": [check.parameter for check in scale],
+            "its error ": [check.error for check in scale],
+            "± ": [check.null_error for check in scale],
+            "verdict": [run.verdict for _, run in runs],
+        },
+        "enough": {f"{sampler} on {model}": _enough(of) for (model, sampler), of in of_pair.items()},
+    }
+
+
+def _enough(runs: Sequence[tuple[int, Calibration]]) -> int | None:
+    """Return the smallest budget that passes, as do all larger ones; None if the largest does not."""
+    passed = [n for n, _ in takewhile(lambda pair: pair[1].verdict == "pass", reversed(runs))]
+    return passed[-1] if passed else None
 
 
 def _label(cell: Cell) -> str:
