@@ -5,7 +5,7 @@ Call ``jax.distributed.initialize`` before this module is imported: NumPyro and 
 
 import pickle
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -23,8 +23,6 @@ from bayes.sampling._jax_engines import NO_START
 from bayes.sampling.many_data_sets import BATCH, CHAINS, Batch, Vectorised, vectorised
 from closedform.reasons import one_line
 
-JAX_ENGINES = tuple(CHAINS)
-"""Engines of ``vectorised_outcomes``."""
 COMPILED_ENGINES = ("nutpie", "pymc")
 """Engines of ``compiled_sampler``."""
 
@@ -46,7 +44,7 @@ def vectorised_outcomes(
     simulation
         Its model must be a PyMC model, or a model of the registry.
     engine
-        One of ``JAX_ENGINES``. Each has one chain a data set.
+        A name in ``CHAINS``. Each has one chain a data set.
     seed
         Seed of the data sets and, with the number of the data set, of their chains.
     indices
@@ -59,14 +57,9 @@ def vectorised_outcomes(
     ValueError
         If ``engine`` is unknown, or the model has no program.
     """
-    _require("engine", engine, JAX_ENGINES)
+    _require("engine", engine, CHAINS)
     sampler = _vectorised(simulation, engine, draws, tune)
     return _outcomes(simulation, sampler, seed, set(indices))
-
-
-def compile_seconds(simulation: Simulation, engine: str, *, draws: int, tune: int) -> float:
-    """Return how long it took to compile the program of ``vectorised_outcomes``, in this process."""
-    return _vectorised(simulation, engine, draws, tune).compile_seconds
 
 
 @dataclass(frozen=True)
@@ -168,6 +161,6 @@ def _outcome(
         return Outcome(index=i, seconds=seconds, failure=f"{type(error).__name__}: {one_line(error)}")
 
 
-def _require(name: str, value: str, allowed: tuple[str, ...]) -> None:
+def _require(name: str, value: str, allowed: Iterable[str]) -> None:
     if value not in allowed:
         raise ValueError(f"`{name}` must be one of {', '.join(allowed)}, got {value!r}.")

@@ -72,7 +72,6 @@ class Vectorised:
     """Each device with its program."""
     threads: int
     """Calls of ``run`` that can go on at a time."""
-    compile_seconds: float
 
     def run(self, seed: int, batch: int, data: tuple[NDArray[Any], ...]) -> Batch:
         """Return the draws on the data sets of one batch, whose data are ``data``, each (100, ...)."""
@@ -100,7 +99,6 @@ def vectorised(model: pm.Model, engine: str, draws: int, tune: int) -> Vectorise
     swapped = with_symbolic_data(model)
     variables = constrained_variables(swapped.model)
     devices = jax.local_devices()
-    start = time.perf_counter()
     jaxified = jaxified_graph()
     # The functions come from graphs, and are made outside of the threads, since PyTensor is not for threads.
     inputs = [*swapped.model.value_vars, *swapped.inputs]
@@ -146,5 +144,4 @@ def vectorised(model: pm.Model, engine: str, draws: int, tune: int) -> Vectorise
         names=tuple(variable.name for variable in variables),
         programs=tuple(zip(devices, programs, strict=True)),
         threads=max(len(devices), cores),
-        compile_seconds=time.perf_counter() - start,
     )

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from bayes.calibration.engines import COMPILED_ENGINES, compile_seconds, compiled_sampler, vectorised_outcomes
+from bayes.calibration import samplers
+from bayes.calibration.engines import COMPILED_ENGINES, compiled_sampler, vectorised_outcomes
 from bayes.calibration.outcomes import outcome
 from bayes.calibration.results import calibration
 from bayes.calibration.runs import Runs
 from bayes.calibration.simulation import ExactSimulation, exact_simulation
 from bayes.exact.normal_normal import EXAMPLE
 from bayes.registry import get_model
+from bayes.sampling.many_data_sets import CHAINS
 from tests.nightly import nightly_but
 
 ENTRY = get_model("normal_normal", "prior")
@@ -44,12 +46,16 @@ def right():
     return judged(SIMULATION)
 
 
+def test_the_names_of_engines_are_known_without_loading_them():
+    assert tuple(CHAINS) == samplers.JAX_ENGINES
+    assert set(samplers.ENGINES) == {*CHAINS, *COMPILED_ENGINES}
+
+
 def test_the_right_program_passes(right):
     assert right.verdict == "pass", right
     assert len(right.rows) == DATA_SETS
     assert right.seconds.min() > 0
     assert (right.gradients > 2 * SIZE["draws"]).all()
-    assert compile_seconds(SIMULATION, "numpyro", **SIZE) > 0
 
 
 @pytest.mark.slow
