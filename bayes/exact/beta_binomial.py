@@ -82,6 +82,12 @@ class BetaBinomial:
         outcomes = np.stack([values, self.trials - values], axis=1).astype(float)
         return log_p_totals + log_arrangements(outcomes, times, totals, self.trials)
 
+    def leave_one_out(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | y without y_i) of every count, (n,), in nats."""
+        y = validate.counts(y, self.trials)
+        successes, failures = exact_sums.total(y) - y, exact_sums.total(self.trials - y) - (self.trials - y)
+        return distributions.beta_binomial.logpmf(y, self.trials, self.successes + successes, self.failures + failures)
+
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | theta), in nats; ``params`` may have any leading shape."""
         theta = np.asarray(params["theta"])[..., None]

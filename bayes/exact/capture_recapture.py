@@ -154,6 +154,18 @@ class CaptureRecapture:
         """Return log p(y), in nats, of the histories themselves: there is no binomial coefficient."""
         return self._given_abundance(self._histories(y)).log_evidence
 
+    def leave_one_out(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | y without y_i) of every candidate's history, (n,), in nats.
+
+        An observation is a row, also that of a candidate never captured: given omega and p the rows are independent,
+        once N is summed out.
+        """
+        y = self._histories(y)
+        _, first, place = np.unique(y, axis=0, return_index=True, return_inverse=True)
+        # log p(y_i | y_-i) = log p(y) - log p(y_-i), the same for equal rows
+        logs = np.array([self.log_evidence(y) - self.log_evidence(np.delete(y, i, axis=0)) for i in first])
+        return logs[place.ravel()]
+
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | omega, p), in nats; ``params`` may have any leading shape."""
         y, omega, p = self._histories(y), np.asarray(params["omega"]), self.stacked(params)

@@ -18,7 +18,12 @@ from bayes.exact import validate
 from bayes.exact.distribution import Discrete, Distribution
 from bayes.exact.example import DataSet, Example
 from bayes.exact.numerics import distributions, exact_sums
-from bayes.exact.numerics.log_gamma import log_arrangements, log_dirichlet, log_dirichlet_multinomial
+from bayes.exact.numerics.log_gamma import (
+    log_arrangements,
+    log_dirichlet,
+    log_dirichlet_multinomial,
+    log_dirichlet_multinomials,
+)
 from bayes.exact.projections import STANDARD, Draws, Projections, flip_sign, signs
 
 
@@ -135,6 +140,13 @@ class DirichletMultinomial:
         log_p_totals = log_dirichlet_multinomial(totals, self.concentration)
         multiplicities = np.ones(len(counts), dtype=np.int64)
         return log_p_totals + log_arrangements(counts.astype(float), multiplicities, totals, self.trials)
+
+    def leave_one_out(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | y without y_i) of every row of counts, (n,), in nats."""
+        counts = self._counts(y)
+        # alpha_-i = alpha + sum_(j != i) y_j
+        alpha = self.concentration + (counts.sum(axis=0) - counts)
+        return log_dirichlet_multinomials(counts.astype(float), alpha)
 
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | p), in nats; ``params`` may have any leading shape."""

@@ -8,7 +8,7 @@ may be shorter than the inputs. It then belongs to the first n of them, and ``pr
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from math import inf, pi
 from typing import Any
@@ -21,6 +21,7 @@ from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
 from bayes.exact.numerics import boxes, large_mixtures
+from bayes.exact.numerics.orders import each_last
 from bayes.exact.numerics.positive_box import DivergenceError, PositiveBox
 from bayes.exact.projections import STANDARD, Draws, Projections, flip_sign
 from bayes.exact.scale_priors import ScalePrior
@@ -146,6 +147,17 @@ class GaussianProcess:
         """Return log p(y), in nats."""
         y = self._observations(y)
         return self._box(y).log_integral if len(y) or not self._proper else 0.0
+
+    def leave_one_out(self, y: ArrayLike) -> Array:
+        """Return log p(y_i | y without y_i) of every observation, (n,), in nats, by an integral for each: 0.5 s.
+
+        Raises ValueError if the posterior without an observation is improper.
+        """
+        y = self._observations(y)
+        evidence = self.log_evidence(y)
+        # log p(y_i | y_-i) = log p(y) - log p(y_-i). Without an outlier the noise may be where p(. | y) has no nodes.
+        without = [replace(self, inputs=self.inputs[i]).log_evidence(y[i[:-1]]) for i in each_last(len(y))]
+        return evidence - np.array(without)
 
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | rho, alpha, noise_variance), in nats; ``params`` may have any leading shape."""

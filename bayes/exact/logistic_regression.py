@@ -9,7 +9,7 @@ row.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from typing import Any
 
@@ -25,6 +25,7 @@ from bayes.exact.numerics.boxes import Box
 from bayes.exact.numerics.conditionals import SecondGivenFirst, draws
 from bayes.exact.numerics.interpolation import interpolated
 from bayes.exact.numerics.logistic_likelihood import Rows, grouped, logit_bernoulli
+from bayes.exact.numerics.orders import each_last
 from bayes.exact.projections import STANDARD, Draws, Projections, flip_sign
 from closedform.validation import shown
 
@@ -136,6 +137,19 @@ class LogisticRegression:
         """Return log p(y), in nats."""
         y = self._observations(y)
         return self.posterior(y).log_evidence if len(y) else 0.0
+
+    def leave_one_out(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | y without y_i) of every observation, (n,), in nats, by an integral for each that differs.
+
+        Raises ValueError if the posterior without an observation is improper.
+        """
+        y = self._observations(y)
+        evidence, orders = self.log_evidence(y), each_last(len(y))
+        rows = np.column_stack([self.design[: len(y)], y])
+        _, first, place = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        # log p(y_i | y_-i) = log p(y) - log p(y_-i)
+        without = [replace(self, design=self.design[i]).log_evidence(y[i[:-1]]) for i in (orders[row] for row in first)]
+        return evidence - np.array(without)[place.ravel()]
 
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | beta), in nats; ``params`` may have any leading shape."""
