@@ -179,6 +179,14 @@ class CaptureRecapture:
         missed = omega * np.exp(xlog1py(unseen, -p).sum(axis=-1))
         return xlogy(C, omega) + log_p.sum(axis=-1) + xlogy(M - C, missed + (1 - omega))
 
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | omega, p) of each, (..., n), in nats; ``params`` may have any leading shape."""
+        y, omega, p = self._histories(y), np.asarray(params["omega"])[..., None], self.stacked(params)[..., None, :]
+        captures, misses = self.trials(y)  # (n, K)
+        # log p(y_i | omega, p) = log(omega prod_k p_k^captures_ik (1 - p_k)^misses_ik + [y_i = 0] (1 - omega))
+        there = xlogy(1, omega) + (xlogy(captures, p) + xlog1py(misses, -p)).sum(axis=-1)
+        return np.where(y.any(axis=1), there, np.log(np.exp(there) + (1 - omega)))
+
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.int64]]:
         """Draw the parameters from the prior, and the histories of ``n`` candidates; return ``(params, y)``."""
         n = validate.number_of_observations(n)

@@ -155,6 +155,11 @@ class DirichletMultinomial:
         log_coefficients = len(counts) * gammaln(self.trials + 1) - gammaln(counts + 1).sum()
         return log_coefficients + xlogy(counts.sum(axis=0), params["p"]).sum(axis=-1)
 
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | p) of each, (..., n), in nats; ``params`` may have any leading shape."""
+        counts, p = self._counts(y), np.asarray(params["p"])[..., None, :]
+        return gammaln(self.trials + 1) - gammaln(counts + 1).sum(axis=1) + xlogy(counts, p).sum(axis=-1)
+
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int64]]:
         """Draw p from the prior and ``n`` observations given it; return ``({"p": p}, y)`` with y of shape (n, K)."""
         n = validate.number_of_observations(n)

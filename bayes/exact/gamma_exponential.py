@@ -84,6 +84,11 @@ class GammaExponential:
         # log p(y | rate) = n log rate - rate sum_i y_i
         return len(y) * np.log(rate) - rate * y.sum()
 
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | rate) of each, (..., n), in nats; ``params`` may have any leading shape."""
+        y, rate = validate.times(y), np.asarray(params["rate"])[..., None]
+        return np.log(rate) - rate * y
+
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw the rate from the prior and ``n`` times given it; return ``({"rate": rate}, y)``."""
         n = validate.number_of_observations(n)

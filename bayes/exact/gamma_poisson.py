@@ -89,6 +89,11 @@ class GammaPoisson:
         # log p(y | rate) = sum_i y_i log rate - n rate - sum_i log y_i!
         return xlogy(y.sum(), rate) - len(y) * rate - gammaln(y + 1).sum()
 
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | rate) of each, (..., n), in nats; ``params`` may have any leading shape."""
+        y, rate = validate.counts(y), np.asarray(params["rate"])[..., None]
+        return xlogy(y, rate) - rate - gammaln(y + 1)
+
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.int64]]:
         """Draw the rate from the prior and ``n`` counts given it; return ``({"rate": rate}, y)``."""
         n = validate.number_of_observations(n)

@@ -164,6 +164,24 @@ class GaussianProcess:
         y = self._observations(y)
         return self._log_likelihood(y, *(np.asarray(params[name]) for name in NAMES))
 
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | y without y_i, rho, alpha, noise_variance) of every observation, (..., n), in nats.
+
+        Given the parameters the observations are not independent. These are the densities whose inverse weighs draws
+        of the posterior into draws without y_i (Bürkner, Gabry and Vehtari 2021, "Efficient leave-one-out
+        cross-validation for Bayesian non-factorized normal and Student-t models"; Rasmussen and Williams 2006,
+        Gaussian Processes for Machine Learning, eq. 5.10 to 5.12). Their sum is not ``log_likelihood``. ``params`` may
+        have any leading shape.
+        """
+        y = self._observations(y)
+        rho, alpha, s = (np.asarray(params[name], dtype=float) for name in NAMES)
+        eigenvalues, vectors = self._spectrum(rho, len(y))  # (..., n), (..., n, n)
+        scaled = vectors / (alpha[..., None] ** 2 * eigenvalues + s[..., None])[..., None, :]
+        # y_i - mu_i = [C^-1 y]_i / [C^-1]_ii,    sigma_i^2 = 1 / [C^-1]_ii
+        precision = np.sum(scaled * vectors, axis=-1)
+        pull = np.einsum("...ik,...jk,j->...i", scaled, vectors, y)
+        return norm.logpdf(pull / precision, scale=precision**-0.5)
+
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], Array]:
         """Draw the parameters from the prior, and n observations given them, n up to N; return ``(params, y)``.
 

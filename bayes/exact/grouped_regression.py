@@ -235,11 +235,15 @@ class GroupedRegression:
 
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | beta, theta, noise_sd), in nats; ``params`` may have any leading shape."""
+        return self.pointwise_log_likelihood(params, y).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | beta, theta, noise_sd) of each, (..., n), in nats, for ``params`` of any leading shape."""
         y, sigma = self._observations(y), np.asarray(params["noise_sd"])[..., None]
         beta, theta = np.asarray(params["beta"]), np.asarray(params["theta"])
         F, groups, v = self.design[: len(y)], self.groups[: len(y)], self.varying
         mean = beta @ F.T + F[:, v] * (theta - beta[..., [v]])[..., groups]
-        return norm.logpdf(y, mean, sigma).sum(axis=-1)
+        return norm.logpdf(y, mean, sigma)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], Array]:
         """Draw the parameters from the prior and n observations, n up to N; return ``(params, y)``."""

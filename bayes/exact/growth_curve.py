@@ -221,10 +221,14 @@ class GrowthCurve:
 
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | alpha, beta, lambda, tau), in nats; ``params`` may have any leading shape."""
+        return self.pointwise_log_likelihood(params, y).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | alpha, beta, lambda, tau) of each, (..., n), in nats; see ``log_likelihood``."""
         y = self._observations(y)
         alpha, beta, lam, tau = (np.asarray(params[name])[..., None] for name in ("alpha", "beta", "lambda", "tau"))
         mean = alpha - beta * lam ** self.x[: len(y)]
-        return stats.norm.logpdf(y, mean, 1 / np.sqrt(tau)).sum(axis=-1)
+        return stats.norm.logpdf(y, mean, 1 / np.sqrt(tau))
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], Array]:
         """Draw parameters from the prior, and ``n`` observations given them, n up to N; return ``(params, y)``."""

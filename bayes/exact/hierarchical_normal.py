@@ -221,8 +221,12 @@ class HierarchicalNormal:
 
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | theta), in nats; ``params`` may have any leading shape."""
+        return self.pointwise_log_likelihood(params, y).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_j | theta_j) of each, (..., n), in nats; ``params`` may have any leading shape."""
         y = self._observations(y)
-        return norm.logpdf(y, np.asarray(params["theta"]), self.noise_sds[: len(y)]).sum(axis=-1)
+        return norm.logpdf(y, np.asarray(params["theta"]), self.noise_sds[: len(y)])
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """Draw mu, tau, theta and distance (n,) from the prior, and n observations, n up to J; return ``(params, y)``.

@@ -187,9 +187,13 @@ class IndependentRegression:
 
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | beta, noise_sd), in nats; ``params`` may have any leading shape."""
+        return self.pointwise_log_likelihood(params, y).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | beta, noise_sd) of each, (..., n), in nats; ``params`` may have any leading shape."""
         y, sigma = self._observations(y), np.asarray(params["noise_sd"])[..., None]
         mean = np.asarray(params["beta"]) @ self.design[: len(y)].T
-        return norm.logpdf(y, mean, sigma).sum(axis=-1)
+        return norm.logpdf(y, mean, sigma)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """Draw beta and the noise sd from the prior, and ``n`` observations, n up to N; return ``(params, y)``."""

@@ -212,9 +212,13 @@ class LinearRegression:
 
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | beta, sigma2), in nats; ``params`` may have any leading shape."""
+        return self.pointwise_log_likelihood(params, y).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | beta, sigma2) of each, (..., n), in nats; ``params`` may have any leading shape."""
         y, sigma2 = self._observations(y), np.asarray(params["sigma2"])[..., None]
         mean = np.asarray(params["beta"]) @ self.design[: len(y)].T
-        return norm.logpdf(y, mean, np.sqrt(sigma2)).sum(axis=-1)
+        return norm.logpdf(y, mean, np.sqrt(sigma2))
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """Draw beta and sigma2 from the prior, and ``n`` observations given them, n up to N; return ``(params, y)``."""

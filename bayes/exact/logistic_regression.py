@@ -156,6 +156,12 @@ class LogisticRegression:
         y, beta = self._observations(y), np.asarray(params["beta"])
         return grouped(self.design[: len(y)], y).log_likelihood(beta[..., 0], beta[..., 1])
 
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | beta) of each, (..., n), in nats; ``params`` may have any leading shape."""
+        y = self._observations(y)
+        # log inv_logit((2 y_i - 1) x_i . beta)
+        return special.log_expit((2 * y - 1) * (np.asarray(params["beta"]) @ self.design[: len(y)].T))
+
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.int64]]:
         """Draw beta from the prior, and ``n`` observations given it, n up to N; return ``(params, y)``."""
         n = validate.number_of_observations(n)

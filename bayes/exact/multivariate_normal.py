@@ -144,13 +144,16 @@ class MultivariateNormal:
 
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | mu), in nats; ``params`` may have any leading shape."""
+        return self.pointwise_log_likelihood(params, y).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | mu) of each, (..., n), in nats; ``params`` may have any leading shape."""
         y, mu = self._rows(y), np.asarray(params["mu"])[..., None, :]
-        n, K = y.shape
-        # log p(y | mu) = -1/2 sum_i [K log(2 pi) + log |Sigma| + (y_i - mu)' Sigma^-1 (y_i - mu)],    Sigma = L L'
+        # log p(y_i | mu) = -1/2 [K log(2 pi) + log |Sigma| + (y_i - mu)' Sigma^-1 (y_i - mu)],    Sigma = L L'
         inverse = np.linalg.inv(np.linalg.cholesky(self.noise_covariance))
         log_det = -2 * np.log(np.diag(inverse)).sum()
-        squares = np.square((y - mu) @ inverse.T).sum(axis=(-2, -1))
-        return -0.5 * (n * (K * np.log(2 * np.pi) + log_det) + squares)
+        squares = np.square((y - mu) @ inverse.T).sum(axis=-1)
+        return -0.5 * (y.shape[1] * np.log(2 * np.pi) + log_det + squares)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
         """Draw mu from the prior and ``n`` observations given it; return ``({"mu": mu}, y)`` with y of shape (n, K)."""

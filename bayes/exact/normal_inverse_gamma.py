@@ -155,8 +155,12 @@ class NormalInverseGamma:
 
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | mu, sigma2), in nats; ``params`` may have any leading shape."""
+        return self.pointwise_log_likelihood(params, y).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | mu, sigma2) of each, (..., n), in nats; ``params`` may have any leading shape."""
         mu, sigma2 = (np.asarray(params[name])[..., None] for name in ("mu", "sigma2"))
-        return norm.logpdf(validate.observations(y), mu, np.sqrt(sigma2)).sum(axis=-1)
+        return norm.logpdf(validate.observations(y), mu, np.sqrt(sigma2))
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw mu and sigma2 from the prior and ``n`` observations given them; return ``(params, y)``."""

@@ -165,8 +165,12 @@ class NormalNormal:
 
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | mu), in nats; ``params`` may have any leading shape."""
+        return self.pointwise_log_likelihood(params, y).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | mu) of each, (..., n), in nats; ``params`` may have any leading shape."""
         mu = np.asarray(params["mu"])[..., None]
-        return norm.logpdf(validate.observations(y), mu, self.noise_sd).sum(axis=-1)
+        return norm.logpdf(validate.observations(y), mu, self.noise_sd)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw mu from the prior and ``n`` observations given it; return ``({"mu": mu}, y)`` with y of shape (n,)."""

@@ -86,8 +86,12 @@ class NormalVariance:
 
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | sigma2), in nats; ``params`` may have any leading shape."""
+        return self.pointwise_log_likelihood(params, y).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | sigma2) of each, (..., n), in nats; ``params`` may have any leading shape."""
         sigma2 = np.asarray(params["sigma2"])[..., None]
-        return norm.logpdf(validate.observations(y), self.mean, np.sqrt(sigma2)).sum(axis=-1)
+        return norm.logpdf(validate.observations(y), self.mean, np.sqrt(sigma2))
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw sigma2 from the prior and ``n`` observations given it; return ``({"sigma2": ...}, y)``."""

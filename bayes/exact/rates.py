@@ -137,9 +137,13 @@ class Rates:
 
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | theta), in nats; ``params`` may have any leading shape."""
+        return self.pointwise_log_likelihood(params, y).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_j | theta) of each, (..., n), in nats; ``params`` may have any leading shape."""
         y, theta = self._counts(y), np.asarray(params["theta"])
         n = len(y)
-        return binom.logpmf(y, self.trials[:n], theta[..., self.rate[:n]]).sum(axis=-1)
+        return binom.logpmf(y, self.trials[:n], theta[..., self.rate[:n]])
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Array], NDArray[np.int64]]:
         """Draw theta from the prior and the first ``n`` counts given it; return ``({"theta": theta}, y)``."""
