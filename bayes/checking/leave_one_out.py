@@ -136,8 +136,8 @@ class LeaveOneOut:
             f"{self.verdict}: {len(self.checks)} checks of PSIS-LOO share a false-alarm rate of {self.alpha:g}.",
             *([f"The table has the {SHOWN} observations of {n} that are most MCSEs off."] if n > SHOWN else []),
             *(f"[{i}] cannot pass: {reason}" for i, reason in enumerate(reasons, 1)),
-            f"standard error of the total: {self.standard_error:.3g} nats, ArviZ's `se`. It says how much other data would "
-            "change it. The error of the draws is the MCSE.",
+            f"ArviZ's `se` of the total is {self.standard_error:.3g} nats: how much other data would change it. The "
+            "error of the draws is the MCSE.",
             *(f"note: {note}" for note in self.notes),
         ]
         wrapped = [fill(sentence, WIDTH, subsequent_indent="    ", break_long_words=False) for sentence in sentences]
