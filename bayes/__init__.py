@@ -1,10 +1,10 @@
 """Models with exact answers, the same models as PyMC and Stan programs, and checks of samplers against them.
 
 ``check`` compares draws with the exact answer of a model. ``check_sampler`` runs a sampler on many models and checks
-it. ``calibrate`` runs a sampler on many simulated data sets of one model. ``check_kernel`` checks one transition of a
-kernel from exact draws, and ``check_joint_kernel`` one from draws of parameters and data. ``load_draws`` reads draws
-from a file, and ``models`` is the registry of models. For tests, ``bayes.testing`` has the checks of samplers as
-assertions. The subpackages:
+it. ``check_loo`` compares PSIS-LOO of draws with the exact leave-one-out densities. ``calibrate`` runs a sampler on
+many simulated data sets of one model. ``check_kernel`` checks one transition of a kernel from exact draws, and
+``check_joint_kernel`` one from draws of parameters and data. ``load_draws`` reads draws from a file, and ``models`` is
+the registry of models. For tests, ``bayes.testing`` has the checks of samplers as assertions. The subpackages:
 
 - ``bayes.exact``: posterior, predictive and evidence in closed form, one family of models a file. It needs only NumPy
   and SciPy.

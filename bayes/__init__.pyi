@@ -2,6 +2,7 @@ from . import exact as exact
 from . import testing as testing
 from ._check import check as check
 from ._check import check_sampler as check_sampler
+from ._check_loo import check_loo as check_loo
 from .calibration.calibrating import calibrate as calibrate
 from .calibration.joint import check_joint_kernel as check_joint_kernel
 from .calibration.kernels import check_kernel as check_kernel

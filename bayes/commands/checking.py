@@ -17,6 +17,7 @@ from closedform.multiple_testing import ALPHA
 from closedform.verdict import EXIT_CODES
 
 if TYPE_CHECKING:
+    from bayes.checking.leave_one_out import LeaveOneOut
     from bayes.checking.results import Checks
 
 
@@ -49,6 +50,9 @@ class CheckDraws:
     """Cut chains of different lengths to the shortest one; in ArviZ's files, chains that end in nan."""
     evidence_law: Literal["unbiased", "log_unbiased", "inverse_unbiased"] = "unbiased"
     """What evidence runs estimate without bias: Z (SMC), log Z (nested sampling with exp(-i/N)) or 1/Z (dynesty)."""
+    loo: bool = False
+    """Check ArviZ's PSIS-LOO instead: its value for each observation against the exact one, with Pareto k, MCSE and
+    WAIC. It is computed from the group log_likelihood of ArviZ's file, or without one from the model at the draws."""
     alpha: float = ALPHA
     """Probability that a correct sampler has a failed check."""
     json: bool = False
@@ -67,13 +71,16 @@ def run(options: CheckDraws) -> tuple[str, int]:
             raise ValueError(f"`var` must say once what {name} is, got {rename[name]} and {expression}.")
         rename[name] = expression
     from bayes._check import check  # here, after the options are read: importing ArviZ takes seconds
+    from bayes._check_loo import check_loo
     from bayes.io.draws import is_smc
     from bayes.io.draws_file import load_draws
 
     with ExitStack() as stack:
         paths = [stack.enter_context(readable(path)) for path in options.file]
-        draws = load_draws(paths, model.variables, rename, trim=options.trim)
-    if is_smc(draws):
+        draws = load_draws(paths, model.variables, rename, trim=options.trim, log_likelihood=options.loo)
+    if options.loo:
+        checks = check_loo(draws, model, model.y, alpha=options.alpha)
+    elif is_smc(draws):
         checks = check(None, model, model.y, evidence=draws, evidence_law=options.evidence_law, alpha=options.alpha)
     else:
         checks = check(draws, model, model.y, alpha=options.alpha)
@@ -102,7 +109,7 @@ def _may_be_negative(name: str, model: Model) -> bool:
     return any(marginal.cdf(0.0) > 0 for (variable, _), marginal in marginals if variable == name)
 
 
-def _json(checks: "Checks", options: CheckDraws, model: Model) -> str:
+def _json(checks: "Checks | LeaveOneOut", options: CheckDraws, model: Model) -> str:
     files = [str(file) for file in options.file]
     about = {
         "file": files[0] if len(files) == 1 else files,

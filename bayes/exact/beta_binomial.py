@@ -82,10 +82,20 @@ class BetaBinomial:
         outcomes = np.stack([values, self.trials - values], axis=1).astype(float)
         return log_p_totals + log_arrangements(outcomes, times, totals, self.trials)
 
+    def leave_one_out(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | y without y_i) of every count, (n,), in nats."""
+        y = validate.counts(y, self.trials)
+        successes, failures = exact_sums.total(y) - y, exact_sums.total(self.trials - y) - (self.trials - y)
+        return distributions.beta_binomial.logpmf(y, self.trials, self.successes + successes, self.failures + failures)
+
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | theta), in nats; ``params`` may have any leading shape."""
+        return self.pointwise_log_likelihood(params, y).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | theta) of each, (..., n), in nats; ``params`` may have any leading shape."""
         theta = np.asarray(params["theta"])[..., None]
-        return binom.logpmf(validate.counts(y, self.trials), self.trials, theta).sum(axis=-1)
+        return binom.logpmf(validate.counts(y, self.trials), self.trials, theta)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.int64]]:
         """Draw theta from the prior and ``n`` counts given it; return ``({"theta": theta}, y)``."""

@@ -154,6 +154,18 @@ class CaptureRecapture:
         """Return log p(y), in nats, of the histories themselves: there is no binomial coefficient."""
         return self._given_abundance(self._histories(y)).log_evidence
 
+    def leave_one_out(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | y without y_i) of every candidate's history, (n,), in nats.
+
+        An observation is a row, also that of a candidate never captured: given omega and p the rows are independent,
+        once N is summed out.
+        """
+        y = self._histories(y)
+        _, first, place = np.unique(y, axis=0, return_index=True, return_inverse=True)
+        # log p(y_i | y_-i) = log p(y) - log p(y_-i), the same for equal rows
+        logs = np.array([self.log_evidence(y) - self.log_evidence(np.delete(y, i, axis=0)) for i in first])
+        return logs[place.ravel()]
+
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | omega, p), in nats; ``params`` may have any leading shape."""
         y, omega, p = self._histories(y), np.asarray(params["omega"]), self.stacked(params)
@@ -166,6 +178,14 @@ class CaptureRecapture:
         log_p = xlogy(captures[seen].sum(axis=0), p) + xlog1py(misses[seen].sum(axis=0), -p)
         missed = omega * np.exp(xlog1py(unseen, -p).sum(axis=-1))
         return xlogy(C, omega) + log_p.sum(axis=-1) + xlogy(M - C, missed + (1 - omega))
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | omega, p) of each, (..., n), in nats; ``params`` may have any leading shape."""
+        y, omega, p = self._histories(y), np.asarray(params["omega"])[..., None], self.stacked(params)[..., None, :]
+        captures, misses = self.trials(y)  # (n, K)
+        # log p(y_i | omega, p) = log(omega prod_k p_k^captures_ik (1 - p_k)^misses_ik + [y_i = 0] (1 - omega))
+        there = xlogy(1, omega) + (xlogy(captures, p) + xlog1py(misses, -p)).sum(axis=-1)
+        return np.where(y.any(axis=1), there, np.log(np.exp(there) + (1 - omega)))
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.int64]]:
         """Draw the parameters from the prior, and the histories of ``n`` candidates; return ``(params, y)``."""

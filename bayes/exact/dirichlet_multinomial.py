@@ -18,7 +18,12 @@ from bayes.exact import validate
 from bayes.exact.distribution import Discrete, Distribution
 from bayes.exact.example import DataSet, Example
 from bayes.exact.numerics import distributions, exact_sums
-from bayes.exact.numerics.log_gamma import log_arrangements, log_dirichlet, log_dirichlet_multinomial
+from bayes.exact.numerics.log_gamma import (
+    log_arrangements,
+    log_dirichlet,
+    log_dirichlet_multinomial,
+    log_dirichlet_multinomials,
+)
 from bayes.exact.projections import STANDARD, Draws, Projections, flip_sign, signs
 
 
@@ -136,12 +141,24 @@ class DirichletMultinomial:
         multiplicities = np.ones(len(counts), dtype=np.int64)
         return log_p_totals + log_arrangements(counts.astype(float), multiplicities, totals, self.trials)
 
+    def leave_one_out(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | y without y_i) of every row of counts, (n,), in nats."""
+        counts = self._counts(y)
+        # alpha_-i = alpha + sum_(j != i) y_j
+        alpha = self.concentration + (counts.sum(axis=0) - counts)
+        return log_dirichlet_multinomials(counts.astype(float), alpha)
+
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | p), in nats; ``params`` may have any leading shape."""
         counts = self._counts(y)
         # log p(y | p) = sum_i (log m! - sum_k log y_ik!) + sum_ik y_ik log p_k
         log_coefficients = len(counts) * gammaln(self.trials + 1) - gammaln(counts + 1).sum()
         return log_coefficients + xlogy(counts.sum(axis=0), params["p"]).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | p) of each, (..., n), in nats; ``params`` may have any leading shape."""
+        counts, p = self._counts(y), np.asarray(params["p"])[..., None, :]
+        return gammaln(self.trials + 1) - gammaln(counts + 1).sum(axis=1) + xlogy(counts, p).sum(axis=-1)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int64]]:
         """Draw p from the prior and ``n`` observations given it; return ``({"p": p}, y)`` with y of shape (n, K)."""

@@ -71,11 +71,23 @@ class GammaExponential:
         total = exact_sums.dot(y, np.ones(len(y)))
         return float(log_gamma_evidence(self.shape, self.inverse_scale, len(y), total))
 
+    def leave_one_out(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | y without y_i) of every time, (n,), in nats."""
+        y = validate.times(y)
+        # a_-i = a + n - 1,    b_-i = b + sum_(j != i) y_j
+        a, b = self.shape + len(y) - 1, self.inverse_scale + distributions.sums_of_others(y)
+        return distributions.lomax.logpdf(y, a, scale=b)
+
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | rate), in nats; ``params`` may have any leading shape."""
         y, rate = validate.times(y), np.asarray(params["rate"])
         # log p(y | rate) = n log rate - rate sum_i y_i
         return len(y) * np.log(rate) - rate * y.sum()
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | rate) of each, (..., n), in nats; ``params`` may have any leading shape."""
+        y, rate = validate.times(y), np.asarray(params["rate"])[..., None]
+        return np.log(rate) - rate * y
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw the rate from the prior and ``n`` times given it; return ``({"rate": rate}, y)``."""

@@ -76,11 +76,23 @@ class GammaPoisson:
         values, times = np.unique(y, return_counts=True)
         return log_p_total + log_arrangements(values[:, None].astype(float), times, [total])
 
+    def leave_one_out(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | y without y_i) of every count, (n,), in nats."""
+        y = validate.counts(y)
+        # a_-i = a + sum_(j != i) y_j,    b_-i = b + n - 1
+        a, b = self.shape + (exact_sums.total(y) - y), self.inverse_scale + (len(y) - 1)
+        return distributions.gamma_poisson.logpmf(y, a, b)
+
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | rate), in nats; ``params`` may have any leading shape."""
         y, rate = validate.counts(y), np.asarray(params["rate"])
         # log p(y | rate) = sum_i y_i log rate - n rate - sum_i log y_i!
         return xlogy(y.sum(), rate) - len(y) * rate - gammaln(y + 1).sum()
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | rate) of each, (..., n), in nats; ``params`` may have any leading shape."""
+        y, rate = validate.counts(y), np.asarray(params["rate"])[..., None]
+        return xlogy(y, rate) - rate - gammaln(y + 1)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.int64]]:
         """Draw the rate from the prior and ``n`` counts given it; return ``({"rate": rate}, y)``."""

@@ -11,7 +11,7 @@ and ``predictive`` predicts the observation of the next row.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,7 @@ from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
 from bayes.exact.numerics import grouped_normal, planes
 from bayes.exact.numerics.grouped_mixtures import Mixtures
+from bayes.exact.numerics.orders import each_last
 from bayes.exact.projections import STANDARD, Draws, Projections, distance_score, flip_sign
 from bayes.exact.scale_priors import ScalePrior
 from closedform.validation import shown, whole_number
@@ -218,13 +219,31 @@ class GroupedRegression:
         _, plane = self._integral(y)
         return plane.log_integral if len(y) else 0.0
 
+    def leave_one_out(self, y: ArrayLike) -> Array:
+        """Return log p(y_i | y without y_i) of every observation, (n,), in nats, by an integral for each.
+
+        Raises ValueError if the posterior without an observation is improper.
+        """
+        y = self._observations(y)
+        evidence = self.log_evidence(y)
+        # log p(y_i | y_-i) = log p(y) - log p(y_-i)
+        without = [
+            replace(self, design=self.design[i], groups=self.groups[i]).log_evidence(y[i[:-1]])
+            for i in each_last(len(y))
+        ]
+        return evidence - np.array(without)
+
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | beta, theta, noise_sd), in nats; ``params`` may have any leading shape."""
+        return self.pointwise_log_likelihood(params, y).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | beta, theta, noise_sd) of each, (..., n), in nats, for ``params`` of any leading shape."""
         y, sigma = self._observations(y), np.asarray(params["noise_sd"])[..., None]
         beta, theta = np.asarray(params["beta"]), np.asarray(params["theta"])
         F, groups, v = self.design[: len(y)], self.groups[: len(y)], self.varying
         mean = beta @ F.T + F[:, v] * (theta - beta[..., [v]])[..., groups]
-        return norm.logpdf(y, mean, sigma).sum(axis=-1)
+        return norm.logpdf(y, mean, sigma)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], Array]:
         """Draw the parameters from the prior and n observations, n up to N; return ``(params, y)``."""

@@ -10,7 +10,7 @@ observation at the next place.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from math import pi, sqrt
 from typing import Any
@@ -24,6 +24,7 @@ from bayes.exact.distribution import Distribution
 from bayes.exact.numerics.boxes import Box, mixture_marginal
 from bayes.exact.numerics.conditionals import draws
 from bayes.exact.numerics.monotone import Monotone, exponential
+from bayes.exact.numerics.orders import each_last
 from bayes.exact.projections import STANDARD, Draws, Projections, flip_sign
 from closedform.validation import require
 
@@ -210,12 +211,24 @@ class GrowthCurve:
         """Return log p(y), in nats."""
         return self.posterior(y).box.log_integral if np.size(y) else 0.0
 
+    def leave_one_out(self, y: ArrayLike) -> Array:
+        """Return log p(y_i | y without y_i) of every observation, (n,), in nats, by an integral for each."""
+        y = self._observations(y)
+        evidence = self.log_evidence(y)
+        # log p(y_i | y_-i) = log p(y) - log p(y_-i)
+        without = [replace(self, x=self.x[i]).log_evidence(y[i[:-1]]) for i in each_last(len(y))]
+        return evidence - np.array(without)
+
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | alpha, beta, lambda, tau), in nats; ``params`` may have any leading shape."""
+        return self.pointwise_log_likelihood(params, y).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | alpha, beta, lambda, tau) of each, (..., n), in nats; see ``log_likelihood``."""
         y = self._observations(y)
         alpha, beta, lam, tau = (np.asarray(params[name])[..., None] for name in ("alpha", "beta", "lambda", "tau"))
         mean = alpha - beta * lam ** self.x[: len(y)]
-        return stats.norm.logpdf(y, mean, 1 / np.sqrt(tau)).sum(axis=-1)
+        return stats.norm.logpdf(y, mean, 1 / np.sqrt(tau))
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], Array]:
         """Draw parameters from the prior, and ``n`` observations given them, n up to N; return ``(params, y)``."""

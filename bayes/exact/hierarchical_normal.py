@@ -9,7 +9,7 @@ shorter than ``noise_sds``. Then the first n groups are observed, and ``predicti
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil, inf, pi
 from typing import Any
@@ -22,6 +22,7 @@ from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
 from bayes.exact.numerics import quadrature
+from bayes.exact.numerics.orders import each_last
 from bayes.exact.projections import STANDARD, Draws, Projections, distance_score, flip_sign
 from bayes.exact.scale_priors import ScalePrior
 from closedform.validation import shown
@@ -206,10 +207,26 @@ class HierarchicalNormal:
         known = not len(y) and self.tau_prior.proper
         return 0.0 if known else quadrature.LogQuadrature(**self._integrand(y)).log_integral
 
+    def leave_one_out(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_j | y without y_j) of every group, (n,), in nats, by an integral over tau for each.
+
+        A group has one observation, so theta_j has its prior given mu and tau. Samplers' log likelihoods, of which
+        importance sampling makes the same numbers, are given theta_j.
+        """
+        y = self._observations(y)
+        evidence = self.log_evidence(y)
+        # log p(y_j | y_-j) = log p(y) - log p(y_-j)
+        without = [replace(self, noise_sds=self.noise_sds[j]).log_evidence(y[j[:-1]]) for j in each_last(len(y))]
+        return evidence - np.array(without)
+
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | theta), in nats; ``params`` may have any leading shape."""
+        return self.pointwise_log_likelihood(params, y).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_j | theta_j) of each, (..., n), in nats; ``params`` may have any leading shape."""
         y = self._observations(y)
-        return norm.logpdf(y, np.asarray(params["theta"]), self.noise_sds[: len(y)]).sum(axis=-1)
+        return norm.logpdf(y, np.asarray(params["theta"]), self.noise_sds[: len(y)])
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """Draw mu, tau, theta and distance (n,) from the prior, and n observations, n up to J; return ``(params, y)``.

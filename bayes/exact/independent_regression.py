@@ -27,6 +27,7 @@ from bayes.exact.example import DataSet, Example
 from bayes.exact.numerics import boxes, distributions, quadrature
 from bayes.exact.numerics.noise_sds import root_inverse_gamma
 from bayes.exact.numerics.normal_coefficients import Coefficients, coefficients
+from bayes.exact.numerics.orders import each_last
 from bayes.exact.numerics.where_mass_is import mass_between
 from bayes.exact.projections import STANDARD, Draws, Projections, directions, distance_score, flip_sign
 from bayes.exact.scale_priors import ScalePrior
@@ -173,11 +174,26 @@ class IndependentRegression:
         del integrand["moments"]
         return quadrature.LogQuadrature(**integrand).log_integral if len(y) else 0.0
 
+    def leave_one_out(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | y without y_i) of every observation, (n,), in nats, by an integral for each.
+
+        Raises ValueError if the posterior without an observation is improper.
+        """
+        y = self._observations(y)
+        evidence = self.log_evidence(y)
+        # log p(y_i | y_-i) = log p(y) - log p(y_-i). Without an outlier sigma may be where p(sigma | y) has no nodes.
+        without = [replace(self, design=self.design[i]).log_evidence(y[i[:-1]]) for i in each_last(len(y))]
+        return evidence - np.array(without)
+
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | beta, noise_sd), in nats; ``params`` may have any leading shape."""
+        return self.pointwise_log_likelihood(params, y).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | beta, noise_sd) of each, (..., n), in nats; ``params`` may have any leading shape."""
         y, sigma = self._observations(y), np.asarray(params["noise_sd"])[..., None]
         mean = np.asarray(params["beta"]) @ self.design[: len(y)].T
-        return norm.logpdf(y, mean, sigma).sum(axis=-1)
+        return norm.logpdf(y, mean, sigma)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """Draw beta and the noise sd from the prior, and ``n`` observations, n up to N; return ``(params, y)``."""

@@ -192,11 +192,33 @@ class LinearRegression:
         log_gamma_term = log_gamma_evidence(self.shape, self.scale, n / 2, Fraction(excess), normals=n)
         return float(log_gamma_term - log_det / 2)
 
+    def leave_one_out(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | y without y_i) of every observation, (n,), in nats, from residuals and leverages.
+
+        Student's t, with the downdates of Cook and Weisberg (1982), Residuals and Influence in Regression, section 2.2.
+        """
+        y = self._observations(y)
+        with matrices.digits():
+            m, C, excess = self._posterior(y)
+            X = matrices.to_decimal(self.design[: len(y)])
+            # h_i = x_i' V_n x_i,    r_i = y_i - x_i' m_n,    y_i - x_i' m_-i = r_i / (1 - h_i),
+            # b_-i = b_n - r_i^2 / (2 (1 - h_i)),    1 + x_i' V_-i x_i = 1 / (1 - h_i)
+            rest = 1 - np.sum(matrices.solve_lower(C, X.T) ** 2, axis=0)
+            r = matrices.to_decimal(y) - X @ m
+            b = matrices.to_float(Decimal(self.scale) + excess - r**2 / (2 * rest))
+            error, variance = matrices.to_float(r / rest), matrices.to_float(1 / rest)
+        a = self.shape + (len(y) - 1) / 2
+        return distributions.student_t.logpdf(error, 2 * a, scale=np.sqrt(b / a * variance))
+
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | beta, sigma2), in nats; ``params`` may have any leading shape."""
+        return self.pointwise_log_likelihood(params, y).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | beta, sigma2) of each, (..., n), in nats; ``params`` may have any leading shape."""
         y, sigma2 = self._observations(y), np.asarray(params["sigma2"])[..., None]
         mean = np.asarray(params["beta"]) @ self.design[: len(y)].T
-        return norm.logpdf(y, mean, np.sqrt(sigma2)).sum(axis=-1)
+        return norm.logpdf(y, mean, np.sqrt(sigma2))
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
         """Draw beta and sigma2 from the prior, and ``n`` observations given them, n up to N; return ``(params, y)``."""

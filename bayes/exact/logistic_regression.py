@@ -9,7 +9,7 @@ row.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from typing import Any
 
@@ -25,6 +25,7 @@ from bayes.exact.numerics.boxes import Box
 from bayes.exact.numerics.conditionals import SecondGivenFirst, draws
 from bayes.exact.numerics.interpolation import interpolated
 from bayes.exact.numerics.logistic_likelihood import Rows, grouped, logit_bernoulli
+from bayes.exact.numerics.orders import each_last
 from bayes.exact.projections import STANDARD, Draws, Projections, flip_sign
 from closedform.validation import shown
 
@@ -137,10 +138,29 @@ class LogisticRegression:
         y = self._observations(y)
         return self.posterior(y).log_evidence if len(y) else 0.0
 
+    def leave_one_out(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | y without y_i) of every observation, (n,), in nats, by an integral for each that differs.
+
+        Raises ValueError if the posterior without an observation is improper.
+        """
+        y = self._observations(y)
+        evidence, orders = self.log_evidence(y), each_last(len(y))
+        rows = np.column_stack([self.design[: len(y)], y])
+        _, first, place = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        # log p(y_i | y_-i) = log p(y) - log p(y_-i)
+        without = [replace(self, design=self.design[i]).log_evidence(y[i[:-1]]) for i in (orders[row] for row in first)]
+        return evidence - np.array(without)[place.ravel()]
+
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | beta), in nats; ``params`` may have any leading shape."""
         y, beta = self._observations(y), np.asarray(params["beta"])
         return grouped(self.design[: len(y)], y).log_likelihood(beta[..., 0], beta[..., 1])
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | beta) of each, (..., n), in nats; ``params`` may have any leading shape."""
+        y = self._observations(y)
+        # log inv_logit((2 y_i - 1) x_i . beta)
+        return special.log_expit((2 * y - 1) * (np.asarray(params["beta"]) @ self.design[: len(y)].T))
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.int64]]:
         """Draw beta from the prior, and ``n`` observations given it, n up to N; return ``(params, y)``."""

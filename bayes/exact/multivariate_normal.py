@@ -125,15 +125,35 @@ class MultivariateNormal:
             log_dets = (n - 1) * matrices.log_det(L) + matrices.log_det(C)
             return -float(n * K * (2 * matrices.PI).ln() + log_dets + misfit) / 2
 
+    def leave_one_out(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | y without y_i) of every row, (n,), in nats; S_n-1 is the same whichever is left out."""
+        y = self._rows(y)
+        n, K = y.shape
+        if n == 0:
+            return np.empty(0)
+        with matrices.digits():
+            Sigma, S0 = matrices.to_decimal(self.noise_covariance), matrices.to_decimal(self.prior_covariance)
+            # y_i - m_-i = d_i - S0 (Sigma + (n - 1) S0)^-1 sum_(j != i) d_j,    d_i = y_i - m0,
+            # with the covariance Sigma + S_n-1,    S_n-1 = S0 (Sigma + (n - 1) S0)^-1 Sigma
+            C = matrices.cholesky(Sigma + (n - 1) * S0)
+            d = (matrices.to_decimal(y) - matrices.to_decimal(self.prior_mean)).T  # (K, n)
+            deviation = d - S0 @ matrices.solve(C, d.sum(axis=1, keepdims=True) - d)
+            L = matrices.cholesky(Sigma + S0 @ matrices.solve(C, Sigma))
+            misfit = matrices.to_float(np.sum(matrices.solve_lower(L, deviation) ** 2, axis=0))
+            return -(K * np.log(2 * np.pi) + float(matrices.log_det(L)) + misfit) / 2
+
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | mu), in nats; ``params`` may have any leading shape."""
+        return self.pointwise_log_likelihood(params, y).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | mu) of each, (..., n), in nats; ``params`` may have any leading shape."""
         y, mu = self._rows(y), np.asarray(params["mu"])[..., None, :]
-        n, K = y.shape
-        # log p(y | mu) = -1/2 sum_i [K log(2 pi) + log |Sigma| + (y_i - mu)' Sigma^-1 (y_i - mu)],    Sigma = L L'
+        # log p(y_i | mu) = -1/2 [K log(2 pi) + log |Sigma| + (y_i - mu)' Sigma^-1 (y_i - mu)],    Sigma = L L'
         inverse = np.linalg.inv(np.linalg.cholesky(self.noise_covariance))
         log_det = -2 * np.log(np.diag(inverse)).sum()
-        squares = np.square((y - mu) @ inverse.T).sum(axis=(-2, -1))
-        return -0.5 * (n * (K * np.log(2 * np.pi) + log_det) + squares)
+        squares = np.square((y - mu) @ inverse.T).sum(axis=-1)
+        return -0.5 * (y.shape[1] * np.log(2 * np.pi) + log_det + squares)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
         """Draw mu from the prior and ``n`` observations given it; return ``({"mu": mu}, y)`` with y of shape (n, K)."""

@@ -18,7 +18,7 @@ from scipy.stats import norm
 from bayes.exact import validate
 from bayes.exact.distribution import Distribution
 from bayes.exact.example import DataSet, Example
-from bayes.exact.numerics import distributions, exact_sums
+from bayes.exact.numerics import distributions, exact_sums, matrices
 from bayes.exact.numerics.log_gamma import log_gamma_evidence
 from bayes.exact.projections import STANDARD, Draws, Projections, distance_score, flip_sign
 
@@ -137,10 +137,30 @@ class NormalInverseGamma:
         log_gamma_term = log_gamma_evidence(self.shape, self.scale, n / 2, excess, normals=n)
         return float(log_gamma_term - Decimal(log1p(n / self.prior_count)) / 2)
 
+    def leave_one_out(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | y without y_i) of every observation, (n,), in nats: Student's t with 2 a_n - 1 degrees."""
+        y = validate.observations(y)
+        n, (joint, excess) = len(y), self._posterior(y)
+        with matrices.digits():
+            values = matrices.to_decimal(y)
+            k0, m0, b = (Decimal(v) for v in (self.prior_count, self.prior_mean, self.scale))
+            # k_-i = k_n - 1,    m_-i = (k0 m0 + sum_(j != i) y_j) / k_-i,
+            # b_-i = b_n - k_-i / (2 k_n) (y_i - m_-i)^2
+            k = k0 + max(n - 1, 0)
+            step = values - (k0 * m0 + values.sum() - values) / k
+            scale = matrices.to_float(b + matrices.from_fraction(excess) - k / (k + 1) * step**2 / 2)
+            z = matrices.to_float(step)
+        a = joint.a - 0.5
+        return distributions.student_t.logpdf(z, 2 * a, scale=np.sqrt(scale / a * (1 + 1 / float(k))))
+
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | mu, sigma2), in nats; ``params`` may have any leading shape."""
+        return self.pointwise_log_likelihood(params, y).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | mu, sigma2) of each, (..., n), in nats; ``params`` may have any leading shape."""
         mu, sigma2 = (np.asarray(params[name])[..., None] for name in ("mu", "sigma2"))
-        return norm.logpdf(validate.observations(y), mu, np.sqrt(sigma2)).sum(axis=-1)
+        return norm.logpdf(validate.observations(y), mu, np.sqrt(sigma2))
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw mu and sigma2 from the prior and ``n`` observations given them; return ``(params, y)``."""

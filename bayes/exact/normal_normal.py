@@ -146,10 +146,31 @@ class NormalNormal:
             raise ValueError("`y` is empty: every prior then has evidence 1; give at least one point.")
         return sqrt(max(0.0, distance**2 - Fraction(self.noise_sd) ** 2 / n))
 
+    def leave_one_out(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | y without y_i) of every observation, (n,), in nats: the precision is downdated.
+
+        Sundararajan and Keerthi (2001), "Predictive approaches for choosing hyperparameters in Gaussian processes",
+        section 2, of which this is the case of a constant function.
+        """
+        y = validate.observations(y)
+        n = len(y)
+        with matrices.digits():
+            values = matrices.to_decimal(y)
+            m0, prior, noise = (Decimal(v) for v in (self.prior_mean, self.prior_sd, self.noise_sd))
+            # m_-i = (sigma^2 m0 + tau^2 sum_(j != i) y_j) / (sigma^2 + (n - 1) tau^2)
+            others = values.sum() - values
+            mean, rest = matrices.split((noise**2 * m0 + prior**2 * others) / (noise**2 + max(n - 1, 0) * prior**2))
+        sd = self.prior_sd / sqrt(1 + max(n - 1, 0) * self.prior_sd**2 / self.noise_sd**2)
+        return distributions.Located(norm, loc=mean, rest=rest, scale=hypot(sd, self.noise_sd)).logpdf(y)
+
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | mu), in nats; ``params`` may have any leading shape."""
+        return self.pointwise_log_likelihood(params, y).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | mu) of each, (..., n), in nats; ``params`` may have any leading shape."""
         mu = np.asarray(params["mu"])[..., None]
-        return norm.logpdf(validate.observations(y), mu, self.noise_sd).sum(axis=-1)
+        return norm.logpdf(validate.observations(y), mu, self.noise_sd)
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw mu from the prior and ``n`` observations given it; return ``({"mu": mu}, y)`` with y of shape (n,)."""

@@ -77,10 +77,21 @@ class NormalVariance:
         # log p(y) = -n/2 log(2 pi) + log Gamma(a_n) - log Gamma(a) + a log b - a_n log b_n
         return float(log_gamma_evidence(self.shape, self.scale, n / 2, squares / 2, normals=n))
 
+    def leave_one_out(self, y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | y without y_i) of every observation, (n,), in nats: the predictive without its square."""
+        squares = (validate.observations(y) - self.mean) ** 2
+        # a_-i = a + (n - 1)/2,    b_-i = b + 1/2 sum_(j != i) (y_j - mu)^2
+        a, b = self.shape + (len(squares) - 1) / 2, self.scale + distributions.sums_of_others(squares) / 2
+        return distributions.student_t.logpdf(np.asarray(y, dtype=float), 2 * a, loc=self.mean, scale=np.sqrt(b / a))
+
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | sigma2), in nats; ``params`` may have any leading shape."""
+        return self.pointwise_log_likelihood(params, y).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_i | sigma2) of each, (..., n), in nats; ``params`` may have any leading shape."""
         sigma2 = np.asarray(params["sigma2"])[..., None]
-        return norm.logpdf(validate.observations(y), self.mean, np.sqrt(sigma2)).sum(axis=-1)
+        return norm.logpdf(validate.observations(y), self.mean, np.sqrt(sigma2))
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, float], NDArray[np.float64]]:
         """Draw sigma2 from the prior and ``n`` observations given it; return ``({"sigma2": ...}, y)``."""

@@ -127,11 +127,23 @@ class Rates:
         log_coefficients = np.sum(log_choose(y, self.trials[: len(y)] - y))
         return float(log_coefficients + np.sum(log_beta_ratio(*self._totals(y), self.successes, self.failures)))
 
+    def leave_one_out(self, y: ArrayLike) -> Array:
+        """Return log p(y_j | y without y_j) of every count, (n,), in nats."""
+        y, joint = self._counts(y), self.posterior(y)
+        rate, trials = self.rate[: len(y)], self.trials[: len(y)]
+        # a_-j = a_r - y_j,    b_-j = b_r - (m_j - y_j),    r = r(j)
+        a, b = joint.a[rate] - y, joint.b[rate] - (trials - y)
+        return distributions.beta_binomial.logpmf(y, trials, a, b)
+
     def log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
         """Return log p(y | theta), in nats; ``params`` may have any leading shape."""
+        return self.pointwise_log_likelihood(params, y).sum(axis=-1)
+
+    def pointwise_log_likelihood(self, params: Mapping[str, Any], y: ArrayLike) -> NDArray[np.float64]:
+        """Return log p(y_j | theta) of each, (..., n), in nats; ``params`` may have any leading shape."""
         y, theta = self._counts(y), np.asarray(params["theta"])
         n = len(y)
-        return binom.logpmf(y, self.trials[:n], theta[..., self.rate[:n]]).sum(axis=-1)
+        return binom.logpmf(y, self.trials[:n], theta[..., self.rate[:n]])
 
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Array], NDArray[np.int64]]:
         """Draw theta from the prior and the first ``n`` counts given it; return ``({"theta": theta}, y)``."""

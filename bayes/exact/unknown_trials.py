@@ -83,6 +83,13 @@ class UnknownTrials:
         """Return log p(y), in nats, with the binomial coefficient of each count."""
         return float(logsumexp(self._given_trials(validate.counts(y, self.most))[1]))
 
+    def leave_one_out(self, y: ArrayLike) -> Array:
+        """Return log p(y_i | y without y_i) of every count, (n,), in nats."""
+        y = validate.counts(y, self.most)
+        evidence = self.log_evidence(y)
+        # log p(y_i | y_-i) = log p(y) - log p(y_-i)
+        return evidence - np.array([self.log_evidence(np.delete(y, i)) for i in range(len(y))])
+
     def simulate(self, rng: np.random.Generator, n: int) -> tuple[dict[str, Any], NDArray[np.int64]]:
         """Draw m and theta from the prior and ``n`` counts given them; return ``({"theta": theta}, y)``."""
         n = validate.number_of_observations(n)

@@ -31,6 +31,9 @@ class Draws:
         nats, under one of the names in ``EVIDENCE``. Either may be missing.
     labels
         Name of a variable -> labels of its elements along each axis, if they have labels, such as names of schools.
+    log_likelihood
+        Name of an observed variable -> log likelihood of each observation, (chain, draw, n), in nats; empty if it was
+        not saved, or not asked for.
     source
         Where the draws come from, for messages.
     """
@@ -38,6 +41,7 @@ class Draws:
     posterior: Mapping[str, NDArray[Any]]
     sample_stats: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     labels: Mapping[str, Labels] = field(default_factory=dict)
+    log_likelihood: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     source: str = "`draws`"
 
     def __post_init__(self) -> None:
@@ -185,6 +189,16 @@ def require_fresh(elements: Iterable[Element], old: Draws, fresh: Draws) -> None
                     f"{b - len(before)} has {count} values or stretches of the first chain {a}; draw with the seed "
                     "that is given, a new one."
                 )
+
+
+def log_likelihoods(draws: DrawsLike) -> Mapping[str, NDArray[Any]]:
+    """Return the log likelihood of each observation, (chain, draw, n), by the name of its variable; empty if none."""
+    if isinstance(draws, Draws):
+        return draws.log_likelihood
+    if not isinstance(draws, xr.DataTree) or "log_likelihood" not in draws.children:
+        return {}
+    group = draws["log_likelihood"].to_dataset()
+    return {str(name): array.transpose("chain", "draw", ...).to_numpy() for name, array in group.data_vars.items()}
 
 
 def is_smc(draws: Draws) -> bool:

@@ -33,6 +33,7 @@ def load_draws(
     rename: Mapping[str, str] | None = None,
     *,
     trim: bool = False,
+    log_likelihood: bool = False,
 ) -> Draws:
     """Read the variables ``names`` from a file of draws, or from several files with one chain in each.
 
@@ -67,6 +68,8 @@ def load_draws(
         is allowed only for a variable that cannot be negative, because its root is taken as 0 or more.
     trim
         Cut chains of different lengths to the shortest chain, and accept an unfinished run of CmdStan.
+    log_likelihood
+        Read also the group ``log_likelihood`` of ArviZ's files, if there is one, for ``bayes.check_loo``.
 
     Raises
     ------
@@ -84,7 +87,7 @@ def load_draws(
     renamed = {name for name, _ in elements}
     others = [name for name in names if name not in renamed]
     with ExitStack() as stack:
-        draws, names_in_file = _read(_expanded(path), Wanted([*targets, *others], trim), stack)
+        draws, names_in_file = _read(_expanded(path), Wanted([*targets, *others], trim, log_likelihood), stack)
     for name in [*targets, *others]:
         if name not in draws.posterior and (name in targets or not is_smc(draws)):
             model_name = element_name(targets[name].element) if name in targets else name

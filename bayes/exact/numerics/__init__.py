@@ -18,6 +18,7 @@
 - ``where_mass_is``: the ends of an integral whose integrand is narrow.
 - ``normal_coefficients``: coefficients of a regression given any noise sd.
 - ``noise_sds``: the sd whose variance is inverse-gamma.
+- ``orders``: orders of observations in which each in turn is the last.
 - ``quantiles``: the inverse of a CDF, by root-finding.
 - ``sums_over_integers``: sums too long for a table.
 """

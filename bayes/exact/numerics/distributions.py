@@ -323,7 +323,9 @@ class GammaPoisson(stats.rv_discrete):
 
 def sums_of_others(alpha: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return, for each element, the sum of the others. Total minus element would lose the digits of a small sum."""
-    return (1 - np.eye(len(alpha))) @ alpha
+    before = np.concatenate([[0.0], np.cumsum(alpha[:-1])])[: len(alpha)]
+    after = np.concatenate([[0.0], np.cumsum(alpha[:0:-1])])[: len(alpha)]
+    return before + after[::-1]
 
 
 class DirichletMultinomial(FrozenCounts):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from bayes.io.draws import DIVERGING, EVIDENCE, as_draws
+from bayes.io.draws import DIVERGING, EVIDENCE, as_draws, log_likelihoods
 from bayes.io.element_names import layouts
 from bayes.io.readers.contents import LARGEST, TRIM, Contents, Wanted, first_bytes
 from closedform.reasons import one_line
@@ -35,6 +35,9 @@ def read(path: Path, label: str, wanted: Wanted) -> Contents:
             loaded = {"posterior": _load(groups["posterior"], variables, label)}
             if "sample_stats" in groups:
                 loaded["sample_stats"] = _load(groups["sample_stats"], [DIVERGING, *EVIDENCE], label)
+            if "log_likelihood" in groups and wanted.log_likelihood:
+                everything = [str(name) for name in groups["log_likelihood"].data_vars]
+                loaded["log_likelihood"] = _load(groups["log_likelihood"], everything, label)
             loaded = _without_padding(loaded, label, wanted.trim)
     except ValueError as error:
         if str(error).startswith(("file ", "folder ")):
@@ -42,8 +45,9 @@ def read(path: Path, label: str, wanted: Wanted) -> Contents:
         raise _unreadable(path, label, error) from error
     except Exception as error:  # damaged files raise many types of errors
         raise _unreadable(path, label, error) from error
-    draws = as_draws(xr.DataTree.from_dict(loaded), places)
-    return Contents(replace(draws, source=f"file {label}"), names)
+    tree = xr.DataTree.from_dict(loaded)
+    draws = replace(as_draws(tree, places), log_likelihood=log_likelihoods(tree), source=f"file {label}")
+    return Contents(draws, names)
 
 
 @contextmanager

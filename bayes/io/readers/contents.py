@@ -25,6 +25,8 @@ class Wanted(NamedTuple):
     """The names of the variables in the file."""
     trim: bool
     """Whether chains of different lengths are cut to the shortest chain."""
+    log_likelihood: bool = False
+    """Whether ArviZ's group ``log_likelihood`` is read too."""
 
 
 class Contents(NamedTuple):

@@ -137,3 +137,30 @@ def test_a_variable_of_the_file_is_said_once_what_it_is(run):
     code, out, err = run("check", "draws.nc", "--model=normal_inverse_gamma", "--var", "mu=sigma2", "--var", "mu=mu")
     assert (code, out) == (2, "")
     assert "`var` must say once what mu is, got sigma2 and mu." in err
+
+
+def test_leave_one_out_of_a_file_is_held_to_the_exact_values(run, folder):
+    draws = exact_draws(EXAMPLE.model, EXAMPLE.y)
+    for shift, code in [(0.0, 0), (0.3, 1)]:
+        y = np.array(EXAMPLE.y) + shift
+        log_likelihood = EXAMPLE.model.pointwise_log_likelihood({"mu": draws["mu"].to_numpy()}, y)
+        logs = xr.Dataset({"y": (("chain", "draw", "i"), log_likelihood)})
+        xr.DataTree.from_dict({"posterior": draws, "log_likelihood": logs}).to_netcdf(folder / f"loo{code}.nc")
+        exit_code, out, err = run("check", f"loo{code}.nc", "--model", "normal_normal", "--loo")
+        assert (exit_code, err) == (code, "")
+        assert out.splitlines()[0].split() == [
+            *("observation", "exact", "PSIS-LOO", "error", "MCSE", "error/MCSE", "k", "WAIC", "error", "verdict")
+        ]
+        exit_code, out, _ = run("check", f"loo{code}.nc", "--model", "normal_normal", "--loo", "--json")
+        report = json.loads(out)
+        assert exit_code == code
+        assert [row["observation"] for row in report["checks"]][-2:] == ["y[13]", "total"]
+        assert report["checks"][0]["exact"] == pytest.approx(EXAMPLE.model.leave_one_out(EXAMPLE.y)[0])
+        assert report["checks"][-1]["pareto_k"] is None
+
+
+@pytest.mark.usefixtures("saved")
+def test_a_file_without_log_likelihood_has_that_of_the_model(run):
+    code, out, err = run("check", "draws.nc", "--model", "normal_normal", "--loo")
+    assert (code, err) == (0, "")
+    assert "note: the draws have no log_likelihood" in out

@@ -6,12 +6,13 @@ from numpy.testing import assert_allclose
 from scipy.stats import norm
 
 from bayes.exact.capture_effects import OccasionEffects, TrapResponse
+from bayes.exact.gaussian_process import NAMES as NAMES_OF_KERNEL
 from bayes.exact.grouped_regression import EXAMPLE as RADON
 from bayes.exact.growth_curve import GrowthCurve
 from bayes.exact.rates import Rates
 from bayes.registry import NAMES, data_sets
 from tests.nightly import nightly_but
-from tests.tolerances import PROGRAM
+from tests.tolerances import IDENTITY, PROGRAM
 
 HISTORIES = np.array([[1, 1, 0], [0, 1, 1], [0, 0, 1], [0, 0, 0], [0, 0, 0]])
 OTHERS = {
@@ -92,3 +93,30 @@ def test_no_data_have_likelihood_one(name):
     if name.startswith("hierarchical_normal"):
         draws["theta"] = draws["theta"][:, :0]
     assert exact.log_likelihood(draws, y[:0]).tolist() == [0, 0, 0]
+
+
+@every_case
+def test_the_log_likelihood_is_the_sum_of_those_of_the_observations(name):
+    exact, y = CASES[name]
+    _, draws = drawn(exact, y, 6)
+    chains = {key: values.reshape(2, 3, *values.shape[1:]) for key, values in draws.items()}
+    of_each = exact.pointwise_log_likelihood(chains, y)
+    assert of_each.shape == (2, 3, len(y))
+    if name.startswith("gaussian_process"):  # whose observations depend on each other
+        return
+    assert_allclose(of_each.sum(axis=-1), exact.log_likelihood(chains, y), rtol=IDENTITY, atol=IDENTITY)
+
+
+@pytest.mark.slow
+def test_a_gaussian_process_has_the_conditional_densities_of_its_covariance():
+    exact, y = CASES["gaussian_process (prior)"]
+    _, draws = drawn(exact, y, 3)
+    of_each = exact.pointwise_log_likelihood(draws, y)
+    for k, (rho, alpha, s) in enumerate(zip(*(draws[name] for name in NAMES_OF_KERNEL), strict=True)):
+        squares = (exact.inputs[: len(y), None] - exact.inputs[: len(y)]) ** 2
+        C = alpha**2 * np.exp(-squares / (2 * rho**2)) + s * np.eye(len(y))
+        for i in range(len(y)):
+            others = np.delete(np.arange(len(y)), i)
+            weights = np.linalg.solve(C[np.ix_(others, others)], C[others, i])
+            expected = norm.logpdf(y[i], weights @ y[others], np.sqrt(C[i, i] - weights @ C[others, i]))
+            assert_allclose(of_each[k, i], expected, rtol=PROGRAM, atol=PROGRAM)
