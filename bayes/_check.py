@@ -19,9 +19,10 @@ from numpy.typing import ArrayLike
 
 from bayes.checking.judging import judge
 from bayes.checking.results import Check, Checks
-from bayes.checking.statistics import LOG_EVIDENCE, EvidenceLaw, compare_draws, compare_evidence, evidence_note
+from bayes.checking.statistics import LOG_EVIDENCE, compare_draws, compare_estimate, compare_evidence, evidence_note
 from bayes.checking.two_stages import MORE, judge_in_two_stages, same_checks
 from bayes.evidence.estimates import validate_runs
+from bayes.evidence.results import EvidenceEstimate
 from bayes.exact.distribution import Distribution, scalar_distributions
 from bayes.exact.projections import Projections
 from bayes.io.draws import (
@@ -60,8 +61,8 @@ def check(
     model: ExactModel | Model,
     y: ArrayLike,
     *,
-    evidence: Draws | xr.DataTree | ArrayLike | None = None,
-    evidence_law: EvidenceLaw = "unbiased",
+    evidence: EvidenceEstimate | Draws | xr.DataTree | ArrayLike | None = None,
+    evidence_law: str = "unbiased",
     alpha: float = ALPHA,
     resample: Callable[[int, int], DrawsLike] | None = None,
 ) -> Checks:
@@ -79,11 +80,13 @@ def check(
         The exact model, or a model of the registry, and the data that the sampler was given, shape (n,).
     evidence
         Log evidence of independent runs, shape (R,), in nats. It may also be the tree from
-        ``bayes.sampling.inference.smc`` or ``pm.sample_smc``, or the result of ``load_draws`` on its file.
+        ``bayes.sampling.inference.smc`` or ``pm.sample_smc``, or the result of ``load_draws`` on its file. An estimate
+        of ``bayes.evidence.log_evidence`` is judged by the standard error that it claims.
     evidence_law
         The quantity that the estimator of the evidence estimates without bias. ``"unbiased"`` is E[Z_r] = Z, for SMC
         and importance sampling. ``"log_unbiased"`` is E[log Z_r] = log Z, for nested sampling with Skilling's shrinkage
-        exp(-i/N). ``"inverse_unbiased"`` is E[1/Z_r] = 1/Z, for nested sampling with dynesty's (N/(N+1))^i.
+        exp(-i/N). ``"inverse_unbiased"`` is E[1/Z_r] = 1/Z, for nested sampling with dynesty's (N/(N+1))^i. The name
+        of a method of ``bayes.evidence``, such as ``"bridge"``, stands for its law.
     alpha
         Probability that a correct sampler has a failed check, over the family of all checks.
     resample
@@ -123,7 +126,10 @@ def check(
             "the registry's, `bayes.models[NAME].exact`."
         )
     runs: ArrayLike | None
-    if isinstance(evidence, Draws | xr.DataTree):
+    estimate = evidence if isinstance(evidence, EvidenceEstimate) else None
+    if isinstance(evidence, EvidenceEstimate):
+        runs, adapts = None, False
+    elif isinstance(evidence, Draws | xr.DataTree):
         smc = as_draws(evidence, [])
         if not is_smc(smc):
             raise ValueError(
@@ -135,7 +141,7 @@ def check(
         runs, adapts = evidence, False
     if runs is not None:
         runs = validate_runs(runs, "evidence")
-    if draws is None and runs is None:
+    if draws is None and runs is None and estimate is None:
         raise ValueError("`draws` and `evidence` are both None: there is nothing to judge.")
     if draws is None:
         marginals = {}
@@ -144,6 +150,9 @@ def check(
     joint_projections = projections(exact, y)
     first = None if draws is None else _chains(draws, marginals)
     checks, notes = ([], []) if first is None else compare_draws(marginals, first, joint_projections)
+    if estimate is not None:
+        checks.append(compare_estimate(exact.log_evidence(y), estimate))
+        notes = [*notes, *estimate.notes]
     if runs is not None:
         checks.append(compare_evidence(exact.log_evidence(y), runs, evidence_law))
         notes = [*notes, evidence_note(evidence_law)]

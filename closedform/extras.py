@@ -7,6 +7,7 @@ EXTRAS = {
     "arviz_plots": "reports",
     "blackjax": "pymc",
     "distributed": "calibration",
+    "dynesty": "dynesty",
     "filelock": "nets",
     "flax": "nets",
     "google_crc32c": "nets",

@@ -22,6 +22,8 @@ UNITS = {
     "correlation": "of the product of scores",
     "ranks": "of the data sets",
     "runs": "nats",
+    "claimed error": "nats",
+    "bound": "nats",
     "share": "of probability",
     "slope": "of probability",
 }
@@ -53,7 +55,8 @@ class Check:
     parameter
         Name of the variable, or ``"log evidence"``.
     statistic
-        What was compared: ``"location"``, ``"scale"``, ``"uniformity"`` or ``"runs"``.
+        What was compared: ``"location"``, ``"scale"``, ``"uniformity"``, ``"runs"``, ``"claimed error"`` of an estimate
+        of the evidence, or a ``"bound"`` of it.
     exact, estimate
         The two numbers in familiar units. For the location they are means, for the scale sds, for the uniformity a
         probability and the share of draws that differs most from it, and for the evidence nats. The verdict is about

@@ -22,17 +22,18 @@ run are not chains and have no ESS in this sense.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf, isinf, nan, sqrt
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from bayes.checking import null_distributions
 from bayes.checking.convergence import Mixing, closed_gates, effective_sizes, split_rhat
 from bayes.checking.judging import judge
 from bayes.checking.results import Check, Checks
 from bayes.evidence.estimates import validate_runs
+from bayes.evidence.results import BOUNDS, WITHOUT_ERROR, EvidenceEstimate
 from bayes.exact.distribution import Distribution, element_name, scalar_distributions, validate_distribution
 from bayes.exact.projections import Projections
 from bayes.io.draws import DrawsLike, as_draws, divergences, scalar_draws, variable_names
@@ -86,6 +87,23 @@ Only the last law is exact, because the posterior has a width in log X. With S i
 off by (S - 1) / (2 N) and (S - 1) / N. A normal in one dimension has S = 1.36. At H = 2 its errors are 0.09 and 0.18
 variances of log Z_r, which is H / N. In more dimensions H grows faster than S."""
 
+METHOD_LAWS: dict[str, EvidenceLaw] = {
+    "importance": "unbiased",
+    "smc": "unbiased",
+    "stepping_stone": "unbiased",
+    "bridge": "log_unbiased",
+    "nested": "log_unbiased",
+    "dynesty": "inverse_unbiased",
+}
+"""Method of ``bayes.evidence`` -> the law of its runs, for ``evidence_law``.
+
+The ratios of stepping stones are unbiased if the chains have converged. Bridge sampling and its inverse are the same
+equation with the densities exchanged, so that its bias is not on one side and is of the order of the variance; the law
+of log Z is the middle. Laplace's method and the harmonic mean claim no error and have no law, and the ELBO is a
+bound."""
+WITHOUT_LAW = {**WITHOUT_ERROR, **BOUNDS}
+"""Method without a law -> why."""
+
 
 def compare(
     marginals: Mapping[str, Distribution] | None = None,
@@ -94,7 +112,7 @@ def compare(
     projections: Projections | None = None,
     log_evidence: float | None = None,
     log_evidence_runs: ArrayLike | None = None,
-    evidence_law: EvidenceLaw = "unbiased",
+    evidence_law: str = "unbiased",
     alpha: float = ALPHA,
 ) -> Checks:
     """Compare draws with exact marginals, and evidence runs with the exact log evidence. Either may be left out.
@@ -116,7 +134,7 @@ def compare(
     log_evidence_runs
         Estimates of it from independent runs, shape (R,), in nats.
     evidence_law
-        The law of the estimator, a key of ``EVIDENCE_LAWS``.
+        The law of the estimator, a key of ``EVIDENCE_LAWS``, or its method, a key of ``METHOD_LAWS``.
     alpha
         Probability that the family has a failed check although nothing is wrong (Holm over all checks).
 
@@ -267,7 +285,7 @@ def score(name: str, distribution: Distribution, theta: NDArray[np.float64]) -> 
     )
 
 
-def compare_evidence(log_evidence: float, runs: ArrayLike, law: EvidenceLaw = "unbiased") -> Check:
+def compare_evidence(log_evidence: float, runs: ArrayLike, law: str = "unbiased") -> Check:
     """Compare the log evidence of R independent runs with the exact log evidence, all in nats.
 
     The law of the estimator is E[(Z_r / Z)^a] = 1. If Z_r is log-normal, then log Z_r ~ Normal(log Z - a v/2, v). The
@@ -278,12 +296,12 @@ def compare_evidence(log_evidence: float, runs: ArrayLike, law: EvidenceLaw = "u
     ``null_distributions.log_normal_mean_p_value``. For a = 1 the estimate differs from the log-mean-exp of
     ``bayes.evidence.estimates.combine`` in the third order of s.
 
-    Raises ValueError if ``law`` is not a key of ``EVIDENCE_LAWS``, or if numbers are not finite or occur twice.
+    ``law`` is a key of ``EVIDENCE_LAWS``, or a method of ``METHOD_LAWS``. Raises ValueError if it is neither, or if
+    numbers are not finite or occur twice.
     """
     if not np.isfinite(log_evidence):
         raise ValueError(f"`log_evidence` must be finite, got {log_evidence}; it is the exact log p(y) in nats.")
-    if law not in EVIDENCE_LAWS:
-        raise ValueError(f"`evidence_law` must be one of {', '.join(EVIDENCE_LAWS)}, got {law!r}.")
+    law = law_of(law)
     a, slack = EVIDENCE_LAWS[law].power, EVIDENCE_LAWS[law].slack
     log_ratios = validate_runs(runs) - float(log_evidence)
     R = len(log_ratios)
@@ -321,8 +339,58 @@ def compare_evidence(log_evidence: float, runs: ArrayLike, law: EvidenceLaw = "u
     )
 
 
-def evidence_note(law: EvidenceLaw) -> str:
-    """Return a sentence on what the verdict on the evidence assumes."""
+def law_of(name: str) -> EvidenceLaw:
+    """Return the law with a name, or the law of the method with this name.
+
+    Raises ValueError if there is no such law, or if the method has none.
+    """
+    if name in METHOD_LAWS:
+        return METHOD_LAWS[name]
+    if name not in EVIDENCE_LAWS:
+        without = f", which has no law: {WITHOUT_LAW[name]}" if name in WITHOUT_LAW else ""
+        raise ValueError(
+            f"`evidence_law` must be one of {', '.join(EVIDENCE_LAWS)}, got {name!r}{without}; or a method, "
+            f"{', '.join(METHOD_LAWS)}."
+        )
+    return cast("EvidenceLaw", name)
+
+
+def compare_estimate(log_evidence: float, estimate: EvidenceEstimate) -> Check:
+    """Compare one estimate, and the error that it claims, with the exact log evidence, in nats.
+
+    The null law is Normal(log Z, se^2) with the claimed standard error se. An estimate whose own diagnostics warn, or
+    that claims no error, is inconclusive, whatever it is. An estimate that is a lower bound fails only if it is above
+    the exact value by more than its error allows.
+
+    Raises ValueError if ``log_evidence`` is not finite.
+    """
+    if not np.isfinite(log_evidence):
+        raise ValueError(f"`log_evidence` must be finite, got {log_evidence}; it is the exact log p(y) in nats.")
+    error, claimed = estimate.log_evidence - float(log_evidence), estimate.standard_error
+    rounding = 8 * np.finfo(float).eps * max(1.0, abs(log_evidence))
+    se = max(rounding, claimed)  # nan if none is claimed
+    is_bound = estimate.method in BOUNDS
+    reason = " ".join(estimate.warnings).removesuffix(".")
+    if not reason and np.isnan(claimed):
+        reason = f"{estimate.method} claims no error"
+    tail = ndtr(-error / se) if is_bound else 2 * ndtr(-abs(error) / se)
+    return Check(
+        parameter=LOG_EVIDENCE,
+        statistic="bound" if is_bound else "claimed error",
+        exact=float(log_evidence),
+        estimate=estimate.log_evidence,
+        error=error,
+        null_error=se,
+        p_value=nan if reason else float(tail),
+        degrees_of_freedom=inf,
+        ess=estimate.evaluations,
+        reason=reason,
+    )
+
+
+def evidence_note(law: str) -> str:
+    """Return a sentence on what the verdict on the evidence assumes. Raises ValueError as ``law_of`` does."""
+    law = law_of(law)
     others = "; ".join(f"{name}: {other.estimators}" for name, other in EVIDENCE_LAWS.items() if name != law)
     return f"log evidence is judged by {EVIDENCE_LAWS[law].equation}, evidence law {law} (others: {others})."
 

@@ -1,0 +1,74 @@
+"""Monte Carlo errors and their diagnostics, of the terms of a mean: ESS, Pareto k, R-hat, by ArviZ."""
+
+from math import log10
+from typing import Any
+
+import numpy as np
+from arviz_stats.base import array_stats
+
+from bayes.evidence.results import Diagnostic
+from bayes.evidence.targets import Array
+
+FEWEST_EFFECTIVE = 400.0
+"""ESS below which an ESS is itself unreliable (Vehtari et al. 2021, "Rank-normalization, folding, and localization",
+section 4)."""
+LARGEST_RHAT = 1.01
+"""R-hat above which chains have not converged (Vehtari et al. 2021, section 4)."""
+
+
+def effective_size(terms: Array) -> float:
+    """Return the ESS of the mean of ``terms`` (chain, draw), at most their number."""
+    if np.ptp(terms) == 0:
+        return float(terms.size)
+    ess: Any = array_stats.ess(terms, chain_axis=0, draw_axis=1, method="mean")
+    return float(min(terms.size, ess))
+
+
+def relative_variance(terms: Array) -> float:
+    """Return var(f) / mean(f)^2 of ``terms``."""
+    return float(np.var(terms) / np.mean(terms) ** 2)
+
+
+def tail_index(log_terms: Array) -> float:
+    """Return the Pareto k of the right tail of exp(``log_terms``), of any shape; -inf if all are equal."""
+    flat = np.ravel(log_terms)
+    if np.ptp(flat) == 0:
+        return -np.inf
+    terms = np.exp(flat - flat.max())
+    k: Any = array_stats.pareto_khat(terms[None], chain_axis=0, draw_axis=1, tail="right")
+    return float(k)
+
+
+def largest_tail_index(size: int) -> float:
+    """Return the largest Pareto k with which a mean of ``size`` terms is reliable: min(1 - 1 / log10(S), 0.7).
+
+    Vehtari, Simpson, Gelman, Yao and Gabry (2024), "Pareto smoothed importance sampling", JMLR 25, section 3.2.4.
+    """
+    return min(1 - 1 / log10(size), 0.7)
+
+
+def tail_diagnostic(name: str, log_terms: Array, meaning: str) -> Diagnostic:
+    """Return the Pareto k of terms, with the threshold for their number."""
+    threshold = largest_tail_index(np.size(log_terms))
+    return Diagnostic(name=name, value=tail_index(log_terms), threshold=threshold, meaning=meaning)
+
+
+def chain_diagnostics(log_density: Array) -> list[Diagnostic]:
+    """Return R-hat and bulk ESS of the log density (chain, draw) of posterior draws."""
+    rhat: Any = array_stats.rhat(log_density, chain_axis=0, draw_axis=1, method="rank")
+    ess: Any = array_stats.ess(log_density, chain_axis=0, draw_axis=1, method="bulk")
+    return [
+        Diagnostic(
+            name="R-hat of the log density",
+            value=float(rhat),
+            threshold=LARGEST_RHAT,
+            meaning="the chains have not converged to one distribution; run longer chains",
+        ),
+        Diagnostic(
+            name="ESS of the log density",
+            value=float(ess),
+            threshold=FEWEST_EFFECTIVE,
+            at_least=True,
+            meaning="the draws are worth too few independent ones; run longer chains",
+        ),
+    ]

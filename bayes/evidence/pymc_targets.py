@@ -1,0 +1,189 @@
+"""The log density of a PyMC model on the unconstrained space, vectorised over points and compiled once by JAX.
+
+Every constant is kept: PyMC's ``model.logp()`` is the normalised log density of each variable, with the log Jacobians
+of its transforms. A ``pm.Potential`` is part of the density; a model with one has no prior that is known to be
+normalised, so that the methods that begin at the prior are refused.
+
+Compiling takes 0.3 to 1.2 s a model and thousands of points some milliseconds; PyTensor's compiled functions take one
+point at a time.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pymc as pm
+from numpy.typing import NDArray
+from pytensor.graph.replace import graph_replace
+
+from bayes.evidence.targets import Array, Prior, Target
+from bayes.io.draws import DrawsLike, as_draws, variable_names
+from bayes.sampling._jax_engines import jaxified_graph
+
+IMPROPER = ("FlatRV", "HalfFlatRV", "ICARRV")
+"""PyMC's distributions without a normalised density."""
+CHUNK = 1000
+"""Points that are evaluated at a time: all calls have this shape, so that JAX compiles once."""
+
+
+def from_pymc(model: pm.Model) -> Target:
+    """Return the target of a PyMC ``model``.
+
+    Raises
+    ------
+    ValueError
+        If the model has nothing observed, a discrete free variable, or an improper prior.
+    """
+    _require_evidence(model)
+    shapes = [np.shape(value) for value in model.initial_point().values()]
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    D = sum(sizes)
+    zero = pm.math.constant(0.0)
+    densities = [
+        model.logp(vars=model.free_RVs),
+        model.logp(vars=model.observed_RVs) if model.observed_RVs else zero,
+        model.logp(vars=model.potentials) if model.potentials else zero,
+    ]
+    with jax.enable_x64(True):
+        graph = jaxified_graph()(inputs=model.value_vars, outputs=densities)
+
+    def split(x: Any) -> list[Any]:
+        parts = jnp.split(x, np.cumsum(sizes)[:-1])
+        return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+    def terms(x: Any) -> tuple[Any, Any, Any]:
+        prior, likelihood, potential = graph(*split(x))
+        return prior, likelihood, potential
+
+    def log_joint(x: Any) -> Any:
+        prior, likelihood, potential = terms(x)
+        return prior + likelihood + potential
+
+    evaluated = _in_chunks(terms)
+    gradient, hessian = jax.jit(jax.grad(log_joint)), jax.jit(jax.hessian(log_joint))
+    potentials = ", ".join(potential.name for potential in model.potentials)
+    prior = Prior(
+        log_prior=lambda x: evaluated(x)[0],
+        log_likelihood=lambda x: evaluated(x)[1],
+        sample=lambda seed, n: _prior_draws(model, seed, n),
+        traced=lambda x: terms(x)[:2],
+    )
+    start = np.concatenate([np.ravel(value) for value in model.initial_point().values()]).astype(float)
+    return Target(
+        dimension=D,
+        log_density=lambda x: np.sum(evaluated(x), axis=0),
+        gradient=_in_float64(gradient),
+        hessian=_in_float64(hessian),
+        start=start,
+        prior=None if potentials else prior,
+        without_prior=f"with the potential {potentials} the prior of the model may not be normalised",
+        unconstrain=lambda draws: _unconstrained(model, draws),
+        notes=(f"the density has the potential {potentials}: the evidence is the integral with it.",)
+        if potentials
+        else (),
+    )
+
+
+def _require_evidence(model: pm.Model) -> None:
+    """Raise ValueError unless the model has data and a proper prior on continuous variables."""
+    if not model.observed_RVs and not model.potentials:
+        raise ValueError("`model` has no observed variables, so there is no evidence; condition one on data.")
+    if not model.free_RVs:
+        raise ValueError("`model` has no free variables: its evidence is its likelihood, `model.point_logps()`.")
+    discrete = [variable.name for variable in model.free_RVs if variable.dtype.startswith(("int", "uint", "bool"))]
+    if discrete:
+        raise ValueError(
+            f"`model` has the discrete free variable {discrete[0]}, which has no density to integrate; sum it out, as "
+            "pymc_extras.marginalize does."
+        )
+    for variable in model.free_RVs:
+        kind = type(variable.owner.op).__name__
+        if kind in IMPROPER:
+            raise ValueError(
+                f"`model` has an improper prior on {variable.name}, pm.{kind.removesuffix('RV')}, so that p(y) is "
+                "arbitrary up to a factor; give it a proper prior."
+            )
+
+
+def _in_chunks(terms: Callable[[Any], tuple[Any, ...]]) -> Callable[[Array], list[Array]]:
+    """Return a function of points (M, D) that evaluates ``terms`` in chunks of one shape."""
+    compiled = jax.jit(jax.vmap(terms))
+
+    def evaluated(x: Array) -> list[Array]:
+        chunks = []
+        with jax.enable_x64(True):
+            for first in range(0, len(x), CHUNK):
+                chunk = x[first : first + CHUNK]
+                padded = np.concatenate([chunk, np.repeat(chunk[-1:], CHUNK - len(chunk), axis=0)])
+                chunks.append([np.asarray(values)[: len(chunk)] for values in compiled(padded)])
+        return [np.concatenate(values) for values in zip(*chunks, strict=True)]
+
+    return evaluated
+
+
+def _in_float64(function: Callable[[Any], Any]) -> Callable[[Array], Array]:
+    def value(x: Array) -> Array:
+        with jax.enable_x64(True):
+            return np.asarray(function(jnp.asarray(x)))
+
+    return value
+
+
+def _prior_draws(model: pm.Model, seed: int, n: int) -> Array:
+    """Return ``n`` independent unconstrained draws of the prior, (n, D)."""
+    rvs = model.free_RVs
+    draws = pm.draw(rvs, draws=n, random_seed=seed)
+    return _forward(model, {rv.name: values for rv, values in zip(rvs, draws, strict=True)})
+
+
+def _unconstrained(model: pm.Model, draws: DrawsLike) -> Array:
+    """Return draws of the free variables as unconstrained points (chain, draw, D)."""
+    names = [variable.name for variable in model.free_RVs]
+    missing = [name for name in names if name not in variable_names(draws)]
+    if missing:
+        raise ValueError(
+            f"`draws` lack the free variable {missing[0]!r} of the model; they must have {', '.join(map(repr, names))}."
+        )
+    posterior = as_draws(draws, names).posterior
+    shapes = {name: posterior[name].shape[:2] for name in names}
+    chains, n = shapes[names[0]]
+    if any(shape != (chains, n) for shape in shapes.values()):
+        raise ValueError(f"`draws` must have as many chains and draws of every variable, got {shapes}.")
+    flat = {name: posterior[name].reshape(chains * n, *posterior[name].shape[2:]).astype(float) for name in names}
+    return _forward(model, flat).reshape(chains, n, -1)
+
+
+def _forward(model: pm.Model, values: dict[str, NDArray[Any]]) -> Array:
+    """Return the unconstrained points (M, D) of values of the free variables, (M, ...) each.
+
+    Raises ValueError if a value has the wrong shape or lies outside the support of its prior.
+    """
+    rvs = model.free_RVs
+    inputs = [rv.type() for rv in rvs]
+    outputs: list[Any] = []
+    for rv, value in zip(rvs, inputs, strict=True):
+        transform = model.rvs_to_transforms[rv]
+        outputs.append(value if transform is None else transform.forward(value, *rv.owner.inputs))
+    outputs = graph_replace(outputs, dict(zip(rvs, inputs, strict=True)), strict=False)
+    shapes = model.eval_rv_shapes()
+    for name, given in values.items():
+        if given.shape[1:] != (shape := tuple(map(int, shapes[name]))):
+            raise ValueError(f"`draws[{name!r}]` must have the shape {shape} a draw, got {given.shape[1:]}.")
+    with jax.enable_x64(True):
+        graph = jax.jit(jax.vmap(jaxified_graph()(inputs=inputs, outputs=outputs)))
+        points = [np.asarray(part) for part in graph(*(values[rv.name] for rv in rvs))]
+    for rv, part in zip(rvs, points, strict=True):
+        _require_finite(rv.name, part, values[rv.name])
+    return np.concatenate([part.reshape(len(part), -1) for part in points], axis=1)
+
+
+def _require_finite(name: str, points: Array, values: NDArray[Any]) -> None:
+    """Raise ValueError if one of the ``points`` of a variable is not finite."""
+    bad = np.argwhere(~np.isfinite(np.reshape(points, (len(points), -1))).all(axis=1))
+    if len(bad):
+        raise ValueError(
+            f"`draws[{name!r}]` must lie inside the support of its prior, and {values[bad[0, 0]]} does not, one of "
+            f"{len(bad)}; they are not draws of this model."
+        )
