@@ -1,0 +1,134 @@
+"""The posterior of a PyMC model on the unconstrained space: log density, gradient, Hessian, and the way back.
+
+Every free variable is mapped to the real line by PyMC's transforms, and the values of all of them are one vector z of
+D numbers. The log density includes the log Jacobian and all constants of the model, so that exp of it integrates to
+p(y). It is PyMC's graph, translated to JAX, which differentiates it; all numbers are float64.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pymc as pm
+from numpy.typing import ArrayLike, NDArray
+
+from bayes.sampling._jax_engines import constrained_variables, initial_position, jaxified_graph
+
+type Array = NDArray[np.float64]
+
+BLOCK = 1000
+"""Points that are evaluated at once."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Unconstrained:
+    """A log density on R^D, vectorised over M points. All logs are in nats.
+
+    Parameters
+    ----------
+    size
+        D, the number of unconstrained coordinates.
+    log_density
+        Points (M, D) -> log p(y, theta(z)) + log |d theta / dz|, (M,).
+    gradient
+        Points (M, D) -> its gradients (M, D).
+    hessian
+        Points (M, D) -> its Hessians (M, D, D).
+    constrain
+        Points (M, D) -> free variables and deterministics by name, each (M, ...).
+    initial_point
+        PyMC's initial point, (D,).
+    slices
+        Name of a value variable -> its coordinates.
+    traced
+        The log density of one point, (D,) -> (), as a function that JAX can trace. It needs ``jax.enable_x64(True)``.
+    """
+
+    size: int
+    log_density: Callable[[ArrayLike], Array]
+    gradient: Callable[[ArrayLike], Array]
+    hessian: Callable[[ArrayLike], Array]
+    constrain: Callable[[ArrayLike], dict[str, NDArray[Any]]]
+    initial_point: Array
+    slices: dict[str, slice]
+    traced: Callable[[jax.Array], jax.Array]
+
+
+def unconstrained_posterior(model: pm.Model) -> Unconstrained:
+    """Return the posterior of ``model`` on the unconstrained space.
+
+    Raises
+    ------
+    ValueError
+        If a free variable is discrete, or if there is none.
+    """
+    return of_graph(model, model.logp())
+
+
+def of_graph(model: pm.Model, graph: Any) -> Unconstrained:
+    """Return a function of the model's value variables, a PyTensor scalar, as a function of z. Raises as above."""
+    if discrete := [variable.name for variable in model.discrete_value_vars]:
+        raise ValueError(
+            f"`model` has the discrete variable {discrete[0]}, which has no density on the unconstrained space; sum "
+            "over it in the model (pymc_extras.marginalize)."
+        )
+    if not model.value_vars:
+        raise ValueError("`model` has no free variables, so there is nothing to approximate.")
+    jaxified = jaxified_graph()
+    variables = constrained_variables(model)
+    with jax.enable_x64(True):
+        start = initial_position(model)
+        log_density = jaxified(inputs=model.value_vars, outputs=[graph])
+        constrain = jaxified(inputs=model.value_vars, outputs=variables)
+    ends = np.cumsum([value.size for value in start]).tolist()
+    places = [slice(end - value.size, end) for end, value in zip(ends, start, strict=True)]
+    shapes = [value.shape for value in start]
+
+    def split(z: jax.Array) -> list[jax.Array]:
+        return [z[place].reshape(shape) for place, shape in zip(places, shapes, strict=True)]
+
+    def traced(z: jax.Array) -> jax.Array:
+        return log_density(*split(z))[0].reshape(())
+
+    def constrained(points: ArrayLike) -> dict[str, NDArray[Any]]:
+        values = every_point(lambda z: constrain(*split(z)))(points)
+        return {variable.name: np.asarray(value) for variable, value in zip(variables, values, strict=True)}
+
+    return Unconstrained(
+        size=ends[-1],
+        log_density=_array(every_point(traced)),
+        gradient=_array(every_point(jax.grad(traced))),
+        hessian=_array(every_point(jax.hessian(traced))),
+        constrain=constrained,
+        initial_point=np.concatenate([np.ravel(value) for value in start]).astype(np.float64),
+        slices={variable.name: place for variable, place in zip(model.value_vars, places, strict=True)},
+        traced=traced,
+    )
+
+
+def every_point(function: Callable[[jax.Array], Any]) -> Callable[[ArrayLike], Any]:
+    """Return the ``function`` of one point as a compiled function of points (M, D), in float64.
+
+    It is called for blocks of points. XLA 0.12 compiles some log densities wrongly for thousands of points at once
+    (``benchmarks/xla_batches.py``), and no point depends on the others.
+    """
+    compiled = jax.jit(jax.vmap(function))
+
+    def vectorised(points: ArrayLike) -> Any:
+        z = np.asarray(points, dtype=np.float64)
+        M = len(z)
+        blocks = -(-M // BLOCK)
+        if blocks > 1:  # one shape, so that it is compiled once
+            z = np.concatenate([z, np.repeat(z[-1:], blocks * BLOCK - M, axis=0)])
+        with jax.enable_x64(True):
+            values = [compiled(jnp.asarray(block)) for block in np.split(z, blocks)]
+        return jax.tree.map(lambda *parts: np.concatenate(parts)[:M], *values)
+
+    return vectorised
+
+
+def _array(function: Callable[[ArrayLike], Any]) -> Callable[[ArrayLike], Array]:
+    return lambda points: np.asarray(function(points))
