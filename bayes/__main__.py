@@ -4,19 +4,20 @@
     python -m bayes sample MODEL --out draws.nc       sample a model by NUTS or SMC, into a file for ArviZ
     python -m bayes check draws.nc --model MODEL      check draws of any sampler against the exact answer
     python -m bayes calibrate MODEL --engine numpyro  run NUTS on a thousand simulated data sets, and judge it
+    python -m bayes evidence MODEL --method bridge    estimate the evidence, and hold its claimed error to the truth
     python -m bayes export MODEL --format stan        print the model for CmdStan; --format json: its data
     python -m bayes posteriordb PATH [NAME ...]       hold posteriordb's draws, or yours, to the exact posteriors
 
 `sample`, `check` and `export` take your data and your hyperparameters. `check --model MODEL --help` lists the
 hyperparameters of a model. The file - is the standard input.
 
-Exit code: 0 if all is well, and for `check` and `calibrate` if every check passes. 1 if a check fails, 3 if none fails
-but one is inconclusive, 2 for bad usage or a file that cannot be read or written, 130 after Ctrl-C.
+Exit code: 0 if all is well, and for `check`, `calibrate` and `evidence` if every check passes. 1 if a check fails, 3 if
+none fails but one is inconclusive, 2 for bad usage or a file that cannot be read or written, 130 after Ctrl-C.
 """
 
 import sys
 
-from bayes.commands import calibrating, checking, exporting, listing, parsing, posteriordb, sampling
+from bayes.commands import calibrating, checking, evidence, exporting, listing, parsing, posteriordb, sampling
 from closedform import command_line
 
 COMMANDS = parsing.COMMANDS
@@ -33,6 +34,8 @@ def main(arguments: list[str], prog: str = "python -m bayes") -> int:
                 text, code = checking.run(options)
             case calibrating.Calibrate():
                 text, code = calibrating.run(options)
+            case evidence.Evidence():
+                text, code = evidence.run(options)
             case exporting.Export():
                 text, code = exporting.run(options)
             case posteriordb.Posteriordb():

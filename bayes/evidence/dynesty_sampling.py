@@ -73,6 +73,8 @@ def _prior_from_cube(model: pm.Model, D: int) -> Any:
     """
     cube = pt.vector("cube", shape=(D,))
     shapes = model.eval_rv_shapes()
+    if sum(int(np.prod(shapes[rv.name])) for rv in model.free_RVs) != D:
+        raise _no_quantiles("one of " + ", ".join(rv.name for rv in model.free_RVs))
     values: dict[Any, Any] = {}
     unconstrained, first = [], 0
     for rv in model.free_RVs:
@@ -87,8 +89,6 @@ def _prior_from_cube(model: pm.Model, D: int) -> Any:
         transform = model.rvs_to_transforms[rv]
         place = values[rv] if transform is None else transform.forward(values[rv], *rv.owner.inputs)
         unconstrained.append(pt.flatten(graph_replace([place], values, strict=False)[0]))
-    if first != D:
-        raise _no_quantiles(", ".join(rv.name for rv in model.free_RVs))
     return pm.compile([cube], pt.concatenate(unconstrained))
 
 

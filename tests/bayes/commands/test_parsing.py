@@ -90,10 +90,15 @@ def test_an_empty_argument_is_named(arguments, run):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("", "Expected one of {models, sample, check, calibrate, export, posteriordb}; see `python -m bayes --help`."),
+        (
+            "",
+            "Expected one of {models, sample, check, calibrate, evidence, export, "
+            "posteriordb}; see `python -m bayes --help`.",
+        ),
         (
             "foo",
-            "Unrecognized options: foo; Available subcommands: models, sample, check, calibrate, export, posteriordb; "
+            "Unrecognized options: foo; Available subcommands: models, sample, check, calibrate, evidence, "
+            "export, posteriordb; "
             "see `",
         ),
         ("models --foo", "Unrecognized options: --foo; see `python -m bayes models --help`."),
