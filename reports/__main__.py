@@ -58,7 +58,9 @@ def main(arguments: list[str], prog: str = "python -m reports") -> int:
         if isinstance(options, All):
             common = {field.name: getattr(options, field.name) for field in fields(Common)}
             selected = {
-                name: module.Options(**common) for name, module in pages.PAGES.items() if name not in pages.ON_REQUEST
+                name: module.Options(**common, **getattr(module, "IN_ALL", {}))
+                for name, module in pages.PAGES.items()
+                if name not in pages.ON_REQUEST
             }
             if options.posteriordb is not None:
                 selected["posteriordb"] = pages.PAGES["posteriordb"].Options(**common, folder=options.posteriordb)

@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from closedform.verdict import Verdict
-from reports import calibration, classifiers, gradients, models, normal_normal, posteriordb, samplers
+from reports import approximations, calibration, classifiers, gradients, models, normal_normal, posteriordb, samplers
 from reports.shared.work import Done, Task, UsageError, writing_to
 
 PAGES: dict[str, ModuleType] = {
@@ -14,6 +14,7 @@ PAGES: dict[str, ModuleType] = {
     "models": models,
     "samplers": samplers,
     "calibration": calibration,
+    "approximations": approximations,
     "gradients": gradients,
     "classifiers": classifiers,
     "posteriordb": posteriordb,

@@ -1,0 +1,241 @@
+"""The sections of the page, as the numbers that their templates show."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import isnan, nan
+
+import numpy as np
+from scipy.stats import binomtest
+
+from bayes.approximations.exact_losses import Losses
+from bayes.checking.judging import judge
+from bayes.checking.leave_one_out import LeaveOneOut
+from bayes.checking.statistics import compare_estimate
+from bayes.evidence.results import EvidenceEstimate
+from bayes.registry import Model
+from closedform.verdict import Verdict, worst
+from reports.approximations import figures
+from reports.approximations.measurements import Estimates, Posteriors
+from reports.approximations.problem import POINT_ESTIMATES
+from reports.shared.page import Numbers
+
+Z = 1.96
+"""Half the width of a 95 % interval, in claimed errors."""
+WRONG = 3.0
+"""Claimed errors from which on an estimate is called wrong."""
+CLOSE, FAR = 0.1, 1.0
+"""Nats up to which an estimate without a claimed error is called close, and from which on far."""
+GOOD_K = 0.7
+"""Largest Pareto k at which draws can be reweighted."""
+LOSS = 0.1
+"""Nats of KL divergence from which on an approximation is called bad."""
+
+
+def error(estimate: EvidenceEstimate, exact: float) -> float:
+    """Return the error of an estimate in nats, 0 if it is rounding alone."""
+    difference = estimate.log_evidence - exact
+    return 0.0 if abs(difference) <= 8 * np.finfo(float).eps * max(1.0, abs(exact)) else difference
+
+
+def evidence_section(results: Mapping[str, Sequence[Estimates]]) -> Numbers:
+    """Return bias, claimed error and coverage of each estimator, by the label of the model."""
+    cells = [(label, cell) for label, of_model in results.items() for cell in of_model]
+    made = [(label, cell) for label, cell in cells if cell.estimates]
+    errors = [np.array([error(e, cell.exact) for e in cell.estimates]) for _, cell in made]
+    claimed = [np.array([e.standard_error for e in cell.estimates]) for _, cell in made]
+    covered = [None if isnan(c[0]) else int(np.sum(abs(e) <= Z * c)) for e, c in zip(errors, claimed, strict=True)]
+    wrong = [
+        (cell.method, not estimate.reliable)
+        for (_, cell), e in zip(made, errors, strict=True)
+        for estimate, off in zip(cell.estimates, e, strict=True)
+        if abs(off) > WRONG * estimate.standard_error
+    ]
+    rmse = {(label, cell.method): _root_mean_square(e) for (label, cell), e in zip(made, errors, strict=True)}
+    bridge = [
+        (label, e, k) for (label, cell), e, k in zip(made, errors, covered, strict=True) if cell.method == "bridge"
+    ]
+    worst = max(bridge, key=lambda row: rmse[row[0], "bridge"])
+    n, k = sum(len(e) for _, e, _ in bridge), sum(k or 0 for *_, k in bridge)
+    return {
+        "figure_of_errors": figures.evidence_errors(rmse),
+        "figure_of_claims": figures.claims(
+            [(cell.method, e, c) for (_, cell), e, c in zip(made, errors, claimed, strict=True)]
+        ),
+        "evidence": {
+            "model": [label for label, _ in made],
+            "estimator": [_words(cell.method) for _, cell in made],
+            "runs": [len(e) for e in errors],
+            "bias": [float(e.mean()) for e in errors],
+            "±": [float(e.std(ddof=1) / len(e) ** 0.5) if len(e) > 1 else None for e in errors],
+            "RMSE": [_root_mean_square(e) for e in errors],
+            "claimed": [None if isnan(c[0]) else float(np.median(c)) for c in claimed],
+            "covers": [_share(count, len(e)) for count, e in zip(covered, errors, strict=True)],
+            "flagged": [sum(not e.reliable for e in cell.estimates) / len(cell.estimates) for _, cell in made],
+            "ms": [1e3 * cell.seconds for _, cell in made],
+        },
+        "reasons": {f"{_words(cell.method)} of {label}": cell.reason for label, cell in cells if cell.reason},
+        "coverage": _share(k, n),
+        "bridge_runs": n,
+        "largest": rmse[worst[0], "bridge"],
+        "largest_of": worst[0],
+        "wrong": len(wrong),
+        "wrong_flagged": sum(flagged for _, flagged in wrong),
+        "wrong_bound": WRONG,
+        **_which(rmse),
+    }
+
+
+def _which(rmse: Mapping[tuple[str, str], float]) -> Numbers:
+    """Return the numbers of the paragraph on which estimator to use."""
+    labels = list(dict.fromkeys(label for label, _ in rmse))
+    best = [
+        min((method for of, method in rmse if of == label), key=lambda m, label=label: rmse[label, m])
+        for label in labels
+    ]
+    laplace = {label: rmse[label, "laplace"] for label in labels if (label, "laplace") in rmse}
+    ratios = [rmse[label, "importance"] / rmse[label, "bridge"] for label in labels if rmse[label, "bridge"] > 0]
+    return {
+        "models": len(labels),
+        "bridge_best": sum(
+            rmse[label, "bridge"] <= min(rmse[label, m] for m in ("bridge", "importance", "harmonic_mean"))
+            for label in labels
+        ),
+        "best": {_words(method): best.count(method) for method in dict.fromkeys(best)},
+        "importance_ratio": float(np.median(ratios)) if ratios else nan,
+        "close": CLOSE,
+        "far": FAR,
+        "laplace_close": [label for label, value in laplace.items() if value <= CLOSE],
+        "laplace_far": {label: value for label, value in laplace.items() if value >= FAR},
+        "harmonic": float(np.median([rmse[label, "harmonic_mean"] for label in labels])),
+    }
+
+
+def posteriors_section(results: Mapping[str, Posteriors]) -> Numbers:
+    """Return what each approximate posterior loses, by the label of the model."""
+    rows = [
+        (label, name, lost)
+        for label, of_model in results.items()
+        for name, lost in of_model.approximations.items()
+        if isinstance(lost, Losses)
+    ]
+    reasons = {
+        f"{name} of {label}": reason
+        for label, of_model in results.items()
+        for name, reason in {**of_model.approximations, **of_model.points}.items()
+        if isinstance(reason, str)
+    }
+    lost: dict[str, dict[str, float]] = {
+        label: {name: loss.predictive.nats for of, name, loss in rows if of == label}
+        | {name: loss.nats for name, loss in of_model.points.items() if not isinstance(loss, str)}
+        for label, of_model in results.items()
+    }
+    names = list(dict.fromkeys([*POINT_ESTIMATES, *(name for _, name, _ in rows)]))
+    bad = [loss for *_, loss in rows if loss.kl > LOSS]
+    good = [loss for *_, loss in rows if loss.kl <= LOSS]
+    return {
+        "figure_of_losses": figures.predictive_losses(lost, names),
+        "figure_of_k": figures.divergences([(name, loss.pareto_k, loss.kl) for _, name, loss in rows]),
+        "posteriors": {
+            "model": [label for label, *_ in rows],
+            "approximation": [name for _, name, _ in rows],
+            "KL, nats": [loss.kl for *_, loss in rows],
+            "±": [loss.kl_se for *_, loss in rows],
+            "location": [loss.worst_location_error for *_, loss in rows],
+            "log sd": [loss.worst_log_sd_ratio for *_, loss in rows],
+            "90 % covers": [100 * loss.coverage(0.9) for *_, loss in rows],
+            "lost": [loss.predictive.nats for *_, loss in rows],
+            "± ": [loss.predictive.standard_error for *_, loss in rows],
+            "k": [None if np.isneginf(loss.pareto_k) else loss.pareto_k for *_, loss in rows],
+            "seconds": [loss.seconds for *_, loss in rows],
+            "verdict": [loss.checks.verdict for *_, loss in rows],
+        },
+        "points": {
+            "model": list(lost),
+            **{name: [of_model.get(name) for of_model in lost.values()] for name in POINT_ESTIMATES},
+        },
+        "reasons": reasons,
+        "passed": [f"{name} of {label}" for label, name, loss in rows if loss.checks.verdict == "pass"],
+        "all": len(rows),
+        "loss": LOSS,
+        "good_k": GOOD_K,
+        "bad": len(bad),
+        "bad_flagged": sum(not loss.pareto_k <= GOOD_K for loss in bad),
+        "good": len(good),
+        "good_flagged": sum(not loss.pareto_k <= GOOD_K for loss in good),
+    }
+
+
+def loo_section(results: Mapping[str, LeaveOneOut]) -> Numbers:
+    """Return PSIS-LOO and WAIC beside the exact leave-one-out densities, by the label of the data."""
+    found = list(results.values())
+    high = {label: int(np.sum(~(loo.pareto_k <= loo.good_k))) for label, loo in results.items()}
+    worst_good = max(
+        (float(np.max(abs(loo.estimate - loo.exact)[loo.pareto_k <= loo.good_k], initial=0.0)), label)
+        for label, loo in results.items()
+    )
+    worst_high = max(
+        (float(np.max(abs(loo.estimate - loo.exact)[~(loo.pareto_k <= loo.good_k)], initial=0.0)), label)
+        for label, loo in results.items()
+    )
+    return {
+        "figure_of_points": figures.pareto_k(results),
+        "loo": {
+            "data": list(results),
+            "n": [len(loo.exact) for loo in found],
+            "exact": [float(loo.exact.sum()) for loo in found],
+            "error": [float((loo.estimate - loo.exact).sum()) for loo in found],
+            "MCSE": [loo.total_mcse for loo in found],
+            "ArviZ's se": [loo.standard_error for loo in found],
+            "WAIC error": [float((loo.waic - loo.exact).sum()) for loo in found],
+            "largest k": [float(loo.pareto_k.max()) for loo in found],
+            "high k": [high[label] for label in results],
+            "verdict": [loo.verdict for loo in found],
+        },
+        "observations": sum(len(loo.exact) for loo in found),
+        "high": sum(high.values()),
+        "worst_good": worst_good[0],
+        "worst_good_of": worst_good[1],
+        "worst_high": worst_high[0],
+        "worst_high_of": worst_high[1],
+        "points": {label: loo.rows() for label, loo in results.items()},
+    }
+
+
+def labelled(
+    models: Sequence[Model], outliers: Mapping[str, LeaveOneOut], loos: Sequence[LeaveOneOut]
+) -> dict[str, LeaveOneOut]:
+    """Return leave-one-out of the models' data, and of those with an outlier, by a label."""
+    plain = {model.label: loo for model, loo in zip(models, loos, strict=True)}
+    return plain | {f"{name}, with an outlier": loo for name, loo in outliers.items()}
+
+
+def _words(method: str) -> str:
+    return method.replace("_", " ")
+
+
+def _root_mean_square(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(values**2)))
+
+
+def _share(count: int | None, n: int) -> str:
+    """Return a share with its 95 % interval (Clopper and Pearson 1934), or an empty text if there is none."""
+    if count is None:
+        return ""
+    interval = binomtest(count, n).proportion_ci()
+    return f"{count / n:.1%} [{interval.low:.0%}, {interval.high:.0%}]"
+
+
+def verdict(evidence: Mapping[str, Sequence[Estimates]], loos: Iterable[LeaveOneOut]) -> Verdict:
+    """Return ``"fail"`` if bridge sampling or PSIS-LOO is wrong and does not say so, else ``"pass"``.
+
+    The estimates of bridge sampling on all models are one family of z-tests. Approximations are not judged: that they
+    lose something is what the page shows.
+    """
+    checks = [
+        compare_estimate(cell.exact, estimate)
+        for of_model in evidence.values()
+        for cell in of_model
+        if cell.method == "bridge"
+        for estimate in cell.estimates
+        if estimate.reliable
+    ]
+    return worst([judge(checks).verdict, *("fail" for loo in loos if loo.verdict == "fail")])
