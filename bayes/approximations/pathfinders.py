@@ -106,7 +106,7 @@ def pathfinder(model: pm.Model, *, seed: int, paths: int = 1, draws: int = 10_00
 
 def path_normals(target: Unconstrained, seed: int, paths: int) -> tuple[Array, Array]:
     """Return means (paths, D) and covariances (paths, D, D) of the best normal of each path. Raises as above."""
-    with jax.enable_x64(True):
+    with jax.enable_x64(True), jax.numpy_rank_promotion("allow"):  # BlackJAX promotes
 
         def path(key: jax.Array) -> tuple[jax.Array, jax.Array, Any]:
             start_key, fit_key = jax.random.split(key)

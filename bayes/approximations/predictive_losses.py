@@ -98,8 +98,8 @@ def new_log_likelihoods(exact: Any, params: Mapping[str, NDArray[Any]], y: NDArr
 
 def _new_observations(predictive: Any) -> tuple[NDArray[Any], Array, bool]:
     """Return new observations (S, ...) and their weights (S,), and whether each is one number."""
-    mean: Any = predictive.mean
-    if np.ndim(mean() if callable(mean) else mean):  # SciPy's vectors have attributes for methods
+    mean: Any = predictive.mean() if callable(predictive.mean) else predictive.mean  # an attribute of SciPy's vectors
+    if np.ndim(mean):
         return _vectors(predictive, np.random.default_rng(SEED)), np.full(VECTORS, 1 / VECTORS), False
     if hasattr(predictive, "pmf"):
         low, high = int(predictive.ppf(EDGE)), int(predictive.ppf(1 - EDGE))
