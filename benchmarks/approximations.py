@@ -86,7 +86,7 @@ def measure(name: str, config: Config) -> dict[str, dict[str, Any]]:
             "lost": lost.predictive.nats,
             "lost_se": lost.predictive.standard_error,
             "seconds": lost.seconds,
-            "verdict": lost.checks.verdict,
+            "verdict": lost.verdict,
         }
     for estimate in ("MLE", "MAP"):
         try:

@@ -39,7 +39,8 @@ class Losses:
     pareto_k
         The shape of the tail of the importance ratios; above 0.7 the draws cannot be reweighted.
     checks
-        The verdict of ``bayes.check`` on the draws: whether they can be told from the exact posterior.
+        The verdict of ``bayes.check`` on the draws: whether they can be told from the exact posterior. None for
+        resampled draws, which repeat each other and have no ESS to be judged by.
     seconds
         Wall time of the approximation.
     """
@@ -51,7 +52,7 @@ class Losses:
     marginals: tuple[MarginalLoss, ...]
     predictive: PredictiveLoss
     pareto_k: float
-    checks: Checks
+    checks: Checks | None
     seconds: float
 
     @property
@@ -68,6 +69,11 @@ class Losses:
         """Return the exact probability of central intervals of ``level``, averaged over the parameters."""
         return float(np.mean([marginal.coverage[LEVELS.index(level)] for marginal in self.marginals]))
 
+    @property
+    def verdict(self) -> str:
+        """The verdict of ``checks``, or ``"not judged"``."""
+        return self.checks.verdict if self.checks else "not judged"
+
     def __str__(self) -> str:
         levels = [f"{100 * level:g} % covers" for level in LEVELS]
         rows = [
@@ -83,7 +89,7 @@ class Losses:
         loss = self.predictive
         return "\n".join(
             [
-                f"{self.name} of {self.model}: {self.checks.verdict}",
+                f"{self.name} of {self.model}: {self.verdict}",
                 *aligned([("parameter", "location, sd", "log sd ratio", "KL(p||q)", *levels), *rows]),
                 f"KL(q||p) = log p(y) - ELBO = {self.kl:.4g} +- {self.kl_se:.2g} nats, Pareto k {self.pareto_k:.2f}",
                 f"lost per new observation: {loss.nats:.3g} +- {loss.standard_error:.2g} nats",
@@ -117,7 +123,7 @@ def losses(approximation: Approximation, model: Model) -> Losses:
     >>> from bayes.registry import get_model
     >>> model = get_model("normal_normal")
     >>> result = losses(laplace(model.program(), seed=0), model)
-    >>> result.checks.verdict, round(result.kl, 9)
+    >>> result.verdict, round(result.kl, 9)
     ('pass', 0.0)
     """
     posterior = approximation.draws["posterior"].dataset
@@ -138,7 +144,7 @@ def losses(approximation: Approximation, model: Model) -> Losses:
         marginals=tuple(marginal_loss(approximation, name, exact) for name, exact in model.marginals.items()),
         predictive=approximate_predictive_loss(approximation, model),
         pareto_k=approximation.pareto_k,
-        checks=check(chains, model, model.y),
+        checks=None if approximation.mean is None else check(chains, model, model.y),
         seconds=approximation.seconds,
     )
 
