@@ -1,5 +1,6 @@
 """Settings of every test: strict JAX, its programs compiled once, and one hypothesis profile without a clock."""
 
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -21,6 +22,13 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 # LLVM's passes take a quarter of the tests' time. Flax's tests of its examples leave them out too; XLA's passes
 # remain. A nightly run sets this to 0, and compiles as users do.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
+# One thread for the small matrices of the tests, read when numpy is first imported: both cores have a test process, and
+# a second thread waits in a busy loop.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# Compilers make many objects, few of them in cycles, and each collection by Python's defaults visits all modules.
+gc.set_threshold(50_000, 20, 20)
 
 # A deadline fails on a busy machine, not on a wrong answer; derandomised, so that CI and a desk see the same examples.
 settings.register_profile("closedform", deadline=None, derandomize=True, print_blob=True)

@@ -109,9 +109,9 @@ def test_runs_close_together_are_judged_by_student(shift, R):
 
 
 def test_a_ratio_of_mean_one_is_seldom_large_whatever_its_distribution():
-    ratios = np.random.default_rng(3).pareto(1.5, size=(20_000, 4)) / 2  # of infinite variance, and mean 1
+    ratios = np.random.default_rng(3).pareto(1.5, size=(5_000, 4)) / 2  # of infinite variance, and mean 1
     p = np.array([ratio_p_value(np.log(row)) for row in ratios])
-    assert 0 < np.sum(p <= 0.05) <= binom(20_000, 0.05).isf(FALSE_ALARM)
+    assert 0 < np.sum(p <= 0.05) <= binom(5_000, 0.05).isf(FALSE_ALARM)
     assert_allclose(ratio_p_value(np.array([50.0])), np.exp(-50), rtol=IDENTITY)
     assert ratio_p_value(np.array([-50.0, -60.0])) == 1
 
@@ -130,8 +130,8 @@ def test_log_normal_runs_of_mean_one_have_uniform_p_values():
 @pytest.mark.parametrize("power", [-1, 0, 1])
 def test_each_law_of_the_evidence_has_its_own_null(power):
     """Runs 0.5 nats apart whose mean of exp(power l) is 1: uniform p-values under their own law and no other."""
-    log_ratios = np.random.default_rng(6).normal(-power * 0.5**2 / 2, 0.5, size=(1_000, 32))
-    limit = binom(1_000, 0.01).isf(FALSE_ALARM)
+    log_ratios = np.random.default_rng(6).normal(-power * 0.5**2 / 2, 0.5, size=(300, 32))
+    limit = binom(300, 0.01).isf(FALSE_ALARM)
     for other in (-1, 0, 1):
         alarms = sum(log_normal_mean_p_value(row, other) <= 0.01 for row in log_ratios)
         assert (alarms <= limit) == (other == power)

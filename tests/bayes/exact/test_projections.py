@@ -12,6 +12,7 @@ from bayes.exact.multivariate_normal import MultivariateNormal
 from bayes.exact.projections import directions, signs
 from bayes.faults.false_alarms import exact_chains
 from bayes.registry import NAMES, data_sets, get_model
+from tests.nightly import nightly_but
 from tests.tolerances import FALSE_ALARM, IDENTITY
 
 JOINT = [model for name in NAMES for model in data_sets(name) if len(model.marginals) > 1]
@@ -84,7 +85,7 @@ def test_a_variance_below_zero_fails(name):
     assert check(draws_by_name, model.exact, model.y).verdict == "fail"
 
 
-@every_joint_model
+@pytest.mark.parametrize("model", nightly_but(JOINT[::2], JOINT), ids=lambda model: model.label)
 def test_elements_may_be_variables_of_their_own(model):
     draws_by_name = exact_chains(model, np.random.default_rng(17), 500)
     by_element = {

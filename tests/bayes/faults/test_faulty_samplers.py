@@ -9,7 +9,7 @@ from bayes.faults.faulty_samplers import DETECTORS, FAULTY_SAMPLERS, NOT_CONVERG
 from bayes.registry import get_model
 from tests.tolerances import IDENTITY, MONTE_CARLO
 
-REPEATS, DRAWS = 6, 8000
+REPEATS, DRAWS = 4, 8000
 
 
 @pytest.mark.parametrize("faulty", FAULTY_SAMPLERS, ids=lambda faulty: faulty.name)
