@@ -35,6 +35,7 @@ from bayes.calibration.simulation import ExactSimulation, exact_simulation
 from bayes.calibration.summaries import FARTHEST, FIELDS, TAIL, Quantity, exact_median, exact_scores, summary
 from bayes.checking.judging import judge
 from bayes.checking.results import Check, most_extreme
+from bayes.exact.distribution import scalar_distributions
 from bayes.io.posteriordb.folder import Folder
 from bayes.io.posteriordb.posteriors import load
 from bayes.registry import NAMES, get_model
@@ -42,6 +43,8 @@ from benchmarks.agreement import progress, rate, run_parts, table
 
 DATA_SETS, DRAWS, FAMILIES = 25, 50, 400
 NULL_RUNS = 10_000
+MOST_QUANTITIES = 60
+"""Parameters of a posterior of posteriordb: the radon models have up to 400, and would take hours."""
 STUCK_RUNS, EVIDENCE_RUNS = 20_000, 2000
 NUTS_FAMILIES, NUTS_MODELS = 100, ("normal_normal", "gamma_poisson", "linear_regression")
 POWER_DATA_SETS, POWER_DRAWS, POWER_RUNS = 200, 500, 25
@@ -139,6 +142,8 @@ def simulations(config: Config) -> Iterator[ExactSimulation]:
     for name in Folder(config.posteriordb).names:
         try:
             posterior = load(config.posteriordb, name)
+            if len(scalar_distributions(posterior.model.marginals(posterior.y))) > MOST_QUANTITIES:
+                continue
             simulation = exact_simulation(posterior.model, len(posterior.y))
         except (ValueError, NotImplementedError):  # not known, or a flat prior
             continue

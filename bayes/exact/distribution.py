@@ -111,13 +111,14 @@ def elements(name: str, distribution: Distribution) -> dict[str, Distribution]:
 def joint_draws(posterior: Any, names: Collection[str], size: int, rng: np.random.Generator) -> dict[str, Any]:
     """Return ``size`` independent draws of a joint posterior, {variable: (size, ...)}.
 
-    ``posterior`` is what an exact model returns: a frozen ``scipy.stats`` distribution of the single variable in
-    ``names``, or an object whose ``rvs(size, rng)`` returns a dict.
+    ``posterior`` is what an exact model returns: a distribution of the single variable in ``names``, frozen by
+    ``scipy.stats`` or with the same methods, or an object whose ``rvs(size, rng)`` returns a dict.
     """
-    if hasattr(posterior, "dist"):
-        (name,) = names
-        return {name: posterior.rvs(size, random_state=rng)}
-    return posterior.rvs(size, rng)
+    draws = posterior.rvs(size, random_state=rng) if hasattr(posterior, "dist") else posterior.rvs(size, rng)
+    if isinstance(draws, dict):
+        return draws
+    (name,) = names
+    return {name: draws}
 
 
 def _part(distribution: Any, shape: tuple[int, ...], place: tuple[int, ...]) -> Distribution:

@@ -11,6 +11,7 @@ from bayes.calibration.invariance import ROUNDING, intercept, score_checks
 from bayes.calibration.kernels import exact_states
 from bayes.exact.distribution import joint_draws
 from bayes.exact.normal_normal import NormalNormal
+from bayes.exact.unknown_trials import UnknownTrials
 from bayes.registry import NAMES, get_model
 from tests.nightly import nightly_but
 from tests.tolerances import FALSE_ALARM, IDENTITY
@@ -251,6 +252,16 @@ def test_an_exact_model_with_data_is_as_good_as_one_of_the_registry():
 
     assert check_kernel(step, own, y, n=1000).verdict == "pass"
     assert check_kernel(step, NORMAL, n=1000).verdict == "fail"
+
+
+def test_a_model_whose_only_marginal_is_no_distribution_of_scipy_has_states():
+    exact, y = UnknownTrials(most=40), np.array([8, 9, 12])
+
+    def redraw(theta, y, rng):
+        return {"theta": exact.posterior(y).rvs(len(theta["theta"]), rng)}
+
+    assert check_kernel(redraw, exact, y, n=1000).verdict == "pass"
+    assert check_kernel(lambda theta, *_: {"theta": theta["theta"] ** 1.1}, exact, y, n=1000).verdict == "fail"
 
 
 def test_the_seed_alone_decides_the_result():
