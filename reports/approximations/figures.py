@@ -12,6 +12,8 @@ from bayes.checking.leave_one_out import LeaveOneOut
 
 SMALLEST = 1e-6
 """Nats that a logarithmic axis begins at: what is smaller, or 0, is drawn there."""
+SMALLEST_K = -0.5
+"""Pareto k that an axis begins at: what is smaller, or -inf where all ratios are equal, is drawn there."""
 MARKERS = "os^Dv<>Ph*X"
 
 
@@ -47,10 +49,9 @@ def claims(cells: Sequence[tuple[str, NDArray[np.float64], NDArray[np.float64]]]
             alpha=0.6,
             label=method.replace("_", " "),
         )
-    ends = np.array(axis.get_xlim())
-    axis.plot(ends, ends, color="0.15", linewidth=0.8)
-    axis.plot(ends, 1.96 * ends, color="0.15", linewidth=0.8, linestyle="--")
     axis.set(xscale="log", yscale="log", xlabel="claimed standard error, nats", ylabel="error, nats")
+    ends = np.array(axis.get_xlim())
+    axis.plot(ends, 1.96 * ends, color="0.15", linewidth=0.8, linestyle="--")
     axis.legend()
     return figure
 
@@ -75,9 +76,9 @@ def divergences(rows: Sequence[tuple[str, float, float]]) -> Figure:
     figure, axis = plt.subplots(figsize=(10, 3.6))
     for i, name in enumerate(dict.fromkeys(name for name, *_ in rows)):
         k, kl = (np.array([row[j] for row in rows if row[0] == name]) for j in (1, 2))
-        axis.plot(np.where(np.isneginf(k), -0.5, k), np.maximum(kl, SMALLEST), MARKERS[i], markersize=4, label=name)
+        axis.plot(np.maximum(k, SMALLEST_K), np.maximum(kl, SMALLEST), MARKERS[i], markersize=4, label=name)
     axis.axvline(0.7, color="0.15", linewidth=0.8, linestyle="--")
-    axis.set(yscale="log", xlabel="Pareto k (−0.5: exact)", ylabel="KL divergence, nats")
+    axis.set(yscale="log", xlabel="Pareto k", ylabel="KL divergence, nats")
     axis.legend(fontsize=8)
     return figure
 

@@ -28,6 +28,8 @@ GOOD_K = 0.7
 """Largest Pareto k at which draws can be reweighted."""
 LOSS = 0.1
 """Nats of KL divergence from which on an approximation is called bad."""
+ROUNDING = 1e-11
+"""Nats of a divergence, and of its error, that are rounding: the log densities of an exact normal differ by 1e-14."""
 
 
 def error(estimate: EvidenceEstimate, exact: float) -> float:
@@ -137,8 +139,8 @@ def posteriors_section(results: Mapping[str, Posteriors]) -> Numbers:
         "posteriors": {
             "model": [label for label, *_ in rows],
             "approximation": [name for _, name, _ in rows],
-            "KL, nats": [loss.kl for *_, loss in rows],
-            "±": [loss.kl_se for *_, loss in rows],
+            "KL, nats": [_without_rounding(loss.kl) for *_, loss in rows],
+            "±": [_without_rounding(loss.kl_se) for *_, loss in rows],
             "location": [loss.worst_location_error for *_, loss in rows],
             "log sd": [loss.worst_log_sd_ratio for *_, loss in rows],
             "90 % covers": [100 * loss.coverage(0.9) for *_, loss in rows],
@@ -146,15 +148,15 @@ def posteriors_section(results: Mapping[str, Posteriors]) -> Numbers:
             "± ": [loss.predictive.standard_error for *_, loss in rows],
             "k": [None if np.isneginf(loss.pareto_k) else loss.pareto_k for *_, loss in rows],
             "seconds": [loss.seconds for *_, loss in rows],
-            "verdict": [loss.checks.verdict for *_, loss in rows],
+            "verdict": [loss.verdict for *_, loss in rows],
         },
         "points": {
             "model": list(lost),
             **{name: [of_model.get(name) for of_model in lost.values()] for name in POINT_ESTIMATES},
         },
         "reasons": reasons,
-        "passed": [f"{name} of {label}" for label, name, loss in rows if loss.checks.verdict == "pass"],
-        "all": len(rows),
+        "passed": [f"{name} of {label}" for label, name, loss in rows if loss.verdict == "pass"],
+        "judged": sum(loss.checks is not None for *_, loss in rows),
         "loss": LOSS,
         "good_k": GOOD_K,
         "bad": len(bad),
@@ -206,6 +208,11 @@ def labelled(
     """Return leave-one-out of the models' data, and of those with an outlier, by a label."""
     plain = {model.label: loo for model, loo in zip(models, loos, strict=True)}
     return plain | {f"{name}, with an outlier": loo for name, loo in outliers.items()}
+
+
+def _without_rounding(nats: float) -> float:
+    """Return a divergence or its error, 0 if it is rounding alone."""
+    return 0.0 if abs(nats) < ROUNDING else nats
 
 
 def _words(method: str) -> str:
