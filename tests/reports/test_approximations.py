@@ -17,7 +17,7 @@ from bayes.checking.statistics import compare_estimate
 from bayes.evidence.results import Diagnostic, EvidenceEstimate
 from bayes.registry import get_model
 from reports import approximations, pages
-from reports.approximations import figures, measurements
+from reports.approximations import figures, measurements, sections
 from reports.approximations.measurements import Estimates, Posteriors, Sampled
 from reports.approximations.problem import IN_ALL, WITH_OUTLIER
 from reports.shared.page import drawing
@@ -187,15 +187,15 @@ def test_a_wrong_claim_fails_the_page_unless_its_diagnostic_warns(made):
 def test_wrong_leave_one_out_fails_the_page():
     results = [loo(), loo(shift=1.0)]
     evidence = {"normal_normal": sampled().evidence}
-    assert approximations.sections.verdict(evidence, results[:1]) == "pass"
-    assert approximations.sections.verdict(evidence, results) == "fail"
+    assert sections.verdict(evidence, results[:1]) == "pass"
+    assert sections.verdict(evidence, results) == "fail"
 
 
 @pytest.mark.usefixtures("blank")
 def test_a_method_that_is_refused_has_its_reason():
     refused = Estimates(method="laplace", exact=-20.0, estimates=[], seconds=nan, reason=REASON)
     cells = {"normal_normal": [*sampled().evidence[:3], refused]}
-    numbers = approximations.sections.evidence_section(cells)
+    numbers = sections.evidence_section(cells)
     assert numbers["reasons"] == {"laplace of normal_normal": REASON}
     assert numbers["laplace_far"] == {}
 
