@@ -9,12 +9,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from bayes.checking.leave_one_out import LeaveOneOut
+from reports.approximations.problem import POINT_ESTIMATES
 
 SMALLEST = 1e-6
 """Nats that a logarithmic axis begins at: what is smaller, or 0, is drawn there."""
 SMALLEST_K = -0.5
 """Pareto k that an axis begins at: what is smaller, or -inf where all ratios are equal, is drawn there."""
 MARKERS = "os^Dv<>Ph*X"
+GREYS = dict(zip(POINT_ESTIMATES, ("0.6", "0.2"), strict=True))
+"""Colours of the plug-ins, which are no approximate posteriors."""
 
 
 def evidence_errors(rmse: Mapping[tuple[str, str], float]) -> Figure:
@@ -60,12 +63,21 @@ def predictive_losses(lost: Mapping[str, Mapping[str, float]], names: Sequence[s
     """Draw the nats lost per new observation by each approximation, in a column for each model."""
     figure, axis = plt.subplots(figsize=(10, 4))
     labels = list(lost)
+    for i in range(0, len(labels), 2):
+        axis.axvspan(i - 0.5, i + 0.5, color="0.96", zorder=0)
     for k, name in enumerate(names):
         places = [i for i, label in enumerate(labels) if name in lost[label]]
         values = [max(lost[labels[i]][name], SMALLEST) for i in places]
         shift = 0.7 * (k / max(1, len(names) - 1) - 0.5)
-        axis.plot(np.array(places) + shift, values, MARKERS[k % len(MARKERS)], markersize=4, label=name)
-    axis.set(yscale="log", ylabel="nats lost per new observation", ylim=(SMALLEST / 2, None))
+        color = GREYS[name] if name in GREYS else f"C{k - len(GREYS)}"
+        axis.plot(np.array(places) + shift, values, MARKERS[k], markersize=5, color=color, label=name)
+    axis.grid(visible=False, axis="x")
+    axis.set(
+        yscale="log",
+        ylabel="nats lost per new observation",
+        xlim=(-0.5, len(labels) - 0.5),
+        ylim=(SMALLEST / 2, None),
+    )
     axis.set_xticks(range(len(labels)), labels, rotation=30, ha="right", fontsize=8)
     axis.legend(fontsize=8, ncols=4, loc="upper left", bbox_to_anchor=(0, 1.22))
     return figure
