@@ -98,12 +98,16 @@ def divergences(rows: Sequence[tuple[str, float, float]]) -> Figure:
 def pareto_k(results: Mapping[str, LeaveOneOut]) -> Figure:
     """Draw the error of PSIS-LOO of every observation against its Pareto k."""
     figure, axis = plt.subplots(figsize=(10, 4))
-    for i, (label, loo) in enumerate(results.items()):
-        errors = np.maximum(abs(loo.estimate - loo.exact), SMALLEST)
-        axis.plot(
-            loo.pareto_k, errors, MARKERS[i % len(MARKERS)], color=f"C{i % 10}", markersize=3, alpha=0.7, label=label
-        )
+    high = {label: loo for label, loo in results.items() if np.any(loo.pareto_k > loo.good_k)}
+    others = [loo for label, loo in results.items() if label not in high]
+    for i, (label, group) in enumerate(
+        {"all other data": others, **{label: [loo] for label, loo in high.items()}}.items()
+    ):
+        k = np.concatenate([np.empty(0), *(loo.pareto_k for loo in group)])
+        errors = np.concatenate([np.empty(0), *(abs(loo.estimate - loo.exact) for loo in group)])
+        color = f"C{(i - 1) % 5}" if i else "0.7"
+        axis.plot(k, np.maximum(errors, SMALLEST), MARKERS[i], color=color, markersize=4, label=label)
     axis.axvline(next(iter(results.values())).good_k, color="0.15", linewidth=0.8, linestyle="--")
     axis.set(yscale="log", xlabel="Pareto k", ylabel="error of the observation, nats")
-    axis.legend(fontsize=6, ncols=2)
+    axis.legend(fontsize=8, loc="upper left")
     return figure

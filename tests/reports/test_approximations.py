@@ -133,7 +133,12 @@ def test_estimates_of_the_evidence_have_their_bias_claim_and_coverage(made):
     assert [cell[:5] for cell in table["covers"][:4]] == ["66.7%", "66.7%", "", ""]  # two of three within 1.96 errors
     assert table["flagged"][:4] == [0, 0, 1, 1]  # what claims no error is flagged
     assert "cover the exact value in 66.7% [22%, 96%] of 6 runs" in text
-    assert "0 estimates are off by more than 3 of their claimed errors." in text
+    assert "Of 12 estimates that claim an error, 0 are off by more than 3 of it." in text
+    table = numbers["estimators"]
+    assert table["estimator"] == ["bridge", "importance", "harmonic mean", "laplace"]
+    assert (table["models"], table["runs"]) == ([2] * 4, [6, 6, 6, 2])
+    assert table["largest RMSE"][1] == pytest.approx(2 * table["median RMSE"][0])
+    assert table["covers"][2:] == ["none claimed"] * 2
 
 
 def test_the_page_says_which_estimator_to_use(made):
@@ -244,3 +249,10 @@ def replaced(function, result):
 
     stand_in.__module__, stand_in.__qualname__ = function.__module__, function.__qualname__
     return stand_in
+
+
+@pytest.mark.slow
+def test_a_program_whose_variables_are_not_those_of_the_exact_answer_is_measured():
+    found = measurements.from_draws("hierarchical_normal", ("bridge",), 2, 200, 0)
+    assert [(cell.method, len(cell.estimates)) for cell in found.evidence] == [("bridge", 2), ("laplace", 1)]
+    assert len(found.loo.exact) == 8
