@@ -34,7 +34,7 @@ def main(arguments: list[str], prog: str = "python -m bayes") -> int:
                 text, code = checking.run(options)
             case calibrating.Calibrate():
                 text, code = calibrating.run(options)
-            case evidence.Evidence():
+            case evidence.EstimateEvidence():
                 text, code = evidence.run(options)
             case exporting.Export():
                 text, code = exporting.run(options)

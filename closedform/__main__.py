@@ -19,7 +19,7 @@ from closedform.validation import nearest
 
 PROG = "closedform"
 PACKAGES = {
-    **dict.fromkeys(["models", "sample", "check", "calibrate", "export", "posteriordb"], "bayes"),
+    **dict.fromkeys(["models", "sample", "check", "calibrate", "evidence", "export", "posteriordb"], "bayes"),
     **dict.fromkeys(["train", "runs", "evaluate", "prepare"], "nets"),
 }
 """Name of a command -> the package that has it."""
@@ -30,7 +30,17 @@ class Report:
     """Make report pages in build/report; `report PAGE --help` shows the options of a page."""
 
     page: Annotated[
-        Literal["all", "normal-normal", "models", "samplers", "calibration", "gradients", "classifiers", "posteriordb"],
+        Literal[
+            "all",
+            "normal-normal",
+            "models",
+            "samplers",
+            "calibration",
+            "approximations",
+            "gradients",
+            "classifiers",
+            "posteriordb",
+        ],
         tyro.conf.Positional,
     ] = "all"
     """The page, or all pages."""

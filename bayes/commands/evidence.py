@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class EstimateEvidence:
     """Estimate the evidence of a model by one method, and hold the estimate and its claimed error to the exact value.
 
     `evidence normal_normal` samples the model by NUTS and estimates its evidence by bridge sampling.
@@ -48,7 +48,7 @@ class Evidence:
     """Print everything as JSON, for programs."""
 
 
-def run(options: Evidence) -> tuple[str, int]:
+def run(options: EstimateEvidence) -> tuple[str, int]:
     """Return the table, and the exit code of the verdict."""
     whole_number("draws", options.draws, ", 100 or more", 100)
     whole_number("seed", options.seed, " from 0 to 2^63 - 1", 0, 2**63 - 1)
@@ -76,7 +76,7 @@ def run(options: Evidence) -> tuple[str, int]:
     return text, EXIT_CODES[checks.verdict]
 
 
-def _draws(options: Evidence, program: Any, is_file: bool) -> Any:
+def _draws(options: EstimateEvidence, program: Any, is_file: bool) -> Any:
     """Return the draws of the file, or of NUTS."""
     if is_file:
         from bayes.io.draws_file import load_draws
@@ -113,7 +113,7 @@ def _table(estimate: "EvidenceEstimate", judged: "Check") -> str:
     )
 
 
-def _json(options: Evidence, model: Model, estimate: "EvidenceEstimate", judged: "Check") -> str:
+def _json(options: EstimateEvidence, model: Model, estimate: "EvidenceEstimate", judged: "Check") -> str:
     from bayes.commands.listing import with_nulls
 
     about = {

@@ -9,7 +9,7 @@ import tyro
 
 from bayes.commands.calibrating import Calibrate
 from bayes.commands.checking import CheckDraws
-from bayes.commands.evidence import Evidence
+from bayes.commands.evidence import EstimateEvidence
 from bayes.commands.exporting import Export
 from bayes.commands.listing import ListModels
 from bayes.commands.posteriordb import Posteriordb
@@ -23,13 +23,13 @@ COMMANDS = {
     "sample": Sample,
     "check": CheckDraws,
     "calibrate": Calibrate,
-    "evidence": Evidence,
+    "evidence": EstimateEvidence,
     "export": Export,
     "posteriordb": Posteriordb,
 }
 WITHOUT_MODEL = ("models", "calibrate", "evidence", "posteriordb")
 """Commands that do not take one model of the registry, and so no hyperparameters."""
-type Options = ListModels | Sample | CheckDraws | Calibrate | Evidence | Export | Posteriordb
+type Options = ListModels | Sample | CheckDraws | Calibrate | EstimateEvidence | Export | Posteriordb
 
 
 def parsed(arguments: list[str], prog: str, description: str | None) -> Options:

@@ -68,13 +68,15 @@ def from_draws(model: str, methods: Sequence[str], replicates: int, draws: int, 
 
     entry = get_model(model)
     program = entry.program()
+    # those of the evidence, and those of the exact answer
+    wanted = dict.fromkeys([*(variable.name for variable in program.free_RVs), *entry.variables])
     seeds = np.random.default_rng(seed).integers(2**63, size=(replicates, CHAINS))
     chains, times = [], []
     for chain_seed in seeds.flat:
         started = time.perf_counter()
         found = nutpie_draws(program, entry.y, seed=int(chain_seed), draws=draws, tune=draws)
         times.append(time.perf_counter() - started)
-        chains.append({name: found[name] for name in (variable.name for variable in program.free_RVs)})
+        chains.append({name: found[name] for name in wanted})
     runs = [
         {name: np.concatenate([chain[name] for chain in chains[first : first + CHAINS]]) for name in chains[0]}
         for first in range(0, len(chains), CHAINS)

@@ -4,22 +4,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isnan, nan
 
 import numpy as np
-from scipy.stats import binomtest
 
 from bayes.approximations.exact_losses import Losses
 from bayes.checking.judging import judge
 from bayes.checking.leave_one_out import LeaveOneOut
 from bayes.checking.statistics import compare_estimate
-from bayes.evidence.results import EvidenceEstimate
 from bayes.registry import Model
 from closedform.verdict import Verdict, worst
-from reports.approximations import figures
+from reports.approximations import estimators, figures
+from reports.approximations.estimators import root_mean_square, share, words
 from reports.approximations.measurements import Estimates, Posteriors
 from reports.approximations.problem import POINT_ESTIMATES
 from reports.shared.page import Numbers
 
-Z = 1.96
-"""Half the width of a 95 % interval, in claimed errors."""
 WRONG = 3.0
 """Claimed errors from which on an estimate is called wrong."""
 CLOSE, FAR = 0.1, 1.0
@@ -28,28 +25,24 @@ GOOD_K = 0.7
 """Largest Pareto k at which draws can be reweighted."""
 LOSS = 0.1
 """Nats of KL divergence from which on an approximation is called bad."""
-
-
-def error(estimate: EvidenceEstimate, exact: float) -> float:
-    """Return the error of an estimate in nats, 0 if it is rounding alone."""
-    difference = estimate.log_evidence - exact
-    return 0.0 if abs(difference) <= 8 * np.finfo(float).eps * max(1.0, abs(exact)) else difference
+ROUNDING = 1e-11
+"""Nats of a divergence, and of its error, that are rounding: the log densities of an exact normal differ by 1e-14."""
 
 
 def evidence_section(results: Mapping[str, Sequence[Estimates]]) -> Numbers:
     """Return bias, claimed error and coverage of each estimator, by the label of the model."""
     cells = [(label, cell) for label, of_model in results.items() for cell in of_model]
     made = [(label, cell) for label, cell in cells if cell.estimates]
-    errors = [np.array([error(e, cell.exact) for e in cell.estimates]) for _, cell in made]
+    errors = [estimators.errors(cell) for _, cell in made]
     claimed = [np.array([e.standard_error for e in cell.estimates]) for _, cell in made]
-    covered = [None if isnan(c[0]) else int(np.sum(abs(e) <= Z * c)) for e, c in zip(errors, claimed, strict=True)]
+    covered = [estimators.covered(cell) for _, cell in made]
     wrong = [
         (cell.method, not estimate.reliable)
         for (_, cell), e in zip(made, errors, strict=True)
         for estimate, off in zip(cell.estimates, e, strict=True)
         if abs(off) > WRONG * estimate.standard_error
     ]
-    rmse = {(label, cell.method): _root_mean_square(e) for (label, cell), e in zip(made, errors, strict=True)}
+    rmse = {(label, cell.method): root_mean_square(e) for (label, cell), e in zip(made, errors, strict=True)}
     bridge = [
         (label, e, k) for (label, cell), e, k in zip(made, errors, covered, strict=True) if cell.method == "bridge"
     ]
@@ -60,24 +53,26 @@ def evidence_section(results: Mapping[str, Sequence[Estimates]]) -> Numbers:
         "figure_of_claims": figures.claims(
             [(cell.method, e, c) for (_, cell), e, c in zip(made, errors, claimed, strict=True)]
         ),
+        "estimators": estimators.by_method([cell for _, cell in made]),
         "evidence": {
             "model": [label for label, _ in made],
-            "estimator": [_words(cell.method) for _, cell in made],
+            "estimator": [words(cell.method) for _, cell in made],
             "runs": [len(e) for e in errors],
             "bias": [float(e.mean()) for e in errors],
             "±": [float(e.std(ddof=1) / len(e) ** 0.5) if len(e) > 1 else None for e in errors],
-            "RMSE": [_root_mean_square(e) for e in errors],
+            "RMSE": [root_mean_square(e) for e in errors],
             "claimed": [None if isnan(c[0]) else float(np.median(c)) for c in claimed],
-            "covers": [_share(count, len(e)) for count, e in zip(covered, errors, strict=True)],
+            "covers": [share(count, len(e)) for count, e in zip(covered, errors, strict=True)],
             "flagged": [sum(not e.reliable for e in cell.estimates) / len(cell.estimates) for _, cell in made],
             "ms": [1e3 * cell.seconds for _, cell in made],
         },
-        "reasons": {f"{_words(cell.method)} of {label}": cell.reason for label, cell in cells if cell.reason},
-        "coverage": _share(k, n),
+        "reasons": {f"{words(cell.method)} of {label}": cell.reason for label, cell in cells if cell.reason},
+        "coverage": share(k, n),
         "bridge_runs": n,
         "largest": rmse[worst[0], "bridge"],
         "largest_of": worst[0],
         "wrong": len(wrong),
+        "claims": sum(len(e) for e, k in zip(errors, covered, strict=True) if k is not None),
         "wrong_flagged": sum(flagged for _, flagged in wrong),
         "wrong_bound": WRONG,
         **_which(rmse),
@@ -99,7 +94,7 @@ def _which(rmse: Mapping[tuple[str, str], float]) -> Numbers:
             rmse[label, "bridge"] <= min(rmse[label, m] for m in ("bridge", "importance", "harmonic_mean"))
             for label in labels
         ),
-        "best": {_words(method): best.count(method) for method in dict.fromkeys(best)},
+        "best": {words(method): best.count(method) for method in dict.fromkeys(best)},
         "importance_ratio": float(np.median(ratios)) if ratios else nan,
         "close": CLOSE,
         "far": FAR,
@@ -137,8 +132,8 @@ def posteriors_section(results: Mapping[str, Posteriors]) -> Numbers:
         "posteriors": {
             "model": [label for label, *_ in rows],
             "approximation": [name for _, name, _ in rows],
-            "KL, nats": [loss.kl for *_, loss in rows],
-            "±": [loss.kl_se for *_, loss in rows],
+            "KL, nats": [_without_rounding(loss.kl) for *_, loss in rows],
+            "±": [_without_rounding(loss.kl_se) for *_, loss in rows],
             "location": [loss.worst_location_error for *_, loss in rows],
             "log sd": [loss.worst_log_sd_ratio for *_, loss in rows],
             "90 % covers": [100 * loss.coverage(0.9) for *_, loss in rows],
@@ -154,7 +149,7 @@ def posteriors_section(results: Mapping[str, Posteriors]) -> Numbers:
         },
         "reasons": reasons,
         "passed": [f"{name} of {label}" for label, name, loss in rows if loss.verdict == "pass"],
-        "all": len(rows),
+        "judged": sum(loss.checks is not None for *_, loss in rows),
         "loss": LOSS,
         "good_k": GOOD_K,
         "bad": len(bad),
@@ -208,20 +203,9 @@ def labelled(
     return plain | {f"{name}, with an outlier": loo for name, loo in outliers.items()}
 
 
-def _words(method: str) -> str:
-    return method.replace("_", " ")
-
-
-def _root_mean_square(values: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(values**2)))
-
-
-def _share(count: int | None, n: int) -> str:
-    """Return a share with its 95 % interval (Clopper and Pearson 1934), or an empty text if there is none."""
-    if count is None:
-        return ""
-    interval = binomtest(count, n).proportion_ci()
-    return f"{count / n:.1%} [{interval.low:.0%}, {interval.high:.0%}]"
+def _without_rounding(nats: float) -> float:
+    """Return a divergence or its error, 0 if it is rounding alone."""
+    return 0.0 if abs(nats) < ROUNDING else nats
 
 
 def verdict(evidence: Mapping[str, Sequence[Estimates]], loos: Iterable[LeaveOneOut]) -> Verdict:

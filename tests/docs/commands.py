@@ -9,7 +9,7 @@ import pytest
 
 import nets.__main__
 import reports.__main__
-from bayes.commands import calibrating, checking, exporting, posteriordb, sampling
+from bayes.commands import calibrating, checking, evidence, exporting, posteriordb, sampling
 from closedform.__main__ import PACKAGES, PROG, main
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +78,7 @@ def _ours(arguments, line):
     arguments = [str(Path(word).expanduser()) if word.startswith("~") else word for word in arguments]
     with pytest.MonkeyPatch.context() as patch:
         export = exporting.run
-        for module in [calibrating, checking, posteriordb, sampling]:
+        for module in [calibrating, checking, evidence, posteriordb, sampling]:
             patch.setattr(module, "run", lambda _: ("", 0))
         patch.setattr(exporting, "run", lambda options: ("", 0) if options.data else export(options))
         for name in ["_train", "_prepare", "_list_runs", "_evaluate"]:

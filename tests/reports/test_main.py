@@ -133,7 +133,8 @@ def test_pages_and_models_may_be_written_with_either_sign():
         (["sampler"], "; did you mean samplers?"),
         (
             ["eight_schools"],
-            "be one of all, normal-normal, models, samplers, calibration, gradients, classifiers, posteriordb, got",
+            "be one of all, normal-normal, models, samplers, calibration, approximations, gradients, classifiers, "
+            "posteriordb, got",
         ),
         (
             ["samplers", "--seed", "x"],

@@ -101,7 +101,7 @@ def test_an_empty_argument_is_named(arguments, run):
             "export, posteriordb; "
             "see `",
         ),
-        ("models --foo", "Unrecognized options: --foo; see `python -m bayes models --help`."),
+        ("models --quux", "Unrecognized options: --quux; see `python -m bayes models --help`."),
         ("sample", "missing: MODEL; see `python -m bayes sample --help`."),
         (
             "sample normal_normal --draws 1.5",
