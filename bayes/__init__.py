@@ -13,7 +13,7 @@ assertions. The subpackages:
 - ``bayes.checking``: the statistics. They take exact distributions and draws, and return checks with a verdict.
 - ``bayes.calibration``: many simulated data sets, each with its exact posterior.
 - ``bayes.sampling``: NUTS, slice sampling and SMC on a program.
-- ``bayes.evidence``: log evidence from independent runs, with a standard error.
+- ``bayes.evidence``: the log evidence of any PyMC model, by bridge sampling and others, with its claimed error.
 - ``bayes.io``: files of draws, observations and hyperparameters, and models as Stan code.
 - ``bayes.faults``: faulty samplers, and how often correct samplers fail.
 - ``bayes.commands``: the commands of ``python -m bayes``.
