@@ -18,13 +18,13 @@ which also removes skewness. Draws to which a proposal was fitted look too likel
 ``BLOCKS`` blocks, the proposal is fitted to half of the blocks, the other half is used, and the same with the halves
 exchanged. The mean of the two estimates uses every draw once.
 
-Micaletto and Vehtari (2025, "Bridge sampling diagnostics", arXiv 2508.14487) propose a Monte Carlo standard error, the
-Pareto k of the terms and reshuffled blocks. Their abstract and the code of their R package were read for this, not the
-whole paper. The terms f1 <= 1 / s2 and f2 <= 1 / s1 are bounded, so that their variances are finite whatever their k
-is, and a k is free of scale: the log of a gamma variable has k = 1.7 of f2 with an RMSE of 0.001 nats, and 143 of 150
-claimed intervals cover; 40 Student's t variables have k = -0.8 with an RMSE of 0.04. So the k are shown and not judged.
-What is judged is how many independent terms the means are worth (``overlap``), whether the halves of reshuffled blocks differ
-by more than their claimed errors, and whether the chains have converged.
+Micaletto and Vehtari (2025, "Bridge sampling diagnostics", arXiv 2508.14487) propose a Monte Carlo standard error,
+the Pareto k of the terms and reshuffled blocks. Their abstract and the code of their R package were read for this,
+not the whole paper. The terms f1 <= 1 / s2 and f2 <= 1 / s1 are bounded, so that their variances are finite whatever
+their k is, and a k is free of scale: the log of a gamma variable has k = 1.7 of f2 with an RMSE of 0.001 nats, and
+143 of 150 claimed intervals cover; 40 Student's t variables have k = -0.8 with an RMSE of 0.04. So the k are shown
+and not judged. What is judged is how many independent terms the means are worth (``overlap``), whether the halves of
+reshuffled blocks differ by more than their claimed errors, and whether the chains have converged.
 """
 
 from dataclasses import dataclass
