@@ -14,7 +14,7 @@ the registry of models. For tests, ``bayes.testing`` has the checks of samplers 
 - ``bayes.calibration``: many simulated data sets, each with its exact posterior.
 - ``bayes.sampling``: NUTS, slice sampling and SMC on a program.
 - ``bayes.approximations``: ADVI, Pathfinder and Laplace's method on a program, and what each loses.
-- ``bayes.evidence``: log evidence from independent runs, with a standard error.
+- ``bayes.evidence``: the log evidence of any PyMC model, by bridge sampling and others, with its claimed error.
 - ``bayes.io``: files of draws, observations and hyperparameters, and models as Stan code.
 - ``bayes.faults``: faulty samplers, and how often correct samplers fail.
 - ``bayes.commands``: the commands of ``python -m bayes``.

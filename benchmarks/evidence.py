@@ -2,14 +2,17 @@
 
     uv run python -m benchmarks.evidence --out evidence.json                      bridge sampling, 20 replicates
     uv run python -m benchmarks.evidence --methods bridge importance --replicates 200
+    uv run python -m benchmarks.evidence --posteriordb CLONE                      posteriors of posteriordb instead
 
-A replicate is an estimate from four chains of NUTS (NumPyro), all of a model's chains vectorised in one run, or from a
-seed where a method takes no draws. Results are kept in ``--out`` model by model, and a model that is there already is
-not run again. Coverage of the claimed 95 % interval is given with its 95 % interval (Clopper and Pearson 1934). A bad
-estimate is one outside three claimed errors, or of a method that claims none, more than 0.1 nats off.
+A replicate is an estimate from four chains of NUTS (nutpie), or from a seed where a method takes no draws. With
+``--posteriordb`` a row "reference" has the one estimate from posteriordb's own draws, ten chains of 1,000 that are
+thinned, where there are some. Results are kept in ``--out`` model by model, and what is there already is not run again.
+Coverage of the claimed 95 % interval is given with its 95 % interval (Clopper and Pearson 1934). A bad estimate is one
+outside three claimed errors, or of a method that claims none, more than 0.1 nats off.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from math import isnan, sqrt
 from pathlib import Path
@@ -20,12 +23,11 @@ import tyro
 from scipy.stats import binomtest
 
 from bayes.checking.results import aligned
-from bayes.evidence.estimators import FROM_DRAWS, as_target, log_evidence
-from bayes.registry import NAMES, get_model
-from bayes.sampling.inference import mcmc
+from bayes.evidence.estimators import FROM_DRAWS, log_evidence
+from bayes.registry import NAMES
+from benchmarks.evidence_cases import Case, nuts, posteriordb_cases, registry_case
 from closedform.files import written_whole
 
-CHAINS = 4
 Z_BAD, NATS_BAD = 3.0, 0.1
 
 
@@ -37,9 +39,11 @@ class Config:
     """Estimators, by name."""
     models: tuple[str, ...] = NAMES
     """Models of the registry."""
+    posteriordb: Path | None = None
+    """A clone of posteriordb, whose posteriors are used instead."""
     replicates: int = 20
     """Estimates a model and method."""
-    draws: int = 1000
+    draws: int = 2000
     """Draws in each of the four chains of a replicate."""
     seed: int = 0
     """Seed of everything random."""
@@ -47,20 +51,27 @@ class Config:
     """JSON file of results, kept model by model."""
 
 
-def replicates(name: str, method: str, config: Config, chains: Any) -> list[dict[str, Any]]:
-    """Return the estimates of a model, with their errors, as dicts."""
-    model = get_model(name)
-    exact = model.exact.log_evidence(model.y)
-    target = as_target(model.program()) if method not in ("smc", "dynesty") else model.program()
-    rows = []
+def estimated(case: Case, method: str, draws: Any, seed: int) -> dict[str, Any]:
+    """Return an estimate with its error and its diagnostics."""
+    model = case.program if method in ("smc", "dynesty") else case.target
+    estimate = log_evidence(model, draws, method=method, seed=seed)
+    diagnostics = {d.name: {"value": d.value, "good": d.good} for d in estimate.diagnostics}
+    row = asdict(estimate) | {"diagnostics": diagnostics, "reliable": estimate.reliable}
+    row["error"] = estimate.log_evidence - case.exact
+    return {k: None if isinstance(v, float) and isnan(v) else v for k, v in row.items()}
+
+
+def results(case: Case, config: Config) -> dict[str, list[dict[str, Any]]]:
+    """Return the estimates of a model by method."""
+    rows: dict[str, list[dict[str, Any]]] = {method: [] for method in config.methods}
     for r in range(config.replicates):
-        draws = chains.isel(chain=slice(CHAINS * r, CHAINS * (r + 1))) if method in FROM_DRAWS else None
-        estimate = log_evidence(target, draws, method=method, seed=config.seed + r)
-        diagnostics = {d.name: {"value": d.value, "good": d.good} for d in estimate.diagnostics}
-        rows.append(
-            asdict(estimate)
-            | {"diagnostics": diagnostics, "error": estimate.log_evidence - exact, "reliable": estimate.reliable}
-        )
+        chains = nuts(case, config.seed, r, config.draws) if set(config.methods) & set(FROM_DRAWS) else None
+        for method in config.methods:
+            draws = chains if method in FROM_DRAWS else None
+            # the seed of the proposals is not that of the chains
+            rows[method].append(estimated(case, method, draws, 1_000_000 + config.replicates * config.seed + r))
+    if case.reference is not None:
+        rows["bridge, reference"] = [estimated(case, "bridge", case.reference, config.seed)]
     return rows
 
 
@@ -80,7 +91,7 @@ def summary(name: str, method: str, rows: list[dict[str, Any]]) -> list[str]:
         name,
         method,
         f"{errors.mean():+.5f}",
-        f"{errors.std(ddof=1):.5f}",
+        f"{errors.std(ddof=1):.5f}" if len(errors) > 1 else "-",
         f"{sqrt(np.mean(errors**2)):.5f}",
         f"{claimed.mean():.5f}" if has_claim else "-",
         coverage,
@@ -89,29 +100,27 @@ def summary(name: str, method: str, rows: list[dict[str, Any]]) -> list[str]:
     ]
 
 
+def cases(config: Config) -> Iterator[Case]:
+    """Yield the models."""
+    return (
+        map(registry_case, config.models) if config.posteriordb is None else posteriordb_cases(str(config.posteriordb))
+    )
+
+
 def main(config: Config) -> None:
     """Print the table, model by model."""
     kept: dict[str, Any] = json.loads(config.out.read_text()) if config.out and config.out.exists() else {}
     head = ["model", "method", "bias", "sd", "rmse", "claimed", "coverage", "bad and flagged", "good and flagged"]
     table = [head]
-    for name in config.models:
-        chains: Any = None
-        for method in config.methods:
-            key = f"{name} {method} {config.replicates} {config.draws} {config.seed}"
-            if key not in kept:
-                if method in FROM_DRAWS and chains is None:
-                    program, many = get_model(name).program(), CHAINS * config.replicates
-                    tree = mcmc(program, sampler="numpyro", seed=config.seed, draws=config.draws, chains=many)
-                    chains = tree["posterior"].to_dataset()
-                rows = replicates(name, method, config, chains)
-                kept[key] = [
-                    {k: None if isinstance(v, float) and isnan(v) else v for k, v in row.items()} for row in rows
-                ]
-                if config.out:
-                    with written_whole(config.out) as partial:
-                        Path(partial).write_text(json.dumps(kept), encoding="utf-8")
-            table.append(summary(name, method, kept[key]))
-            print(aligned([head, table[-1]])[1], flush=True)
+    for case in cases(config):
+        key = f"{case.name} {'+'.join(config.methods)} {config.replicates} {config.draws} {config.seed}"
+        if key not in kept:
+            kept[key] = results(case, config)
+            if config.out:
+                with written_whole(config.out) as partial_file:
+                    Path(partial_file).write_text(json.dumps(kept), encoding="utf-8")
+        table += [summary(case.name, method, rows) for method, rows in kept[key].items()]
+        print("\n".join(aligned([head, *table[-len(kept[key]) :]])[1:]), flush=True)
     print("\n".join(["", *aligned(table)]))
 
 

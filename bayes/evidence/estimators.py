@@ -35,7 +35,7 @@ def log_evidence(
     seed
         Seed of everything random.
     options
-        Those of the estimator: ``proposal`` and ``splits`` of ``bridge``; ``proposals`` of ``importance``; ``stones``
+        Those of the estimator: ``proposal`` of ``bridge``; ``proposals`` of ``importance``; ``stones``
         and ``draws_a_stone`` of ``stepping_stone``; ``runs`` and ``particles`` of ``smc``; ``live`` of ``nested`` and
         ``dynesty``, and ``inner_steps`` of ``nested``.
 

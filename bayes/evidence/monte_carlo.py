@@ -53,20 +53,25 @@ def tail_diagnostic(name: str, log_terms: Array, meaning: str) -> Diagnostic:
     return Diagnostic(name=name, value=tail_index(log_terms), threshold=threshold, meaning=meaning)
 
 
-def chain_diagnostics(log_density: Array) -> list[Diagnostic]:
-    """Return R-hat and bulk ESS of the log density (chain, draw) of posterior draws."""
-    rhat: Any = array_stats.rhat(log_density, chain_axis=0, draw_axis=1, method="rank")
-    ess: Any = array_stats.ess(log_density, chain_axis=0, draw_axis=1, method="bulk")
+def chain_diagnostics(terms: Array) -> list[Diagnostic]:
+    """Return the largest rank R-hat and the smallest bulk ESS of K functions of the draws, (chain, draw, K).
+
+    They are the unconstrained parameters and the log density: chains in two modes of the same height have the same log
+    densities.
+    """
+    columns = np.moveaxis(terms, -1, 0)
+    rhat: list[Any] = [array_stats.rhat(f, chain_axis=0, draw_axis=1, method="rank") for f in columns]
+    ess: list[Any] = [array_stats.ess(f, chain_axis=0, draw_axis=1, method="bulk") for f in columns]
     return [
         Diagnostic(
-            name="R-hat of the log density",
-            value=float(rhat),
+            name="largest R-hat",
+            value=float(np.max(rhat)),
             threshold=LARGEST_RHAT,
             meaning="the chains have not converged to one distribution; run longer chains",
         ),
         Diagnostic(
-            name="ESS of the log density",
-            value=float(ess),
+            name="smallest ESS",
+            value=float(np.min(ess)),
             threshold=FEWEST_EFFECTIVE,
             at_least=True,
             meaning="the draws are worth too few independent ones; run longer chains",

@@ -9,6 +9,7 @@ point at a time.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -160,6 +161,20 @@ def _forward(model: pm.Model, values: dict[str, NDArray[Any]]) -> Array:
 
     Raises ValueError if a value has the wrong shape or lies outside the support of its prior.
     """
+    rvs, (graph, shapes) = model.free_RVs, _forward_graph(model)
+    for name, given in values.items():
+        if given.shape[1:] != shapes[name]:
+            raise ValueError(f"`draws[{name!r}]` must have the shape {shapes[name]} a draw, got {given.shape[1:]}.")
+    with jax.enable_x64(True):
+        points = [np.asarray(part) for part in graph(*(values[rv.name] for rv in rvs))]
+    for rv, part in zip(rvs, points, strict=True):
+        _require_finite(rv.name, part, values[rv.name])
+    return np.concatenate([part.reshape(len(part), -1) for part in points], axis=1)
+
+
+@lru_cache(maxsize=16)
+def _forward_graph(model: pm.Model) -> tuple[Callable[..., Any], dict[str, tuple[int, ...]]]:
+    """Return the compiled transforms of the free variables, vectorised over draws, and the shapes of the variables."""
     rvs = model.free_RVs
     inputs = [rv.type() for rv in rvs]
     outputs: list[Any] = []
@@ -167,16 +182,10 @@ def _forward(model: pm.Model, values: dict[str, NDArray[Any]]) -> Array:
         transform = model.rvs_to_transforms[rv]
         outputs.append(value if transform is None else transform.forward(value, *rv.owner.inputs))
     outputs = graph_replace(outputs, dict(zip(rvs, inputs, strict=True)), strict=False)
-    shapes = model.eval_rv_shapes()
-    for name, given in values.items():
-        if given.shape[1:] != (shape := tuple(map(int, shapes[name]))):
-            raise ValueError(f"`draws[{name!r}]` must have the shape {shape} a draw, got {given.shape[1:]}.")
     with jax.enable_x64(True):
         graph = jax.jit(jax.vmap(jaxified_graph()(inputs=inputs, outputs=outputs)))
-        points = [np.asarray(part) for part in graph(*(values[rv.name] for rv in rvs))]
-    for rv, part in zip(rvs, points, strict=True):
-        _require_finite(rv.name, part, values[rv.name])
-    return np.concatenate([part.reshape(len(part), -1) for part in points], axis=1)
+    shapes = model.eval_rv_shapes()
+    return graph, {rv.name: tuple(map(int, shapes[rv.name])) for rv in rvs}
 
 
 def _require_finite(name: str, points: Array, values: NDArray[Any]) -> None:

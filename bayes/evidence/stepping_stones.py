@@ -79,7 +79,7 @@ def _product(log_w: Array, target: Target) -> EvidenceEstimate:
     log_ratios = [logsumexp(terms) - log(terms.size) for terms in log_w]
     relative = [np.exp(terms - terms.max()) for terms in log_w]
     variance = sum(monte_carlo.relative_variance(w) / monte_carlo.effective_size(w) for w in relative)
-    per_stone = [monte_carlo.chain_diagnostics(terms) for terms in log_w[1:]]
+    per_stone = [monte_carlo.chain_diagnostics(terms[..., None]) for terms in log_w[1:]]
     worst = max((rhat for rhat, _ in per_stone), key=lambda d: d.value)
     k = max(monte_carlo.tail_index(terms) for terms in log_w)
     return EvidenceEstimate(

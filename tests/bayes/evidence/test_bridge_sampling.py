@@ -18,9 +18,7 @@ REPLICATES = 40
 @pytest.mark.parametrize("proposal", ["warp3", "normal"])
 def test_the_claimed_interval_covers_as_often_as_it_says(proposal):
     target, exact = skewed(), lgamma(2.0)
-    estimates = [
-        bridge(target, skewed_draws(seed), seed=seed, proposal=proposal, splits=1) for seed in range(REPLICATES)
-    ]
+    estimates = [bridge(target, skewed_draws(seed), seed=seed, proposal=proposal) for seed in range(REPLICATES)]
     z = np.array([(e.log_evidence - exact) / e.standard_error for e in estimates])
     covered = int(np.sum(np.abs(z) < 1.96))
     assert abs(z.mean()) < MONTE_CARLO / sqrt(REPLICATES)
@@ -79,11 +77,10 @@ def test_chains_in_different_places_are_not_reliable():
         ({"draws": np.zeros((4, 600, 2))}, "singular covariance"),
         ({"draws": np.random.default_rng(0).normal(size=(1, 18, 2))}, "draw more"),
         ({"proposal": "warp2"}, "`proposal` must be 'warp3' or 'normal'"),
-        ({"splits": 11}, "`splits` must be a whole number from 1 to 10"),
     ],
 )
 def test_what_cannot_be_estimated_is_refused(change, message):
-    arguments = {"draws": Normal().draws(0), "proposal": "warp3", "splits": 1} | change
+    arguments = {"draws": Normal().draws(0), "proposal": "warp3"} | change
     with pytest.raises(ValueError, match=message):
         bridge(Normal().target, arguments.pop("draws"), seed=0, **arguments)
 
