@@ -29,8 +29,8 @@ var(f1) = V_g + V_k and n draws, the variance from the posterior draws is at mos
 
     V_g / n + B / (B - 1) V_k / n <= B / (B - 1) var(f1) / n
 
-This bound is claimed, with B = 4. It is exact for normal posteriors, and makes the error at most 15 % too large.
-Without the factor the mean of z^2 was 1.25 in 200 replicates of the Gaussian process, and with it 1.00.
+This bound is claimed, with B = 4. For normal posteriors it is the variance, and otherwise the error is claimed at most
+15 % too large. Without the factor the mean of z^2 was 1.25 in 200 replicates of the Gaussian process, and with it 1.00.
 
 Micaletto and Vehtari (2025, "Bridge sampling diagnostics", arXiv 2508.14487) propose a Monte Carlo standard error,
 the Pareto k of the terms and reshuffled blocks. Their abstract and the code of their R package were read for this,

@@ -101,5 +101,6 @@ def _smoothed(log_w: Array) -> Array:
     if np.ptp(log_w) == 0:
         return log_w
     normalised: Any = array_stats.psislw(-log_w)[0]
-    smallest = int(np.argmin(log_w))  # is not in the tail, so that normalising is all that was done to it
-    return normalised - normalised[smallest] + log_w[smallest]
+    # A weight that is not in the tail was only normalised. The smallest may be -1e20, which would lose every digit.
+    middle = int(np.argsort(log_w)[len(log_w) // 2])
+    return normalised - normalised[middle] + log_w[middle]
