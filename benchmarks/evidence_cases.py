@@ -18,8 +18,8 @@ from bayes.registry import get_model
 from bayes.sampling.compiled_once import nutpie_draws
 
 CHAINS, TUNE = 4, 1000
-LARGEST = 100
-"""Most dimensions of a posterior of posteriordb."""
+LARGEST, MOST_OBSERVATIONS = 100, 5000
+"""Most dimensions and observations of a posterior of posteriordb."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,7 +45,7 @@ def registry_case(name: str) -> Case:
 
 
 def posteriordb_cases(path: str) -> Iterator[Case]:
-    """Yield the posteriors of posteriordb with proper priors, a program here, and at most ``LARGEST`` dimensions.
+    """Yield the posteriors of posteriordb with proper priors, a program here, none too large.
 
     The exact value is that of the model with every constant and half-priors normalised. Of two programs of the same
     model, with centred and other parameters, both are yielded if they have reference draws, and otherwise the first.
@@ -56,6 +56,8 @@ def posteriordb_cases(path: str) -> Iterator[Case]:
         try:
             module = import_module("bayes.programs." + type(posterior.model).__module__.rpartition(".")[2])
         except ModuleNotFoundError:
+            continue
+        if len(posterior.y) > MOST_OBSERVATIONS:
             continue
         stem = name.removesuffix("_noncentered").removesuffix("_centered")
         if stem in seen and posterior.reference is None:

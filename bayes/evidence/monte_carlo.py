@@ -9,11 +9,13 @@ from arviz_stats.base import array_stats
 from bayes.evidence.results import Diagnostic
 from bayes.evidence.targets import Array
 
-FEWEST_EFFECTIVE = 400.0
-"""ESS below which an ESS is itself unreliable (Vehtari et al. 2021, "Rank-normalization, folding, and localization",
-section 4)."""
-LARGEST_RHAT = 1.01
-"""R-hat above which chains have not converged (Vehtari et al. 2021, section 4)."""
+FEWEST_EFFECTIVE = 100.0
+"""Smallest ESS with which an error by ESS is believed."""
+LARGEST_RHAT = 1.05
+"""Largest R-hat with which it is believed. The limits for posterior means, 400 and 1.01 (Vehtari et al. 2021,
+"Rank-normalization, folding, and localization", section 4), are stricter than bridge sampling needs: in
+``benchmarks.evidence_diagnostics`` they flag 45 % of its good estimates, and errors by chains of ESS 11 and R-hat 1.3
+are still right. It is wrong at an ESS of 5 and an R-hat of 2.5."""
 
 
 def effective_size(terms: Array) -> float:
@@ -45,12 +47,6 @@ def largest_tail_index(size: int) -> float:
     Vehtari, Simpson, Gelman, Yao and Gabry (2024), "Pareto smoothed importance sampling", JMLR 25, section 3.2.4.
     """
     return min(1 - 1 / log10(size), 0.7)
-
-
-def tail_diagnostic(name: str, log_terms: Array, meaning: str) -> Diagnostic:
-    """Return the Pareto k of terms, with the threshold for their number."""
-    threshold = largest_tail_index(np.size(log_terms))
-    return Diagnostic(name=name, value=tail_index(log_terms), threshold=threshold, meaning=meaning)
 
 
 def chain_diagnostics(terms: Array) -> list[Diagnostic]:

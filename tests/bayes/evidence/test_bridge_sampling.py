@@ -71,6 +71,26 @@ def test_chains_in_different_places_are_not_reliable():
     assert "R-hat" in str(estimate)
 
 
+@pytest.mark.parametrize(("scale", "shift"), [(0.8, 0.0), (1.0, 0.3)])
+def test_draws_of_another_density_are_seen_by_a_second_bridge_function(scale, shift):
+    """As those of a variational approximation are; negative control: draws of the density itself."""
+    standard = Normal(mean=(0.0,) * 4, factor=tuple(map(tuple, np.eye(4))))
+    right = standard.draws(0)
+    wrong = bridge(standard.target, scale * right + shift, seed=0)
+    assert abs(wrong.log_evidence - standard.shift) > 5 * wrong.standard_error
+    assert any("two bridge functions" in warning for warning in wrong.warnings)
+    assert bridge(standard.target, right, seed=0).reliable
+
+
+def test_the_error_that_halves_of_a_normal_posterior_share_is_claimed():
+    """Here all of the error comes from fitting the proposal. Negative control: a claim of half the error."""
+    standard = Normal(mean=(0.0,) * 6, factor=tuple(map(tuple, np.eye(6))))
+    estimates = [bridge(standard.target, standard.draws(100 + r, n=250), seed=r) for r in range(REPLICATES)]
+    mean_square = np.mean([((e.log_evidence - standard.shift) / e.standard_error) ** 2 for e in estimates])
+    bound = 1 + MONTE_CARLO * sqrt(2 / REPLICATES)
+    assert mean_square < bound < 4 * mean_square
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -5,6 +5,7 @@ from math import lgamma, sqrt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.integrate import quad
 from scipy.stats import binom, norm
 
 from bayes.evidence import log_evidence
@@ -24,6 +25,21 @@ def test_importance_sampling_claims_its_error():
     assert abs(z.mean()) < MONTE_CARLO / sqrt(REPLICATES)
     assert binom.cdf(int(np.sum(np.abs(z) < 1.96)), REPLICATES, 0.95) > FALSE_ALARM
     assert np.mean([e.reliable for e in estimates]) > 0.7
+
+
+def test_a_weight_of_almost_zero_costs_no_digits():
+    """The log density falls as -exp(x^2): its smallest log weights are astronomic."""
+
+    def steep(x):
+        return -np.exp(np.minimum(x[:, 0] ** 2, 300.0))
+
+    plain, shifted = (
+        importance(Target(dimension=1, log_density=f), np.random.default_rng(0).normal(0, 0.8, (4, 500, 1)), seed=0)
+        for f in (steep, lambda x: steep(x) + 30.0)
+    )
+    assert_allclose(shifted.log_evidence - plain.log_evidence, 30.0, rtol=1e-9)
+    exact = quad(lambda x: np.exp(-np.exp(x**2)), -3, 3)[0]
+    assert abs(plain.log_evidence - np.log(exact)) < MONTE_CARLO * plain.standard_error
 
 
 def test_importance_sampling_sees_tails_that_its_proposal_lacks():
