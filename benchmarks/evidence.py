@@ -37,8 +37,8 @@ class Config:
 
     methods: tuple[str, ...] = ("bridge",)
     """Estimators, by name."""
-    models: tuple[str, ...] = NAMES
-    """Models of the registry."""
+    models: tuple[str, ...] | None = None
+    """Names of models of the registry, or of posteriors of posteriordb; all by default."""
     posteriordb: Path | None = None
     """A clone of posteriordb, whose posteriors are used instead."""
     replicates: int = 20
@@ -102,9 +102,9 @@ def summary(name: str, method: str, rows: list[dict[str, Any]]) -> list[str]:
 
 def cases(config: Config) -> Iterator[Case]:
     """Yield the models."""
-    return (
-        map(registry_case, config.models) if config.posteriordb is None else posteriordb_cases(str(config.posteriordb))
-    )
+    if config.posteriordb is None:
+        return map(registry_case, config.models or NAMES)
+    return posteriordb_cases(str(config.posteriordb), config.models)
 
 
 def main(config: Config) -> None:

@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 
 from bayes.evidence.estimators import as_target
 from bayes.evidence.targets import Target
+from bayes.exact.hierarchical_normal import HierarchicalNormal
 from bayes.io.posteriordb import Posterior, load
 from bayes.io.posteriordb.folder import Folder
 from bayes.io.posteriordb.posteriors import exact_names, stan_element
+from bayes.programs.scale_priors import scale_variable
 from bayes.registry import get_model
 from bayes.sampling.compiled_once import nutpie_draws
 
 CHAINS, TUNE = 4, 1000
+CENTRED = "centred"
+"""A funnel, into whose neck NUTS does not get: a model on which correct code has biased draws."""
 LARGEST, MOST_OBSERVATIONS = 100, 5000
 """Most dimensions and observations of a posterior of posteriordb."""
 
@@ -37,21 +41,30 @@ class Case:
 
 
 def registry_case(name: str) -> Case:
-    """Return a model of the registry."""
-    model = get_model(name)
-    program = model.program()
+    """Return a model of the registry, or ``CENTRED``: eight schools with the groups' means as free variables."""
+    model = get_model("hierarchical_normal" if name == CENTRED else name)
+    program = _centred(model.exact, model.y) if name == CENTRED else model.program()
     exact = model.exact.log_evidence(model.y)
     return Case(name=name, program=program, target=as_target(program), y=model.y, exact=exact)
 
 
-def posteriordb_cases(path: str) -> Iterator[Case]:
-    """Yield the posteriors of posteriordb with proper priors, a program here, none too large.
+def _centred(exact: HierarchicalNormal, y: Any) -> pm.Model:
+    with pm.Model() as model:
+        tau = scale_variable("tau", exact.tau_prior)
+        mu = pm.Normal("mu", mu=exact.prior_mean, sigma=exact.prior_sd)
+        theta = pm.Normal("theta", mu=mu, sigma=tau, shape=len(y))
+        pm.Normal("y", mu=theta, sigma=exact.noise_sds, observed=np.asarray(y, dtype=float))
+    return model
+
+
+def posteriordb_cases(path: str, names: tuple[str, ...] | None = None) -> Iterator[Case]:
+    """Yield the posteriors of posteriordb, or those of these ``names``, that have proper priors and a program.
 
     The exact value is that of the model with every constant and half-priors normalised. Of two programs of the same
     model, with centred and other parameters, both are yielded if they have reference draws, and otherwise the first.
     """
     seen: set[str] = set()
-    for name in exact_names(Folder(path)):
+    for name in names or exact_names(Folder(path)):
         posterior = load(path, name)
         try:
             module = import_module("bayes.programs." + type(posterior.model).__module__.rpartition(".")[2])

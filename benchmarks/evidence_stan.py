@@ -31,8 +31,14 @@ MODELS = ("normal_normal", "gamma_poisson", "linear_regression", "hierarchical_n
 NAMES = (
     "M0_data-M0_model",
     "Mb_data-Mb_model",
+    "Mt_data-Mt_model",
     "Rate_1_data-Rate_1_model",
     "Rate_2_data-Rate_2_model",
+    "Rate_3_data-Rate_3_model",
+    "Rate_4_data-Rate_4_model",
+    "Rate_5_data-Rate_5_model",
+    "dogs-dogs_hierarchical",
+    "dogs-dogs_log",
     "arK-arK",
     "eight_schools-eight_schools_centered",
     "eight_schools-eight_schools_noncentered",
@@ -40,12 +46,10 @@ NAMES = (
     "sblri-blr",
     "gp_pois_regr-gp_regr",
     "radon_mn-radon_pooled",
-    "radon_mn-radon_variable_intercept_centered",
-    "radon_mn-radon_variable_slope_noncentered",
     "diamonds-diamonds",
 )
 """Posteriors with proper priors."""
-SEED, REPLICATES = 0, 5
+SEED, REPLICATES = 0, 20
 CHAINS, DRAWS = 4, 2000
 
 
