@@ -53,7 +53,7 @@ def _centred(exact: HierarchicalNormal, y: Any) -> pm.Model:
         tau = scale_variable("tau", exact.tau_prior)
         mu = pm.Normal("mu", mu=exact.prior_mean, sigma=exact.prior_sd)
         theta = pm.Normal("theta", mu=mu, sigma=tau, shape=len(y))
-        pm.Normal("y", mu=theta, sigma=exact.noise_sds, observed=np.asarray(y, dtype=float))
+        pm.Normal("y", mu=theta, sigma=exact.noise_sds[: len(y)], observed=np.asarray(y, dtype=float))
     return model
 
 

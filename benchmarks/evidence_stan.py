@@ -41,7 +41,6 @@ NAMES = (
     "dogs-dogs_log",
     "arK-arK",
     "eight_schools-eight_schools_centered",
-    "eight_schools-eight_schools_noncentered",
     "sblrc-blr",
     "sblri-blr",
     "gp_pois_regr-gp_regr",
