@@ -17,6 +17,8 @@ from bayes.approximations.results import Approximation
 from bayes.checking.results import Checks, aligned
 from bayes.registry import Model
 
+IMPOSSIBLE = 8.0
+"""Standard errors by which an ELBO above the log evidence is no accident."""
 CHAINS = 4
 """The draws are independent, so that they are four chains as well as one; ``check`` compares chains."""
 
@@ -115,7 +117,8 @@ def losses(approximation: Approximation, model: Model) -> Losses:
     Raises
     ------
     ValueError
-        If the draws lack a parameter of the model, or if its data leave no observation to predict.
+        If the draws lack a parameter of the model, if the ELBO is above the log evidence, or if the data leave no
+        observation to predict.
 
     Examples
     --------
@@ -126,6 +129,12 @@ def losses(approximation: Approximation, model: Model) -> Losses:
     >>> result.verdict, round(result.kl, 9)
     ('pass', 0.0)
     """
+    kl = model.exact.log_evidence(model.y) - approximation.elbo
+    if kl < -IMPOSSIBLE * max(approximation.elbo_se, 1e-9):
+        raise ValueError(
+            f"`approximation` has the ELBO {approximation.elbo:.6g}, and log p(y) of {model.label} is {-kl:.3g} nats "
+            "lower, which no ELBO exceeds: it approximates another model, or other data."
+        )
     posterior = approximation.draws["posterior"].dataset
     if missing := sorted(set(model.variables) - set(map(str, posterior.data_vars))):
         raise ValueError(
@@ -139,7 +148,7 @@ def losses(approximation: Approximation, model: Model) -> Losses:
     return Losses(
         name=approximation.name,
         model=model.label,
-        kl=model.exact.log_evidence(model.y) - approximation.elbo,
+        kl=kl,
         kl_se=approximation.elbo_se,
         marginals=tuple(marginal_loss(approximation, name, exact) for name, exact in model.marginals.items()),
         predictive=approximate_predictive_loss(approximation, model),

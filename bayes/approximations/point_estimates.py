@@ -4,7 +4,7 @@ The MAP is that of the density in the model's own parameters, without the Jacobi
 has it. So it is not the mode of Laplace's method, which is on the unconstrained space.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,8 @@ def point_estimate(model: Model, estimate: Estimate) -> dict[str, NDArray[Any]]:
     ValueError
         If there is no maximum inside the range of the parameters, or more than a point of it.
     """
+    if estimate not in get_args(Estimate.__value__):
+        raise ValueError(f"`estimate` must be 'MLE' or 'MAP', got {estimate!r}.")
     program = model.program()
     graph = program.observedlogp if estimate == "MLE" else program.logp(jacobian=False)
     target = of_graph(program, graph)

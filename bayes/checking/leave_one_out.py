@@ -196,7 +196,13 @@ def compare_loo(
     S = chains * draws
     p = np.moveaxis(logs, 2, 0)  # (n, chain, draw)
     r_eff = float(np.mean(effective_sizes(np.exp(p - p.max(axis=(1, 2), keepdims=True))).geyer)) / S
-    flat_weights, k = array_stats.psislw(p.reshape(n, S), r_eff=r_eff)
+    try:
+        flat_weights, k = array_stats.psislw(p.reshape(n, S), r_eff=r_eff)
+    except ValueError as error:  # of too few draws, or of a tail without two different numbers
+        raise ValueError(
+            f"`log_likelihood` cannot be smoothed, since PSIS needs five different numbers in the tail of each "
+            f"observation's {S} draws ({error}); give more draws, and do not round them."
+        ) from error
     log_weights = flat_weights.reshape(p.shape)
     estimate = logsumexp(log_weights + p, axis=(1, 2))
     weights = np.exp(log_weights)

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from bayes.evidence.results import EvidenceEstimate
 
 
+DRAWS = 1000
+"""Draws in each of four chains of NUTS, by default."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EstimateEvidence:
     """Estimate the evidence of a model by one method, and hold the estimate and its claimed error to the exact value.
@@ -40,8 +44,8 @@ class EstimateEvidence:
         "bridge", "importance", "laplace", "harmonic_mean", "stepping_stone", "smc", "nested", "dynesty"
     ] = "bridge"
     """The estimator. dynesty is an extra."""
-    draws: int = 1000
-    """Draws in each of four chains of NUTS, if no file is given."""
+    draws: int | None = None
+    """Draws in each of four chains of NUTS, if no file is given and the method uses draws. If left out: 1000."""
     seed: int = 0
     """Seed of everything random."""
     json: bool = False
@@ -50,7 +54,8 @@ class EstimateEvidence:
 
 def run(options: EstimateEvidence) -> tuple[str, int]:
     """Return the table, and the exit code of the verdict."""
-    whole_number("draws", options.draws, ", 100 or more", 100)
+    if options.draws is not None:
+        whole_number("draws", options.draws, ", 100 or more", 100)
     whole_number("seed", options.seed, " from 0 to 2^63 - 1", 0, 2**63 - 1)
     is_file = canonical(options.what) not in NAMES
     if is_file and not options.model:
@@ -60,6 +65,11 @@ def run(options: EstimateEvidence) -> tuple[str, int]:
     if not is_file and options.model:
         raise ValueError(f"`model` {options.model!r} and {options.what!r} are two models; give one of them.")
     model = get_model(options.model if is_file else options.what)
+    if options.draws is not None and (is_file or options.method not in ("bridge", "importance", "harmonic_mean")):
+        because = (
+            "the draws are those of the file" if is_file else f"`method` {options.method!r} takes no draws of NUTS"
+        )
+        raise ValueError(f"`draws` {options.draws} has no effect: {because}; leave it out.")
     from bayes._check import check  # here, after the options are read: importing ArviZ takes seconds
     from bayes.evidence.estimators import FROM_DRAWS, log_evidence
 
@@ -84,7 +94,7 @@ def _draws(options: EstimateEvidence, program: Any, is_file: bool) -> Any:
         return load_draws(Path(options.what), [variable.name for variable in program.free_RVs])
     from bayes.sampling.inference import mcmc
 
-    return mcmc(program, sampler="nutpie", seed=options.seed, draws=options.draws)
+    return mcmc(program, sampler="nutpie", seed=options.seed, draws=options.draws or DRAWS)
 
 
 def _table(estimate: "EvidenceEstimate", judged: "Check") -> str:

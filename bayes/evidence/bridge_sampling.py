@@ -73,7 +73,8 @@ SMALLEST_OVERLAP = 200.0
 they are 0 or 1 and mostly 0."""
 LARGEST_DISAGREEMENT = 3.0
 """Largest difference of the log evidence by h and by h^2, in its standard errors. Its 95 % quantile was at most 2.1 for
-draws of the density, and it was 10 to 30 for draws 0.3 sds off or with 0.8 times the sd."""
+draws of the density. In five dimensions it was 10 to 30 for draws 0.3 sds off or with 0.8 times the sd. In one
+dimension a shift of 0.3 sds gives 2 to 4 and is not always seen."""
 FEWEST_A_DIMENSION = 10
 """Draws a dimension in half of the blocks, below which the covariance of a proposal is poorly known."""
 

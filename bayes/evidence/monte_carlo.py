@@ -34,12 +34,18 @@ def relative_variance(terms: Array) -> float:
 
 
 def tail_index(log_terms: Array) -> float:
-    """Return the Pareto k of the right tail of exp(``log_terms``), of any shape; -inf if all are equal."""
+    """Return the Pareto k of the right tail of exp(``log_terms``), of any shape; -inf if all are equal.
+
+    It is nan if the terms of the tail are equal, as those of draws that were rounded.
+    """
     flat = np.ravel(log_terms)
     if np.ptp(flat) == 0:
         return -np.inf
     terms = np.exp(flat - flat.max())
-    k: Any = array_stats.pareto_khat(terms[None], chain_axis=0, draw_axis=1, tail="right")
+    try:
+        k: Any = array_stats.pareto_khat(terms[None], chain_axis=0, draw_axis=1, tail="right")
+    except ValueError:  # ArviZ has no k of such a tail
+        return np.nan
     return float(k)
 
 
@@ -65,7 +71,9 @@ def chain_diagnostics(terms: Array) -> list[Diagnostic]:
             name="largest R-hat",
             value=float(np.max(rhat)),
             threshold=LARGEST_RHAT,
-            meaning="the chains have not converged to one distribution; run longer chains",
+            meaning="one chain has no R-hat; run four"
+            if terms.shape[0] == 1
+            else "the chains have not converged to one distribution; run longer chains",
         ),
         Diagnostic(
             name="smallest ESS",

@@ -9,7 +9,7 @@ point at a time.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -17,6 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
+from pymc.distributions.transforms import _default_transform
+from pymc.variational.minibatch_rv import MinibatchRandomVariable
 from pytensor.graph.replace import graph_replace
 
 from bayes.evidence.targets import Array, Prior, Target
@@ -25,6 +27,8 @@ from bayes.sampling._jax_engines import jaxified_graph
 
 IMPROPER = ("FlatRV", "HalfFlatRV", "ICARRV")
 """PyMC's distributions without a normalised density."""
+type Transforms = tuple[Callable[..., Any], dict[str, tuple[int, ...]]]
+"""The compiled transforms of the free variables, and the shapes of the variables."""
 CHUNK = 1000
 """Points that are evaluated at a time: all calls have this shape, so that JAX compiles once."""
 
@@ -38,6 +42,7 @@ def from_pymc(model: pm.Model) -> Target:
         If the model has nothing observed, a discrete free variable, or an improper prior.
     """
     _require_evidence(model)
+    transforms = cache(partial(_forward_graph, model))  # of the model as it is now
     shapes = [np.shape(value) for value in model.initial_point().values()]
     sizes = [int(np.prod(shape)) for shape in shapes]
     D = sum(sizes)
@@ -64,11 +69,11 @@ def from_pymc(model: pm.Model) -> Target:
 
     evaluated = _in_chunks(terms)
     gradient, hessian = jax.jit(jax.grad(log_joint)), jax.jit(jax.hessian(log_joint))
-    potentials = ", ".join(potential.name for potential in model.potentials)
+    without_prior, notes = _unnormalised(model)
     prior = Prior(
         log_prior=lambda x: evaluated(x)[0],
         log_likelihood=lambda x: evaluated(x)[1],
-        sample=lambda seed, n: _prior_draws(model, seed, n),
+        sample=lambda seed, n: _prior_draws(model, seed, n, transforms()),
         traced=lambda x: terms(x)[:2],
     )
     start = np.concatenate([np.ravel(value) for value in model.initial_point().values()]).astype(float)
@@ -78,12 +83,10 @@ def from_pymc(model: pm.Model) -> Target:
         gradient=_in_float64(gradient),
         hessian=_in_float64(hessian),
         start=start,
-        prior=None if potentials else prior,
-        without_prior=f"with the potential {potentials} the prior of the model may not be normalised",
-        unconstrain=lambda draws: _unconstrained(model, draws),
-        notes=(f"the density has the potential {potentials}: the evidence is the integral with it.",)
-        if potentials
-        else (),
+        prior=None if without_prior else prior,
+        without_prior=without_prior,
+        unconstrain=lambda draws: _unconstrained(model, draws, transforms()),
+        notes=notes,
     )
 
 
@@ -99,6 +102,12 @@ def _require_evidence(model: pm.Model) -> None:
             f"`model` has the discrete free variable {discrete[0]}, which has no density to integrate; sum it out, as "
             "pymc_extras.marginalize does."
         )
+    for variable in model.observed_RVs:
+        if isinstance(variable.owner.op, MinibatchRandomVariable):
+            raise ValueError(
+                f"`model` has `total_size` on {variable.name}, which scales its log likelihood, so that there is no "
+                "p(y); observe all data, without `total_size`."
+            )
     for variable in model.free_RVs:
         kind = type(variable.owner.op).__name__
         if kind in IMPROPER:
@@ -106,6 +115,26 @@ def _require_evidence(model: pm.Model) -> None:
                 f"`model` has an improper prior on {variable.name}, pm.{kind.removesuffix('RV')}, so that p(y) is "
                 "arbitrary up to a factor; give it a proper prior."
             )
+
+
+def _unnormalised(model: pm.Model) -> tuple[str, tuple[str, ...]]:
+    """Return why the prior may not be normalised, empty if it is, and notes on what the evidence then is."""
+    if model.potentials:
+        names = ", ".join(potential.name for potential in model.potentials)
+        return (
+            f"with the potential {names} the prior of the model may not be normalised",
+            (f"the density has the potential {names}: the evidence is the integral with it.",),
+        )
+    own = [
+        rv.name
+        for rv in model.free_RVs
+        if (transform := model.rvs_to_transforms[rv]) is not None
+        and type(transform) is not type(_default_transform(rv.owner.op, rv))
+    ]
+    if own:
+        reason = f"{own[0]} has a transform of its own, which may leave out a part of its prior"
+        return reason, (f"{reason}: the rest is not renormalised.",)
+    return "", ()
 
 
 def _in_chunks(terms: Callable[[Any], tuple[Any, ...]]) -> Callable[[Array], list[Array]]:
@@ -132,14 +161,14 @@ def _in_float64(function: Callable[[Any], Any]) -> Callable[[Array], Array]:
     return value
 
 
-def _prior_draws(model: pm.Model, seed: int, n: int) -> Array:
+def _prior_draws(model: pm.Model, seed: int, n: int, transforms: Transforms) -> Array:
     """Return ``n`` independent unconstrained draws of the prior, (n, D)."""
     rvs = model.free_RVs
     draws = pm.draw(rvs, draws=n, random_seed=seed)
-    return _forward(model, {rv.name: values for rv, values in zip(rvs, draws, strict=True)})
+    return _forward(model, {rv.name: values for rv, values in zip(rvs, draws, strict=True)}, transforms)
 
 
-def _unconstrained(model: pm.Model, draws: DrawsLike) -> Array:
+def _unconstrained(model: pm.Model, draws: DrawsLike, transforms: Transforms) -> Array:
     """Return draws of the free variables as unconstrained points (chain, draw, D)."""
     names = [variable.name for variable in model.free_RVs]
     missing = [name for name in names if name not in variable_names(draws)]
@@ -153,15 +182,15 @@ def _unconstrained(model: pm.Model, draws: DrawsLike) -> Array:
     if any(shape != (chains, n) for shape in shapes.values()):
         raise ValueError(f"`draws` must have as many chains and draws of every variable, got {shapes}.")
     flat = {name: posterior[name].reshape(chains * n, *posterior[name].shape[2:]).astype(float) for name in names}
-    return _forward(model, flat).reshape(chains, n, -1)
+    return _forward(model, flat, transforms).reshape(chains, n, -1)
 
 
-def _forward(model: pm.Model, values: dict[str, NDArray[Any]]) -> Array:
+def _forward(model: pm.Model, values: dict[str, NDArray[Any]], transforms: Transforms) -> Array:
     """Return the unconstrained points (M, D) of values of the free variables, (M, ...) each.
 
     Raises ValueError if a value has the wrong shape or lies outside the support of its prior.
     """
-    rvs, (graph, shapes) = model.free_RVs, _forward_graph(model)
+    rvs, (graph, shapes) = model.free_RVs, transforms
     for name, given in values.items():
         if given.shape[1:] != shapes[name]:
             raise ValueError(f"`draws[{name!r}]` must have the shape {shapes[name]} a draw, got {given.shape[1:]}.")
@@ -172,8 +201,7 @@ def _forward(model: pm.Model, values: dict[str, NDArray[Any]]) -> Array:
     return np.concatenate([part.reshape(len(part), -1) for part in points], axis=1)
 
 
-@lru_cache(maxsize=16)
-def _forward_graph(model: pm.Model) -> tuple[Callable[..., Any], dict[str, tuple[int, ...]]]:
+def _forward_graph(model: pm.Model) -> Transforms:
     """Return the compiled transforms of the free variables, vectorised over draws, and the shapes of the variables."""
     rvs = model.free_RVs
     inputs = [rv.type() for rv in rvs]

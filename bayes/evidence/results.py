@@ -53,6 +53,8 @@ class Diagnostic:
     def __str__(self) -> str:
         if isnan(self.threshold):
             return f"{self.name} {self.value:.3g} (not judged)"
+        if isnan(self.value):
+            return f"{self.name} unknown"
         sign = ("<", ">=") if self.at_least else (">", "<=")
         return f"{self.name} {self.value:.3g} {sign[self.good]} {self.threshold:.3g}"
 

@@ -1,5 +1,7 @@
 """What is lost: known divergences and scores, exact draws that lose nothing, and wrong ones that do."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -123,3 +125,15 @@ def test_draws_of_another_model_are_refused():
     wrong = approximation(get_model("gamma_poisson").program(), [0.0], [[1.0]], draws=100)
     with pytest.raises(ValueError, match="no draws of mu"):
         losses(wrong, MODEL)
+
+
+def test_an_elbo_above_the_log_evidence_is_that_of_another_model():
+    model = get_model("normal_normal")
+    fitted = laplace(model.program(), seed=0)
+    with pytest.raises(ValueError, match="it approximates another model, or other data"):
+        losses(replace(fitted, elbo=fitted.elbo + 0.5), model)
+
+
+def test_the_name_of_an_estimate_is_one_of_two():
+    with pytest.raises(ValueError, match="`estimate` must be 'MLE' or 'MAP', got 'mle'"):
+        point_estimate(get_model("normal_normal"), "mle")

@@ -40,6 +40,8 @@ def test_a_method_without_a_claim_is_inconclusive(capsys):
         (["normal_normal", "--model", "beta_binomial"], "are two models"),
         (["draws.nc", "--model", "normal_normal", "--method", "nested"], "takes no draws"),
         (["normal_normal", "--draws", "1"], "`draws` must be a whole number"),
+        (["normal_normal", "--method", "laplace", "--draws", "500"], "`draws` 500 has no effect"),
+        (["draws.nc", "--model", "normal_normal", "--draws", "500"], "the draws are those of the file"),
     ],
 )
 def test_what_does_not_fit_is_refused(arguments, message, capsys):

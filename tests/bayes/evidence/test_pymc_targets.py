@@ -113,3 +113,35 @@ def test_a_potential_counts_in_the_density_and_takes_the_prior_away():
 
 def norm_logpdf(mu):
     return pm.logp(pm.Normal.dist(mu, 1.0), 1.0)
+
+
+def test_data_that_were_exchanged_are_those_of_the_next_call():
+    with pm.Model() as model:
+        upper = pm.Data("upper", 4.0)
+        theta = pm.Uniform("theta", 0.0, upper)
+        pm.Normal("y", theta, 1.0, observed=[1.0])
+    before = from_pymc(model).points({"theta": np.full((1, 4), 1.0)})
+    assert_allclose(before, np.log(1 / 3), rtol=1e-12)
+    with model:
+        pm.set_data({"upper": 2.0})
+    after = from_pymc(model).points({"theta": np.full((1, 4), 1.0)})
+    assert_allclose(after, 0.0, atol=1e-12)
+
+
+def test_a_transform_that_cuts_the_prior_off_is_said_and_the_prior_not_used():
+    with pm.Model() as model:
+        x = pm.Normal("x", 0, 1, shape=2, transform=pm.distributions.transforms.ordered, initval=[-1, 1])
+        pm.Normal("y", x.sum(), 1, observed=0.5)
+    target = from_pymc(model)
+    assert "x has a transform of its own" in target.notes[0]
+    for method in ("smc", "nested", "stepping_stone"):
+        with pytest.raises(ValueError, match="x has a transform of its own, which may leave out a part of its prior"):
+            log_evidence(model, method=method)
+
+
+def test_a_scaled_likelihood_has_no_evidence():
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 1)
+        pm.Normal("y", mu, 1, observed=[0.3], total_size=3)
+    with pytest.raises(ValueError, match="`model` has `total_size` on y"):
+        from_pymc(model)

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 from scipy.integrate import quad
 from scipy.stats import binom, norm
 
-from bayes.evidence import log_evidence
+from bayes.evidence import log_evidence, monte_carlo
 from bayes.evidence.harmonic_means import harmonic_mean
 from bayes.evidence.importance_sampling import importance
 from bayes.evidence.laplace_approximation import laplace
@@ -127,3 +127,9 @@ def test_what_does_not_fit_is_refused_in_one_line(arguments, message):
     with pytest.raises(ValueError, match=message) as error:
         log_evidence(Normal().target, **arguments)
     assert "\n" not in str(error.value)
+
+
+def test_a_tail_of_equal_terms_has_no_pareto_k():
+    log_terms = np.repeat([0.0, 1.0], [500, 500])
+    assert np.isnan(monte_carlo.tail_index(log_terms))
+    assert monte_carlo.tail_index(np.zeros(100)) == -np.inf
