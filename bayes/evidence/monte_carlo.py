@@ -34,9 +34,9 @@ def relative_variance(terms: Array) -> float:
 
 
 def tail_index(log_terms: Array) -> float:
-    """Return the Pareto k of the right tail of exp(``log_terms``), of any shape; -inf if all are equal.
+    """Return the Pareto k of the right tail of exp(``log_terms``), of any shape; -inf if the tail has one value.
 
-    It is nan if the terms of the tail are equal, as those of draws that were rounded.
+    It is nan if fewer than five terms are in the tail.
     """
     flat = np.ravel(log_terms)
     if np.ptp(flat) == 0:
@@ -44,8 +44,9 @@ def tail_index(log_terms: Array) -> float:
     terms = np.exp(flat - flat.max())
     try:
         k: Any = array_stats.pareto_khat(terms[None], chain_axis=0, draw_axis=1, tail="right")
-    except ValueError:  # ArviZ has no k of such a tail
-        return np.nan
+    except ValueError as error:
+        # f2 <= 1 / s1 is at its bound in all of the tail, or the tail is too short
+        return -np.inf if "tail values are the same" in str(error) else np.nan
     return float(k)
 
 
