@@ -34,12 +34,17 @@ def relative_variance(terms: Array) -> float:
 
 
 def tail_index(log_terms: Array) -> float:
-    """Return the Pareto k of the right tail of exp(``log_terms``), of any shape; -inf if all are equal."""
+    """Return the Pareto k of the right tail of exp(``log_terms``), of any shape; -inf if the tail has one value."""
     flat = np.ravel(log_terms)
     if np.ptp(flat) == 0:
         return -np.inf
     terms = np.exp(flat - flat.max())
-    k: Any = array_stats.pareto_khat(terms[None], chain_axis=0, draw_axis=1, tail="right")
+    try:
+        k: Any = array_stats.pareto_khat(terms[None], chain_axis=0, draw_axis=1, tail="right")
+    except ValueError as error:
+        if "tail values are the same" not in str(error):
+            raise
+        return -np.inf  # f2 <= 1 / s1 is at its bound in all of the tail
     return float(k)
 
 

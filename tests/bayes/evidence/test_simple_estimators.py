@@ -12,6 +12,7 @@ from bayes.evidence import log_evidence
 from bayes.evidence.harmonic_means import harmonic_mean
 from bayes.evidence.importance_sampling import importance
 from bayes.evidence.laplace_approximation import laplace
+from bayes.evidence.monte_carlo import tail_index
 from bayes.evidence.targets import Prior, Target
 from tests.bayes.evidence.made_targets import Normal, skewed, skewed_draws
 from tests.tolerances import FALSE_ALARM, MONTE_CARLO
@@ -127,3 +128,11 @@ def test_what_does_not_fit_is_refused_in_one_line(arguments, message):
     with pytest.raises(ValueError, match=message) as error:
         log_evidence(Normal().target, **arguments)
     assert "\n" not in str(error.value)
+
+
+def test_a_tail_of_one_value_has_the_smallest_index():
+    """As terms that are at their bound; negative control: a tail with values."""
+    terms = np.random.default_rng(0).normal(size=1000)
+    assert tail_index(np.minimum(terms, 0.0)) == -np.inf
+    assert tail_index(np.zeros(1000)) == -np.inf
+    assert np.isfinite(tail_index(terms))
