@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from bayes.io.posteriordb.posteriors import exact_names, stan_element
 from bayes.programs.scale_priors import scale_variable
 from bayes.registry import get_model
 from bayes.sampling.compiled_once import nutpie_draws
+from benchmarks.posteriordb_programs import PROGRAMS
 
 CHAINS, TUNE = 4, 1000
 CENTRED = "centred"
@@ -66,16 +68,13 @@ def posteriordb_cases(path: str, names: tuple[str, ...] | None = None) -> Iterat
     seen: set[str] = set()
     for name in names or exact_names(Folder(path)):
         posterior = load(path, name)
-        try:
-            module = import_module("bayes.programs." + type(posterior.model).__module__.rpartition(".")[2])
-        except ModuleNotFoundError:
-            continue
         if len(posterior.y) > MOST_OBSERVATIONS:
             continue
         stem = name.removesuffix("_noncentered").removesuffix("_centered")
         if stem in seen and posterior.reference is None:
             continue
-        program = module.program(posterior.model, posterior.y)
+        if (program := _program(posterior)) is None:
+            continue
         try:
             target = as_target(program)
         except ValueError:  # an improper prior
@@ -87,10 +86,20 @@ def posteriordb_cases(path: str, names: tuple[str, ...] | None = None) -> Iterat
             name=name,
             program=program,
             target=target,
-            y=posterior.y,
+            y=program.rvs_to_values[program.observed_RVs[0]].eval(),
             exact=float(posterior.model.log_evidence(posterior.y)),
             reference=None if posterior.reference is None else _in_our_names(posterior),
         )
+
+
+def _program(posterior: Posterior) -> pm.Model | None:
+    """Return the program of a posterior; None if there is none."""
+    if posterior.name in PROGRAMS:
+        return PROGRAMS[posterior.name](posterior.data)
+    family = type(posterior.model).__module__.rpartition(".")[2]
+    if find_spec(f"bayes.programs.{family}") is None:
+        return None
+    return import_module(f"bayes.programs.{family}").program(posterior.model, posterior.y)
 
 
 def nuts(case: Case, seed: int, replicate: int, draws: int) -> dict[str, NDArray[Any]]:
