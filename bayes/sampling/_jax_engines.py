@@ -9,6 +9,7 @@ JAX to float64. The engines run in float64, and the rest of the process keeps it
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from math import pi
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -187,7 +188,9 @@ def _numpyro_chain(state: Any, step: Callable[[Any], Any], draws: int, tune: int
 
 def _pymc_jax() -> ModuleType:
     """Import PyMC's JAX module, and undo what the import changes for the whole process."""
-    flags, float64 = os.environ.get("XLA_FLAGS"), jax.config.jax_enable_x64
+    flags = os.environ.get("XLA_FLAGS")
+    with ThreadPoolExecutor(max_workers=1) as new_thread:  # this one may be within `with jax.enable_x64(True)`
+        float64 = new_thread.submit(lambda: jax.config.jax_enable_x64).result()
     import pymc.sampling.jax as pymc_jax
 
     jax.config.update("jax_enable_x64", float64)

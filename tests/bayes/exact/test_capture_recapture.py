@@ -216,7 +216,7 @@ def test_a_mixture_of_betas_is_one(components):
     q = np.concatenate([[1e-12, 1e-6], np.linspace(0.01, 0.99, 21), [1 - 1e-12]])
     x = mixture.ppf(q)
     assert np.all(np.diff(x) >= 0)
-    assert_allclose(mixture.cdf(x), q, rtol=0, atol=EXACT)
+    assert_allclose(mixture.cdf(x), q, rtol=0, atol=2 * EXACT)  # the last x may be 1
     assert_allclose(mixture.cdf(x) + mixture.sf(x), 1, atol=PROBABILITY)
 
 

@@ -15,6 +15,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from bayes.registry import get_model
+from bayes.sampling._jax_engines import jaxified_graph
 from bayes.sampling.many_data_sets import BATCH, CHAINS, vectorised
 from tests.nightly import nightly_but
 
@@ -116,6 +117,12 @@ def bits_here():
     found = vectorised_outcomes(exact_simulation(ENTRY), "numpyro", seed=7, indices=range(200), **SIZE)
     outcomes = sorted((outcome for batch in found for outcome in batch), key=lambda outcome: outcome.index)
     return hashlib.sha256(b"".join(outcome.rows.tobytes() for outcome in outcomes)).hexdigest()
+
+
+def test_pymc_jax_keeps_the_precision_of_the_process_also_within_another():
+    with jax.enable_x64(True):
+        jaxified_graph()
+    assert not jax.config.jax_enable_x64
 
 
 @pytest.mark.parametrize("devices", nightly_but([], [2, 4, 8]))
