@@ -5,7 +5,7 @@
 With v = exp(z), f(z) = sum_i (b_i - 1/2 log v) - 1/2 log(10 v) over 15 numbers b_i whose sum is 0. So f(z) is
 -8 z - 1/2 log 10. A sum like it is in the log density of ``bayes.programs.normal_inverse_gamma``. With JAX 0.12.0.1 it
 is right for 4,000 equal points. For 5,000 it is too large by 1/2 log 10, in float32 as in float64: log v has taken the
-place of log(10 v). For this reason ``bayes.approximations.unconstrained`` evaluates blocks of 1,000 points.
+place of log(10 v). For this reason ``bayes.sampling.points`` evaluates blocks of 1,000 points.
 """
 
 import jax

@@ -10,17 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pymc as pm
 from numpy.typing import ArrayLike, NDArray
 
-from bayes.sampling._jax_engines import constrained_variables, initial_position, jaxified_graph
+from bayes.sampling._jax_engines import constrained_variables, jaxified_graph
+from bayes.sampling.points import coordinates, every_point
 
 type Array = NDArray[np.float64]
-
-BLOCK = 1000
-"""Points that are evaluated at once."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,55 +76,29 @@ def of_graph(model: pm.Model, graph: Any) -> Unconstrained:
         raise ValueError("`model` has no free variables, so there is nothing to approximate.")
     jaxified = jaxified_graph()
     variables = constrained_variables(model)
+    of = coordinates(model)
     with jax.enable_x64(True):
-        start = initial_position(model)
         log_density = jaxified(inputs=model.value_vars, outputs=[graph])
         constrain = jaxified(inputs=model.value_vars, outputs=variables)
-    ends = np.cumsum([value.size for value in start]).tolist()
-    places = [slice(end - value.size, end) for end, value in zip(ends, start, strict=True)]
-    shapes = [value.shape for value in start]
-
-    def split(z: jax.Array) -> list[jax.Array]:
-        return [z[place].reshape(shape) for place, shape in zip(places, shapes, strict=True)]
+    constrained_points = every_point(lambda z: constrain(*of.split(z)))
 
     def traced(z: jax.Array) -> jax.Array:
-        return log_density(*split(z))[0].reshape(())
+        return log_density(*of.split(z))[0].reshape(())
 
     def constrained(points: ArrayLike) -> dict[str, NDArray[Any]]:
-        values = every_point(lambda z: constrain(*split(z)))(points)
+        values = constrained_points(points)
         return {variable.name: np.asarray(value) for variable, value in zip(variables, values, strict=True)}
 
     return Unconstrained(
-        size=ends[-1],
+        size=len(of.start),
         log_density=_array(every_point(traced)),
         gradient=_array(every_point(jax.grad(traced))),
         hessian=_array(every_point(jax.hessian(traced))),
         constrain=constrained,
-        initial_point=np.concatenate([np.ravel(value) for value in start]).astype(np.float64),
-        slices={variable.name: place for variable, place in zip(model.value_vars, places, strict=True)},
+        initial_point=of.start,
+        slices=of.slices,
         traced=traced,
     )
-
-
-def every_point(function: Callable[[jax.Array], Any]) -> Callable[[ArrayLike], Any]:
-    """Return the ``function`` of one point as a compiled function of points (M, D), in float64.
-
-    It is called for blocks of points. XLA 0.12 compiles some log densities wrongly for thousands of points at once
-    (``benchmarks/xla_batches.py``), and no point depends on the others.
-    """
-    compiled = jax.jit(jax.vmap(function))
-
-    def vectorised(points: ArrayLike) -> Any:
-        z = np.asarray(points, dtype=np.float64)
-        M = len(z)
-        blocks = -(-M // BLOCK)
-        if blocks > 1:  # one shape, so that it is compiled once
-            z = np.concatenate([z, np.repeat(z[-1:], blocks * BLOCK - M, axis=0)])
-        with jax.enable_x64(True):
-            values = [compiled(jnp.asarray(block)) for block in np.split(z, blocks)]
-        return jax.tree.map(lambda *parts: np.concatenate(parts)[:M], *values)
-
-    return vectorised
 
 
 def _array(function: Callable[[ArrayLike], Any]) -> Callable[[ArrayLike], Array]:

@@ -24,13 +24,12 @@ from pytensor.graph.replace import graph_replace
 from bayes.evidence.targets import Array, Prior, Target
 from bayes.io.draws import DrawsLike, as_draws, variable_names
 from bayes.sampling._jax_engines import jaxified_graph
+from bayes.sampling.points import coordinates, every_point
 
 IMPROPER = ("FlatRV", "HalfFlatRV", "ICARRV")
 """PyMC's distributions without a normalised density."""
 type Transforms = tuple[Callable[..., Any], dict[str, tuple[int, ...]]]
 """The compiled transforms of the free variables, and the shapes of the variables."""
-CHUNK = 1000
-"""Points that are evaluated at a time: all calls have this shape, so that JAX compiles once."""
 
 
 def from_pymc(model: pm.Model) -> Target:
@@ -43,9 +42,7 @@ def from_pymc(model: pm.Model) -> Target:
     """
     _require_evidence(model)
     transforms = cache(partial(_forward_graph, model))  # of the model as it is now
-    shapes = [np.shape(value) for value in model.initial_point().values()]
-    sizes = [int(np.prod(shape)) for shape in shapes]
-    D = sum(sizes)
+    of = coordinates(model)
     zero = pm.math.constant(0.0)
     densities = [
         model.logp(vars=model.free_RVs),
@@ -55,19 +52,15 @@ def from_pymc(model: pm.Model) -> Target:
     with jax.enable_x64(True):
         graph = jaxified_graph()(inputs=model.value_vars, outputs=densities)
 
-    def split(x: Any) -> list[Any]:
-        parts = jnp.split(x, np.cumsum(sizes)[:-1])
-        return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
-
     def terms(x: Any) -> tuple[Any, Any, Any]:
-        prior, likelihood, potential = graph(*split(x))
+        prior, likelihood, potential = graph(*of.split(x))
         return prior, likelihood, potential
 
     def log_joint(x: Any) -> Any:
         prior, likelihood, potential = terms(x)
         return prior + likelihood + potential
 
-    evaluated = _in_chunks(terms)
+    evaluated = every_point(terms)
     gradient, hessian = jax.jit(jax.grad(log_joint)), jax.jit(jax.hessian(log_joint))
     without_prior, notes = _unnormalised(model)
     prior = Prior(
@@ -76,13 +69,12 @@ def from_pymc(model: pm.Model) -> Target:
         sample=lambda seed, n: _prior_draws(model, seed, n, transforms()),
         traced=lambda x: terms(x)[:2],
     )
-    start = np.concatenate([np.ravel(value) for value in model.initial_point().values()]).astype(float)
     return Target(
-        dimension=D,
+        dimension=len(of.start),
         log_density=lambda x: np.sum(evaluated(x), axis=0),
         gradient=_in_float64(gradient),
         hessian=_in_float64(hessian),
-        start=start,
+        start=of.start,
         prior=None if without_prior else prior,
         without_prior=without_prior,
         unconstrain=lambda draws: _unconstrained(model, draws, transforms()),
@@ -135,22 +127,6 @@ def _unnormalised(model: pm.Model) -> tuple[str, tuple[str, ...]]:
         reason = f"{own[0]} has a transform of its own, which may leave out a part of its prior"
         return reason, (f"{reason}: the rest is not renormalised.",)
     return "", ()
-
-
-def _in_chunks(terms: Callable[[Any], tuple[Any, ...]]) -> Callable[[Array], list[Array]]:
-    """Return a function of points (M, D) that evaluates ``terms`` in chunks of one shape."""
-    compiled = jax.jit(jax.vmap(terms))
-
-    def evaluated(x: Array) -> list[Array]:
-        chunks = []
-        with jax.enable_x64(True):
-            for first in range(0, len(x), CHUNK):
-                chunk = x[first : first + CHUNK]
-                padded = np.concatenate([chunk, np.repeat(chunk[-1:], CHUNK - len(chunk), axis=0)])
-                chunks.append([np.asarray(values)[: len(chunk)] for values in compiled(padded)])
-        return [np.concatenate(values) for values in zip(*chunks, strict=True)]
-
-    return evaluated
 
 
 def _in_float64(function: Callable[[Any], Any]) -> Callable[[Array], Array]:

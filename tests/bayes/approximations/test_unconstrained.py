@@ -6,8 +6,9 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.special import expit
 
-from bayes.approximations.unconstrained import BLOCK, unconstrained_posterior
+from bayes.approximations.unconstrained import unconstrained_posterior
 from bayes.registry import get_model
+from bayes.sampling.points import BLOCK
 from tests.tolerances import IDENTITY
 
 
