@@ -9,39 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from bayes.exact.capture_effects import OccasionEffects, TrapResponse
-from bayes.exact.grouped_regression import EXAMPLE as RADON
-from bayes.exact.growth_curve import GrowthCurve
 from bayes.exact.numerics.distributions import sums_of_others
 from bayes.exact.numerics.orders import each_last
-from bayes.exact.rates import Rates
 from bayes.exact.unknown_trials import UnknownTrials
 from bayes.registry import NAMES, data_sets, get_model
 from benchmarks.fifty_digits import DIGITS, ORACLES, PROBLEMS
+from tests.bayes.exact.other_families import OTHERS
 from tests.bayes.exact.test_every_model import STRATEGIES
 from tests.nightly import nightly_but
 from tests.tolerances import EXACT, IDENTITY, SAME_INTEGRAL
 
-HISTORIES = np.array([[1, 1, 0], [0, 1, 1], [0, 0, 1], [0, 0, 0], [0, 0, 0]])
-OTHERS = {
-    "rates": (Rates(trials=[10, 12, 7], rate=[0, 1, 1], rates=2, successes=2.0), np.array([5, 7, 2])),
-    "growth_curve": (
-        GrowthCurve(
-            x=[1.0, 3.0, 6.0, 9.0, 15.0],
-            prior_mean=[2.0, 1.0],
-            prior_sds=[2.0, 1.0],
-            lambda_bounds=(0.5, 1.0),
-            shape=2.0,
-            rate=0.02,
-        ),
-        np.array([1.8, 2.0, 2.3, 2.3, 2.5]),
-    ),
-    "radon": (RADON.data["prior"].model, np.array(RADON.data["prior"].y)),
-    "occasion effects": (OccasionEffects(occasions=3), HISTORIES),
-    "trap response": (TrapResponse(occasions=3), HISTORIES),
-    "unknown trials": (UnknownTrials(most=90), np.array([16, 18, 22, 25, 27])),
-}
-CASES = OTHERS | {model.label: (model.exact, model.y) for name in NAMES for model in data_sets(name)}
+UNKNOWN_TRIALS = (UnknownTrials(most=90), np.array([16, 18, 22, 25, 27]))
+CASES = (
+    OTHERS
+    | {"unknown trials": UNKNOWN_TRIALS}
+    | {model.label: (model.exact, model.y) for name in NAMES for model in data_sets(name)}
+)
 SLOW = ["gaussian_process", "logistic_regression", "gaussian_process (prior)", "growth_curve", "radon"]
 FEW = {"logistic_regression (prior)": 3, "capture_recapture": 30}
 """Observations where an integral, or a sum over their number, takes long."""

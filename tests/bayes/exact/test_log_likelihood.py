@@ -5,33 +5,12 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import norm
 
-from bayes.exact.capture_effects import OccasionEffects, TrapResponse
 from bayes.exact.gaussian_process import NAMES as NAMES_OF_KERNEL
-from bayes.exact.grouped_regression import EXAMPLE as RADON
-from bayes.exact.growth_curve import GrowthCurve
-from bayes.exact.rates import Rates
 from bayes.registry import NAMES, data_sets
+from tests.bayes.exact.other_families import OTHERS
 from tests.nightly import nightly_but
 from tests.tolerances import IDENTITY, PROGRAM
 
-HISTORIES = np.array([[1, 1, 0], [0, 1, 1], [0, 0, 1], [0, 0, 0], [0, 0, 0]])
-OTHERS = {
-    "rates": (Rates(trials=[10, 12, 7], rate=[0, 1, 1], rates=2, successes=2.0), np.array([5, 7, 2])),
-    "growth_curve": (
-        GrowthCurve(
-            x=[1.0, 3.0, 6.0, 9.0, 15.0],
-            prior_mean=[2.0, 1.0],
-            prior_sds=[2.0, 1.0],
-            lambda_bounds=(0.5, 1.0),
-            shape=2.0,
-            rate=0.02,
-        ),
-        np.array([1.8, 2.0, 2.3, 2.3, 2.5]),
-    ),
-    "radon": (RADON.data["prior"].model, np.array(RADON.data["prior"].y)),
-    "occasion effects": (OccasionEffects(occasions=3), HISTORIES),
-    "trap response": (TrapResponse(occasions=3), HISTORIES),
-}
 CASES = OTHERS | {model.label: (model.exact, model.y) for name in NAMES for model in data_sets(name)}
 SLOW = [name for name in CASES if name.startswith(("gaussian_process", "logistic_regression (", "radon"))]
 FEWEST = {"growth_curve": 1}
