@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 import tyro
-from scipy.stats import binomtest
 
 from bayes.checking.results import aligned
 from bayes.evidence.estimators import FROM_DRAWS, log_evidence
 from bayes.registry import NAMES
+from benchmarks.agreement import rate
 from benchmarks.evidence_cases import Case, nuts, posteriordb_cases, registry_case
 from closedform.files import written_whole
 
@@ -84,9 +84,7 @@ def summary(name: str, method: str, rows: list[dict[str, Any]]) -> list[str]:
     flagged = ~np.array([row["reliable"] for row in rows])
     coverage = "-"
     if has_claim:
-        covered = binomtest(int(np.sum(np.abs(errors) < 1.96 * claimed)), len(rows))
-        low, high = covered.proportion_ci()
-        coverage = f"{covered.statistic:.2f} [{low:.2f}, {high:.2f}]"
+        coverage = rate(int(np.sum(np.abs(errors) < 1.96 * claimed)), len(rows))
     return [
         name,
         method,

@@ -65,13 +65,14 @@ def run(options: EstimateEvidence) -> tuple[str, int]:
     if not is_file and options.model:
         raise ValueError(f"`model` {options.model!r} and {options.what!r} are two models; give one of them.")
     model = get_model(options.model if is_file else options.what)
-    if options.draws is not None and (is_file or options.method not in ("bridge", "importance", "harmonic_mean")):
+    from bayes.evidence.estimators import FROM_DRAWS, log_evidence
+
+    if options.draws is not None and (is_file or options.method not in FROM_DRAWS):
         because = (
             "the draws are those of the file" if is_file else f"`method` {options.method!r} takes no draws of NUTS"
         )
         raise ValueError(f"`draws` {options.draws} has no effect: {because}; leave it out.")
     from bayes._check import check  # here, after the options are read: importing ArviZ takes seconds
-    from bayes.evidence.estimators import FROM_DRAWS, log_evidence
 
     program = model.program()
     draws = None

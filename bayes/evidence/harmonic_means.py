@@ -17,9 +17,6 @@ from bayes.evidence import monte_carlo
 from bayes.evidence.results import Diagnostic, EvidenceEstimate
 from bayes.evidence.targets import Array, Target
 
-FINITE_VARIANCE = 0.5
-"""Pareto k from which on the variance is infinite."""
-
 
 def harmonic_mean(target: Target, draws: Array) -> EvidenceEstimate:
     """Return the naive estimate from posterior ``draws`` (chain, draw, D), which should not be used.
@@ -39,7 +36,7 @@ def harmonic_mean(target: Target, draws: Array) -> EvidenceEstimate:
             Diagnostic(
                 name="Pareto k of the inverse likelihoods",
                 value=monte_carlo.tail_index(-log_likelihood),
-                threshold=FINITE_VARIANCE,
+                threshold=monte_carlo.FINITE_VARIANCE,
                 meaning="their variance is infinite, and the estimate is too high by an unknown amount",
             ),
         ),

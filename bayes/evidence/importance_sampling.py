@@ -22,11 +22,6 @@ from closedform.validation import whole_number
 FREEDOM = 5.0
 """Degrees of freedom of the proposal: its tails are heavier than those of most posteriors, and it has a covariance."""
 
-
-FINITE_VARIANCE = 0.5
-"""Largest Pareto k with which the variance of the weights is finite, and its estimate is an error. Smoothed means are
-good up to a k of 0.7 (Vehtari et al. 2024, section 3.2.4), and their claimed errors are not: with 0.7 as the limit
-58 % of bad estimates are flagged in ``benchmarks.evidence_diagnostics``, and with 0.5 84 %."""
 FEWEST_WEIGHTS = 200.0
 """Smallest 1 / (relative variance of the mean weight), at which the estimate is 0.07 nats off. With it 91 % of bad
 estimates are flagged and 12 % of good ones."""
@@ -81,7 +76,7 @@ def importance(target: Target, draws: Array, *, seed: int, proposals: int | None
             Diagnostic(
                 name="Pareto k of the weights",
                 value=monte_carlo.tail_index(positive),
-                threshold=FINITE_VARIANCE,
+                threshold=monte_carlo.FINITE_VARIANCE,
                 meaning="the posterior has tails that the proposal lacks; more draws help little, use bridge sampling",
             ),
             Diagnostic(

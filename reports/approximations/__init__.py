@@ -7,7 +7,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from reports.approximations.problem import FROM_DRAWS, IN_ALL, WITH_OUTLIER, Options, Problem, read
+from bayes.evidence.estimators import FROM_DRAWS
+from reports.approximations.problem import IN_ALL, WITH_OUTLIER, Options, Problem, read
 from reports.shared.work import Task
 
 if TYPE_CHECKING:

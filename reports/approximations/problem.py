@@ -11,9 +11,6 @@ from reports.shared.options import Common
 
 IN_ALL = {"model": ("normal_normal", "gamma_poisson"), "replicates": 5}
 """Options of the page beside all others: what the time allows."""
-FROM_DRAWS = ("bridge", "importance", "harmonic_mean")
-"""Estimators of the evidence from the same posterior draws."""
-APPROXIMATIONS = ("laplace", "advi mean field", "advi full rank", "pathfinder", "multipathfinder")
 POINT_ESTIMATES = ("MLE", "MAP")
 CHAINS = 4
 WITH_OUTLIER = ("normal_normal", "normal_inverse_gamma", "linear_regression")

@@ -64,12 +64,17 @@ def needed(names: Sequence[str], pooled: Sequence[FaultPower], ranks: Sequence[F
     return figure
 
 
+def worst(run: Calibration, statistic: str) -> Check:
+    """Return the check of a statistic, over the quantities of a run, with the smallest p-value."""
+    return most_extreme([check for check in run.checks if check.statistic == statistic])
+
+
 def budgets(pairs: Mapping[tuple[str, str], Sequence[tuple[int, Calibration]]]) -> Figure:
     """Draw the largest errors of a location and a scale with intervals, against the gradients of a run."""
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), sharex=True)
     for axis, statistic, unit in zip(axes, ("location", "scale"), ("posterior sds", "parts of the sd"), strict=True):
         for k, ((model, sampler), runs) in enumerate(pairs.items()):
-            checks = [most_extreme([check for check in run.checks if check.statistic == statistic]) for _, run in runs]
+            checks = [worst(run, statistic) for _, run in runs]
             axis.errorbar(
                 [run.gradients.mean() for _, run in runs],
                 [abs(check.error) for check in checks],

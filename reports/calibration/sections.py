@@ -171,10 +171,7 @@ def cost_section(cells: Sequence[Cell]) -> Numbers:
 
 def budgets_section(runs: Sequence[tuple[int, Calibration]]) -> Numbers:
     """Return the bias of short chains: the worst errors at each budget, and what it costs."""
-    location, scale = (
-        [most_extreme([check for check in run.checks if check.statistic == statistic]) for _, run in runs]
-        for statistic in ("location", "scale")
-    )
+    location, scale = ([figures.worst(run, statistic) for _, run in runs] for statistic in ("location", "scale"))
     of_pair: dict[tuple[str, str], list[tuple[int, Calibration]]] = {}
     for n, run in runs:
         of_pair.setdefault((run.model, run.sampler), []).append((n, run))
