@@ -17,9 +17,10 @@ from typing import Protocol, runtime_checkable
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from bayes.checking.evidence import LOG_EVIDENCE, compare_estimate, compare_evidence, evidence_note
 from bayes.checking.judging import judge
 from bayes.checking.results import Check, Checks
-from bayes.checking.statistics import LOG_EVIDENCE, compare_draws, compare_estimate, compare_evidence, evidence_note
+from bayes.checking.statistics import compare_draws
 from bayes.checking.two_stages import MORE, judge_in_two_stages, same_checks
 from bayes.evidence.estimates import validate_runs
 from bayes.evidence.results import EvidenceEstimate

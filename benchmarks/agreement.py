@@ -27,9 +27,10 @@ from scipy.signal import lfilter
 from scipy.stats import binomtest, gamma, kstest, laplace, norm, t
 
 from bayes.checking import null_distributions
+from bayes.checking.evidence import compare_evidence
 from bayes.checking.judging import p_values
 from bayes.checking.results import Checks
-from bayes.checking.statistics import compare, compare_draws, compare_evidence
+from bayes.checking.statistics import compare, compare_draws
 from bayes.exact.distribution import Distribution
 from closedform.multiple_testing import holm
 

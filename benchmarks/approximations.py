@@ -26,11 +26,10 @@ from bayes.approximations.pathfinders import pathfinder
 from bayes.approximations.point_estimates import plug_in_loss
 from bayes.approximations.results import Approximation
 from bayes.approximations.variational import advi
+from bayes.checking.leave_one_out import LARGEST_K
 from bayes.registry import NAMES, get_model
 from benchmarks.agreement import table
 
-LARGEST_K = 0.7
-"""Above this k the importance ratios are said to be unreliable."""
 PATHS = 8
 
 

@@ -12,8 +12,9 @@ import numpy as np
 from scipy.stats import norm, t
 
 from bayes.checking import null_distributions
+from bayes.checking.evidence import compare_evidence
 from bayes.checking.results import POWER
-from bayes.checking.statistics import SHARES, compare_evidence
+from bayes.checking.statistics import SHARES
 from closedform.multiple_testing import ALPHA
 
 REPEATS = 2000

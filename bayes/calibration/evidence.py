@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.stats import t
 
 from bayes.calibration.pooled import FEWEST_DATA_SETS, p_value
+from bayes.checking.evidence import LOG_EVIDENCE
 from bayes.checking.results import Check
-from bayes.checking.statistics import LOG_EVIDENCE
 
 type Array = NDArray[np.float64]
 

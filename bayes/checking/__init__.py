@@ -2,7 +2,8 @@
 
 In reading order:
 
-- ``statistics``: statistics of draws and of evidence runs, each with its error and p-value.
+- ``statistics``: statistics of draws, each with its error and p-value.
+- ``evidence``: runs and single estimates of the log evidence, by the law of their estimator.
 - ``null_distributions``: the p-values under a correct sampler.
 - ``convergence``: R-hat, ESS, batch means and divergences, which can keep a check from passing.
 - ``leave_one_out``: PSIS-LOO and WAIC beside the exact leave-one-out densities.

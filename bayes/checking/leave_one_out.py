@@ -221,7 +221,7 @@ def compare_loo(
         ess = np.full(n + 1, float(chains))
     rounding = 8 * np.finfo(float).eps * np.maximum(1, abs(truth))
     mcse = np.maximum(np.append(rounding, rounding.sum()), terms.std(axis=(1, 2)) / np.sqrt(ess))
-    good_k = min(1 - 1 / log10(S), LARGEST_K)
+    good_k = largest_tail_index(S)
     gates = [_gate(k_i, good_k, v) for k_i, v in zip(k, variance, strict=True)]
     closed = sum(map(bool, gates))
     gates.append(f"the total has {closed} observation(s) that cannot be judged" if closed else "")
@@ -257,6 +257,14 @@ def compare_loo(
         waic=logsumexp(p, axis=(1, 2)) - np.log(S) - variance,
         checks=judge(checks, alpha=alpha, notes=notes),
     )
+
+
+def largest_tail_index(draws: int) -> float:
+    """Return the largest Pareto k with which a mean of so many terms is reliable: min(1 - 1 / log10(S), 0.7).
+
+    Vehtari et al. (2024), section 3.2.4.
+    """
+    return min(1 - 1 / log10(draws), LARGEST_K)
 
 
 def _gate(k: float, good_k: float, variance: float) -> str:

@@ -13,8 +13,6 @@ FROM_DRAWS: tuple[Method, ...] = ("bridge", "importance", "harmonic_mean")
 """Methods that need posterior draws."""
 WITHOUT_DRAWS: tuple[Method, ...] = ("laplace", "stepping_stone", "smc", "nested", "dynesty")
 """Methods that need none."""
-LARGEST_SPREAD = 0.5
-"""Largest sd between runs of SMC at which their log-normal law holds, in nats, as in ``bayes.checking.statistics``."""
 
 
 def log_evidence(
@@ -131,6 +129,7 @@ def _smc(model: Any, *, seed: int, runs: int = 16, particles: int = 2000) -> Evi
     if isinstance(model, Target):
         raise ValueError("`method` 'smc' needs a PyMC model, got a Target; use method='bridge'.")
     as_target(model).required_prior("smc")
+    from bayes.checking.evidence import FEWEST_RUNS, LARGEST_SPREAD
     from bayes.sampling.inference import smc
 
     tree = smc(model, seed=seed, runs=runs, draws=particles)
@@ -144,7 +143,11 @@ def _smc(model: Any, *, seed: int, runs: int = 16, particles: int = 2000) -> Evi
         evaluations=runs * particles * steps,
         diagnostics=(
             Diagnostic(
-                name="runs", value=runs, threshold=8, at_least=True, meaning="too few runs to measure their spread"
+                name="runs",
+                value=runs,
+                threshold=FEWEST_RUNS,
+                at_least=True,
+                meaning="too few runs to measure their spread",
             ),
             Diagnostic(
                 name="sd between the runs",

@@ -1,6 +1,5 @@
 """Monte Carlo errors and their diagnostics, of the terms of a mean: ESS, Pareto k, R-hat, by ArviZ."""
 
-from math import log10
 from typing import Any
 
 import numpy as np
@@ -54,14 +53,6 @@ def tail_index(log_terms: Array) -> float:
         # f2 <= 1 / s1 is at its bound in all of the tail, or the tail is too short
         return -np.inf if "tail values are the same" in str(error) else np.nan
     return float(k)
-
-
-def largest_tail_index(size: int) -> float:
-    """Return the largest Pareto k with which a mean of ``size`` terms is reliable: min(1 - 1 / log10(S), 0.7).
-
-    Vehtari, Simpson, Gelman, Yao and Gabry (2024), "Pareto smoothed importance sampling", JMLR 25, section 3.2.4.
-    """
-    return min(1 - 1 / log10(size), 0.7)
 
 
 def chain_diagnostics(terms: Array) -> list[Diagnostic]:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import logsumexp
 
+from bayes.checking.leave_one_out import largest_tail_index
 from bayes.evidence import monte_carlo
 from bayes.evidence.results import Diagnostic, EvidenceEstimate
 from bayes.evidence.targets import Array, Target
@@ -97,7 +98,7 @@ def _product(log_w: Array, target: Target) -> EvidenceEstimate:
             Diagnostic(
                 name="largest Pareto k of a ratio",
                 value=k,
-                threshold=monte_carlo.largest_tail_index(log_w[0].size),
+                threshold=largest_tail_index(log_w[0].size),
                 meaning="two temperatures are too far apart; use more stones",
             ),
         ),

@@ -6,9 +6,9 @@ from math import isnan, nan
 import numpy as np
 
 from bayes.approximations.exact_losses import Losses
+from bayes.checking.evidence import compare_estimate
 from bayes.checking.judging import judge
-from bayes.checking.leave_one_out import LeaveOneOut
-from bayes.checking.statistics import compare_estimate
+from bayes.checking.leave_one_out import LARGEST_K, LeaveOneOut
 from bayes.registry import Model
 from closedform.verdict import Verdict, worst
 from reports.approximations import estimators, figures
@@ -21,8 +21,6 @@ WRONG = 3.0
 """Claimed errors from which on an estimate is called wrong."""
 CLOSE, FAR = 0.1, 1.0
 """Nats up to which an estimate without a claimed error is called close, and from which on far."""
-GOOD_K = 0.7
-"""Largest Pareto k at which draws can be reweighted."""
 LOSS = 0.1
 """Nats of KL divergence from which on an approximation is called bad."""
 ROUNDING = 1e-11
@@ -151,11 +149,11 @@ def posteriors_section(results: Mapping[str, Posteriors]) -> Numbers:
         "passed": [f"{name} of {label}" for label, name, loss in rows if loss.verdict == "pass"],
         "judged": sum(loss.checks is not None for *_, loss in rows),
         "loss": LOSS,
-        "good_k": GOOD_K,
+        "good_k": LARGEST_K,
         "bad": len(bad),
-        "bad_flagged": sum(not loss.pareto_k <= GOOD_K for loss in bad),
+        "bad_flagged": sum(not loss.pareto_k <= LARGEST_K for loss in bad),
         "good": len(good),
-        "good_flagged": sum(not loss.pareto_k <= GOOD_K for loss in good),
+        "good_flagged": sum(not loss.pareto_k <= LARGEST_K for loss in good),
     }
 
 

@@ -91,7 +91,7 @@ def task(model: str, sampler: str, seed: int, size: Size) -> Task:
 
 def run(model_name: str, sampler: str, seed: int, size: Size, stage: int = 1) -> Run:
     """Run a sampler on the example of a model. The second stage makes fresh draws, and more of them."""
-    from bayes.checking.statistics import compare_evidence  # here: the process that makes the tasks needs none of it
+    from bayes.checking.evidence import compare_evidence  # here: the process that makes the tasks needs none of it
     from bayes.checking.two_stages import MORE
     from bayes.registry import get_model
     from bayes.sampling import inference

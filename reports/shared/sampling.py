@@ -15,9 +15,10 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from bayes._check import ExactModel
+from bayes.checking.evidence import compare_evidence
 from bayes.checking.judging import judge
 from bayes.checking.results import ALPHA, Check, Checks
-from bayes.checking.statistics import compare_draws, compare_evidence
+from bayes.checking.statistics import compare_draws
 from bayes.evidence.estimates import Evidence, combine, log_bayes_factor
 from bayes.exact.distribution import Distribution
 from bayes.sampling import inference

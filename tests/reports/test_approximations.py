@@ -12,8 +12,8 @@ from bayes import check_loo
 from bayes.approximations.exact_losses import Losses
 from bayes.approximations.marginal_losses import MarginalLoss
 from bayes.approximations.predictive_losses import PredictiveLoss
+from bayes.checking.evidence import compare_estimate
 from bayes.checking.judging import judge
-from bayes.checking.statistics import compare_estimate
 from bayes.evidence.results import Diagnostic, EvidenceEstimate
 from bayes.registry import get_model
 from reports import approximations, pages

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bayes import check
-from bayes.checking.statistics import compare_estimate, compare_evidence, law_of
+from bayes.checking.evidence import compare_estimate, compare_evidence, law_of
 from bayes.evidence.results import Diagnostic, EvidenceEstimate
 from bayes.exact.normal_normal import EXAMPLE
 

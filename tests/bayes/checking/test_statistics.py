@@ -26,7 +26,8 @@ from scipy.stats import (
 )
 from scipy.stats import t as student_t
 
-from bayes.checking.statistics import compare, compare_draws, compare_evidence, normal_scores
+from bayes.checking.evidence import compare_evidence
+from bayes.checking.statistics import compare, compare_draws, normal_scores
 from tests.tolerances import FALSE_ALARM, IDENTITY
 
 EXACT = norm(2.0, 0.5)
