@@ -1,0 +1,93 @@
+"""The training chunk and the logits of `nets`, compiled or lowered for devices that need not be there.
+
+All arguments are shapes, so nothing is computed and no data is read.
+"""
+
+import math
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from nets.distributed.mesh import BATCH_AXIS, MEMBERS_AXIS, REPLICATED
+from nets.training.config import TrainConfig
+from nets.training.ensemble import init_ensemble_state
+from nets.training.optimizers import optimizer
+from nets.training.step import TrainState, build_network, chunk_function, state_partition_specs
+
+SHAPE, CLASSES, COUNT = (32, 32, 3), 10, 45_000
+"""CIFAR-10 without its validation images."""
+WITHOUT_A_DEVICE = {"xla_gpu_deviceless_cub_mode": "DEVICELESS_CUB_DISABLED"}
+"""XLA's option for compiling where there is no GPU: else it asks one how much memory the shuffle's sort needs."""
+
+
+@contextmanager
+def tracing_for(platform: str) -> Iterator[None]:
+    """Let `nets` take the branches of ``platform`` (cpu, cuda, rocm or tpu) while they are traced."""
+    backend = "gpu" if platform in ("cuda", "rocm") else platform
+    with mock.patch.object(jax, "default_backend", return_value=backend):
+        yield
+
+
+def chunk_and_arguments(config: TrainConfig, mesh: Mesh | None = None) -> tuple[Any, tuple[Any, ...]]:
+    """Return the jitted chunk of a configuration and the shapes of its arguments, on ``mesh`` if there is one."""
+
+    def placed(tree: Any, spec: PartitionSpec) -> Any:
+        sharding = NamedSharding(mesh, spec) if mesh else None
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), tree)
+
+    steps = COUNT // config.batch_size
+    transform = optimizer(config, config.epochs * steps)
+    state = jax.eval_shape(lambda: init_ensemble_state(config, SHAPE, CLASSES, transform))
+    specs = state_partition_specs(config.members)
+    names = [field.name for field in fields(TrainState)]
+    state = TrainState(**{name: placed(getattr(state, name), getattr(specs, name)) for name in names})
+    images = placed(jax.ShapeDtypeStruct((COUNT, *SHAPE), jnp.uint8), REPLICATED)
+    labels = placed(jax.ShapeDtypeStruct((COUNT,), jnp.int32), REPLICATED)
+    chunk = chunk_function(network_of(config), transform, config, steps, mesh)
+    return chunk, (state, images, labels, jax.ShapeDtypeStruct((), jnp.int32))
+
+
+def network_of(config: TrainConfig) -> Any:
+    """Return the graph definition of the network of a configuration."""
+    return nnx.graphdef(nnx.eval_shape(lambda: build_network(config, SHAPE, CLASSES)))
+
+
+@dataclass(frozen=True)
+class CompiledChunk:
+    """A chunk compiled for devices that need not be there."""
+
+    config: TrainConfig
+    devices: Sequence[Any]
+    executable: jax.stages.Compiled
+    thunks: str | None
+    """XLA's list of what a GPU runs (`benchmarks.compiled.thunks`); None for a TPU."""
+
+
+def compile_chunk(config: TrainConfig, devices: Sequence[Any]) -> CompiledChunk:
+    """Return the chunk of a configuration, compiled for a mesh of ``devices``.
+
+    Members of an ensemble are on devices of their own as far as there are any, as in `nets.distributed.mesh.make_mesh`.
+    """
+    platform = "tpu" if devices[0].platform == "tpu" else "cuda"
+    rows = math.gcd(config.members, len(devices))
+    axes = (MEMBERS_AXIS, BATCH_AXIS)
+    mesh = Mesh(np.array(devices).reshape(rows, -1), axes, axis_types=(AxisType.Auto,) * 2)
+    with tracing_for(platform):
+        chunk, arguments = chunk_and_arguments(config, mesh)
+        lowered = chunk.trace(*arguments).lower(lowering_platforms=(platform,))
+    if platform == "tpu":
+        return CompiledChunk(config, devices, lowered.compile(), None)
+    with tempfile.TemporaryDirectory() as folder:
+        executable = lowered.compile(compiler_options=WITHOUT_A_DEVICE | {"xla_dump_to": folder})
+        (dump,) = Path(folder).glob("*.thunk_sequence_after_thunk_passes.txt")
+        return CompiledChunk(config, devices, executable, dump.read_text(encoding="utf-8"))
