@@ -1,8 +1,8 @@
 """A roofline of a training step on a GPU that is not there: the least time that its kernels can take.
 
 A kernel takes the longest of three times: to read and write its arrays, to multiply, and to start. Kernels run one
-after the other. Speeds are those of data sheets, times what kernels of this size attain. Not in it: caches, which make it
-too long; and kernels that are far from the roofline, such as reductions and sorts, which make it too short.
+after the other. Speeds are those of data sheets, times what kernels of this size attain. Not in it: caches, which make
+it too long; and kernels that are far from the roofline, such as reductions and sorts, which make it too short.
 """
 
 from dataclasses import dataclass
