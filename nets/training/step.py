@@ -1,5 +1,6 @@
 """The train state, and the compiled function that runs a chunk of training steps."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -20,7 +21,14 @@ from nets.models.linear_layers import bfloat16_linear, linear
 from nets.models.losses import cross_entropy, smoothed
 from nets.models.mlp import MLP
 from nets.training.config import TrainConfig
+from nets.training.optimizers import update_function
 
+COMMAND_BUFFER = "xla_gpu_enable_command_buffer"
+"""XLA's option for the commands that it captures in CUDA graphs."""
+CAPTURED_COMMANDS = (
+    "FUSION,CUBLAS,CUBLASLT,CUDNN,CONVOLUTION,CUSTOM_CALL,CONDITIONAL,DYNAMIC_SLICE_FUSION,COLLECTIVES_KERNEL,WHILE"
+)
+"""All commands of a chunk, and those that XLA captures by default."""
 EVALUATION_BATCH_SIZE = 500
 """Batch size of `logits_function`."""
 
@@ -105,19 +113,34 @@ def scale_images(images: jax.Array) -> jax.Array:
     return images.astype(jnp.float32) / 127.5 - 1
 
 
+def image_rows(images: np.ndarray) -> np.ndarray:
+    """Return images (N, height, width, channels) as the rows (N, height * width * channels) that a chunk takes.
+
+    On a device they take no more memory than here. A TPU pads the last axis to 128 entries, which makes 3 channels 128.
+    """
+    return images.reshape(len(images), -1)
+
+
 def chunk_function(
-    module: Any, optimizer: optax.GradientTransformation, config: TrainConfig, steps: int, mesh: Mesh | None = None
+    module: Any,
+    optimizer: optax.GradientTransformation,
+    config: TrainConfig,
+    image_shape: tuple[int, int, int],
+    steps: int,
+    mesh: Mesh | None = None,
 ) -> Callable[[TrainState, jax.Array, jax.Array, int], TrainState]:
     """Return the compiled ``chunk(state, images, labels, stop)``, which runs the steps of one epoch up to ``stop``.
 
-    ``images`` (N, height, width, channels) are bytes and stay on the device, as ``labels`` do; ``steps`` is the number
-    of steps in an epoch. The number of steps in a chunk is an argument: the function is compiled once, and the result
-    does not depend on how an epoch is divided. ``state`` is donated, so it is updated in place.
+    ``images`` are bytes and stay on the device, as ``labels`` do: `image_rows` of images of shape ``image_shape``.
+    ``steps`` is the number of steps in an epoch. The number of steps in a chunk is an argument: the function is
+    compiled once, and the result does not depend on how an epoch is divided. ``state`` is donated, so it is updated in
+    place.
 
     On a ``mesh`` (`nets.distributed.mesh`) every device has all images and computes the same shuffle. It takes its
     shard of each batch, and one all-reduce a step sums the gradients. Devices send each other nothing else.
     """
     num_shards = mesh.shape[BATCH_AXIS] if mesh else 1  # of a batch
+    update = update_function(optimizer, config)
 
     def local_shard(array: jax.Array) -> jax.Array:
         """Return this device's shard of an array with one entry per image of the batch."""
@@ -140,9 +163,11 @@ def chunk_function(
         correct = jnp.sum(jnp.argmax(logits, axis=1) == labels, dtype=jnp.float32)  # float: one dtype, one all-reduce
         if num_shards > 1:
             gradient, loss, correct = jax.lax.psum((gradient, loss, correct), BATCH_AXIS)
-        if config.precision == "float32":  # else XLA copies linear kernels that are read after their update
-            gradient = jax.lax.optimization_barrier(gradient)
-        updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
+        if config.precision == "float32":  # else a CPU copies linear kernels that are read after their update
+            gradient = jax.lax.platform_dependent(
+                gradient, cpu=jax.lax.optimization_barrier, default=lambda gradient: gradient
+            )
+        updates, opt_state = update(gradient, state.opt_state, state.params)
         return replace(
             state,
             params=optax.apply_updates(state.params, updates),
@@ -166,7 +191,13 @@ def chunk_function(
             start = state.step % steps * config.batch_size
             batch = local_shard(jax.lax.dynamic_slice_in_dim(order, start, config.batch_size))
             key = jax.random.fold_in(augment_key, start)
-            augmented = augment(key, scale_images(images[batch]), config.resolved_augmentation, local_shard, num_shards)
+            augmented = augment(
+                key,
+                scale_images(images[batch].reshape(-1, *image_shape)),
+                config.resolved_augmentation,
+                local_shard,
+                num_shards,
+            )
             return train_step(state, augmented, labels[batch])
 
         mid_epoch = state.step % steps > 0  # then the sums of the epoch continue
@@ -182,7 +213,20 @@ def chunk_function(
     if mesh and mesh.size > 1:
         specs = state_partition_specs(config.members)
         chunk = jax.shard_map(chunk, mesh=mesh, in_specs=(specs, REPLICATED, REPLICATED, REPLICATED), out_specs=specs)
-    return jax.jit(chunk, donate_argnums=0)
+    device = mesh.devices.flat[0] if mesh else jax.local_devices()[0]
+    return jax.jit(chunk, donate_argnums=0, compiler_options=compiler_options(device))
+
+
+def compiler_options(device: jax.Device) -> dict[str, str]:
+    """Return XLA's options for a chunk on ``device``.
+
+    On an NVIDIA GPU the loop over the steps becomes one CUDA graph, convolutions included. Otherwise the GPU asks the
+    host before every step whether it is the last. ``--xla_gpu_enable_command_buffer`` in the environment variable
+    XLA_FLAGS takes precedence: without a value it prevents all CUDA graphs.
+    """
+    if not device.device_kind.startswith("NVIDIA") or COMMAND_BUFFER in os.environ.get("XLA_FLAGS", ""):
+        return {}
+    return {COMMAND_BUFFER: CAPTURED_COMMANDS}
 
 
 def logits_function(module: Any, members: int = 1, mesh: Mesh | None = None) -> Callable[[Any, Any], np.ndarray]:
