@@ -1,7 +1,7 @@
 """The train state, and the compiled function that runs a chunk of training steps."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
@@ -25,10 +25,8 @@ from nets.training.optimizers import update_function
 
 COMMAND_BUFFER = "xla_gpu_enable_command_buffer"
 """XLA's option for the commands that it captures in CUDA graphs."""
-CAPTURED_COMMANDS = (
-    "FUSION,CUBLAS,CUBLASLT,CUDNN,CONVOLUTION,CUSTOM_CALL,CONDITIONAL,DYNAMIC_SLICE_FUSION,COLLECTIVES_KERNEL,WHILE"
-)
-"""All commands of a chunk, and those that XLA captures by default."""
+CAPTURED_COMMANDS = "FUSION,CUBLAS,CUBLASLT,CUDNN,CONVOLUTION,CUSTOM_CALL,CONDITIONAL,DYNAMIC_SLICE_FUSION,WHILE"
+"""All commands of a chunk on one GPU, and those that XLA captures by default."""
 EVALUATION_BATCH_SIZE = 500
 """Batch size of `logits_function`."""
 
@@ -213,18 +211,19 @@ def chunk_function(
     if mesh and mesh.size > 1:
         specs = state_partition_specs(config.members)
         chunk = jax.shard_map(chunk, mesh=mesh, in_specs=(specs, REPLICATED, REPLICATED, REPLICATED), out_specs=specs)
-    device = mesh.devices.flat[0] if mesh else jax.local_devices()[0]
-    return jax.jit(chunk, donate_argnums=0, compiler_options=compiler_options(device))
+    devices = list(mesh.devices.flat) if mesh else jax.local_devices()[:1]
+    return jax.jit(chunk, donate_argnums=0, compiler_options=compiler_options(devices))
 
 
-def compiler_options(device: jax.Device) -> dict[str, str]:
-    """Return XLA's options for a chunk on ``device``.
+def compiler_options(devices: Sequence[jax.Device]) -> dict[str, str]:
+    """Return XLA's options for a chunk on ``devices``.
 
-    On an NVIDIA GPU the loop over the steps becomes one CUDA graph, convolutions included. Otherwise the GPU asks the
+    On one NVIDIA GPU the loop over the steps becomes one CUDA graph, convolutions included. Otherwise the GPU asks the
     host before every step whether it is the last. ``--xla_gpu_enable_command_buffer`` in the environment variable
     XLA_FLAGS takes precedence: without a value it prevents all CUDA graphs.
     """
-    if not device.device_kind.startswith("NVIDIA") or COMMAND_BUFFER in os.environ.get("XLA_FLAGS", ""):
+    one_gpu = len(devices) == 1 and devices[0].device_kind.startswith("NVIDIA")
+    if not one_gpu or COMMAND_BUFFER in os.environ.get("XLA_FLAGS", ""):
         return {}
     return {COMMAND_BUFFER: CAPTURED_COMMANDS}
 
