@@ -18,7 +18,7 @@ from nets.distributed.mesh import describe_devices
 from nets.training.config import TrainConfig
 from nets.training.ensemble import init_ensemble_state
 from nets.training.optimizers import optimizer
-from nets.training.step import build_network, chunk_function
+from nets.training.step import build_network, chunk_function, image_rows
 
 MEMBERS, REPEATS = 5, 5
 DIGITS = TrainConfig(dataset="digits", hidden=(64,), batch_size=32)
@@ -35,10 +35,11 @@ def milliseconds(config: TrainConfig, shape: tuple[int, int, int], steps: int) -
     """Return the milliseconds of a step, the median over repeats of ``steps`` steps."""
     rng = np.random.default_rng(0)
     total = config.batch_size * steps * (REPEATS + 1)
-    images = jnp.asarray(rng.integers(0, 256, (total, *shape), np.uint8))
+    images = jnp.asarray(image_rows(rng.integers(0, 256, (total, *shape), np.uint8)))
     labels = jnp.asarray(rng.integers(0, 10, total), jnp.int32)
     transform = optimizer(config, steps * (REPEATS + 1))
-    chunk = chunk_function(nnx.graphdef(build_network(config, shape, 10)), transform, config, steps * (REPEATS + 1))
+    module = nnx.graphdef(build_network(config, shape, 10))
+    chunk = chunk_function(module, transform, config, shape, steps * (REPEATS + 1))
     state = jax.block_until_ready(chunk(init_ensemble_state(config, shape, 10, transform), images, labels, steps))
     times = []
     for repeat in range(REPEATS):

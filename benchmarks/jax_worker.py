@@ -22,7 +22,7 @@ from nets.data.datasets import load
 from nets.training.config import PRESETS
 from nets.training.ensemble import init_ensemble_state
 from nets.training.optimizers import optimizer
-from nets.training.step import build_network, chunk_function, logits_function
+from nets.training.step import build_network, chunk_function, image_rows, logits_function
 
 
 def synthetic(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -58,9 +58,10 @@ class Trainer:
         transform = optimizer(self.config, 1)
         module = nnx.graphdef(build_network(self.config, shape, 10))
         self.state = init_ensemble_state(self.config, shape, 10, transform)
-        self.chunk = chunk_function(module, transform, self.config, self.steps_per_epoch)
+        self.chunk = chunk_function(module, transform, self.config, shape, self.steps_per_epoch)
         self.logits = logits_function(module)
-        self.images, self.labels, self.test = jnp.asarray(images), jnp.asarray(labels), (test_images, test_labels)
+        self.images, self.labels = jnp.asarray(image_rows(images)), jnp.asarray(labels)
+        self.test = test_images, test_labels
         order = self.first_order(len(images))
         self.digest = hashlib.sha256(images[order[: self.batch]].tobytes()).hexdigest()
         arrays = {"images": images, "labels": labels, "test_images": test_images, "test_labels": test_labels}

@@ -35,7 +35,7 @@ from nets.distributed.processes import initialize_processes, is_first_process
 from nets.training.config import Model, TrainConfig
 from nets.training.ensemble import init_ensemble_state
 from nets.training.optimizers import optimizer
-from nets.training.step import build_network, chunk_function, shard_state
+from nets.training.step import build_network, chunk_function, image_rows, shard_state
 
 BATCH = 128
 SHAPE = (32, 32, 3)
@@ -112,10 +112,10 @@ def measure_step(config: TrainConfig, repeats: int, mesh: Mesh | None = None) ->
     steps = max(2, round(512 / config.batch_size))
     total = steps * config.batch_size
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (total, *SHAPE), np.uint8)
+    images = image_rows(rng.integers(0, 256, (total, *SHAPE), np.uint8))
     labels = rng.integers(0, 10, total).astype(np.int32)
     transform = optimizer(config, steps * (repeats + 1))
-    chunk = chunk_function(nnx.graphdef(build_network(config, SHAPE, 10)), transform, config, steps, mesh)
+    chunk = chunk_function(nnx.graphdef(build_network(config, SHAPE, 10)), transform, config, SHAPE, steps, mesh)
     state = init_ensemble_state(config, SHAPE, 10, transform)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
     if mesh is None:

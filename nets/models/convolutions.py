@@ -1,7 +1,7 @@
-"""The convolution of the networks, in two implementations.
+"""The convolution of the networks, in three implementations.
 
 `im2col_convolution` is one matrix product of patches ("im2col"; Chellapilla, Puri & Simard 2006). The gradients of a
-matrix product are matrix products, fast on every device, and every JAX transformation works on them. A patch of one
+matrix product are matrix products, and every JAX transformation works on them. A patch of one
 output pixel has P Q C numbers, so the patches are P Q times as large as the image. From 3 to 12 channels this copy
 costs more than the product. Here a patch covers b adjacent output pixels: it has P rows of b + Q - 1 pixels. Its matrix
 holds b copies of the kernel, each shifted by one pixel. The patches are smaller by a factor of b Q / (b + Q - 1) and
@@ -10,14 +10,26 @@ contiguous over longer runs; in return the product multiplies the zeros of the m
 `xla_convolution` is XLA's own. Its derivative in JAX has convolutions with permuted dimensions, and inside a loop XLA's
 CPU backend runs those naively (jax-ml/jax#12868). Here both gradients are written as ordinary convolutions.
 
-Forward and gradients of 3 x 3 kernels in a loop, batch 128, in ms of processor time on two cores (the first layer has
-no gradient for the image)::
+`native_convolution` is XLA's own with JAX's derivative, for TPUs.
+
+Forward and gradients of 3 x 3 kernels in a loop by the first two, batch 128, in ms of processor time on two cores (the
+first layer has no gradient for the image)::
 
     channels   pixels    b = 1   b <= 8      XLA
      3 -> 12   32 x 32     9.0      5.9     11.3
      8 -> 16   32 x 32    36.3     24.5     16.1
     16 -> 32   30 x 30    63.2     54.5     29.4
 
+A TPU multiplies 128 x 128 matrices, to which the patches of few channels are padded; its own convolution needs 2.7 to
+3.3 times fewer operations. On an NVIDIA H100 the patches are faster. A training step of 128 images in microseconds,
+in float32 (``python -m benchmarks.accelerator``, which compares both)::
+
+    channels        patches   native
+    12                  379      408
+    16, 32              721      754
+    12, 4 members      1070     1262
+
+cuDNN sums the gradient of the kernel in an order that varies, so native training is not reproducible there.
 """
 
 from collections.abc import Callable, Sequence
@@ -102,18 +114,43 @@ _xla.defvjp(_forward, _backward)
 
 
 def training_convolution(bfloat16: bool, vmapped: bool) -> Callable[..., jax.Array]:
-    """Return the implementation for training on this device, for ``nnx.Conv(conv_general_dilated=...)``.
+    """Return the implementation for training, for ``nnx.Conv(conv_general_dilated=...)``, by the device it runs on.
 
-    With ``bfloat16`` the factors are rounded to it. On a CPU this is no faster, so convolutions stay in float32 there.
-    Networks ``vmapped`` over ensemble members have one kernel each, for which XLA's convolution has no batch axis.
+    On a CPU it is `im2col_convolution` or `xla_convolution`, whichever is faster, on a TPU `native_convolution`, and on
+    a GPU `im2col_convolution`. With ``bfloat16`` the factors are rounded to it. On a CPU this is no faster, so
+    convolutions stay in float32 there. Networks ``vmapped`` over ensemble members have one kernel each, for which XLA's
+    convolution has no batch axis.
     """
-    if jax.default_backend() != "cpu":
-        return partial(im2col_convolution, matmul=_bfloat16_matmul) if bfloat16 else im2col_convolution
-    return im2col_convolution if vmapped else _convolution_by_channels
+    on_cpu = im2col_convolution if vmapped else _convolution_by_channels
+    on_tpu = partial(native_convolution, bfloat16=bfloat16)
+    on_gpu = partial(im2col_convolution, matmul=_bfloat16_matmul) if bfloat16 else im2col_convolution
+
+    def convolution(x: jax.Array, kernel: jax.Array, *layer: Any, **options: Any) -> jax.Array:
+        by_platform = {
+            platform: lambda x, kernel, implementation=implementation: implementation(x, kernel, *layer, **options)
+            for platform, implementation in [("cpu", on_cpu), ("tpu", on_tpu), ("default", on_gpu)]
+        }
+        return lax.platform_dependent(x, kernel, **by_platform)
+
+    return convolution
 
 
 def _bfloat16_matmul(a: jax.Array, b: jax.Array) -> jax.Array:
     return bfloat16_product(a, b.T)
+
+
+def native_convolution(
+    x: jax.Array, kernel: jax.Array, window_strides: Sequence[int], padding: Any, *, bfloat16: bool, **options: Any
+) -> jax.Array:
+    """Return the same as `im2col_convolution`, by XLA's convolution and JAX's derivative of it.
+
+    With ``bfloat16`` factors and results are rounded to it. Sums are in float32.
+    """
+    _require_supported(window_strides, padding, options)
+    if bfloat16:
+        x, kernel = x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16)
+    y = lax.conv_general_dilated(x, kernel, (1, 1), "VALID", dimension_numbers=DIMENSION_NUMBERS)
+    return y.astype(jnp.float32)
 
 
 def _convolution_by_channels(x: jax.Array, kernel: jax.Array, *layer: Any, **options: Any) -> jax.Array:

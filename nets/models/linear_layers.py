@@ -10,6 +10,7 @@ XLA has no fast kernel for its gradient, dy^T x: a training step of the MLP take
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -50,7 +51,6 @@ def _bfloat16_einsum(_: str, inputs: jax.Array, kernel: jax.Array, **__: Any) ->
     return bfloat16_product(inputs, kernel)
 
 
-@jax.custom_vjp
 def bfloat16_product(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Return ``x`` (N, K) times the transpose of ``kernel`` (M, K), both rounded to bfloat16, with sums in float32.
 
@@ -58,21 +58,30 @@ def bfloat16_product(x: jax.Array, kernel: jax.Array) -> jax.Array:
     transposes the kernel's gradient directly fails (UNIMPLEMENTED): XLA fuses the two into one product that it does not
     implement. A ``lax.optimization_barrier`` between them avoids this.
     """
-    return _forward(x, kernel)[0]
+    on_cpu, elsewhere = (partial(_bfloat16_product, on_cpu) for on_cpu in [True, False])
+    return lax.platform_dependent(x, kernel, cpu=on_cpu, default=elsewhere)
 
 
-def _forward(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    x, rows = x.astype(jnp.bfloat16), _padded(kernel, axis=0).astype(jnp.bfloat16)
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _bfloat16_product(on_cpu: bool, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    return _forward(on_cpu, x, kernel)[0]
+
+
+def _forward(on_cpu: bool, x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    x, rows = x.astype(jnp.bfloat16), (_padded(kernel, axis=0) if on_cpu else kernel).astype(jnp.bfloat16)
     return _product(x, rows, 1, 1)[:, : len(kernel)], (x, rows)
 
 
-def _backward(residuals: tuple[jax.Array, jax.Array], dy: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _backward(on_cpu: bool, residuals: tuple[jax.Array, jax.Array], dy: jax.Array) -> tuple[jax.Array, jax.Array]:
     x, rows = residuals
-    dx = _product(_padded(dy, axis=1).astype(jnp.bfloat16), rows, 1, 0)  # dy W
-    return dx, _product(_transposed(dy.astype(jnp.bfloat16)), x, 1, 0)  # dy^T x
+    dx = _product((_padded(dy, axis=1) if on_cpu else dy).astype(jnp.bfloat16), rows, 1, 0)  # dy W
+    dy_transposed = dy.astype(jnp.bfloat16).T
+    if on_cpu:
+        dy_transposed = _transposed_in_memory(dy_transposed)
+    return dx, _product(dy_transposed, x, 1, 0)  # dy^T x
 
 
-bfloat16_product.defvjp(_forward, _backward)
+_bfloat16_product.defvjp(_forward, _backward)
 
 
 def _product(a: jax.Array, b: jax.Array, axis_a: int, axis_b: int) -> jax.Array:
@@ -81,22 +90,20 @@ def _product(a: jax.Array, b: jax.Array, axis_a: int, axis_b: int) -> jax.Array:
 
 
 def _padded(a: jax.Array, axis: int) -> jax.Array:
-    """Return ``a``; on a CPU padded with zeros along ``axis``, the axis of the outputs, to a multiple of 32.
+    """Return ``a`` padded with zeros along ``axis``, the axis of the outputs, to a multiple of 32.
 
-    XLA's kernel takes 8 to 12 % less time for 1024 outputs than for 1000, a step of the MLP 3 to 5 %.
+    XLA's kernel for a CPU takes 8 to 12 % less time for 1024 outputs than for 1000, a step of the MLP 3 to 5 %.
     """
     widths = [(0, 0)] * a.ndim
-    widths[axis] = (0, -a.shape[axis] % 32 if jax.default_backend() == "cpu" else 0)
+    widths[axis] = (0, -a.shape[axis] % 32)
     return jnp.pad(a, widths)
 
 
-def _transposed(dy: jax.Array) -> jax.Array:
-    """Return dy^T; on a CPU transposed in memory too.
+def _transposed_in_memory(dy_transposed: jax.Array) -> jax.Array:
+    """Return dy^T transposed in memory too, for a CPU.
 
     Otherwise XLA contracts dy^T x over the first axes, which its fast kernels do not support: (128, 1000)^T
     (128, 3072) takes 3.6 ms of processor time, and 1.7 with the transpose. Layout assignment would remove the transpose
     without the constraint.
     """
-    if jax.default_backend() != "cpu":
-        return dy.T
-    return with_layout_constraint(dy.T, Layout((0, 1)))
+    return with_layout_constraint(dy_transposed, Layout((0, 1)))

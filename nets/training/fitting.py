@@ -20,7 +20,7 @@ from nets.training.config import TrainConfig
 from nets.training.ensemble import ensemble_logits
 from nets.training.optimizers import schedule
 from nets.training.run_lock import locked_run_folder, require_free_or_resumable, require_same_data, restore_run
-from nets.training.step import TrainState, chunk_function, logits_function
+from nets.training.step import TrainState, chunk_function, image_rows, logits_function
 from nets.training.task import Task, prepare
 
 type Metrics = dict[str, float]
@@ -162,10 +162,10 @@ def epoch_function(
     Raises NonFiniteLossError if the loss of a step is not finite.
     """
     config, steps = task.config, task.steps
-    chunk = chunk_function(task.network, task.optimizer, config, steps, task.mesh)
+    chunk = chunk_function(task.network, task.optimizer, config, task.dataset.image_shape, steps, task.mesh)
     learning_rate = schedule(config, task.total_steps)
     train = task.splits["train"]
-    images, labels = shard((train.images, train.labels), task.mesh, REPLICATED)
+    images, labels = shard((image_rows(train.images), train.labels), task.mesh, REPLICATED)
     chunk_size = 1  # steps; later as many as the chunk before leads to expect
 
     def train_epoch(

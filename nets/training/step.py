@@ -105,14 +105,28 @@ def scale_images(images: jax.Array) -> jax.Array:
     return images.astype(jnp.float32) / 127.5 - 1
 
 
+def image_rows(images: np.ndarray) -> np.ndarray:
+    """Return images (N, height, width, channels) as the rows (N, height * width * channels) that a chunk takes.
+
+    On a device they take no more memory than here. A TPU pads the last axis to 128 entries, which makes 3 channels 128.
+    """
+    return images.reshape(len(images), -1)
+
+
 def chunk_function(
-    module: Any, optimizer: optax.GradientTransformation, config: TrainConfig, steps: int, mesh: Mesh | None = None
+    module: Any,
+    optimizer: optax.GradientTransformation,
+    config: TrainConfig,
+    image_shape: tuple[int, int, int],
+    steps: int,
+    mesh: Mesh | None = None,
 ) -> Callable[[TrainState, jax.Array, jax.Array, int], TrainState]:
     """Return the compiled ``chunk(state, images, labels, stop)``, which runs the steps of one epoch up to ``stop``.
 
-    ``images`` (N, height, width, channels) are bytes and stay on the device, as ``labels`` do; ``steps`` is the number
-    of steps in an epoch. The number of steps in a chunk is an argument: the function is compiled once, and the result
-    does not depend on how an epoch is divided. ``state`` is donated, so it is updated in place.
+    ``images`` are bytes and stay on the device, as ``labels`` do: `image_rows` of images of shape ``image_shape``.
+    ``steps`` is the number of steps in an epoch. The number of steps in a chunk is an argument: the function is
+    compiled once, and the result does not depend on how an epoch is divided. ``state`` is donated, so it is updated in
+    place.
 
     On a ``mesh`` (`nets.distributed.mesh`) every device has all images and computes the same shuffle. It takes its
     shard of each batch, and one all-reduce a step sums the gradients. Devices send each other nothing else.
@@ -140,8 +154,10 @@ def chunk_function(
         correct = jnp.sum(jnp.argmax(logits, axis=1) == labels, dtype=jnp.float32)  # float: one dtype, one all-reduce
         if num_shards > 1:
             gradient, loss, correct = jax.lax.psum((gradient, loss, correct), BATCH_AXIS)
-        if config.precision == "float32":  # else XLA copies linear kernels that are read after their update
-            gradient = jax.lax.optimization_barrier(gradient)
+        if config.precision == "float32":  # else a CPU copies linear kernels that are read after their update
+            gradient = jax.lax.platform_dependent(
+                gradient, cpu=jax.lax.optimization_barrier, default=lambda gradient: gradient
+            )
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         return replace(
             state,
@@ -166,7 +182,13 @@ def chunk_function(
             start = state.step % steps * config.batch_size
             batch = local_shard(jax.lax.dynamic_slice_in_dim(order, start, config.batch_size))
             key = jax.random.fold_in(augment_key, start)
-            augmented = augment(key, scale_images(images[batch]), config.resolved_augmentation, local_shard, num_shards)
+            augmented = augment(
+                key,
+                scale_images(images[batch].reshape(-1, *image_shape)),
+                config.resolved_augmentation,
+                local_shard,
+                num_shards,
+            )
             return train_step(state, augmented, labels[batch])
 
         mid_epoch = state.step % steps > 0  # then the sums of the epoch continue

@@ -20,7 +20,7 @@ from nets.training.config import TrainConfig
 from nets.training.ensemble import init_ensemble_state
 from nets.training.fitting import fit
 from nets.training.optimizers import optimizer
-from nets.training.step import build_network, chunk_function, logits_function, shard_state
+from nets.training.step import build_network, chunk_function, image_rows, logits_function, shard_state
 
 SHAPE, CLASSES, IMAGES, STEPS, EPOCHS = (8, 8, 1), 4, 101, 6, 3  # 5 images are dropped in each epoch
 NETWORK = TrainConfig(
@@ -46,8 +46,9 @@ def train(config):
     mesh = make_mesh(config.devices, config.members, config.batch_size)
     network, transform = nnx.graphdef(build_network(config, SHAPE, CLASSES)), optimizer(config, EPOCHS * STEPS)
     state = shard_state(init_ensemble_state(config, SHAPE, CLASSES, transform), config.members, mesh)
-    data = shard(images_and_labels(), mesh, REPLICATED)
-    chunk = chunk_function(network, transform, config, STEPS, mesh).lower(state, *data, 0).compile()
+    images, labels = images_and_labels()
+    data = shard((image_rows(images), labels), mesh, REPLICATED)
+    chunk = chunk_function(network, transform, config, SHAPE, STEPS, mesh).lower(state, *data, 0).compile()
     losses, correct = [], []
     for epoch in range(EPOCHS):
         state = chunk(state, *data, epoch * STEPS + 2)  # within the epoch
@@ -61,7 +62,7 @@ def train(config):
         "losses": losses,
         "correct": correct,
         "params": [np.asarray(leaf).ravel().tolist() for leaf in jax.tree.leaves(state.params)],
-        "logits": compute_logits(state.params, images_and_labels()[0][:5]).tolist(),
+        "logits": compute_logits(state.params, images[:5]).tolist(),
     }
 
 

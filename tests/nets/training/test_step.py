@@ -17,7 +17,14 @@ from nets.models.losses import cross_entropy, smoothed
 from nets.models.mlp import MLP
 from nets.training.config import TrainConfig
 from nets.training.optimizers import optimizer, schedule
-from nets.training.step import build_network, chunk_function, init_train_state, logits_function, scale_images
+from nets.training.step import (
+    build_network,
+    chunk_function,
+    image_rows,
+    init_train_state,
+    logits_function,
+    scale_images,
+)
 from tests.nightly import nightly_but
 
 CONFIG = TrainConfig(dataset="digits", model="mlp", hidden=(16,), batch_size=10, epochs=3, validation=0)
@@ -31,13 +38,13 @@ def data():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, CLASSES, 64)  # 6 batches, and 4 images that are dropped
     images = np.clip(60 * labels[:, None, None, None] + rng.integers(0, 70, (64, *SHAPE)), 0, 255)
-    return jnp.asarray(images, jnp.uint8), jnp.asarray(labels, jnp.int32)
+    return jnp.asarray(image_rows(images), jnp.uint8), jnp.asarray(labels, jnp.int32)
 
 
 def chunk_and_state(config):
     model = build_network(config, SHAPE, CLASSES)
     transform = optimizer(config, config.epochs * STEPS)
-    chunk = chunk_function(nnx.graphdef(model), transform, config, STEPS)
+    chunk = chunk_function(nnx.graphdef(model), transform, config, SHAPE, STEPS)
     return chunk, init_train_state(model, transform, config.seed)
 
 
@@ -110,13 +117,12 @@ def test_a_step_of_gradient_descent_is_the_gradient_by_hand(model, data):
         augmentation="none",
         batch_size=64,
     )
-    images, labels = data
     network = build_network(config, SHAPE, CLASSES)
     transform = optimizer(config, 1)
-    chunk = chunk_function(nnx.graphdef(network), transform, config, 1)
+    chunk = chunk_function(nnx.graphdef(network), transform, config, SHAPE, 1)
     params = to_flax(init_train_state(network, transform, config.seed).params)  # copied before they are donated
-    state = chunk(init_train_state(network, transform, config.seed), images, labels, 1)
-    x = np.asarray(scale_images(images))
+    state = chunk(init_train_state(network, transform, config.seed), *data, 1)
+    x, labels = np.asarray(scale_images(data[0].reshape(-1, *SHAPE))), data[1]
     gradient_by_hand = jax.jit(mlp_gradient if model == "mlp" else conv_net_gradient)
     by_hand = gradient_by_hand(params, x.reshape(64, -1) if model == "mlp" else x, labels)
 
@@ -130,11 +136,11 @@ def test_the_sums_are_over_the_batches_of_the_current_epoch(data):
     config = replace(CONFIG, learning_rate=1e-30, augmentation="none", batch_size=16, optimizer="sgd")
     network = build_network(config, SHAPE, CLASSES)
     transform = optimizer(config, 8)
-    chunk = chunk_function(nnx.graphdef(network), transform, config, 4)
+    chunk = chunk_function(nnx.graphdef(network), transform, config, SHAPE, 4)
     state = init_train_state(network, transform, config.seed)
     for stop in [3, 4, 8]:  # 4 batches of 16 are all 64 images
         state = chunk(state, *data, stop)
-    logits = logits_function(nnx.graphdef(network))(state.params, np.asarray(data[0]))
+    logits = logits_function(nnx.graphdef(network))(state.params, np.asarray(data[0].reshape(-1, *SHAPE)))
     np.testing.assert_allclose(
         float(state.epoch_loss) / 4, float(cross_entropy(jnp.asarray(logits), data[1])), rtol=1e-5
     )
@@ -150,10 +156,11 @@ def test_the_first_nonfinite_step_is_recorded(data):
 def test_logits_do_not_depend_on_the_batches(data, monkeypatch):
     _, state = chunk_and_state(CONFIG)
     module = nnx.graphdef(build_network(CONFIG, SHAPE, CLASSES))
-    logits = logits_function(module)(state.params, data[0])
+    images = np.asarray(data[0].reshape(-1, *SHAPE))
+    logits = logits_function(module)(state.params, images)
     assert (logits.shape, logits.dtype) == ((64, CLASSES), np.float32)
     monkeypatch.setattr("nets.training.step.EVALUATION_BATCH_SIZE", 24)  # the last batch overlaps the one before
-    np.testing.assert_allclose(logits_function(module)(state.params, data[0]), logits, atol=1e-5)
+    np.testing.assert_allclose(logits_function(module)(state.params, images), logits, atol=1e-5)
 
 
 @pytest.mark.parametrize(
