@@ -5,12 +5,10 @@ All arguments are shapes, so nothing is computed and no data is read.
 
 import math
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -30,14 +28,6 @@ WITHOUT_A_DEVICE = {"xla_gpu_deviceless_cub_mode": "DEVICELESS_CUB_DISABLED"}
 """XLA's option for compiling where there is no GPU: else it asks one how much memory the shuffle's sort needs."""
 
 
-@contextmanager
-def tracing_for(platform: str) -> Iterator[None]:
-    """Let `nets` take the branches of ``platform`` (cpu, cuda, rocm or tpu) while they are traced."""
-    backend = "gpu" if platform in ("cuda", "rocm") else platform
-    with mock.patch.object(jax, "default_backend", return_value=backend):
-        yield
-
-
 def chunk_and_arguments(config: TrainConfig, mesh: Mesh | None = None) -> tuple[Any, tuple[Any, ...]]:
     """Return the jitted chunk of a configuration and the shapes of its arguments, on ``mesh`` if there is one."""
 
@@ -51,9 +41,9 @@ def chunk_and_arguments(config: TrainConfig, mesh: Mesh | None = None) -> tuple[
     specs = state_partition_specs(config.members)
     names = [field.name for field in fields(TrainState)]
     state = TrainState(**{name: placed(getattr(state, name), getattr(specs, name)) for name in names})
-    images = placed(jax.ShapeDtypeStruct((COUNT, *SHAPE), jnp.uint8), REPLICATED)
+    images = placed(jax.ShapeDtypeStruct((COUNT, math.prod(SHAPE)), jnp.uint8), REPLICATED)
     labels = placed(jax.ShapeDtypeStruct((COUNT,), jnp.int32), REPLICATED)
-    chunk = chunk_function(network_of(config), transform, config, steps, mesh)
+    chunk = chunk_function(network_of(config), transform, config, SHAPE, steps, mesh)
     return chunk, (state, images, labels, jax.ShapeDtypeStruct((), jnp.int32))
 
 
@@ -86,8 +76,8 @@ class CompiledChunk:
     """XLA's list of what a GPU runs (`benchmarks.compiled.thunks`); None for a TPU."""
 
 
-def compile_chunk(config: TrainConfig, devices: Sequence[Any]) -> CompiledChunk:
-    """Return the chunk of a configuration, compiled for a mesh of ``devices``.
+def compile_chunk(config: TrainConfig, devices: Sequence[Any], options: dict[str, str] | None = None) -> CompiledChunk:
+    """Return the chunk of a configuration, compiled for a mesh of ``devices``, with options of XLA.
 
     Members of an ensemble are on devices of their own as far as there are any, as in `nets.distributed.mesh.make_mesh`.
     """
@@ -95,12 +85,11 @@ def compile_chunk(config: TrainConfig, devices: Sequence[Any]) -> CompiledChunk:
     rows = math.gcd(config.members, len(devices))
     axes = (MEMBERS_AXIS, BATCH_AXIS)
     mesh = Mesh(np.array(devices).reshape(rows, -1), axes, axis_types=(AxisType.Auto,) * 2)
-    with tracing_for(platform):
-        chunk, arguments = chunk_and_arguments(config, mesh)
-        lowered = chunk.trace(*arguments).lower(lowering_platforms=(platform,))
+    chunk, arguments = chunk_and_arguments(config, mesh)
+    lowered = chunk.trace(*arguments).lower(lowering_platforms=(platform,))
     if platform == "tpu":
-        return CompiledChunk(config, devices, lowered.compile(), None)
+        return CompiledChunk(config, devices, lowered.compile(options), None)
     with tempfile.TemporaryDirectory() as folder:
-        executable = lowered.compile(compiler_options=WITHOUT_A_DEVICE | {"xla_dump_to": folder})
+        executable = lowered.compile(WITHOUT_A_DEVICE | (options or {}) | {"xla_dump_to": folder})
         (dump,) = Path(folder).glob("*.thunk_sequence_after_thunk_passes.txt")
         return CompiledChunk(config, devices, executable, dump.read_text(encoding="utf-8"))
