@@ -75,6 +75,13 @@ MEMORY = 1.3
 """A compiled chunk's memory over parameters, optimiser state, one batch's activations and the data: the gradient is
 held as well, and with it the MLP took 1.09 and the conv net 1.24."""
 
+FLOPS = 0.1
+"""A training image's operations by a compiler, relative to those of its products and convolutions: a TPU's number has
+the updates and activations too, and a GPU's the patches of the first layer."""
+
+TEMPORARY_BYTES = 150e6
+"""todo"""
+
 SHARED_OUT = 1e-5
 """Losses, parameters and logits of a network after some steps on several devices against one, in float32, where the
 gradients are added up in another order. The largest difference in `tests.nets.distributed.mesh_worker` was 1e-6."""

@@ -114,10 +114,12 @@ def main(config: Config) -> None:
             if config.json:
                 config.json.write_text(json.dumps(provenance | {"records": records}, indent=1) + "\n", encoding="utf-8")
     print("\n" + table(HEAD, [row(record) for record in records]))
-    print(
-        f"\n{provenance}\nRoofline: {MEMORY_SHARE:.0%} of the memory bandwidth, {PRODUCT_SHARE:.0%} of the speed of "
-        f"products in TF32 or bfloat16 by the data sheet, and at least {1e6 * START:g} us a kernel."
-    )
+    print(f"\n{provenance}")
+    if GPUS.keys() & targets:
+        print(
+            f"Roofline: {MEMORY_SHARE:.0%} of the memory bandwidth, {PRODUCT_SHARE:.0%} of the speed of products in "
+            f"TF32 or bfloat16 by the data sheet, and at least {1e6 * START:g} us a kernel."
+        )
 
 
 if __name__ == "__main__":

@@ -27,6 +27,9 @@ class Facts:
     flops_per_image: float
     """Floating point operations of a training image: all of a TPU, those of products and convolutions of a GPU."""
     collectives: dict[str, int]
+    """Collective operations of a step, by kind."""
+    other_collectives: dict[str, int]
+    """Those of a chunk before and after its steps."""
     kernels: int
     """Kernels of a step."""
     cycles: int | None
@@ -42,6 +45,7 @@ def facts_of(chunk: CompiledChunk) -> Facts:
     memory: Any = chunk.executable.memory_analysis()
     text = chunk.executable.as_text() or ""
     program, images = Program(text), chunk.config.batch_size / len(chunk.devices) * chunk.config.members
+    in_step, others = collectives(program)
     common = {
         "peak_bytes": memory.argument_size_in_bytes
         + memory.output_size_in_bytes
@@ -49,7 +53,8 @@ def facts_of(chunk: CompiledChunk) -> Facts:
         + memory.temp_size_in_bytes,
         "temporary_bytes": memory.temp_size_in_bytes,
         "donated": memory.alias_size_in_bytes / memory.output_size_in_bytes,
-        "collectives": collectives(text),
+        "collectives": in_step,
+        "other_collectives": others,
     }
     if chunk.thunks is None:
         estimates = step_cycles(program)

@@ -7,6 +7,7 @@ A program of XLA is a list of computations, and a computation a list of instruct
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +15,13 @@ from functools import cached_property
 _COMPUTATION = re.compile(r"^(?:ENTRY )?(%\S+) \(.*\{$")
 _INSTRUCTION = re.compile(r"^\s*(?:ROOT )?(%\S+) = (\(.*?\)|\S+) ([a-z][a-z0-9-]*)\(([^)]*)\)(.*)$")
 _ARRAY = re.compile(r"\b(pred|[suf]\d+|bf16)\[([\d,]*)\]")
-_COLLECTIVE = re.compile(
-    r"= .*? (all-reduce|all-gather|all-to-all|collective-permute|collective-broadcast|reduce-scatter)(?:-start)?\("
+_COLLECTIVES = (
+    "all-reduce",
+    "all-gather",
+    "all-to-all",
+    "collective-permute",
+    "collective-broadcast",
+    "reduce-scatter",
 )
 _BYTES = {"pred": 1, "bf16": 2} | {f"{kind}{8 * size}": size for kind in "suf" for size in (1, 2, 4, 8)}
 
@@ -98,10 +104,16 @@ class Program:
             yield from self.within(item, inner)
 
 
-def collectives(text: str) -> dict[str, int]:
-    """Return the number of collective operations of each kind in the text of a compiled program."""
-    kinds = _COLLECTIVE.findall(text)
-    return {kind: kinds.count(kind) for kind in kinds}
+def collectives(program: Program) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the number of collective operations of each kind, in a step and in the rest of the program."""
+    step = program.step
+    items = [item for first in step.instructions.values() for item, _ in program.within(first, step)]
+    everything = [item for part in program.computations.values() for item in part.instructions.values()]
+    in_step, total = (
+        Counter(kind for item in found if (kind := item.opcode.removesuffix("-start")) in _COLLECTIVES)
+        for found in (items, everything)
+    )
+    return dict(in_step), dict(total - in_step)
 
 
 def arrays(shape: str) -> list[tuple[str, list[int]]]:
