@@ -1,0 +1,145 @@
+"""A compiled chunk of training steps on synthetic images, and variants of it that are timed alternately."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from statistics import median
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+from jax.sharding import Mesh
+
+from benchmarks.jax_worker import synthetic
+from nets.distributed.mesh import REPLICATED, shard
+from nets.models.conv_net import ConvNet
+from nets.models.convolutions import im2col_convolution
+from nets.models.linear_layers import bfloat16_linear, linear
+from nets.training.config import TrainConfig
+from nets.training.ensemble import init_ensemble_state
+from nets.training.optimizers import optimizer
+from nets.training.step import CAPTURED_COMMANDS, COMMAND_BUFFER, build_network, chunk_function, image_rows, shard_state
+
+SHAPE = (32, 32, 3)
+CLASSES = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A form of the chunk. Without arguments it is the one that training uses."""
+
+    name: str
+    compiler_options: dict[str, str] = field(default_factory=dict)
+    """XLA's options, in place of those of `nets.training.step.compiler_options`."""
+    im2col: bool = False
+    """Convolutions as matrix products of patches, in place of the device's own."""
+    barrier: bool = False
+    """An optimization barrier between gradient and update."""
+
+
+PLAIN = Variant(name="as in training")
+
+
+def variants(config: TrainConfig, device_kind: str) -> list[Variant]:
+    """Return the forms of a chunk of ``config`` that a kind of device can run, first the one of training."""
+    listed = [PLAIN]
+    if device_kind.startswith("NVIDIA"):
+        steps = ",".join(command for command in CAPTURED_COMMANDS.split(",") if command != "WHILE")
+        listed += [
+            Variant(name="a CUDA graph for parts of a step", compiler_options={COMMAND_BUFFER: steps}),
+            # a chunk has no conditional, so this captures nothing
+            Variant(name="no CUDA graph", compiler_options={COMMAND_BUFFER: "CONDITIONAL"}),
+        ]
+    if config.model == "conv":
+        listed.append(Variant(name="convolutions by im2col", im2col=True))
+    return [*listed, Variant(name="with an optimization barrier", barrier=True)]
+
+
+class Chunk:
+    """A compiled chunk with a train state; each call of `run` trains for an epoch."""
+
+    def __init__(self, config: TrainConfig, count: int, epochs: int, variant: Variant, mesh: Mesh | None = None):
+        self.images_per_epoch = count // config.batch_size * config.batch_size * config.members
+        self.steps, self.epoch = count // config.batch_size, 0
+        transform = optimizer(config, self.steps * epochs)
+        images, labels = synthetic(count, seed=1)
+        self.state = init_ensemble_state(config, SHAPE, CLASSES, transform)
+        if mesh is None:
+            self.images, self.labels = jnp.asarray(image_rows(images)), jnp.asarray(labels)
+        else:
+            self.images, self.labels = shard((image_rows(images), labels), mesh, REPLICATED)
+            self.state = shard_state(self.state, config.members, mesh)
+        transform = with_barrier(transform) if variant.barrier else transform
+        chunk: Any = chunk_function(network(config, variant), transform, config, SHAPE, self.steps, mesh)
+        started = time.perf_counter()
+        lowered = chunk.lower(self.state, self.images, self.labels, 1)
+        self.compiled = lowered.compile(compiler_options=variant.compiler_options)
+        self.compile_seconds = time.perf_counter() - started
+        memory = self.compiled.memory_analysis()
+        self.temporary_bytes = memory.temp_size_in_bytes if memory else None
+
+    def run(self) -> float:
+        """Train for an epoch, in one chunk, and return its seconds."""
+        started = time.perf_counter()
+        self.epoch += 1
+        self.state = self.compiled(self.state, self.images, self.labels, self.epoch * self.steps)
+        jax.block_until_ready(self.state)
+        return time.perf_counter() - started
+
+
+def network(config: TrainConfig, variant: Variant) -> Any:
+    """Return the graph definition of the network, with the convolutions of the variant."""
+    if not variant.im2col:
+        return nnx.graphdef(nnx.eval_shape(lambda: build_network(config, SHAPE, CLASSES)))
+    bfloat16 = config.precision == "bfloat16"
+
+    def form() -> ConvNet:
+        return ConvNet(
+            SHAPE,
+            CLASSES,
+            channels=config.channels,
+            hidden=config.hidden,
+            conv_general_dilated=partial(rounded_im2col, bfloat16=bfloat16),
+            linear=bfloat16_linear if bfloat16 else linear,
+            rngs=nnx.Rngs(0),
+        )
+
+    return nnx.graphdef(nnx.eval_shape(form))
+
+
+def rounded_im2col(x: jax.Array, kernel: jax.Array, *layer: Any, bfloat16: bool, **options: Any) -> jax.Array:
+    """Return the convolution by im2col, with factors and results rounded to bfloat16 if asked for."""
+    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
+    return im2col_convolution(x.astype(dtype), kernel.astype(dtype), *layer, **options).astype(jnp.float32)
+
+
+def with_barrier(transform: optax.GradientTransformation) -> optax.GradientTransformation:
+    """Return ``transform`` behind an optimization barrier, across which XLA fuses nothing."""
+
+    def update(updates: Any, state: Any, params: Any = None) -> Any:
+        return transform.update(jax.lax.optimization_barrier(updates), state, params)
+
+    return optax.GradientTransformation(transform.init, update)
+
+
+def timed_alternately(chunks: Sequence[Chunk], repeats: int) -> list[dict[str, Any]]:
+    """Return images a second of each chunk, the median and the range of ``repeats`` epochs, after one that is not
+    timed."""
+    for chunk in chunks:
+        chunk.run()
+    speeds: list[list[float]] = [[] for _ in chunks]
+    for _ in range(repeats):
+        for chunk, listed in zip(chunks, speeds, strict=True):
+            listed.append(chunk.images_per_epoch / chunk.run())
+    return [
+        {
+            "images_per_second": median(listed),
+            "range": [min(listed), max(listed)],
+            "compile_seconds": chunk.compile_seconds,
+            "temporary_bytes": chunk.temporary_bytes,
+        }
+        for chunk, listed in zip(chunks, speeds, strict=True)
+    ]
