@@ -58,7 +58,7 @@ class Options:
     """CIFAR-10: a data folder of TensorFlow Datasets, or a folder or tar file of JPEG files `train|test/CLASS/*.jpg`
     (default: the digits of scikit-learn, which need no file and have no accuracy to reach)."""
     json: Path | None = None
-    """File for the results, written after each part."""
+    """File for the results, written after each part. Beside it is a log, `.log`, with every row as it is measured."""
     parts: tuple[Part, ...] = tuple(SHARES)
     """Parts to run."""
     minutes: float = 8.0
@@ -81,10 +81,11 @@ def main(options: Options) -> int:
     results: dict[str, Any] = {"command": sys.argv, "parts": {}}
     with tempfile.TemporaryDirectory(prefix="accelerator-") as temporary:
         settings = prepare(options, Path(temporary))
+        log = options.json.with_suffix(".log") if options.json else settings.folder / "log"
         for part in sorted(options.parts, key=list(SHARES).index):
             seconds = min(60 * options.minutes * SHARES[part], end - time.monotonic())
             if seconds > 0:
-                result = run_part(part, settings, seconds, settings.folder / "log")
+                result = run_part(part, settings, seconds, log)
             else:
                 result = {"status": "skipped", "reason": "no time was left", "seconds": 0.0, "rows": []}
             results["parts"][part] = result

@@ -22,21 +22,25 @@ class Settings:
     """Python with PyTorch, or None."""
     models: tuple[Model, ...] = ("mlp", "conv")
     precisions: tuple[Precision, ...] = ("float32", "bfloat16")
+    hidden: tuple[int, ...] = (1000, 1000)
+    """Widths of the hidden layers, but for PyTorch."""
     batches: tuple[int, ...] = (128, 512)
     """Images a step. The first is that of every comparison."""
     images: int = 50_000
     """Number of synthetic images in an epoch that is only timed."""
     epochs: int = 10
     """Epochs of a training run, as in the preset."""
-    repeats: int = 7
+    repeats: int = 5
     """Timings of each variant."""
-    seconds: float = 0.4
+    seconds: float = 0.3
     """Duration of a timing beside PyTorch."""
     product: int = 8192
     """Rows of the matrices whose product gives the peak."""
     copied_bytes: int = 2**28
     """Bytes of the copies whose bandwidth is measured."""
-    processes: int = 6
+    programs: tuple[str, ...] = ("deterministic", "shared", "anew")
+    """Cases of `parts.reproducibility`."""
+    processes: int = 8
     """Training runs at the same time, where nothing is timed."""
 
     def write(self, file: Path) -> None:
@@ -47,6 +51,7 @@ class Settings:
 QUICK: dict[str, Any] = {
     "models": ("conv",),
     "precisions": ("float32",),
+    "hidden": (16,),
     "batches": (32,),
     "images": 128,
     "epochs": 3,
@@ -54,6 +59,7 @@ QUICK: dict[str, Any] = {
     "seconds": 0.05,
     "product": 512,
     "copied_bytes": 2**20,
+    "programs": ("shared",),
     "processes": 2,
 }
 """Sizes of a smoke test, in which no number means anything."""
@@ -64,6 +70,6 @@ def read_settings(file: Path) -> Settings:
     values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     for name in ["folder", "data_dir", "torch_python"]:
         values[name] = values[name] and Path(values[name])
-    for name in ["models", "precisions", "batches"]:
+    for name in ["models", "precisions", "hidden", "batches", "programs"]:
         values[name] = tuple(values[name])
     return Settings(**values)

@@ -3,19 +3,14 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks.train_vs_torch import MFLOP
-
 type Row = dict[str, Any]
 
 
 def add_utilisation(rows: list[Row], peaks: dict[str, float]) -> None:
-    """Add to rows with images a second the utilisation: the share of the FLOP/s of a large product in that precision.
-
-    The FLOPs are the fewest with which the network can be trained (`benchmarks.train_vs_torch.MFLOP`).
-    """
+    """Add the utilisation to rows: the share of the FLOP/s of a large product in that precision."""
     for row in rows:
-        if "images_per_second" in row and row.get("precision") in peaks:
-            row["utilisation"] = row["images_per_second"] * MFLOP[row["model"]] * 1e6 / peaks[row["precision"]]
+        if "flops_per_image" in row and row["precision"] in peaks:
+            row["utilisation"] = row["images_per_second"] * row["flops_per_image"] / peaks[row["precision"]]
 
 
 def markdown(columns: dict[str, Callable[[Row], str]], rows: list[Row]) -> Iterator[str]:
@@ -58,6 +53,12 @@ def ratio(name: str) -> Callable[[Row], str]:
     return cell
 
 
+PROGRAMS = {
+    "deterministic": "deterministic operations, compiled anew",
+    "shared": "as users train",
+    "anew": "compiled anew",
+}
+"""Cases of `parts.reproducibility` in words."""
 CASE = {"network": named("model"), "precision": named("precision")}
 COLUMNS: dict[str, dict[str, Callable[[Row], str]]] = {
     "training": CASE
@@ -86,7 +87,7 @@ COLUMNS: dict[str, dict[str, Callable[[Row], str]]] = {
     },
     "reproducibility": {
         "network": named("model"),
-        "programs": named("case"),
+        "programs": lambda row: PROGRAMS[row["case"]],
         "trained twice: equal": lambda row: yes_or_no(row["again_equal"]),
         "largest difference of a logit": lambda row: f"{row['again_difference']:.2g}",
         "killed and resumed: equal": lambda row: yes_or_no(row["resumed_equal"]),

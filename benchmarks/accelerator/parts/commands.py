@@ -15,7 +15,7 @@ def train_command(settings: Settings, run_dir: Path, **options: Any) -> list[str
     """Return the command that trains a network with the default recipe, seed 0; ``options`` as in `TrainConfig`."""
     named = {"dataset": settings.dataset, "data_dir": settings.data_dir, "run_dir": run_dir} | options
     words = [f"--{name.replace('_', '-')}={value}" for name, value in named.items() if value is not None]
-    return [sys.executable, "-m", "nets", "train", *words]
+    return [sys.executable, "-m", "nets", "train", *words, "--hidden", *map(str, settings.hidden)]
 
 
 def run(command: list[str], **environment: str) -> float:

@@ -24,6 +24,7 @@ def rows(settings: Settings) -> Iterator[dict[str, Any]]:
                 model=model,
                 dataset=settings.dataset,
                 data_dir=settings.data_dir,
+                hidden=settings.hidden,
                 run_dir=settings.folder / f"epochs-{model}-{evaluation}-{checkpoint}",
                 epochs=settings.epochs,
                 eval_every=1 if evaluation else settings.epochs,

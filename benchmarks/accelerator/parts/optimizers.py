@@ -15,7 +15,13 @@ def rows(settings: Settings) -> Iterator[dict[str, Any]]:
     """Yield a row for each network, precision and optimizer; the optimizers are timed alternately."""
     for model, precision in product(settings.models, settings.precisions):
         configs = [
-            TrainConfig(model=model, precision=precision, batch_size=settings.batches[0], optimizer=name)
+            TrainConfig(
+                model=model,
+                precision=precision,
+                batch_size=settings.batches[0],
+                hidden=settings.hidden,
+                optimizer=name,
+            )
             for name in OPTIMIZERS
         ]
         chunks = [Chunk(config, settings.images, settings.repeats + 1, PLAIN) for config in configs]

@@ -19,11 +19,7 @@ import numpy as np
 from benchmarks.accelerator.parts.commands import epoch_lines, run, train_command
 from benchmarks.accelerator.settings import Settings
 
-CASES = {
-    "deterministic operations, compiled anew": (True, False),
-    "as users train": (False, True),
-    "compiled anew": (False, False),
-}
+CASES = {"deterministic": (True, False), "shared": (False, True), "anew": (False, False)}
 """Name of a case: whether XLA takes deterministic operations only, and whether compiled programs are shared."""
 KILLED_AFTER = 2
 """Finished epochs after which a run is killed."""
@@ -32,7 +28,7 @@ DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 
 def rows(settings: Settings) -> Iterator[dict[str, Any]]:
     """Yield a row for each case and network; with deterministic operations ``required`` is true."""
-    cases = list(product(CASES, settings.models))
+    cases = list(product(settings.programs, settings.models))
     with ThreadPoolExecutor(settings.processes) as pool:
         first = {case: pool.submit(train, settings, *case, "first") for case in cases}
         second, resumed = {}, {}
@@ -43,6 +39,7 @@ def rows(settings: Settings) -> Iterator[dict[str, Any]]:
         for case in cases:
             name, model = case
             second[case].result()
+            finished = resumed[case].result()
             expected = logits(run_folder(settings, *case, "first"))
             again, continued = (logits(run_folder(settings, *case, role)) for role in ["second", "resumed"])
             yield {
@@ -51,7 +48,7 @@ def rows(settings: Settings) -> Iterator[dict[str, Any]]:
                 "required": CASES[name][0],
                 "again_equal": bool((expected == again).all()),
                 "again_difference": float(np.abs(expected - again).max()),
-                "killed_in_epoch": resumed[case].result() + 1,
+                "killed_in_epoch": finished + 1,
                 "resumed_equal": bool((expected == continued).all()),
                 "resumed_difference": float(np.abs(expected - continued).max()),
             }
@@ -59,7 +56,7 @@ def rows(settings: Settings) -> Iterator[dict[str, Any]]:
 
 def run_folder(settings: Settings, case: str, model: str, role: str) -> Path:
     """Return the folder of a run; ``role`` is first, second or resumed."""
-    return settings.folder / f"reproducibility-{list(CASES).index(case)}-{model}-{role}"
+    return settings.folder / f"reproducibility-{case}-{model}-{role}"
 
 
 def environment(case: str) -> dict[str, str]:

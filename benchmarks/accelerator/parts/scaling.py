@@ -27,7 +27,7 @@ def rows(settings: Settings) -> Iterator[dict[str, Any]]:
                     if sharded == "batch"
                     else {"batch_size": settings.batches[0], "members": devices}
                 )
-                config = TrainConfig(model=model, **sizes)
+                config = TrainConfig(model=model, hidden=settings.hidden, **sizes)
                 mesh = make_mesh(devices, config.members, config.batch_size)
                 count = max(settings.images, 4 * config.batch_size)
                 (timing,) = timed_alternately(

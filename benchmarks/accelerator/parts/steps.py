@@ -14,7 +14,7 @@ from nets.training.config import TrainConfig
 def rows(settings: Settings) -> Iterator[dict[str, Any]]:
     """Yield a row for each variant, or the reason why it does not run; those of a case are timed alternately."""
     for batch, precision, model in product(settings.batches, settings.precisions, settings.models):
-        config = TrainConfig(model=model, precision=precision, batch_size=batch)
+        config = TrainConfig(model=model, precision=precision, batch_size=batch, hidden=settings.hidden)
         case = {"model": model, "precision": precision, "batch": batch}
         chunks, names = [], []
         for variant in (
