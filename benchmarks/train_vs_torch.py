@@ -111,6 +111,7 @@ class Worker:
                 env=environment,
             )
         except OSError as error:
+            self.errors.close()
             raise ValueError(f"`{command[0]}` must be an executable Python: {error.strerror}.") from error
 
     def request(self, command: str, **arguments: Any) -> dict[str, Any]:
@@ -132,6 +133,12 @@ class Worker:
             raise WorkerError(f"{self.name} ended ({' '.join(self.command)}): {reason}", self.name)
         return json.loads(line)
 
+    def close(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.communicate()
+        self.errors.close()
+
 
 @contextmanager
 def workers(
@@ -152,8 +159,7 @@ def workers(
         yield started[0], started[1:], environments
     finally:
         for worker in started:
-            worker.process.kill()
-            worker.process.communicate()
+            worker.close()
 
 
 def require_same_environment(jax: dict[str, Any], torch: dict[str, Any]) -> None:

@@ -17,12 +17,12 @@ from jax.sharding import Mesh
 from benchmarks.jax_worker import synthetic
 from nets.distributed.mesh import REPLICATED, shard
 from nets.models.conv_net import ConvNet
-from nets.models.convolutions import im2col_convolution
+from nets.models.convolutions import native_convolution
 from nets.models.linear_layers import bfloat16_linear, linear
 from nets.training.config import TrainConfig
 from nets.training.ensemble import init_ensemble_state
 from nets.training.optimizers import optimizer
-from nets.training.step import CAPTURED_COMMANDS, COMMAND_BUFFER, build_network, chunk_function, image_rows, shard_state
+from nets.training.step import build_network, chunk_function, image_rows, shard_state
 
 SHAPE = (32, 32, 3)
 CLASSES = 10
@@ -57,32 +57,35 @@ class Variant:
     """A form of the chunk. Without arguments it is the one that training uses."""
 
     name: str
-    compiler_options: dict[str, str] = field(default_factory=dict)
-    """XLA's options, in place of those of `nets.training.step.compiler_options`."""
-    im2col: bool = False
-    """Convolutions as matrix products of patches, in place of the device's own."""
+    compiler_options: dict[str, str | bool] = field(default_factory=dict)
+    """XLA's options for the chunk."""
+    native: bool = False
+    """The device's own convolutions, in place of those of `nets.models.convolutions.training_convolution`."""
     barrier: bool = False
-    """An optimization barrier between gradient and update."""
+    """An optimization barrier between gradient and update, as on a CPU."""
 
 
 PLAIN = Variant(name="as in training")
+NATIVE = Variant(name="native convolutions", native=True)
+BARRIER = Variant(name="an optimization barrier", barrier=True)
+COMMANDS = "FUSION,CUBLAS,CUBLASLT,CUDNN,CONVOLUTION,CUSTOM_CALL,CONDITIONAL,DYNAMIC_SLICE_FUSION"
+"""XLA's names of the commands of a step."""
+NVIDIA = (
+    Variant(name="the loop in one CUDA graph", compiler_options={"xla_gpu_enable_command_buffer": f"{COMMANDS},WHILE"}),
+    # a chunk has no conditional, so that nothing is captured
+    Variant(name="no CUDA graph", compiler_options={"xla_gpu_enable_command_buffer": "CONDITIONAL"}),
+    Variant(name="no Triton products", compiler_options={"xla_gpu_enable_triton_gemm": False}),
+    # among others without products that are split over the contracted axis ("split-K") and summed in any order
+    Variant(name="deterministic operations", compiler_options={"xla_gpu_deterministic_ops": True}),
+)
+"""Forms for an NVIDIA GPU."""
 
 
 def variants(config: TrainConfig, device_kind: str) -> list[Variant]:
     """Return the forms of a chunk of ``config`` that a kind of device can run, first the one of training."""
-    listed = [PLAIN]
-    if device_kind.startswith("NVIDIA"):
-        steps = ",".join(command for command in CAPTURED_COMMANDS.split(",") if command != "WHILE")
-        listed += [
-            Variant(name="a CUDA graph for parts of a step", compiler_options={COMMAND_BUFFER: steps}),
-            # a chunk has no conditional, so this captures nothing
-            Variant(name="no CUDA graph", compiler_options={COMMAND_BUFFER: "CONDITIONAL"}),
-        ]
-    if config.model == "conv":
-        listed.append(Variant(name="convolutions by im2col", im2col=True))
-    if config.precision == "float32":  # there is none on a CPU either in bfloat16
-        listed.append(Variant(name="with an optimization barrier", barrier=True))
-    return listed
+    listed = [PLAIN, BARRIER] if config.precision == "float32" else [PLAIN]  # bfloat16 has no barrier on a CPU either
+    listed += [NATIVE] if config.model == "conv" else []
+    return listed + (list(NVIDIA) if device_kind.startswith("NVIDIA") else [])
 
 
 class Chunk:
@@ -118,28 +121,22 @@ class Chunk:
 
 def network(config: TrainConfig, variant: Variant) -> Any:
     """Return the graph definition of the network, with the convolutions of the variant."""
-    if not variant.im2col:
+    if not variant.native:
         return nnx.graphdef(nnx.eval_shape(lambda: build_network(config, SHAPE, CLASSES)))
     bfloat16 = config.precision == "bfloat16"
 
-    def form() -> ConvNet:
+    def native_network() -> ConvNet:
         return ConvNet(
             SHAPE,
             CLASSES,
             channels=config.channels,
             hidden=config.hidden,
-            conv_general_dilated=partial(rounded_im2col, bfloat16=bfloat16),
+            conv_general_dilated=partial(native_convolution, bfloat16=bfloat16),
             linear=bfloat16_linear if bfloat16 else linear,
             rngs=nnx.Rngs(0),
         )
 
-    return nnx.graphdef(nnx.eval_shape(form))
-
-
-def rounded_im2col(x: jax.Array, kernel: jax.Array, *layer: Any, bfloat16: bool, **options: Any) -> jax.Array:
-    """Return the convolution by im2col, with factors and results rounded to bfloat16 if asked for."""
-    dtype = jnp.bfloat16 if bfloat16 else jnp.float32
-    return im2col_convolution(x.astype(dtype), kernel.astype(dtype), *layer, **options).astype(jnp.float32)
+    return nnx.graphdef(nnx.eval_shape(native_network))
 
 
 def with_barrier(transform: optax.GradientTransformation) -> optax.GradientTransformation:

@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Iterator
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ def rows(settings: Settings) -> Iterator[dict[str, Any]]:
         yield {"skipped": "this Python has no PyTorch; name one that has it with --torch-python"}
         return
     options = Options(torch_python=settings.torch_python, repeats=settings.repeats, seconds=settings.seconds, steps=5)
-    cases = list(product(settings.models, settings.batches[:1], settings.precisions))
+    cases = [(model, settings.batches[0], precision) for precision in settings.precisions for model in settings.models]
     modes = {f"torch, {mode}": mode for mode in GPU_MODES}
     with tempfile.TemporaryDirectory() as folder:
         while cases:
