@@ -82,10 +82,15 @@ NVIDIA = (
 
 
 def variants(config: TrainConfig, device_kind: str) -> list[Variant]:
-    """Return the forms of a chunk of ``config`` that a kind of device can run, first the one of training."""
-    listed = [PLAIN, BARRIER] if config.precision == "float32" else [PLAIN]  # bfloat16 has no barrier on a CPU either
-    listed += [NATIVE] if config.model == "conv" else []
-    return listed + (list(NVIDIA) if device_kind.startswith("NVIDIA") else [])
+    """Return the forms of a chunk of ``config`` that a kind of device can run, first the one of training.
+
+    In bfloat16 they are two at most, because each is compiled: there is no barrier on a CPU either, and XLA's options
+    are compared in float32.
+    """
+    listed = [PLAIN, NATIVE] if config.model == "conv" else [PLAIN]
+    if config.precision == "float32":
+        listed += [BARRIER, *(NVIDIA if device_kind.startswith("NVIDIA") else ())]
+    return listed
 
 
 class Chunk:
