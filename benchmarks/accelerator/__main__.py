@@ -13,7 +13,7 @@ part to the JSON file of `--json`. `--quick` is a smoke test on any device, whos
 - optimizers: a step with Muon beside one with AdamW
 - scaling: several devices
 
-Exit code: 0 if every part is complete and what must hold holds, 1 if not, 2 for invalid usage.
+Exit code: 0 if every part is complete and what must hold holds, 1 if not or after Ctrl-C, 2 for invalid usage.
 """
 
 import json
@@ -131,3 +131,5 @@ if __name__ == "__main__":
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit("interrupted; the parts before are in the file of --json")
