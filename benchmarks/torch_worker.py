@@ -3,6 +3,9 @@
 It reads commands as lines of JSON from standard input and answers each with a line. The training loop is the usual one:
 images stay on the device as bytes, a batch is indexed and scaled, then module, loss, ``backward`` and SGD. Losses are
 transferred to the host only for the command that returns them.
+
+The mode is ``eager``; ``compile``, with `torch.compile` for network and loss; or ``cuda graph``: the whole step is
+captured once and replayed, so Python launches nothing, with channels last, fused SGD and cuDNN's own choice of kernels.
 """
 
 import hashlib
@@ -44,6 +47,10 @@ def load(path):
     return content, params
 
 
+WARM_UP_STEPS = 3
+"""Steps before a step is captured, in which PyTorch allocates memory and cuDNN chooses kernels."""
+
+
 class Trainer:
     """A network in training."""
 
@@ -57,7 +64,10 @@ class Trainer:
         self.images, self.labels, self.order = (
             torch.from_numpy(content[name]).to(self.device) for name in ["images", "labels", "order"]
         )
-        self.images = self.images.permute(0, 3, 1, 2).contiguous()  # NCHW
+        graph = case["mode"] == "cuda graph"
+        self.channels_last = graph and bool(params["conv"])
+        if not self.channels_last:
+            self.images = self.images.permute(0, 3, 1, 2).contiguous()  # NCHW
         self.labels = self.labels.long()
         self.test = [torch.from_numpy(content[name]).to(self.device) for name in ["test_images", "test_labels"]]
         nn = torch.nn
@@ -67,36 +77,73 @@ class Trainer:
         layers.append(nn.Flatten())
         for kernel, _ in params["linear"]:
             layers += [nn.Linear(*kernel.shape), nn.ReLU()]
-        self.network = nn.Sequential(*layers[:-1]).to(self.device)
+        memory_format = torch.channels_last if self.channels_last else torch.preserve_format
+        self.network = nn.Sequential(*layers[:-1]).to(self.device, memory_format=memory_format)
         leaves = torch_layout(params, self.shape)
         with torch.no_grad():
             for parameter, leaf in zip(self.network.parameters(), leaves, strict=True):
                 parameter.copy_(torch.from_numpy(leaf))
         self.optimizer = torch.optim.SGD(
-            self.network.parameters(), lr=case["learning_rate"], momentum=case["momentum"], fused=case["fused"] or None
+            self.network.parameters(),
+            lr=case["learning_rate"],
+            momentum=case["momentum"],
+            fused=case["fused"] or graph or None,
         )
         self.criterion = nn.CrossEntropyLoss()
-        self.forward = torch.compile(self.loss) if case["compile"] else self.loss
+        self.forward = torch.compile(self.loss) if case["mode"] == "compile" else self.loss
+        torch.backends.cudnn.benchmark = graph
+        self.step = self.captured_step() if graph else self.train_step
 
     def loss(self, images, labels):
+        if self.channels_last:
+            images = images.permute(0, 3, 1, 2)  # (B, C, H, W), with the channels last in memory
         return self.criterion(self.network(images.float() / 127.5 - 1), labels)
 
+    def train_step(self, indices):
+        """Train on a batch and return its loss, on the device."""
+        self.optimizer.zero_grad(set_to_none=True)
+        bfloat16 = self.case["precision"] == "bfloat16"
+        with self.torch.autocast(self.device.type, dtype=self.torch.bfloat16, enabled=bfloat16):
+            loss = self.forward(self.images[indices], self.labels[indices])
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()
+
+    def captured_step(self):
+        """Return `train_step` as one CUDA graph; parameters and momentum are those before, and 0."""
+        torch, indices = self.torch, self.order[: self.batch].clone()
+        before = [parameter.detach().clone() for parameter in self.network.parameters()]
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_UP_STEPS):
+                self.train_step(indices)
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        self.optimizer.zero_grad(set_to_none=True)  # so that the graph allocates the gradients
+        with torch.cuda.graph(graph):
+            loss = self.train_step(indices)
+        with torch.no_grad():
+            for parameter, value in zip(self.network.parameters(), before, strict=True):
+                parameter.copy_(value)
+                self.optimizer.state[parameter]["momentum_buffer"].zero_()
+
+        def step(batch):
+            indices.copy_(batch)
+            graph.replay()
+            return loss
+
+        return step
+
     def run_steps(self, count):
-        """Run steps and return their losses, on the device."""
-        losses = []
+        """Run steps and return the loss of the last, on the device."""
+        loss = None
         for _ in range(count):
             if self.position + self.batch > len(self.order):
                 self.order, self.position = self.torch.randperm(len(self.order), device=self.device), 0
-            indices = self.order[self.position : self.position + self.batch]
+            loss = self.step(self.order[self.position : self.position + self.batch])
             self.position += self.batch
-            self.optimizer.zero_grad(set_to_none=True)
-            bfloat16 = self.case["precision"] == "bfloat16"
-            with self.torch.autocast(self.device.type, dtype=self.torch.bfloat16, enabled=bfloat16):
-                loss = self.forward(self.images[indices], self.labels[indices])
-            loss.backward()
-            self.optimizer.step()
-            losses.append(loss.detach())
-        return losses
+        return loss
 
     def synchronize(self):
         if self.device.type == "cuda":
@@ -131,10 +178,11 @@ def main():
                 "versions": {"python": sys.version.split()[0], "torch": torch.__version__, "numpy": np.__version__},
             }
         elif command["command"] == "start":
+            trainer = None  # a graph of the case before holds memory
             trainer = Trainer(torch, command)
             answer = {"batch": trainer.digest}
         elif command["command"] == "losses":
-            answer = {"losses": [float(loss) for loss in trainer.run_steps(command["steps"])]}
+            answer = {"losses": [float(trainer.run_steps(1)) for _ in range(command["steps"])]}
         elif command["command"] == "time":
             started = time.perf_counter()
             trainer.run_steps(command["steps"])

@@ -8,7 +8,9 @@ output, a table and with `--json` a JSON file, has medians and the median ratio 
 which compiles, is separate.
 
 If both have a GPU it is used, with TF32 factors for float32 in both, the default of JAX. PyTorch then also runs with
-`torch.compile`, and with `--data-dir` (CIFAR-10) the time to the accuracy of `--preset reference` is measured.
+`torch.compile`, and with its whole step in a CUDA graph (channels last, fused SGD). With `--data-dir` (CIFAR-10) the
+time to the accuracy of `--preset reference` is measured.
+
 Utilisation is relative to 18.3 MFLOP (mlp) and 72 MFLOP (conv) per training image and the speed of a product of large
 matrices on the same device. Exit code: 2 if the workers are not comparable.
 """
@@ -19,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
@@ -45,12 +47,22 @@ IMAGES = 50_000
 """Number of synthetic training images: as in CIFAR-10, more than the caches of a processor hold."""
 MAX_OTHER_CORES = 0.1
 """Cores that other processes may use. Threads that wait for each other lose far more time than that."""
+GPU_MODES = ("compile", "cuda graph")
+"""Modes of `benchmarks.torch_worker` on a GPU, beside eager."""
 MALLOC_PREFIXES = ("GLIBC_TUNABLES", "LD_PRELOAD", "MALLOC_")
 """Prefixes of the environment variables that change memory allocation."""
 
 
-class NotComparableError(ValueError):
-    """The two workers do not run the same training."""
+class WorkerError(ValueError):
+    """A worker ended: ``worker`` is its name."""
+
+    def __init__(self, message: str, worker: str | None = None) -> None:
+        super().__init__(message)
+        self.worker = worker
+
+
+class NotComparableError(WorkerError):
+    """The two workers do not run the same training; ``worker`` is the name of the one that differs, if it is one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,24 +96,26 @@ class Options:
 class Worker:
     """A worker process that answers each command, a line of JSON, with a line."""
 
-    def __init__(self, name: str, command: list[str], compiled: bool = False) -> None:
-        self.name, self.command, self.compiled = name, command, compiled
+    def __init__(self, name: str, command: list[str], mode: str | None = None) -> None:
+        self.name, self.command, self.mode = name, command, mode
         environment = os.environ | {"XLA_PYTHON_CLIENT_MEM_FRACTION": ".4"}  # of a GPU, which the workers share
         self.malloc = {name: value for name, value in sorted(environment.items()) if name.startswith(MALLOC_PREFIXES)}
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  # not a pipe, which fills up
         try:
             self.process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=self.errors,
                 text=True,
                 env=environment,
             )
         except OSError as error:
+            self.errors.close()
             raise ValueError(f"`{command[0]}` must be an executable Python: {error.strerror}.") from error
 
     def request(self, command: str, **arguments: Any) -> dict[str, Any]:
-        """Send a command and return the answer; ValueError with the last line of standard error if the process
+        """Send a command and return the answer; WorkerError with the last line of standard error if the process
         ended."""
         assert self.process.stdin
         assert self.process.stdout
@@ -112,28 +126,40 @@ class Worker:
         except BrokenPipeError:
             line = ""
         if not line:
-            errors = self.process.communicate()[1].strip().splitlines()
+            self.process.wait()
+            self.errors.seek(0)
+            errors = self.errors.read().strip().splitlines()
             reason = errors[-1] if errors else "no error message"
-            raise ValueError(f"{self.name} ended ({' '.join(self.command)}): {reason}")
+            raise WorkerError(f"{self.name} ended ({' '.join(self.command)}): {reason}", self.name)
         return json.loads(line)
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.communicate()
+        self.errors.close()
 
 
 @contextmanager
-def workers(options: Options) -> Iterator[tuple[Worker, list[Worker], dict[str, Any]]]:
-    """Yield the JAX worker, the PyTorch workers, and the environments; NotComparableError if these differ."""
+def workers(
+    options: Options, gpu_modes: Sequence[str] = GPU_MODES
+) -> Iterator[tuple[Worker, list[Worker], dict[str, Any]]]:
+    """Yield the JAX worker, the PyTorch workers, and the environments; NotComparableError if these differ.
+
+    On a GPU there is a PyTorch worker for eager mode and for each of ``gpu_modes``.
+    """
     torch = [str(options.torch_python), str(Path(__file__).with_name("torch_worker.py"))]
     started = [Worker("jax", [sys.executable, "-m", "benchmarks.jax_worker"])]
     try:
-        started.append(Worker("torch", torch))
+        started.append(Worker("torch", torch, "eager"))
         environments = {worker.name: worker.request("environment") | {"malloc": worker.malloc} for worker in started}
         require_same_environment(environments["jax"], environments["torch"])
         if environments["jax"]["device"] != "cpu":
-            started.append(Worker("torch.compile", torch, compiled=True))
+            started += [Worker(f"torch, {mode}", torch, mode) for mode in gpu_modes]
         yield started[0], started[1:], environments
     finally:
         for worker in started:
-            worker.process.kill()
-            worker.process.communicate()
+            worker.close()
 
 
 def require_same_environment(jax: dict[str, Any], torch: dict[str, Any]) -> None:
@@ -195,7 +221,7 @@ def compare(
         "images": max(IMAGES, (options.steps + 1) * batch), "data_dir": options.data_dir and str(options.data_dir),
     }  # fmt: skip
     all_workers = [jax_worker, *torch_workers]
-    digests = [worker.request("start", **case, compile=worker.compiled)["batch"] for worker in all_workers]
+    digests = [worker.request("start", **case, mode=worker.mode)["batch"] for worker in all_workers]
     if len(set(digests)) > 1:
         raise NotComparableError(f"{name}: the first batches differ.")
     first_step_seconds, losses = {}, {}
@@ -205,7 +231,10 @@ def compare(
         first_step_seconds[worker.name] = time.perf_counter() - started
         losses[worker.name] += worker.request("losses", steps=options.steps - 1)["losses"]
     for worker in torch_workers:
-        require_same_losses(losses["jax"], losses[worker.name], precision, f"{name}, {worker.name}")
+        try:
+            require_same_losses(losses["jax"], losses[worker.name], precision, f"{name}, {worker.name}")
+        except NotComparableError as error:
+            raise NotComparableError(str(error), worker.name) from None
     steps = {worker.name: count_steps(worker, options.seconds) for worker in all_workers}
     speeds: dict[str, list[float]] = {worker.name: [] for worker in all_workers}
     started, other_seconds = time.perf_counter(), other_process_seconds(all_workers)
@@ -237,7 +266,7 @@ def time_to_accuracy(options: Options, model: str, all_workers: list[Worker], fo
             "data_dir": str(options.data_dir)}  # fmt: skip
     steps = 0
     for worker in all_workers:
-        answer = worker.request("start", **case, compile=worker.compiled)
+        answer = worker.request("start", **case, mode=worker.mode)
         steps = answer.get("steps_per_epoch", steps)  # from the JAX worker, which comes first
         epochs, seconds, accuracy = 0, 0.0, 0.0
         while accuracy < ACCURACY[model] and epochs < 20:
