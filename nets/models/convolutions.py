@@ -22,7 +22,7 @@ first layer has no gradient for the image)::
 
 A TPU multiplies 128 x 128 matrices, to which the patches of few channels are padded; its own convolution needs 2.7 to
 3.3 times fewer operations. On an NVIDIA H100 the patches are faster. A training step of 128 images in microseconds,
-in float32 (``python -m benchmarks.accelerator``, which compares both)::
+in float32, measured once (``python -m benchmarks.accelerator`` compares both for 12 channels)::
 
     channels        patches   native
     12                  379      408
