@@ -29,7 +29,7 @@ DISTANCE_FROM_MODE = 1e-8
 """The last Newton step of a mode, in sds of the approximation. A larger one is refused."""
 
 
-def laplace(model: pm.Model, *, seed: int, draws: int = 10_000) -> Approximation:
+def laplace(model: pm.Model | Unconstrained, *, seed: int, draws: int = 10_000) -> Approximation:
     """Approximate the posterior of ``model`` by Laplace's method.
 
     The mode is by scipy's trust-region method from PyMC's initial point, and then by Newton's method.
@@ -37,7 +37,7 @@ def laplace(model: pm.Model, *, seed: int, draws: int = 10_000) -> Approximation
     Parameters
     ----------
     model
-        A PyMC model whose free variables are continuous.
+        A PyMC model whose free variables are continuous, or its ``unconstrained_posterior``.
     seed
         Seed of the draws. The fit is not random.
     draws
@@ -67,7 +67,6 @@ def laplace(model: pm.Model, *, seed: int, draws: int = 10_000) -> Approximation
     mode, covariance = mode_and_covariance(target)
     result = normal_approximation(
         "laplace",
-        model,
         target,
         mean=mode,
         covariance=covariance,

@@ -42,6 +42,8 @@ class Unconstrained:
         Name of a value variable -> its coordinates.
     traced
         The log density of one point, (D,) -> (), as a function that JAX can trace. It needs ``jax.enable_x64(True)``.
+    model
+        The PyMC model, as it was.
     """
 
     size: int
@@ -52,17 +54,20 @@ class Unconstrained:
     initial_point: Array
     slices: dict[str, slice]
     traced: Callable[[jax.Array], jax.Array]
+    model: pm.Model
 
 
-def unconstrained_posterior(model: pm.Model) -> Unconstrained:
-    """Return the posterior of ``model`` on the unconstrained space.
+def unconstrained_posterior(model: pm.Model | Unconstrained) -> Unconstrained:
+    """Return the posterior of ``model`` on the unconstrained space; what is one already stays as it is.
+
+    Translating and compiling take a second or more. A posterior that is made once serves several approximations.
 
     Raises
     ------
     ValueError
         If a free variable is discrete, or if there is none.
     """
-    return of_graph(model, model.logp())
+    return model if isinstance(model, Unconstrained) else of_graph(model, model.logp())
 
 
 def of_graph(model: pm.Model, graph: Any) -> Unconstrained:
@@ -98,6 +103,7 @@ def of_graph(model: pm.Model, graph: Any) -> Unconstrained:
         initial_point=of.start,
         slices=of.slices,
         traced=traced,
+        model=model,
     )
 
 
