@@ -76,7 +76,7 @@ def test_laplace_refuses_a_density_without_a_mode():
         hessian=lambda _: np.zeros((1, 1)),
         start=np.zeros(1),
     )
-    with pytest.raises(ValueError, match="not negative definite"):
+    with pytest.raises(ValueError, match="negative definite Hessian"):
         laplace(flat)
     with pytest.raises(ValueError, match="needs `gradient`, `hessian` and `start`"):
         laplace(skewed())
