@@ -41,9 +41,9 @@ class EstimateEvidence:
     model: str = ""
     """Name of the model that the draws of a file belong to."""
     method: Literal[
-        "bridge", "importance", "laplace", "harmonic_mean", "stepping_stone", "smc", "nested", "dynesty"
+        "bridge", "importance", "laplace", "harmonic_mean", "stepping_stone", "smc", "nested", "dynesty", "elbo"
     ] = "bridge"
-    """The estimator. dynesty is an extra."""
+    """The estimator. dynesty is an extra. elbo is a lower bound, which is wrong only if it is above the exact value."""
     draws: int | None = None
     """Draws in each of four chains of NUTS, if no file is given and the method uses draws. If left out: 1000."""
     seed: int = 0

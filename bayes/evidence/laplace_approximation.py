@@ -12,7 +12,7 @@ import numpy as np
 
 from bayes.evidence.results import EvidenceEstimate
 from bayes.evidence.targets import Target
-from bayes.sampling.modes import mode
+from bayes.sampling.modes import Mode, mode
 
 
 def laplace(target: Target) -> EvidenceEstimate:
@@ -23,15 +23,7 @@ def laplace(target: Target) -> EvidenceEstimate:
     ValueError
         If the derivatives of ``target`` are not known, or if no mode is found (``bayes.sampling.modes``).
     """
-    if target.gradient is None or target.hessian is None or target.start is None:
-        raise ValueError("`method` 'laplace' needs `gradient`, `hessian` and `start` of the target; give all three.")
-    m = mode(
-        lambda x: float(target.log_density(x[None])[0]),
-        target.gradient,
-        target.hessian,
-        target.start,
-        otherwise="use method='bridge'",
-    )
+    m = mode_of(target, "laplace")
     log_volume = float(np.sum(np.log(np.diag(m.factor))))  # 1/2 log |H|
     return EvidenceEstimate(
         log_evidence=float(target.log_density(m.point[None])[0]) + target.dimension / 2 * log(2 * pi) - log_volume,
@@ -39,4 +31,17 @@ def laplace(target: Target) -> EvidenceEstimate:
         method="laplace",
         evaluations=m.evaluations + 1,
         notes=target.notes,
+    )
+
+
+def mode_of(target: Target, method: str) -> Mode:
+    """Return the mode of ``target``, for ``method``. Raises ValueError as above."""
+    if target.gradient is None or target.hessian is None or target.start is None:
+        raise ValueError(f"`method` {method!r} needs `gradient`, `hessian` and `start` of the target; give all three.")
+    return mode(
+        lambda x: float(target.log_density(x[None])[0]),
+        target.gradient,
+        target.hessian,
+        target.start,
+        otherwise="use method='bridge'",
     )

@@ -66,7 +66,7 @@ class EvidenceEstimate:
     Parameters
     ----------
     log_evidence
-        The estimate, in nats.
+        The estimate, or the bound, in nats.
     standard_error
         The standard error that the method claims for it, in nats; nan if it claims none.
     method
@@ -94,13 +94,15 @@ class EvidenceEstimate:
 
     @property
     def reliable(self) -> bool:
-        """Whether an error is claimed and no diagnostic speaks against it."""
-        return not isnan(self.standard_error) and not self.warnings
+        """Whether an error is claimed and no diagnostic speaks against it. A bound is no estimate, and never is."""
+        return self.method not in BOUNDS and not isnan(self.standard_error) and not self.warnings
 
     def __str__(self) -> str:
         error = "no error claimed" if isnan(self.standard_error) else f"+- {self.standard_error:.2g}"
         bound = f", {BOUNDS[self.method]}" if self.method in BOUNDS else ""
-        sentence = f"log p(y) = {self.log_evidence:.4f} nats ({error}) by {self.method.replace('_', ' ')}{bound}"
+        sign = ">=" if bound else "="
+        by = self.method.replace("_", " ") + bound
+        sentence = f"log p(y) {sign} {self.log_evidence:.4f} nats ({error}) by {by}"
         numbers = "; ".join(map(str, self.diagnostics))
         lines = [f"{sentence}; {numbers}." if numbers else f"{sentence}."]
         return "\n".join([*lines, *(f"warning: {w}" for w in self.warnings), *(f"note: {n}" for n in self.notes)])

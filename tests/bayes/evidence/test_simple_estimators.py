@@ -12,6 +12,7 @@ from bayes.evidence import log_evidence, monte_carlo
 from bayes.evidence.harmonic_means import harmonic_mean
 from bayes.evidence.importance_sampling import importance
 from bayes.evidence.laplace_approximation import laplace
+from bayes.evidence.lower_bounds import elbo, mean_log_ratio
 from bayes.evidence.targets import Prior, Target
 from tests.bayes.evidence.made_targets import Normal, skewed, skewed_draws
 from tests.tolerances import FALSE_ALARM, MONTE_CARLO
@@ -50,22 +51,47 @@ def test_importance_sampling_sees_tails_that_its_proposal_lacks():
     assert "Pareto k" in estimate.warnings[0]
 
 
-def test_laplace_is_exact_for_a_normal_and_not_for_a_skewed_density():
-    normal = Normal()
-    assert_allclose(laplace(normal.target).log_evidence, normal.shift, rtol=1e-9)
-    a = 2.0  # the mode is log a with precision a: Stirling's formula
-    target = Target(
+def with_derivatives(a):
+    """The log of a gamma variable: the mode is log a with precision a."""
+    return Target(
         dimension=1,
         log_density=skewed(a).log_density,
         gradient=lambda x: a - np.exp(x),
         hessian=lambda x: -np.exp(x)[:, None],
         start=np.zeros(1),
     )
+
+
+def test_laplace_is_exact_for_a_normal_and_not_for_a_skewed_density():
+    normal = Normal()
+    assert_allclose(laplace(normal.target).log_evidence, normal.shift, rtol=1e-9)
+    a = 2.0  # Stirling's formula
     stirling = a * np.log(a) - a + 0.5 * np.log(2 * np.pi / a)
-    estimate = laplace(target)
+    estimate = laplace(with_derivatives(a))
     assert_allclose(estimate.log_evidence, stirling, rtol=1e-6)
     assert not estimate.reliable
     assert np.isnan(estimate.standard_error)
+
+
+def test_the_elbo_is_a_bound_and_known_for_a_normal_and_for_a_skewed_density():
+    normal = Normal()
+    assert_allclose(elbo(normal.target, seed=0).log_evidence, normal.shift, rtol=1e-9)
+    a = 2.0  # E_q[a x - exp(x)] + entropy of q = Normal(log a, 1/a)
+    expected = a * np.log(a) - a * np.exp(0.5 / a) + 0.5 * np.log(2 * np.pi * np.e / a)
+    bound = log_evidence(with_derivatives(a), method="elbo")
+    assert abs(bound.log_evidence - expected) < MONTE_CARLO * bound.standard_error
+    assert bound.log_evidence < lgamma(a) - MONTE_CARLO * bound.standard_error
+    assert not bound.reliable
+    assert str(bound).startswith("log p(y) >= ")
+    with pytest.raises(ValueError, match="no finite log density at 1 of 100 draws"):
+        mean_log_ratio(np.append(np.zeros(99), -np.inf), evaluations=100)
+
+
+def test_a_bound_whose_terms_have_a_heavy_lower_tail_warns():
+    heavy = -np.random.default_rng(0).pareto(1.5, size=4000)  # k = 1 / 1.5
+    light = np.random.default_rng(0).normal(size=4000)
+    assert "Pareto k of the lower tail" in mean_log_ratio(heavy, evaluations=1).warnings[0]
+    assert not mean_log_ratio(light, evaluations=1).warnings
 
 
 def test_laplace_refuses_a_density_without_a_mode():
