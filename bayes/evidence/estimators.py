@@ -139,19 +139,18 @@ def _smc(model: Any, *, seed: int, runs: int = 16, particles: int = 2000) -> Evi
     tree = smc(model, seed=seed, runs=runs, draws=particles)
     log_z = tree["sample_stats"]["log_evidence"].to_numpy()
     evidence = combine(log_z)
-    steps = tree["sample_stats"]["beta"].shape[1]
     return EvidenceEstimate(
         log_evidence=evidence.log_evidence,
         standard_error=evidence.standard_error,
         method="smc",
-        evaluations=runs * particles * steps,
+        evaluations=None,  # the moves adapt
         diagnostics=(
             Diagnostic(
-                name="runs",
-                value=runs,
-                threshold=FEWEST_RUNS,
+                name="different runs",
+                value=len(np.unique(log_z)),
+                threshold=max(runs, FEWEST_RUNS),
                 at_least=True,
-                meaning="too few runs to measure their spread",
+                meaning="too few runs, or runs that repeat each other, to measure their spread",
             ),
             Diagnostic(
                 name="sd between the runs",

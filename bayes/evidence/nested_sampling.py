@@ -86,7 +86,7 @@ def nested(target: Target, *, seed: int, live: int = 500, inner_steps: int | Non
         log_evidence=float(log_z.mean()),
         standard_error=float(log_z.std()),
         method="nested",
-        evaluations=live + len(dead) * (live // 10) * steps,
+        evaluations=None,  # a slice takes as many as it needs
         diagnostics=(
             Diagnostic(
                 name="points that the posterior is worth",

@@ -72,7 +72,8 @@ class EvidenceEstimate:
     method
         The estimator.
     evaluations
-        Number of points at which the log density was evaluated, those of the sampler that made the draws not counted.
+        Number of points at which the log density was evaluated, those of the sampler that made the draws not counted;
+        None where the sampler of the method does not count them.
     diagnostics
         What the claimed error is judged by.
     notes
@@ -82,7 +83,7 @@ class EvidenceEstimate:
     log_evidence: float
     standard_error: float
     method: Method
-    evaluations: int
+    evaluations: int | None
     diagnostics: tuple[Diagnostic, ...] = ()
     notes: tuple[str, ...] = ()
 

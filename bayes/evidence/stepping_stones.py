@@ -32,7 +32,6 @@ def stepping_stone(target: Target, *, seed: int, stones: int = 32, draws_a_stone
     """Estimate the log evidence from ``stones`` power posteriors, with ``draws_a_stone`` draws in each of two chains.
 
     Its variance is the sum over the stones of var(w) / mean(w)^2 / ESS(w), with w = p(y | theta)^(beta_k - beta_(k-1)).
-    An evaluation, in the result, is a draw that is kept: the steps of NUTS between them are not counted.
 
     Raises ValueError if the target has no normalised prior that JAX can trace, or if a number is too small.
     """
@@ -87,7 +86,7 @@ def _product(log_w: Array, target: Target) -> EvidenceEstimate:
         log_evidence=float(sum(log_ratios)),
         standard_error=sqrt(variance),
         method="stepping_stone",
-        evaluations=log_w.size,
+        evaluations=None,  # the steps of NUTS
         diagnostics=(
             Diagnostic(
                 name="largest R-hat of the log likelihood at a temperature",
