@@ -10,16 +10,16 @@ choice of the space.) It is exact if the posterior is normal on the unconstraine
 
 from dataclasses import replace
 from time import perf_counter
+from typing import Any
 
 import numpy as np
-import pymc as pm
 
 from bayes.approximations.results import Approximation, normal_approximation, require_numbers
-from bayes.approximations.unconstrained import Unconstrained, unconstrained_posterior
+from bayes.approximations.unconstrained import unconstrained_posterior
 from bayes.sampling.modes import mode
 
 
-def laplace(model: pm.Model | Unconstrained, *, seed: int, draws: int = 10_000) -> Approximation:
+def laplace(model: Any, *, seed: int, draws: int = 10_000) -> Approximation:
     """Approximate the posterior of ``model`` by Laplace's method.
 
     The mode is by SciPy's trust-region method from PyMC's initial point, and then by Newton's method
@@ -28,7 +28,7 @@ def laplace(model: pm.Model | Unconstrained, *, seed: int, draws: int = 10_000) 
     Parameters
     ----------
     model
-        A PyMC model whose free variables are continuous, or its ``unconstrained_posterior``.
+        A PyMC model whose free variables are continuous, a model of the registry, or an ``unconstrained_posterior``.
     seed
         Seed of the draws. The fit is not random.
     draws

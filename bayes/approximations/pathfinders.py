@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from time import perf_counter
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pymc as pm
 from blackjax.vi import pathfinder as blackjax_pathfinder
 from numpy.typing import NDArray
 
@@ -39,7 +39,7 @@ ELBO_DRAWS = 200
 """Draws for the ELBO of each iterate, the default of BlackJAX."""
 
 
-def pathfinder(model: pm.Model | Unconstrained, *, seed: int, paths: int = 1, draws: int = 10_000) -> Approximation:
+def pathfinder(model: Any, *, seed: int, paths: int = 1, draws: int = 10_000) -> Approximation:
     """Approximate the posterior of ``model`` by Pathfinder.
 
     The settings of L-BFGS are BlackJAX's: 30 iterations, 10 corrections, and a stop at a relative change of 1e-5.
@@ -47,7 +47,7 @@ def pathfinder(model: pm.Model | Unconstrained, *, seed: int, paths: int = 1, dr
     Parameters
     ----------
     model
-        A PyMC model whose free variables are continuous, or its ``unconstrained_posterior``.
+        A PyMC model whose free variables are continuous, a model of the registry, or an ``unconstrained_posterior``.
     seed
         Seed of starts, fits and draws.
     paths

@@ -28,7 +28,7 @@ METHODS = {"mean field": "advi", "full rank": "fullrank_advi"}
 
 
 def advi(
-    model: pm.Model | Unconstrained,
+    model: Any,
     *,
     seed: int,
     family: Family = "mean field",
@@ -46,7 +46,7 @@ def advi(
     Parameters
     ----------
     model
-        A PyMC model whose free variables are continuous, or its ``unconstrained_posterior``.
+        A PyMC model whose free variables are continuous, a model of the registry, or an ``unconstrained_posterior``.
     seed
         Seed of the fit and of the draws.
     family
@@ -78,6 +78,8 @@ def advi(
     require_numbers(seed, draws)
     require("family", family, family in METHODS, f"one of {', '.join(METHODS)}")
     whole_number("iterations", iterations, ", 1 or more", 1)
+    rule = "an optimiser of PyMC, such as pm.adam(learning_rate=0.01)"
+    require("optimizer", optimizer, optimizer is None or callable(optimizer), rule)
     optimizer = pm.adagrad_window() if optimizer is None else optimizer
     target = unconstrained_posterior(model)
     fit_seed, draws_seed = (int(s) for s in np.random.SeedSequence(seed).generate_state(2))

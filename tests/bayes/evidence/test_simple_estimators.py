@@ -4,6 +4,7 @@ from math import lgamma, sqrt
 
 import numpy as np
 import pytest
+import xarray as xr
 from numpy.testing import assert_allclose
 from scipy.integrate import quad
 from scipy.stats import binom, norm
@@ -14,6 +15,8 @@ from bayes.evidence.importance_sampling import importance
 from bayes.evidence.laplace_approximation import laplace
 from bayes.evidence.lower_bounds import elbo, mean_log_ratio
 from bayes.evidence.targets import Prior, Target
+from bayes.registry import get_model
+from bayes.sampling import inference
 from tests.bayes.evidence.made_targets import Normal, skewed, skewed_draws
 from tests.tolerances import FALSE_ALARM, MONTE_CARLO
 
@@ -147,12 +150,28 @@ def test_the_harmonic_mean_shows_its_infinite_variance(prior_sd, warned):
         ({"draws": np.zeros((1, 10, 2)), "method": "harmonic_mean"}, "needs a normalised prior"),
         ({"draws": np.zeros((1, 10, 2)), "stones": 3}, "no option 'stones'"),
         ({"method": "smc"}, "needs a PyMC model"),
+        ({"draws": {"x": np.zeros((1, 10))}}, "must be unconstrained points .* got dict"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(arguments, message):
     with pytest.raises(ValueError, match=message) as error:
         log_evidence(Normal().target, **arguments)
     assert "\n" not in str(error.value)
+
+
+def test_a_log_density_of_another_shape_is_refused():
+    column = Target(dimension=1, log_density=lambda x: -(x**2))  # (M, 1)
+    with pytest.raises(ValueError, match=r"`log_density` must return one number a point, shape \(40,\), got \(40, 1\)"):
+        log_evidence(column, np.random.default_rng(0).normal(size=(2, 20, 1)))
+
+
+def test_runs_of_smc_that_repeat_each_other_are_no_evidence_of_an_error(monkeypatch):
+    tree = xr.DataTree.from_dict({"sample_stats": xr.Dataset({"log_evidence": ("chain", np.full(16, -3.0))})})
+    monkeypatch.setattr(inference, "smc", lambda *_, **__: tree)
+    estimate = log_evidence(get_model("normal_normal"), method="smc")
+    assert not estimate.reliable
+    assert "different runs 1 < 16" in estimate.warnings[0]
+    assert estimate.evaluations is None
 
 
 def test_a_tail_of_equal_terms_is_bounded():
