@@ -25,6 +25,7 @@ from bayes.approximations.laplace_method import laplace
 from bayes.approximations.pathfinders import pathfinder
 from bayes.approximations.point_estimates import plug_in_loss
 from bayes.approximations.results import Approximation
+from bayes.approximations.unconstrained import Unconstrained, unconstrained_posterior
 from bayes.approximations.variational import advi
 from bayes.checking.leave_one_out import LARGEST_K
 from bayes.registry import NAMES, get_model
@@ -47,21 +48,21 @@ class Config:
     """A JSON file of results, which a later call continues model by model."""
 
 
-def approximations(program: pm.Model, config: Config) -> dict[str, Callable[[], Approximation]]:
-    """Return every approximation of ``program`` by name, as a function that fits it."""
+def approximations(target: Unconstrained, config: Config) -> dict[str, Callable[[], Approximation]]:
+    """Return every approximation of ``target`` by name, as a function that fits it."""
     seed, draws, steps = config.seed, 2000 if config.quick else 10_000, 2000 if config.quick else 10_000
 
     def by_advi(family: Any, optimizer: Any = None) -> Callable[[], Approximation]:
-        return lambda: advi(program, seed=seed, family=family, draws=draws, iterations=steps, optimizer=optimizer)
+        return lambda: advi(target, seed=seed, family=family, draws=draws, iterations=steps, optimizer=optimizer)
 
     return {
-        "laplace": lambda: laplace(program, seed=seed, draws=draws),
+        "laplace": lambda: laplace(target, seed=seed, draws=draws),
         "advi mean field": by_advi("mean field"),
         "advi full rank": by_advi("full rank"),
         "adam mean field": by_advi("mean field", pm.adam(learning_rate=0.01)),
         "adam full rank": by_advi("full rank", pm.adam(learning_rate=0.01)),
-        "pathfinder": lambda: pathfinder(program, seed=seed, draws=draws),
-        "multipathfinder": lambda: pathfinder(program, seed=seed, draws=draws, paths=PATHS),
+        "pathfinder": lambda: pathfinder(target, seed=seed, draws=draws),
+        "multipathfinder": lambda: pathfinder(target, seed=seed, draws=draws, paths=PATHS),
     }
 
 
@@ -69,7 +70,7 @@ def measure(name: str, config: Config) -> dict[str, dict[str, Any]]:
     """Return the losses of every approximation of a model, or the reason why there are none."""
     model = get_model(name)
     rows: dict[str, dict[str, Any]] = {}
-    for method, fit in approximations(model.program(), config).items():
+    for method, fit in approximations(unconstrained_posterior(model.program()), config).items():
         try:
             lost = losses(fit(), model)
         except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:

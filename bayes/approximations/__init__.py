@@ -7,6 +7,7 @@ The approximations, of any PyMC model with continuous variables:
 - ``laplace_method``: a normal at the mode.
 - ``variational``: ADVI by ``pm.fit``, mean field and full rank.
 - ``pathfinders``: Pathfinder by BlackJAX, on one path or on several.
+- ``lower_bounds``: its ELBO, as a bound of the evidence.
 
 What is lost, on a model whose answer is exact:
 

@@ -16,6 +16,7 @@ from bayes.approximations.predictive_losses import PredictiveLoss, approximate_p
 from bayes.approximations.results import Approximation
 from bayes.checking.results import Checks, aligned
 from bayes.registry import Model
+from closedform.validation import require
 
 IMPOSSIBLE = 8.0
 """Standard errors by which an ELBO above the log evidence is no accident."""
@@ -68,7 +69,11 @@ class Losses:
         return _largest([marginal.log_sd_ratio for marginal in self.marginals])
 
     def coverage(self, level: float) -> float:
-        """Return the exact probability of central intervals of ``level``, averaged over the parameters."""
+        """Return the exact probability of central intervals of ``level``, averaged over the parameters.
+
+        Raises ValueError if ``level`` is none of ``LEVELS``.
+        """
+        require("level", level, level in LEVELS, f"one of {', '.join(map(str, LEVELS))}")
         return float(np.mean([marginal.coverage[LEVELS.index(level)] for marginal in self.marginals]))
 
     @property
@@ -117,7 +122,8 @@ def losses(approximation: Approximation, model: Model) -> Losses:
     Raises
     ------
     ValueError
-        If the draws lack a parameter of the model, if the ELBO is above the log evidence, or if the data leave no
+        If the arguments are not what they should be, or in the other order. If the approximation is of other data, if
+        its draws lack a parameter of the model, if its ELBO is above the log evidence, or if the data leave no
         observation to predict.
 
     Examples
@@ -129,16 +135,28 @@ def losses(approximation: Approximation, model: Model) -> Losses:
     >>> result.verdict, round(result.kl, 9)
     ('pass', 0.0)
     """
-    kl = model.exact.log_evidence(model.y) - approximation.elbo
-    if kl < -IMPOSSIBLE * max(approximation.elbo_se, 1e-9):
+    kinds = isinstance(approximation, Approximation) and isinstance(model, Model)
+    if not kinds:
         raise ValueError(
-            f"`approximation` has the ELBO {approximation.elbo:.6g}, and log p(y) of {model.label} is {-kl:.3g} nats "
-            "lower, which no ELBO exceeds: it approximates another model, or other data."
+            "`approximation` must be an Approximation, as of `laplace`, and `model` a model of the registry, in this "
+            f"order, got {type(approximation).__name__} and {type(model).__name__}."
         )
     posterior = approximation.draws["posterior"].dataset
     if missing := sorted(set(model.variables) - set(map(str, posterior.data_vars))):
         raise ValueError(
             f"`approximation` has no draws of {missing[0]}, which {model.label} has; approximate `model.program()`."
+        )
+    observed = approximation.target.observed
+    if observed.size and not np.array_equal(observed, np.ravel(model.y)):
+        raise ValueError(
+            f"`approximation` was fitted to other data than those of {model.label}; approximate `model.program()`, or "
+            "give `model.with_data(y)`."
+        )
+    kl = model.exact.log_evidence(model.y) - approximation.elbo
+    if kl < -IMPOSSIBLE * max(approximation.elbo_se, 1e-9):
+        raise ValueError(
+            f"`approximation` has the ELBO {approximation.elbo:.6g}, and log p(y) of {model.label} is {-kl:.3g} nats "
+            "lower, which no ELBO exceeds: it approximates another model, or other data."
         )
     n = posterior.sizes["draw"] // CHAINS
     chains = {

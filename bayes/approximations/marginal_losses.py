@@ -25,8 +25,10 @@ LEVELS = (0.5, 0.9, 0.95)
 """The probabilities of the central intervals."""
 TAIL = 1e-10
 """Probability left out at either end of the integral."""
-POINTS = 1001
-"""Points of the trapezoid sum."""
+POINTS = 201
+"""Points of the trapezoid sum. 1,001 give the same to 3e-9 nats on the models of the registry."""
+SEARCHED = 1001
+"""Points among which the ends of the range of the sum are looked for."""
 STEP = 1e-4
 """Step of the central difference for theta'(z), in sds of the normal: its error is about 1e-8 of itself."""
 WIDEST = 2.0**12
@@ -109,10 +111,10 @@ def _divergence(approximation: Approximation, variable: str, index: tuple[int, .
         reach *= 2
         if reach > WIDEST:
             return nan
-    coarse = m[i] + reach * s[i] * np.linspace(-1, 1, POINTS)
+    coarse = m[i] + reach * s[i] * np.linspace(-1, 1, SEARCHED)
     F = exact.cdf(theta(i, coarse))
     (inner,) = np.nonzero((F > TAIL) & (F < 1 - TAIL))
-    first, last = max(inner[0] - 1, 0), min(inner[-1] + 1, POINTS - 1)
+    first, last = max(inner[0] - 1, 0), min(inner[-1] + 1, SEARCHED - 1)
     grid = np.linspace(coarse[first], coarse[last], POINTS)
     h = STEP * s[i]
     slope = (theta(i, grid + h) - theta(i, grid - h)) / (2 * h)

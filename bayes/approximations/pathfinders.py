@@ -8,14 +8,15 @@ own path, the weights are smoothed (PSIS), and draws are resampled by them (Zhan
 "Pathfinder: parallel quasi-Newton variational inference", JMLR 23, algorithms 1 and 2).
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pymc as pm
 from blackjax.vi import pathfinder as blackjax_pathfinder
 from numpy.typing import NDArray
 
@@ -38,7 +39,7 @@ ELBO_DRAWS = 200
 """Draws for the ELBO of each iterate, the default of BlackJAX."""
 
 
-def pathfinder(model: pm.Model, *, seed: int, paths: int = 1, draws: int = 10_000) -> Approximation:
+def pathfinder(model: Any, *, seed: int, paths: int = 1, draws: int = 10_000) -> Approximation:
     """Approximate the posterior of ``model`` by Pathfinder.
 
     The settings of L-BFGS are BlackJAX's: 30 iterations, 10 corrections, and a stop at a relative change of 1e-5.
@@ -46,7 +47,7 @@ def pathfinder(model: pm.Model, *, seed: int, paths: int = 1, draws: int = 10_00
     Parameters
     ----------
     model
-        A PyMC model whose free variables are continuous.
+        A PyMC model whose free variables are continuous, a model of the registry, or an ``unconstrained_posterior``.
     seed
         Seed of starts, fits and draws.
     paths
@@ -76,7 +77,7 @@ def pathfinder(model: pm.Model, *, seed: int, paths: int = 1, draws: int = 10_00
     attrs = {"engine": "pathfinder", "seed": seed, "paths": paths}
     if paths == 1:
         result = normal_approximation(
-            *("pathfinder", model, target), mean=means[0], covariance=covariances[0], rng=rng, draws=draws, attrs=attrs
+            *("pathfinder", target), mean=means[0], covariance=covariances[0], rng=rng, draws=draws, attrs=attrs
         )
         return replace(result, seconds=perf_counter() - started)
     pool, log_q = (
@@ -91,7 +92,7 @@ def pathfinder(model: pm.Model, *, seed: int, paths: int = 1, draws: int = 10_00
     elbo, elbo_se = elbo_estimate(log_p - log_q)
     return Approximation(
         name="multipathfinder",
-        draws=tree(model, target.constrain(resampled), attrs),
+        draws=tree(target, target.constrain(resampled), attrs),
         log_q=log_q,
         log_p=log_p,
         mean=None,
@@ -107,19 +108,8 @@ def pathfinder(model: pm.Model, *, seed: int, paths: int = 1, draws: int = 10_00
 def path_normals(target: Unconstrained, seed: int, paths: int) -> tuple[Array, Array]:
     """Return means (paths, D) and covariances (paths, D, D) of the best normal of each path. Raises as above."""
     with jax.enable_x64(True), jax.numpy_rank_promotion("allow"):  # BlackJAX promotes
-
-        def path(key: jax.Array) -> tuple[jax.Array, jax.Array, Any]:
-            start_key, fit_key = jax.random.split(key)
-            (start,), found = starting_point(
-                lambda position: target.traced(position[0]), [jnp.asarray(target.initial_point)], start_key
-            )
-            state, _ = blackjax_pathfinder.approximate(fit_key, target.traced, start, num_samples=ELBO_DRAWS)
-            return found, state.elbo, state
-
-        found, elbo, state = jax.jit(jax.vmap(path))(jax.random.split(jax.random.key(seed), paths))
-        position, gradient, alpha, beta, gamma = (
-            np.asarray(values) for values in (state.position, state.grad_position, state.alpha, state.beta, state.gamma)
-        )
+        fits = [_path(target)(key) for key in jax.random.split(jax.random.key(seed), paths)]
+    found, elbo, position, gradient, alpha, beta, gamma = (np.array(values) for values in zip(*fits, strict=True))
     if not found.all():
         raise ValueError(NO_START)
     if not np.isfinite(elbo).all():
@@ -131,3 +121,21 @@ def path_normals(target: Unconstrained, seed: int, paths: int) -> tuple[Array, A
     covariance = alpha[:, :, None] * np.eye(target.size) + beta @ gamma @ beta.swapaxes(1, 2)
     covariance = (covariance + covariance.swapaxes(1, 2)) / 2
     return position + np.einsum("pij,pj->pi", covariance, gradient), covariance
+
+
+@lru_cache(maxsize=16)
+def _path(target: Unconstrained) -> Callable[[jax.Array], tuple[jax.Array, ...]]:
+    """Return the compiled function from a key to a path: found, ELBO, position, gradient, alpha, beta, gamma.
+
+    Compiling takes longer than all paths. One path at a time, the function is the same for any number of them.
+    """
+
+    def path(key: jax.Array) -> tuple[jax.Array, ...]:
+        start_key, fit_key = jax.random.split(key)
+        (start,), found = starting_point(
+            lambda position: target.traced(position[0]), [jnp.asarray(target.initial_point)], start_key
+        )
+        state, _ = blackjax_pathfinder.approximate(fit_key, target.traced, start, num_samples=ELBO_DRAWS)
+        return found, state.elbo, state.position, state.grad_position, state.alpha, state.beta, state.gamma
+
+    return jax.jit(path)

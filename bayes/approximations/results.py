@@ -12,7 +12,6 @@ from math import inf, sqrt
 from typing import Any
 
 import numpy as np
-import pymc as pm
 import xarray as xr
 from arviz_base import dict_to_dataset
 from arviz_stats.base import array_stats
@@ -91,7 +90,6 @@ def log_weights(log_ratios: Array) -> tuple[Array, float]:
 
 def normal_approximation(
     name: str,
-    model: pm.Model,
     target: Unconstrained,
     *,
     mean: Array,
@@ -111,7 +109,7 @@ def normal_approximation(
     elbo, elbo_se = elbo_estimate(log_p - log_q)
     return Approximation(
         name=name,
-        draws=tree(model, target.constrain(z), attrs),
+        draws=tree(target, target.constrain(z), attrs),
         log_q=log_q,
         log_p=log_p,
         mean=mean,
@@ -145,8 +143,9 @@ def elbo_estimate(log_ratios: Array) -> tuple[float, float]:
     return float(log_ratios.mean()), float(log_ratios.std(ddof=1)) / sqrt(len(log_ratios))
 
 
-def tree(model: pm.Model, values: dict[str, NDArray[Any]], attrs: dict[str, Any]) -> xr.DataTree:
+def tree(target: Unconstrained, values: dict[str, NDArray[Any]], attrs: dict[str, Any]) -> xr.DataTree:
     """Return the ``values`` of variables, each (n, ...), as a tree with one chain."""
+    model = target.model
     coords: dict[Any, Any] = {name: np.asarray(c) for name, c in model.coords.items() if c is not None}
     dims: dict[Any, Any] = {name: list(names) for name, names in model.named_vars_to_dims.items() if name in values}
     posterior = dict_to_dataset({name: value[None] for name, value in values.items()}, coords=coords, dims=dims)

@@ -15,7 +15,9 @@ import pymc as pm
 from numpy.typing import ArrayLike, NDArray
 
 from bayes.sampling._jax_engines import constrained_variables, jaxified_graph
+from bayes.sampling.improper import require_informed
 from bayes.sampling.points import coordinates, every_point
+from bayes.sampling.swapped_data import observed_values
 
 type Array = NDArray[np.float64]
 
@@ -42,6 +44,10 @@ class Unconstrained:
         Name of a value variable -> its coordinates.
     traced
         The log density of one point, (D,) -> (), as a function that JAX can trace. It needs ``jax.enable_x64(True)``.
+    model
+        The PyMC model.
+    observed
+        Its data when this was made, in one row; empty if nothing is observed.
     """
 
     size: int
@@ -52,17 +58,34 @@ class Unconstrained:
     initial_point: Array
     slices: dict[str, slice]
     traced: Callable[[jax.Array], jax.Array]
+    model: pm.Model
+    observed: Array
 
 
-def unconstrained_posterior(model: pm.Model) -> Unconstrained:
+def unconstrained_posterior(model: Any) -> Unconstrained:
     """Return the posterior of ``model`` on the unconstrained space.
+
+    ``model`` is a PyMC model, or a model of the registry, whose program is taken. What this function returned stays as
+    it is.
+
+    Translating and compiling take a second or more. A posterior that is made once serves several approximations.
 
     Raises
     ------
     ValueError
-        If a free variable is discrete, or if there is none.
+        If ``model`` is something else, if a free variable is discrete, or if there is none. If an improper prior meets
+        no data, or if the data are a ``pm.Minibatch``.
     """
-    return of_graph(model, model.logp())
+    if isinstance(model, Unconstrained):
+        return model
+    program = model.program() if hasattr(model, "program") else model  # of the registry
+    if not isinstance(program, pm.Model):
+        raise ValueError(
+            f"`model` must be a PyMC model, a model of the registry or an `unconstrained_posterior`, got "
+            f"{type(model).__name__}."
+        )
+    require_informed(program)
+    return of_graph(program, program.logp())
 
 
 def of_graph(model: pm.Model, graph: Any) -> Unconstrained:
@@ -98,6 +121,8 @@ def of_graph(model: pm.Model, graph: Any) -> Unconstrained:
         initial_point=of.start,
         slices=of.slices,
         traced=traced,
+        model=model,
+        observed=np.concatenate([np.empty(0), *(np.ravel(y) for y in observed_values(model).values())]),
     )
 
 

@@ -28,7 +28,7 @@ METHODS = {"mean field": "advi", "full rank": "fullrank_advi"}
 
 
 def advi(
-    model: pm.Model,
+    model: Any,
     *,
     seed: int,
     family: Family = "mean field",
@@ -46,7 +46,7 @@ def advi(
     Parameters
     ----------
     model
-        A PyMC model whose free variables are continuous.
+        A PyMC model whose free variables are continuous, a model of the registry, or an ``unconstrained_posterior``.
     seed
         Seed of the fit and of the draws.
     family
@@ -78,13 +78,14 @@ def advi(
     require_numbers(seed, draws)
     require("family", family, family in METHODS, f"one of {', '.join(METHODS)}")
     whole_number("iterations", iterations, ", 1 or more", 1)
+    rule = "an optimiser of PyMC, such as pm.adam(learning_rate=0.01)"
+    require("optimizer", optimizer, optimizer is None or callable(optimizer), rule)
     optimizer = pm.adagrad_window() if optimizer is None else optimizer
     target = unconstrained_posterior(model)
     fit_seed, draws_seed = (int(s) for s in np.random.SeedSequence(seed).generate_state(2))
-    mean, covariance = _fit(model, target, family, fit_seed, iterations, optimizer)
+    mean, covariance = _fit(target, family, fit_seed, iterations, optimizer)
     result = normal_approximation(
         f"advi {family}",
-        model,
         target,
         mean=mean,
         covariance=covariance,
@@ -96,7 +97,7 @@ def advi(
 
 
 def _fit(
-    model: pm.Model, target: Unconstrained, family: Family, seed: int, iterations: int, optimizer: Callable[..., Any]
+    target: Unconstrained, family: Family, seed: int, iterations: int, optimizer: Callable[..., Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and covariance of the last iterate, with the coordinates in the order of ``target``."""
     logger = logging.getLogger("pymc.variational.inference")
@@ -106,7 +107,7 @@ def _fit(
         fitted: Any = pm.fit(
             iterations,
             method=METHODS[family],
-            model=model,
+            model=target.model,
             random_seed=seed,
             progressbar=False,
             obj_optimizer=optimizer,

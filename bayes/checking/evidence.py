@@ -167,7 +167,7 @@ def compare_estimate(log_evidence: float, estimate: EvidenceEstimate) -> Check:
         null_error=se,
         p_value=nan if reason else float(tail),
         degrees_of_freedom=inf,
-        ess=estimate.evaluations,
+        ess=nan,
         reason=reason,
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import nan
+from math import isnan, nan
 from textwrap import fill
 from typing import Any
 
@@ -72,7 +72,8 @@ class Check:
     degrees_of_freedom
         Degrees of freedom of ``null_error``; infinite where it is a bound.
     ess
-        Number of independent draws, or of runs, that the estimate is worth.
+        Number of independent draws, or of runs, that the estimate is worth; nan of an estimate that claims its own
+        error.
     reason
         Why the check cannot pass, with the numbers; empty if it can.
     model
@@ -170,7 +171,7 @@ class Checks:
                 f"{check.z:+.2f}",
                 f"{check.p_value:.2g}",
                 f"{check.minimum_detectable_effect:.2g} {UNITS.get(check.statistic, '')}",
-                f"{check.ess:.0f}",
+                "-" if isnan(check.ess) else f"{check.ess:.0f}",
                 check.verdict + (f" [{reasons.index(check.reason) + 1}]" if check.reason else ""),
             )
             for check in self.checks

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from bayes.commands.inputs import STANDARD_INPUT, hyperparameter_texts, model_with_data, readable
+from bayes.commands.inputs import STANDARD_INPUT, hyperparameter_texts, model_with_data, readable, renamings
 from bayes.commands.listing import with_nulls
-from bayes.exact.distribution import scalar_distributions
 from bayes.io import hyperparameters
 from bayes.registry import Model
 from closedform.multiple_testing import ALPHA
@@ -64,12 +63,7 @@ def run(options: CheckDraws) -> tuple[str, int]:
     if options.data == STANDARD_INPUT in options.file:
         raise ValueError("`data` and the draws are both -: one of them must be a file.")
     model = model_with_data(options)
-    rename: dict[str, str] = {}
-    for text in options.var:
-        name, expression = _renaming(text, model)
-        if name in rename:
-            raise ValueError(f"`var` must say once what {name} is, got {rename[name]} and {expression}.")
-        rename[name] = expression
+    rename = renamings(options.var, model.variables, model)
     from bayes._check import check  # here, after the options are read: importing ArviZ takes seconds
     from bayes._check_loo import check_loo
     from bayes.io.draws import is_smc
@@ -85,28 +79,6 @@ def run(options: CheckDraws) -> tuple[str, int]:
     else:
         checks = check(draws, model, model.y, alpha=options.alpha)
     return _json(checks, options, model) if options.json else str(checks), EXIT_CODES[checks.verdict]
-
-
-def _renaming(text: str, model: Model) -> tuple[str, str]:
-    """Return the two sides of an option --var: the name in the file, and the variable of the model or its transform."""
-    from bayes.io.transforms import parsed_target  # here: it imports scipy, which takes seconds
-
-    name_in_file, _, expression = text.partition("=")
-    target = parsed_target(expression)
-    name = target.element[0]
-    if not name_in_file or name not in model.variables:
-        raise ValueError(
-            f"`var` must be YOURS=MODEL with a variable of the model, {', '.join(model.variables)}, got {text!r}."
-        )
-    if "square" in target.functions and _may_be_negative(name, model):
-        raise ValueError(f"`var` {text!r}: {name} may be negative, so that its square does not say what it is.")
-    return name_in_file, expression
-
-
-def _may_be_negative(name: str, model: Model) -> bool:
-    """Return whether a variable may be negative under the posterior."""
-    marginals = scalar_distributions(model.marginals).items()
-    return any(marginal.cdf(0.0) > 0 for (variable, _), marginal in marginals if variable == name)
 
 
 def _json(checks: "Checks | LeaveOneOut", options: CheckDraws, model: Model) -> str:

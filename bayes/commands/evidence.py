@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from bayes.commands.inputs import renamings
 from bayes.registry import NAMES, Model, canonical, get_model
 from closedform.validation import whole_number
 from closedform.verdict import EXIT_CODES
@@ -41,13 +42,15 @@ class EstimateEvidence:
     model: str = ""
     """Name of the model that the draws of a file belong to."""
     method: Literal[
-        "bridge", "importance", "laplace", "harmonic_mean", "stepping_stone", "smc", "nested", "dynesty"
+        "bridge", "importance", "laplace", "harmonic_mean", "stepping_stone", "smc", "nested", "dynesty", "elbo"
     ] = "bridge"
-    """The estimator. dynesty is an extra."""
+    """The estimator. dynesty is an extra. elbo is a lower bound, which is wrong only if it is above the exact value."""
+    var: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """YOURS=MODEL if a free variable has another name in your file, as in `check`. Repeat the option for several."""
     draws: int | None = None
     """Draws in each of four chains of NUTS, if no file is given and the method uses draws. If left out: 1000."""
-    seed: int = 0
-    """Seed of everything random."""
+    seed: int | None = None
+    """Seed of everything random. If left out: 0."""
     json: bool = False
     """Print everything as JSON, for programs."""
 
@@ -56,7 +59,8 @@ def run(options: EstimateEvidence) -> tuple[str, int]:
     """Return the table, and the exit code of the verdict."""
     if options.draws is not None:
         whole_number("draws", options.draws, ", 100 or more", 100)
-    whole_number("seed", options.seed, " from 0 to 2^63 - 1", 0, 2**63 - 1)
+    if options.seed is not None:
+        whole_number("seed", options.seed, " from 0 to 2^63 - 1", 0, 2**63 - 1)
     is_file = canonical(options.what) not in NAMES
     if is_file and not options.model:
         raise ValueError(
@@ -72,30 +76,35 @@ def run(options: EstimateEvidence) -> tuple[str, int]:
             "the draws are those of the file" if is_file else f"`method` {options.method!r} takes no draws of NUTS"
         )
         raise ValueError(f"`draws` {options.draws} has no effect: {because}; leave it out.")
+    if options.seed is not None and (options.method == "laplace" or (is_file and options.method == "harmonic_mean")):
+        raise ValueError(f"`seed` {options.seed} has no effect: nothing is random in `method` {options.method!r}.")
+    if options.var and not is_file:
+        raise ValueError("`var` has no effect: it renames the variables of a file; leave it out.")
     from bayes._check import check  # here, after the options are read: importing ArviZ takes seconds
 
     program = model.program()
     draws = None
     if options.method in FROM_DRAWS:
-        draws = _draws(options, program, is_file)
+        draws = _draws(options, model, program, is_file)
     elif is_file:
         raise ValueError(f"`method` {options.method!r} takes no draws; give the name of the model, {model.name}.")
-    estimate = log_evidence(program, draws, method=options.method, seed=options.seed)
+    estimate = log_evidence(program, draws, method=options.method, seed=options.seed or 0)
     checks = check(None, model, model.y, evidence=estimate)
     (judged,) = checks
     text = _json(options, model, estimate, judged) if options.json else _table(estimate, judged)
     return text, EXIT_CODES[checks.verdict]
 
 
-def _draws(options: EstimateEvidence, program: Any, is_file: bool) -> Any:
+def _draws(options: EstimateEvidence, model: Model, program: Any, is_file: bool) -> Any:
     """Return the draws of the file, or of NUTS."""
     if is_file:
         from bayes.io.draws_file import load_draws
 
-        return load_draws(Path(options.what), [variable.name for variable in program.free_RVs])
+        names = [variable.name for variable in program.free_RVs]
+        return load_draws(Path(options.what), names, renamings(options.var, names, model))
     from bayes.sampling.inference import mcmc
 
-    return mcmc(program, sampler="nutpie", seed=options.seed, draws=options.draws or DRAWS)
+    return mcmc(program, sampler="nutpie", seed=options.seed or 0, draws=options.draws or DRAWS)
 
 
 def _table(estimate: "EvidenceEstimate", judged: "Check") -> str:

@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bayes.exact.distribution import scalar_distributions
 from bayes.io import hyperparameters
 from bayes.registry import Model, get_model
 
@@ -72,3 +73,37 @@ def readable(path: Path, suffix: str = "") -> Iterator[Path]:
                 raise ValueError(str(error).replace(repr(str(copy)), label)) from error
     except OSError as error:
         raise ValueError(f"file {str(path)!r} cannot be read: {error.strerror or error}.") from error
+
+
+def renamings(texts: Iterable[str], names: Sequence[str], model: Model) -> dict[str, str]:
+    """Return the options --var, YOURS=MODEL, as names in the file -> variables, of ``names``, or transforms of them.
+
+    Raises ValueError if one is no such text, or if a name in the file is said twice.
+    """
+    rename: dict[str, str] = {}
+    for text in texts:
+        name, expression = _renaming(text, names, model)
+        if name in rename:
+            raise ValueError(f"`var` must say once what {name} is, got {rename[name]} and {expression}.")
+        rename[name] = expression
+    return rename
+
+
+def _renaming(text: str, names: Sequence[str], model: Model) -> tuple[str, str]:
+    """Return the two sides of an option --var: the name in the file, and the variable of the model or its transform."""
+    from bayes.io.transforms import parsed_target  # here: it imports scipy, which takes seconds
+
+    name_in_file, _, expression = text.partition("=")
+    target = parsed_target(expression)
+    name = target.element[0]
+    if not name_in_file or name not in names:
+        raise ValueError(f"`var` must be YOURS=MODEL with a variable of the model, {', '.join(names)}, got {text!r}.")
+    if "square" in target.functions and _may_be_negative(name, model):
+        raise ValueError(f"`var` {text!r}: {name} may be negative, so that its square does not say what it is.")
+    return name_in_file, expression
+
+
+def _may_be_negative(name: str, model: Model) -> bool:
+    """Return whether a variable may be negative under the posterior, or is none whose posterior is known."""
+    marginals = scalar_distributions(model.marginals).items()
+    return name not in model.variables or any(m.cdf(0.0) > 0 for (variable, _), m in marginals if variable == name)

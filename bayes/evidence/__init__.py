@@ -7,6 +7,7 @@
 - ``targets``: what an estimator needs to know of a model; ``pymc_targets`` has it for PyMC models.
 - ``bridge_sampling``, ``importance_sampling``, ``harmonic_means``: from posterior draws.
 - ``laplace_approximation``, ``stepping_stones``, ``nested_sampling``, ``dynesty_sampling``: without draws.
+- ``lower_bounds``: the ELBO, which is no estimate but a bound.
 - ``proposals`` and ``monte_carlo``: fitted proposals, and errors of means.
 - ``estimates``: the log evidence from independent runs, with a standard error, and Bayes factors.
 """

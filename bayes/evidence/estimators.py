@@ -11,7 +11,7 @@ from closedform.validation import nearest, whole_number
 
 FROM_DRAWS: tuple[Method, ...] = ("bridge", "importance", "harmonic_mean")
 """Methods that need posterior draws."""
-WITHOUT_DRAWS: tuple[Method, ...] = ("laplace", "stepping_stone", "smc", "nested", "dynesty")
+WITHOUT_DRAWS: tuple[Method, ...] = ("laplace", "stepping_stone", "smc", "nested", "dynesty", "elbo")
 """Methods that need none."""
 
 
@@ -28,12 +28,12 @@ def log_evidence(
         Posterior draws for ``bridge``, ``importance`` and ``harmonic_mean``: an ArviZ tree, or a mapping from names to
         arrays (chain, draw, ...), with every free variable of the model; for a ``Target``, points (chain, draw, D).
     method
-        ``bridge``, ``importance``, ``laplace``, ``harmonic_mean``, ``stepping_stone``, ``smc``, ``nested`` or
-        ``dynesty``.
+        ``bridge``, ``importance``, ``laplace``, ``harmonic_mean``, ``stepping_stone``, ``smc``, ``nested``, ``dynesty``
+        or ``elbo``, which is a lower bound: that of the normal of Laplace's method.
     seed
         Seed of everything random.
     options
-        Those of the estimator: ``proposal`` of ``bridge``; ``proposals`` of ``importance``; ``stones``
+        Those of the estimator: ``proposal`` of ``bridge``; ``proposals`` of ``importance`` and ``elbo``; ``stones``
         and ``draws_a_stone`` of ``stepping_stone``; ``runs`` and ``particles`` of ``smc``; ``live`` of ``nested`` and
         ``dynesty``, and ``inner_steps`` of ``nested``.
 
@@ -111,6 +111,10 @@ def _without_draws(model: Any, method: str, seed: int, options: dict[str, Any]) 
         from bayes.evidence.laplace_approximation import laplace
 
         return laplace(target, **options)
+    if method == "elbo":
+        from bayes.evidence.lower_bounds import elbo
+
+        return elbo(target, seed=seed, **options)
     if method == "stepping_stone":
         from bayes.evidence.stepping_stones import stepping_stone
 
@@ -135,19 +139,18 @@ def _smc(model: Any, *, seed: int, runs: int = 16, particles: int = 2000) -> Evi
     tree = smc(model, seed=seed, runs=runs, draws=particles)
     log_z = tree["sample_stats"]["log_evidence"].to_numpy()
     evidence = combine(log_z)
-    steps = tree["sample_stats"]["beta"].shape[1]
     return EvidenceEstimate(
         log_evidence=evidence.log_evidence,
         standard_error=evidence.standard_error,
         method="smc",
-        evaluations=runs * particles * steps,
+        evaluations=None,  # the moves adapt
         diagnostics=(
             Diagnostic(
-                name="runs",
-                value=runs,
-                threshold=FEWEST_RUNS,
+                name="different runs",
+                value=len(np.unique(log_z)),
+                threshold=max(runs, FEWEST_RUNS),
                 at_least=True,
-                meaning="too few runs to measure their spread",
+                meaning="too few runs, or runs that repeat each other, to measure their spread",
             ),
             Diagnostic(
                 name="sd between the runs",

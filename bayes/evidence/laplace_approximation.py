@@ -9,14 +9,10 @@
 from math import log, nan, pi
 
 import numpy as np
-from scipy.linalg import LinAlgError, cholesky
-from scipy.optimize import minimize
 
 from bayes.evidence.results import EvidenceEstimate
 from bayes.evidence.targets import Target
-
-STATIONARY = 1e-3
-"""Largest distance of a place from the mode, in posterior sds by the normal approximation, at which it is the mode."""
+from bayes.sampling.modes import Mode, mode
 
 
 def laplace(target: Target) -> EvidenceEstimate:
@@ -25,34 +21,27 @@ def laplace(target: Target) -> EvidenceEstimate:
     Raises
     ------
     ValueError
-        If the derivatives of ``target`` are not known, if no mode is found, or if the Hessian is not negative definite.
+        If the derivatives of ``target`` are not known, or if no mode is found (``bayes.sampling.modes``).
     """
-    if target.gradient is None or target.hessian is None or target.start is None:
-        raise ValueError("`method` 'laplace' needs `gradient`, `hessian` and `start` of the target; give all three.")
-    gradient = target.gradient
-    found = minimize(
-        lambda x: -float(target.log_density(x[None])[0]), target.start, jac=lambda x: -gradient(x), method="BFGS"
-    )
-    mode = found.x
-    precision = -target.hessian(mode)
-    try:
-        factor = cholesky(precision, lower=True)
-    except (LinAlgError, ValueError) as error:
-        raise ValueError(
-            "`model` has no normal approximation: the Hessian of its log density is not negative definite where the "
-            "search for the mode ended; use method='bridge'."
-        ) from error
-    distance = float(np.linalg.norm(np.linalg.solve(factor, gradient(mode))))
-    if not distance < STATIONARY:
-        raise ValueError(
-            f"`model` has no mode that was found: the search ended {distance:.2g} posterior sds away, after "
-            f"{found.nit} steps; use method='bridge'."
-        )
-    log_volume = float(np.sum(np.log(np.diag(factor))))  # 1/2 log |H|
+    m = mode_of(target, "laplace")
+    log_volume = float(np.sum(np.log(np.diag(m.factor))))  # 1/2 log |H|
     return EvidenceEstimate(
-        log_evidence=float(target.log_density(mode[None])[0]) + target.dimension / 2 * log(2 * pi) - log_volume,
+        log_evidence=float(target.log_density(m.point[None])[0]) + target.dimension / 2 * log(2 * pi) - log_volume,
         standard_error=nan,
         method="laplace",
-        evaluations=int(found.nfev) + 1,
+        evaluations=m.evaluations + 1,
         notes=target.notes,
+    )
+
+
+def mode_of(target: Target, method: str) -> Mode:
+    """Return the mode of ``target``, for ``method``. Raises ValueError as above."""
+    if target.gradient is None or target.hessian is None or target.start is None:
+        raise ValueError(f"`method` {method!r} needs `gradient`, `hessian` and `start` of the target; give all three.")
+    return mode(
+        lambda x: float(target.log_density(x[None])[0]),
+        target.gradient,
+        target.hessian,
+        target.start,
+        otherwise="use method='bridge'",
     )

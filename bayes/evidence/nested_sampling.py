@@ -6,6 +6,8 @@ computation"). Points are replaced by slice sampling (Yallup, Kroupa and Handley
 cites it).
 """
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import blackjax
@@ -53,22 +55,15 @@ def nested(target: Target, *, seed: int, live: int = 500, inner_steps: int | Non
     prior = target.required_prior("nested")
     if prior.traced is None:
         raise ValueError("`method` 'nested' needs `prior.traced` of the target, for JAX; use method='bridge'.")
-    traced = prior.traced
     whole_number("live", live, ", 100 or more", 100)
     steps = max(10, 5 * target.dimension) if inner_steps is None else inner_steps
     whole_number("inner_steps", steps, ", 1 or more", 1)
     prior_seed, key_seed = (int(s) for s in np.random.SeedSequence(seed).generate_state(2))
     with jax.enable_x64(True):
-        algorithm: Any = blackjax.nss(
-            logprior_fn=lambda x: traced(x)[0],
-            loglikelihood_fn=lambda x: traced(x)[1],
-            num_inner_steps=steps,
-            num_delete=live // 10,
-        )
+        init, step = _sampler(prior.traced, steps, live // 10)
         points = jnp.asarray(prior.sample(prior_seed, live))
         key, shrinkage_key = jax.random.split(jax.random.key(key_seed))
-        state = jax.jit(algorithm.init)(points)
-        step = jax.jit(algorithm.step)
+        state = init(points)
         dead: list[Any] = []
         while not state.integrator.logZ_live - state.integrator.logZ < REMAINDER:
             if len(dead) == MOST_STEPS:
@@ -86,7 +81,7 @@ def nested(target: Target, *, seed: int, live: int = 500, inner_steps: int | Non
         log_evidence=float(log_z.mean()),
         standard_error=float(log_z.std()),
         method="nested",
-        evaluations=live + len(dead) * (live // 10) * steps,
+        evaluations=None,  # a slice takes as many as it needs
         diagnostics=(
             Diagnostic(
                 name="points that the posterior is worth",
@@ -98,3 +93,17 @@ def nested(target: Target, *, seed: int, live: int = 500, inner_steps: int | Non
         ),
         notes=target.notes,
     )
+
+
+@lru_cache(maxsize=8)
+def _sampler(
+    traced: Callable[[Any], tuple[Any, Any]], steps: int, deleted: int
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return the compiled start and step of the sampler."""
+    algorithm: Any = blackjax.nss(
+        logprior_fn=lambda x: traced(x)[0],
+        loglikelihood_fn=lambda x: traced(x)[1],
+        num_inner_steps=steps,
+        num_delete=deleted,
+    )
+    return jax.jit(algorithm.init), jax.jit(algorithm.step)

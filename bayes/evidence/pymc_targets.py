@@ -17,17 +17,17 @@ import jax.numpy as jnp
 import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
+from pymc.distributions.custom import CustomDistRV
 from pymc.distributions.transforms import _default_transform
 from pymc.variational.minibatch_rv import MinibatchRandomVariable
 from pytensor.graph.replace import graph_replace
 
 from bayes.evidence.targets import Array, Prior, Target
-from bayes.io.draws import DrawsLike, as_draws, variable_names
+from bayes.io.draws import DrawsLike, as_draws, is_smc, variable_names
 from bayes.sampling._jax_engines import jaxified_graph
+from bayes.sampling.improper import improper_part
 from bayes.sampling.points import coordinates, every_point
 
-IMPROPER = ("FlatRV", "HalfFlatRV", "ICARRV")
-"""PyMC's distributions without a normalised density."""
 type Transforms = tuple[Callable[..., Any], dict[str, tuple[int, ...]]]
 """The compiled transforms of the free variables, and the shapes of the variables."""
 
@@ -101,16 +101,19 @@ def _require_evidence(model: pm.Model) -> None:
                 "p(y); observe all data, without `total_size`."
             )
     for variable in model.free_RVs:
-        kind = type(variable.owner.op).__name__
-        if kind in IMPROPER:
+        if kind := improper_part(variable, model):
             raise ValueError(
-                f"`model` has an improper prior on {variable.name}, pm.{kind.removesuffix('RV')}, so that p(y) is "
-                "arbitrary up to a factor; give it a proper prior."
+                f"`model` has an improper prior on {variable.name}, pm.{kind}, so that p(y) is arbitrary up to a "
+                "factor; give it a proper prior."
             )
 
 
 def _unnormalised(model: pm.Model) -> tuple[str, tuple[str, ...]]:
     """Return why the prior may not be normalised, empty if it is, and notes on what the evidence then is."""
+    custom = [rv.name for rv in model.basic_RVs if isinstance(rv.owner.op, CustomDistRV)]
+    if custom:
+        reason = f"{custom[0]} is a pm.CustomDist with a log density of its own, which may not be normalised"
+        return reason, (f"{reason}: if it is not, this is no evidence.",)
     if model.potentials:
         names = ", ".join(potential.name for potential in model.potentials)
         return (
@@ -152,7 +155,13 @@ def _unconstrained(model: pm.Model, draws: DrawsLike, transforms: Transforms) ->
         raise ValueError(
             f"`draws` lack the free variable {missing[0]!r} of the model; they must have {', '.join(map(repr, names))}."
         )
-    posterior = as_draws(draws, names).posterior
+    read = as_draws(draws, names)
+    if is_smc(read):
+        raise ValueError(
+            "`draws` are particles of SMC, whose runs are no chains of independent draws; they have estimates of their "
+            "own: combine `log_evidence` of their sample_stats by `bayes.evidence.estimates.combine`, or give chains."
+        )
+    posterior = read.posterior
     shapes = {name: posterior[name].shape[:2] for name in names}
     chains, n = shapes[names[0]]
     if any(shape != (chains, n) for shape in shapes.values()):
@@ -194,6 +203,12 @@ def _forward_graph(model: pm.Model) -> Transforms:
 
 def _require_finite(name: str, points: Array, values: NDArray[Any]) -> None:
     """Raise ValueError if one of the ``points`` of a variable is not finite."""
+    nan = np.argwhere(np.isnan(np.reshape(values, (len(values), -1))).any(axis=1))
+    if len(nan):
+        raise ValueError(
+            f"`draws[{name!r}]` must be numbers, got nan in {len(nan)} of {len(values)} draws; a sampler that returns "
+            "them is broken or not finished."
+        )
     bad = np.argwhere(~np.isfinite(np.reshape(points, (len(points), -1))).all(axis=1))
     if len(bad):
         raise ValueError(

@@ -66,13 +66,14 @@ class EvidenceEstimate:
     Parameters
     ----------
     log_evidence
-        The estimate, in nats.
+        The estimate, or the bound, in nats.
     standard_error
         The standard error that the method claims for it, in nats; nan if it claims none.
     method
         The estimator.
     evaluations
-        Number of points at which the log density was evaluated, those of the sampler that made the draws not counted.
+        Number of points at which the log density was evaluated, those of the sampler that made the draws not counted;
+        None where the sampler of the method does not count them.
     diagnostics
         What the claimed error is judged by.
     notes
@@ -82,7 +83,7 @@ class EvidenceEstimate:
     log_evidence: float
     standard_error: float
     method: Method
-    evaluations: int
+    evaluations: int | None
     diagnostics: tuple[Diagnostic, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -94,13 +95,15 @@ class EvidenceEstimate:
 
     @property
     def reliable(self) -> bool:
-        """Whether an error is claimed and no diagnostic speaks against it."""
-        return not isnan(self.standard_error) and not self.warnings
+        """Whether an error is claimed and no diagnostic speaks against it. A bound is no estimate, and never is."""
+        return self.method not in BOUNDS and not isnan(self.standard_error) and not self.warnings
 
     def __str__(self) -> str:
         error = "no error claimed" if isnan(self.standard_error) else f"+- {self.standard_error:.2g}"
         bound = f", {BOUNDS[self.method]}" if self.method in BOUNDS else ""
-        sentence = f"log p(y) = {self.log_evidence:.4f} nats ({error}) by {self.method.replace('_', ' ')}{bound}"
+        sign = ">=" if bound else "="
+        by = self.method.replace("_", " ") + bound
+        sentence = f"log p(y) {sign} {self.log_evidence:.4f} nats ({error}) by {by}"
         numbers = "; ".join(map(str, self.diagnostics))
         lines = [f"{sentence}; {numbers}." if numbers else f"{sentence}."]
         return "\n".join([*lines, *(f"warning: {w}" for w in self.warnings), *(f"note: {n}" for n in self.notes)])

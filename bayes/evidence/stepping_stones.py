@@ -7,6 +7,8 @@ marginal likelihood estimation for Bayesian phylogenetic model selection", Syste
 from directly, and each power posterior by chains of NumPyro's NUTS, all of them vectorised: one compilation.
 """
 
+from collections.abc import Callable
+from functools import lru_cache
 from math import log, sqrt
 from typing import Any
 
@@ -32,14 +34,12 @@ def stepping_stone(target: Target, *, seed: int, stones: int = 32, draws_a_stone
     """Estimate the log evidence from ``stones`` power posteriors, with ``draws_a_stone`` draws in each of two chains.
 
     Its variance is the sum over the stones of var(w) / mean(w)^2 / ESS(w), with w = p(y | theta)^(beta_k - beta_(k-1)).
-    An evaluation, in the result, is a draw that is kept: the steps of NUTS between them are not counted.
 
     Raises ValueError if the target has no normalised prior that JAX can trace, or if a number is too small.
     """
     prior = target.required_prior("stepping_stone")
     if prior.traced is None:
         raise ValueError("`method` 'stepping_stone' needs `prior.traced` of the target, for JAX; use method='bridge'.")
-    traced = prior.traced
     whole_number("stones", stones, ", 2 or more", 2)
     draws = whole_number("draws_a_stone", draws_a_stone, ", 100 or more", 100)
     betas = (np.arange(stones + 1) / stones) ** (1 / SHAPE)
@@ -47,6 +47,22 @@ def stepping_stone(target: Target, *, seed: int, stones: int = 32, draws_a_stone
     first = prior.log_likelihood(prior.sample(prior_seed, CHAINS * draws)).reshape(1, CHAINS, draws)
     # chains of beta_1, ..., beta_(K-1), started from the prior
     starts = prior.sample(start_seed, (stones - 1) * CHAINS)
+    with jax.enable_x64(True):
+        x = np.asarray(
+            _chains(prior.traced, draws)(
+                jnp.asarray(np.repeat(betas[1:-1], CHAINS)),
+                jnp.asarray(starts),
+                jax.random.split(jax.random.key(key_seed), len(starts)),
+            )
+        )  # ((K - 1) CHAINS, draws, D)
+    rest = prior.log_likelihood(x.reshape(-1, target.dimension)).reshape(stones - 1, CHAINS, draws)
+    log_w = np.diff(betas)[:, None, None] * np.concatenate([first, rest])  # (K, CHAINS, draws)
+    return _product(log_w, target)
+
+
+@lru_cache(maxsize=8)
+def _chains(traced: Callable[[Any], tuple[Any, Any]], draws: int) -> Callable[..., Any]:
+    """Return the compiled chains at many temperatures: betas, starts and keys -> positions."""
 
     def chain(beta: jax.Array, start: jax.Array, key: jax.Array) -> Any:
         def log_density(x: jax.Array) -> jax.Array:
@@ -62,17 +78,7 @@ def stepping_stone(target: Target, *, seed: int, stones: int = 32, draws_a_stone
             target_accept=TARGET_ACCEPT,
         ).positions
 
-    with jax.enable_x64(True):
-        x = np.asarray(
-            jax.jit(jax.vmap(chain))(
-                jnp.asarray(np.repeat(betas[1:-1], CHAINS)),
-                jnp.asarray(starts),
-                jax.random.split(jax.random.key(key_seed), len(starts)),
-            )
-        )  # ((K - 1) CHAINS, draws, D)
-    rest = prior.log_likelihood(x.reshape(-1, target.dimension)).reshape(stones - 1, CHAINS, draws)
-    log_w = np.diff(betas)[:, None, None] * np.concatenate([first, rest])  # (K, CHAINS, draws)
-    return _product(log_w, target)
+    return jax.jit(jax.vmap(chain))
 
 
 def _product(log_w: Array, target: Target) -> EvidenceEstimate:
@@ -87,7 +93,7 @@ def _product(log_w: Array, target: Target) -> EvidenceEstimate:
         log_evidence=float(sum(log_ratios)),
         standard_error=sqrt(variance),
         method="stepping_stone",
-        evaluations=log_w.size,
+        evaluations=None,  # the steps of NUTS
         diagnostics=(
             Diagnostic(
                 name="largest R-hat of the log likelihood at a temperature",

@@ -7,7 +7,7 @@ anything else, write the log density down::
     Target(dimension=2, log_density=lambda x: -0.5 * np.sum(x**2, axis=1))  # whose integral is 2 pi
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,11 @@ class Prior:
     log_likelihood: LogDensity
     sample: Callable[[int, int], Array]
     traced: Callable[[Any], tuple[Any, Any]] | None = None
+
+    def __post_init__(self) -> None:
+        """Have the shapes of the values checked."""
+        for name in ("log_prior", "log_likelihood"):
+            object.__setattr__(self, name, _one_number_a_point(name, getattr(self, name)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,12 +86,18 @@ class Target:
         """Raise ValueError if the dimension is not a positive whole number."""
         if not isinstance(self.dimension, int | np.integer) or self.dimension < 1:
             raise ValueError(f"`dimension` must be a whole number, 1 or more, got {self.dimension!r}.")
+        object.__setattr__(self, "log_density", _one_number_a_point("log_density", self.log_density))
 
     def points(self, draws: Any) -> Array:
         """Return posterior ``draws`` as unconstrained points (chain, draw, D).
 
         Raises ValueError if they have another shape, are not finite, or lack a variable.
         """
+        if self.unconstrain is None and (isinstance(draws, Mapping) or hasattr(draws, "children")):
+            raise ValueError(
+                f"`draws` must be unconstrained points (chain, draw, {self.dimension}), an array, got "
+                f"{type(draws).__name__}; a Target without `unconstrain` knows no names of variables."
+            )
         x = np.asarray(draws, dtype=float) if self.unconstrain is None else self.unconstrain(draws)
         if x.ndim != 3 or x.shape[2] != self.dimension:
             raise ValueError(f"`draws` must have the shape (chain, draw, {self.dimension}), got {x.shape}.")
@@ -103,3 +114,18 @@ class Target:
                 f"`method` {method!r} needs a normalised prior, and {self.without_prior}; use method='bridge'."
             )
         return self.prior
+
+
+def _one_number_a_point(name: str, function: LogDensity) -> LogDensity:
+    """Return the ``function`` with its values checked: (M,) of points (M, D)."""
+
+    def checked(x: Array) -> Array:
+        values = np.asarray(function(x))
+        if values.shape != (len(x),):
+            raise ValueError(
+                f"`{name}` must return one number a point, shape ({len(x)},), got {values.shape}; sum over the last "
+                "axis of the points, `axis=1`."
+            )
+        return values
+
+    return checked

@@ -11,6 +11,7 @@ import pymc as pm
 from numpy.typing import ArrayLike, NDArray
 
 from bayes.sampling._jax_engines import initial_position
+from bayes.sampling.improper import require_whole_data
 
 BLOCK = 1000
 """Points that are evaluated at once."""
@@ -33,7 +34,11 @@ class Coordinates:
 
 
 def coordinates(model: pm.Model) -> Coordinates:
-    """Return the coordinates of ``model``, which has one free variable at least."""
+    """Return the coordinates of ``model``, which has one free variable at least.
+
+    Raises ValueError if it has a ``pm.Minibatch``, whose density is another at each call.
+    """
+    require_whole_data(model)
     with jax.enable_x64(True):
         start = [np.asarray(value) for value in initial_position(model)]
     ends = np.cumsum([value.size for value in start]).tolist()

@@ -111,17 +111,18 @@ def posteriors(model: str, seed: int) -> Posteriors:
     from bayes.approximations.laplace_method import laplace
     from bayes.approximations.pathfinders import pathfinder
     from bayes.approximations.point_estimates import plug_in_loss
+    from bayes.approximations.unconstrained import unconstrained_posterior
     from bayes.approximations.variational import advi
     from bayes.registry import get_model
 
     entry = get_model(model)
-    program = entry.program()
+    target = unconstrained_posterior(entry.program())  # translated and compiled once for all
     fits: dict[str, Callable[[], Approximation]] = {
-        "laplace": lambda: laplace(program, seed=seed),
-        "advi mean field": lambda: advi(program, seed=seed, family="mean field", optimizer=_optimizer()),
-        "advi full rank": lambda: advi(program, seed=seed, family="full rank", optimizer=_optimizer()),
-        "pathfinder": lambda: pathfinder(program, seed=seed),
-        "multipathfinder": lambda: pathfinder(program, seed=seed, paths=PATHS),
+        "laplace": lambda: laplace(target, seed=seed),
+        "advi mean field": lambda: advi(target, seed=seed, family="mean field", optimizer=_optimizer()),
+        "advi full rank": lambda: advi(target, seed=seed, family="full rank", optimizer=_optimizer()),
+        "pathfinder": lambda: pathfinder(target, seed=seed),
+        "multipathfinder": lambda: pathfinder(target, seed=seed, paths=PATHS),
     }
     return Posteriors(
         approximations={name: _or_reason(lambda fit=fit: losses(fit(), entry)) for name, fit in fits.items()},

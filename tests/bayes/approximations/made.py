@@ -19,7 +19,6 @@ def approximation(program, mean, covariance, *, draws=4000, seed=0):
     """Normal(mean, covariance) on the unconstrained space as an approximation of the posterior of ``program``."""
     return normal_approximation(
         "made",
-        program,
         unconstrained_posterior(program),
         mean=np.asarray(mean, dtype=float),
         covariance=np.asarray(covariance, dtype=float),

@@ -134,6 +134,18 @@ def test_an_elbo_above_the_log_evidence_is_that_of_another_model():
         losses(replace(fitted, elbo=fitted.elbo + 0.5), model)
 
 
+def test_what_losses_are_not_of_is_refused():
+    fitted = approximation(MODEL.program(), [POSTERIOR.mean()], [[POSTERIOR.var()]], draws=400)
+    with pytest.raises(ValueError, match="in this order, got Model and Approximation"):
+        losses(MODEL, fitted)
+    other = MODEL.with_data(MODEL.y[::-1] - 0.01)  # its log evidence is higher, so that the ELBO shows nothing
+    assert other.exact.log_evidence(other.y) > fitted.elbo
+    with pytest.raises(ValueError, match=r"fitted to other data than those of normal_normal \(own\)"):
+        losses(fitted, other)
+    with pytest.raises(ValueError, match=r"`level` must be one of 0.5, 0.9, 0.95, got 0.8"):
+        losses(fitted, MODEL).coverage(0.8)
+
+
 def test_the_name_of_an_estimate_is_one_of_two():
     with pytest.raises(ValueError, match="`estimate` must be 'MLE' or 'MAP', got 'mle'"):
         point_estimate(get_model("normal_normal"), "mle")

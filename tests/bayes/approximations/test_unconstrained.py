@@ -3,7 +3,7 @@
 import numpy as np
 import pymc as pm
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 
 from bayes.approximations.unconstrained import unconstrained_posterior
@@ -72,6 +72,34 @@ def test_discrete_variables_and_models_without_any_are_refused():
         unconstrained_posterior(model)
     with pytest.raises(ValueError, match="no free variables"):
         unconstrained_posterior(pm.Model())
+    with pytest.raises(ValueError, match=r"`model` must be a PyMC model, .* got str"):
+        unconstrained_posterior("normal_normal")
+
+
+def test_an_improper_prior_needs_data():
+    with pm.Model() as model:
+        mu, free = pm.Flat("mu"), pm.Flat("free")
+        theta = pm.Normal("theta", mu)  # mu meets the data through theta
+        pm.Normal("y", theta, observed=1.0)
+    with pytest.raises(ValueError, match=r"improper prior on free, pm.Flat, and no data"):
+        unconstrained_posterior(model)
+    with model:
+        pm.Potential("data", pm.logp(pm.Normal.dist(free), 0.0))
+    assert unconstrained_posterior(model).size == 3
+
+
+def test_a_posterior_serves_several_approximations_and_a_model_of_the_registry_is_its_program(binomial, target):
+    assert unconstrained_posterior(target) is target
+    again = unconstrained_posterior(binomial)
+    assert_array_equal(again.observed, np.ravel(binomial.y))
+    assert_allclose(again.log_density(np.zeros((1, 1))), target.log_density(np.zeros((1, 1))), rtol=IDENTITY)
+
+
+def test_a_minibatch_is_refused():
+    with pm.Model() as model:
+        pm.Normal("y", pm.Normal("mu"), observed=pm.Minibatch(np.arange(9.0), batch_size=3), total_size=9)
+    with pytest.raises(ValueError, match=r"`model` has a pm.Minibatch"):
+        unconstrained_posterior(model)
 
 
 def test_the_process_keeps_its_precision(target):

@@ -79,3 +79,5 @@ def test_wrong_settings_are_refused(program):
         advi(program, seed=1, family="fullrank")
     with pytest.raises(ValueError, match="`iterations` must be a whole number, 1 or more, got 0"):
         advi(program, seed=1, iterations=0)
+    with pytest.raises(ValueError, match=r"`optimizer` must be an optimiser of PyMC, .* got 'adam'"):
+        advi(program, seed=1, optimizer="adam")

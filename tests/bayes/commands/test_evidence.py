@@ -24,6 +24,14 @@ def test_draws_of_a_file_give_the_evidence_and_its_error(tmp_path, capsys):
     assert all(diagnostic["good"] for diagnostic in found["diagnostics"])
 
 
+def test_a_variable_of_a_file_may_have_another_name(tmp_path, capsys):
+    np.savez(tmp_path / "other.npz", height=np.load(saved(tmp_path))["mu"])
+    file = [str(tmp_path / "other.npz"), "--model", "normal_normal"]
+    assert main(["evidence", *file]) == 2
+    assert "--var NAME=mu" in capsys.readouterr().err
+    assert main(["evidence", *file, "--var", "height=mu"]) == 0
+
+
 def test_draws_of_another_posterior_do_not_pass(tmp_path):
     assert main(["evidence", saved(tmp_path, shift=3.0), "--model", "normal_normal"]) != 0
 
@@ -42,6 +50,8 @@ def test_a_method_without_a_claim_is_inconclusive(capsys):
         (["normal_normal", "--draws", "1"], "`draws` must be a whole number"),
         (["normal_normal", "--method", "laplace", "--draws", "500"], "`draws` 500 has no effect"),
         (["draws.nc", "--model", "normal_normal", "--draws", "500"], "the draws are those of the file"),
+        (["normal_normal", "--method", "laplace", "--seed", "1"], "`seed` 1 has no effect: nothing is random"),
+        (["normal_normal", "--var", "height=mu"], "`var` has no effect"),
     ],
 )
 def test_what_does_not_fit_is_refused(arguments, message, capsys):

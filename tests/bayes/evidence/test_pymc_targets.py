@@ -3,6 +3,8 @@
 import numpy as np
 import pymc as pm
 import pytest
+import xarray as xr
+from arviz_base import dict_to_dataset
 from numpy.testing import assert_allclose
 from scipy.stats import norm
 
@@ -53,6 +55,8 @@ def test_constrained_draws_go_to_the_unconstrained_space_and_back(simplex, targe
         assert_allclose(got, expected, rtol=1e-12)
     with pytest.raises(ValueError, match=r"`draws\['u'\]` must lie inside the support"):
         target.points({"p": p, "sd": sd, "u": sd + 1})
+    with pytest.raises(ValueError, match=r"`draws\['sd'\]` must be numbers, got nan in 10 of 10 draws"):
+        target.points({"p": p, "sd": sd * np.nan, "u": u})
     with pytest.raises(ValueError, match="lack the free variable 'u'"):
         target.points({"p": p, "sd": sd})
     with pytest.raises(ValueError, match=r"`draws\['p'\]` must have the shape \(3,\)"):
@@ -78,10 +82,22 @@ def built(kind):
         elif kind == "discrete":
             k = pm.Poisson("k", 3.0)
             pm.Normal("y", k, observed=1.0)
+        elif kind == "minibatch":
+            pm.Normal("y", pm.Normal("a"), observed=pm.Minibatch(np.arange(9.0), batch_size=3), total_size=9)
+        elif kind == "minibatch of covariates":
+            pm.Normal("y", pm.Normal("a") * pm.Minibatch(np.arange(9.0), batch_size=3), observed=np.zeros(3))
         else:
-            flat = pm.Flat("a") if kind == "flat" else pm.HalfFlat("a")
-            pm.Normal("y", flat, observed=1.0)
+            flat = PARTLY_IMPROPER[kind]()
+            pm.Normal("y", flat.sum(), observed=1.0)
     return model
+
+
+PARTLY_IMPROPER = {
+    "flat": lambda: pm.Flat("a"),
+    "half flat": lambda: pm.HalfFlat("a"),
+    "walk": lambda: pm.GaussianRandomWalk("a", sigma=1, init_dist=pm.Flat.dist(), steps=2),
+    "truncated": lambda: pm.Truncated("a", pm.Flat.dist(), lower=0, upper=1),
+}
 
 
 @pytest.mark.parametrize(
@@ -91,6 +107,10 @@ def built(kind):
         ("discrete", "discrete free variable k"),
         ("flat", "improper prior on a, pm.Flat"),
         ("half flat", "improper prior on a, pm.HalfFlat"),
+        ("walk", "improper prior on a, pm.Flat"),
+        ("truncated", "improper prior on a, pm.Flat"),
+        ("minibatch", "`total_size` on y"),
+        ("minibatch of covariates", "`model` has a pm.Minibatch"),
     ],
 )
 def test_a_model_without_an_evidence_is_refused_with_the_reason(kind, message):
@@ -145,3 +165,28 @@ def test_a_scaled_likelihood_has_no_evidence():
         pm.Normal("y", mu, 1, observed=[0.3], total_size=3)
     with pytest.raises(ValueError, match="`model` has `total_size` on y"):
         from_pymc(model)
+
+
+def test_a_custom_log_density_is_said_and_its_prior_not_used():
+    with pm.Model() as model:
+        x = pm.CustomDist("x", logp=lambda value: -0.5 * value**2)  # without -1/2 log 2 pi
+        pm.CustomDist("z", dist=lambda size: pm.Normal.dist(0, 1, size=size))  # of PyMC's own, and so normalised
+        pm.Normal("y", x, 1, observed=0.5)
+    target = from_pymc(model)
+    (note,) = target.notes
+    assert note.startswith("x is a pm.CustomDist with a log density of its own, which may not be normalised")
+    with pytest.raises(ValueError, match=r"x is a pm.CustomDist"):
+        log_evidence(model, method="smc")
+
+
+def test_particles_of_smc_are_no_chains():
+    model = get_model("normal_normal")
+    particles = np.random.default_rng(0).normal(size=(4, 100))
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": dict_to_dataset({"mu": particles}),
+            "sample_stats": xr.Dataset({"log_evidence": ("chain", np.arange(4.0))}),
+        }
+    )
+    with pytest.raises(ValueError, match="`draws` are particles of SMC"):
+        log_evidence(model, tree)
