@@ -18,9 +18,10 @@ from nets.training import runs
 from nets.training.checkpoints import MAX_CHECKPOINTS, Checkpoints, open_checkpoints, require_disk_space
 from nets.training.config import TrainConfig
 from nets.training.ensemble import ensemble_logits
+from nets.training.inference import logits_function
 from nets.training.optimizers import schedule
 from nets.training.run_lock import locked_run_folder, require_free_or_resumable, require_same_data, restore_run
-from nets.training.step import TrainState, chunk_function, image_rows, logits_function
+from nets.training.step import TrainState, chunk_function, image_rows
 from nets.training.task import Task, prepare
 
 type Metrics = dict[str, float]
