@@ -10,6 +10,6 @@ In reading order:
 - ``optimizers``: the Optax optimizer and learning rate schedule of a configuration.
 - ``ensemble``: the train state and the predictive of a deep ensemble.
 - ``runs``: the run folder, written by ``fit`` and read by evaluation and reports.
-- ``checkpoints``: checkpoints by Orbax, with checksums.
+- ``checkpoints``: checkpoints by Orbax, with checksums; ``checkpoint_writer``: their writing in the background.
 - ``run_lock``: the lock on a run folder, and the checks before a run starts or resumes.
 """
