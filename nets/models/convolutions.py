@@ -10,7 +10,7 @@ contiguous over longer runs; in return the product multiplies the zeros of the m
 `xla_convolution` is XLA's own. Its derivative in JAX has convolutions with permuted dimensions, and inside a loop XLA's
 CPU backend runs those naively (jax-ml/jax#12868). Here both gradients are written as ordinary convolutions.
 
-`native_convolution` is XLA's own with JAX's derivative, for GPUs and TPUs, which have fast kernels for all three.
+`native_convolution` is XLA's own with JAX's derivative, for TPUs.
 
 Forward and gradients of 3 x 3 kernels in a loop by the first two, batch 128, in ms of processor time on two cores (the
 first layer has no gradient for the image)::
@@ -20,6 +20,16 @@ first layer has no gradient for the image)::
      8 -> 16   32 x 32    36.3     24.5     16.1
     16 -> 32   30 x 30    63.2     54.5     29.4
 
+A TPU multiplies 128 x 128 matrices, to which the patches of few channels are padded; its own convolution needs 2.7 to
+3.3 times fewer operations. On an NVIDIA H100 the patches are faster. A training step of 128 images in microseconds,
+in float32 (``python -m benchmarks.accelerator``, which compares both)::
+
+    channels        patches   native
+    12                  379      408
+    16, 32              721      754
+    12, 4 members      1070     1262
+
+cuDNN sums the gradient of the kernel in an order that varies, so native training is not reproducible there.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,6 +40,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from nets.models.linear_layers import bfloat16_product
+
+type Matmul = Callable[[jax.Array, jax.Array], jax.Array]
+"""Multiplies a matrix (n, k) by a matrix (k, m)."""
+
 MAX_PATCH_PIXELS = 8
 """Largest number of output pixels b of a patch: with 1, 2, 3, 5, 6, 10, 15 and 30 pixels the first layer above took
 9.0, 6.5, 6.7, 6.6, 5.9, 7.0, 8.2 and 10.6 ms."""
@@ -39,12 +54,18 @@ DIMENSION_NUMBERS = ("NHWC", "HWIO", "NHWC")
 
 
 def im2col_convolution(
-    x: jax.Array, kernel: jax.Array, window_strides: Sequence[int], padding: Any, **options: Any
+    x: jax.Array,
+    kernel: jax.Array,
+    window_strides: Sequence[int],
+    padding: Any,
+    *,
+    matmul: Matmul = jnp.matmul,
+    **options: Any,
 ) -> jax.Array:
     """Return the valid convolution of ``x`` (N, I, J, C) with ``kernel`` (P, Q, C, D): (N, I - P + 1, J - Q + 1, D).
 
-    It is for ``nnx.Conv(conv_general_dilated=...)``. Raises ValueError if the layer has strides, padding, dilation or
-    groups.
+    It is for ``nnx.Conv(conv_general_dilated=...)``. ``matmul`` multiplies two matrices. Raises ValueError if the layer
+    has strides, padding, dilation or groups.
     """
     _require_supported(window_strides, padding, options)
     P, Q, C, D = kernel.shape
@@ -57,7 +78,7 @@ def im2col_convolution(
     # matrix[p, v, c, w, d] = kernel[p, v - w, c, d]: output pixel w reads the P x Q pixels from column w on
     band = jnp.stack([jnp.eye(width, b, k=-q, dtype=kernel.dtype) for q in range(Q)])  # (Q, width, b)
     matrix = jnp.einsum("qvw,pqcd->pvcwd", band, kernel, precision="highest").reshape(P * width * C, b * D)
-    return (patches.reshape(-1, P * width * C) @ matrix).reshape(N, rows, columns, D)
+    return matmul(patches.reshape(-1, P * width * C), matrix).reshape(N, rows, columns, D)
 
 
 def xla_convolution(
@@ -95,23 +116,27 @@ _xla.defvjp(_forward, _backward)
 def training_convolution(bfloat16: bool, vmapped: bool) -> Callable[..., jax.Array]:
     """Return the implementation for training, for ``nnx.Conv(conv_general_dilated=...)``, by the device it runs on.
 
-    On a CPU it is `im2col_convolution` or `xla_convolution`, whichever is faster. A GPU or TPU has its own convolutions
-    (`native_convolution`): matrix products of patches need 2.7 to 3.3 times the operations. With ``bfloat16`` the
-    factors are rounded to it. On a CPU this is no faster, so convolutions stay in float32 there. Networks ``vmapped``
-    over ensemble members have one kernel each, for which XLA's convolution has no batch axis.
+    On a CPU it is `im2col_convolution` or `xla_convolution`, whichever is faster, on a TPU `native_convolution`, and on
+    a GPU `im2col_convolution`. With ``bfloat16`` the factors are rounded to it. On a CPU this is no faster, so
+    convolutions stay in float32 there. Networks ``vmapped`` over ensemble members have one kernel each, for which XLA's
+    convolution has no batch axis.
     """
     on_cpu = im2col_convolution if vmapped else _convolution_by_channels
-    elsewhere = partial(native_convolution, bfloat16=bfloat16)
+    on_tpu = partial(native_convolution, bfloat16=bfloat16)
+    on_gpu = partial(im2col_convolution, matmul=_bfloat16_matmul) if bfloat16 else im2col_convolution
 
     def convolution(x: jax.Array, kernel: jax.Array, *layer: Any, **options: Any) -> jax.Array:
-        return lax.platform_dependent(
-            x,
-            kernel,
-            cpu=lambda x, kernel: on_cpu(x, kernel, *layer, **options),
-            default=lambda x, kernel: elsewhere(x, kernel, *layer, **options),
-        )
+        by_platform = {
+            platform: lambda x, kernel, implementation=implementation: implementation(x, kernel, *layer, **options)
+            for platform, implementation in [("cpu", on_cpu), ("tpu", on_tpu), ("default", on_gpu)]
+        }
+        return lax.platform_dependent(x, kernel, **by_platform)
 
     return convolution
+
+
+def _bfloat16_matmul(a: jax.Array, b: jax.Array) -> jax.Array:
+    return bfloat16_product(a, b.T)
 
 
 def native_convolution(

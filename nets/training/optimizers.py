@@ -1,10 +1,7 @@
 """The Optax optimizer and learning rate schedule of a configuration."""
 
-from typing import Any
-
 import jax
 import optax
-from jax import lax
 from optax import contrib
 
 from nets.training.config import TrainConfig
@@ -51,25 +48,6 @@ def optimizer(config: TrainConfig, steps: int) -> optax.GradientTransformation:
     if config.optimizer == "adamw":
         return optax.adamw(learning_rate, b1=momentum, weight_decay=decay, mask=_kernel_mask)
     return contrib.muon(learning_rate, beta=momentum, weight_decay=decay, adam_b1=momentum, consistent_rms=0.2)
-
-
-def update_function(optimizer: optax.GradientTransformation, config: TrainConfig) -> optax.TransformUpdateFn:
-    """Return ``optimizer.update``, for muon with products in bfloat16 wherever the device is no CPU.
-
-    Muon's Newton-Schulz iteration is made for bfloat16 (Jordan 2024). In TF32, the default of a GPU, it takes longer
-    than the rest of the step. The environment variable JAX_DEFAULT_MATMUL_PRECISION takes precedence.
-    """
-    if config.optimizer != "muon" or jax.config.jax_default_matmul_precision is not None:
-        return optimizer.update
-
-    def in_bfloat16(*arguments: Any) -> tuple[optax.Updates, optax.OptState]:
-        with jax.default_matmul_precision("BF16_BF16_F32"):
-            return optimizer.update(*arguments)
-
-    def update(gradient: optax.Updates, state: optax.OptState, params: optax.Params) -> Any:
-        return lax.platform_dependent(gradient, state, params, cpu=optimizer.update, default=in_bfloat16)
-
-    return update
 
 
 def _kernel_mask(params: optax.Params) -> optax.Params:

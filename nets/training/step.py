@@ -1,6 +1,5 @@
 """The train state, and the compiled function that runs a chunk of training steps."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -21,14 +20,6 @@ from nets.models.linear_layers import bfloat16_linear, linear
 from nets.models.losses import cross_entropy, smoothed
 from nets.models.mlp import MLP
 from nets.training.config import TrainConfig
-from nets.training.optimizers import update_function
-
-COMMAND_BUFFER = "xla_gpu_enable_command_buffer"
-"""XLA's option for the commands that it captures in CUDA graphs."""
-CAPTURED_COMMANDS = (
-    "FUSION,CUBLAS,CUBLASLT,CUDNN,CONVOLUTION,CUSTOM_CALL,CONDITIONAL,DYNAMIC_SLICE_FUSION,COLLECTIVES_KERNEL,WHILE"
-)
-"""All commands of a chunk, and those that XLA captures by default."""
 
 
 @partial(
@@ -138,7 +129,6 @@ def chunk_function(
     shard of each batch, and one all-reduce a step sums the gradients. Devices send each other nothing else.
     """
     num_shards = mesh.shape[BATCH_AXIS] if mesh else 1  # of a batch
-    update = update_function(optimizer, config)
 
     def local_shard(array: jax.Array) -> jax.Array:
         """Return this device's shard of an array with one entry per image of the batch."""
@@ -165,7 +155,7 @@ def chunk_function(
             gradient = jax.lax.platform_dependent(
                 gradient, cpu=jax.lax.optimization_barrier, default=lambda gradient: gradient
             )
-        updates, opt_state = update(gradient, state.opt_state, state.params)
+        updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         return replace(
             state,
             params=optax.apply_updates(state.params, updates),
@@ -211,17 +201,4 @@ def chunk_function(
     if mesh and mesh.size > 1:
         specs = state_partition_specs(config.members)
         chunk = jax.shard_map(chunk, mesh=mesh, in_specs=(specs, REPLICATED, REPLICATED, REPLICATED), out_specs=specs)
-    device = mesh.devices.flat[0] if mesh else jax.local_devices()[0]
-    return jax.jit(chunk, donate_argnums=0, compiler_options=compiler_options(device))
-
-
-def compiler_options(device: jax.Device) -> dict[str, str]:
-    """Return XLA's options for a chunk on ``device``.
-
-    On an NVIDIA GPU the loop over the steps becomes one CUDA graph, convolutions included. Otherwise the GPU asks the
-    host before every step whether it is the last. ``--xla_gpu_enable_command_buffer`` in the environment variable
-    XLA_FLAGS takes precedence: without a value it prevents all CUDA graphs.
-    """
-    if not device.device_kind.startswith("NVIDIA") or COMMAND_BUFFER in os.environ.get("XLA_FLAGS", ""):
-        return {}
-    return {COMMAND_BUFFER: CAPTURED_COMMANDS}
+    return jax.jit(chunk, donate_argnums=0)
