@@ -4,25 +4,17 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import jax
-import jax.numpy as jnp
-import numpy as np
 
 from nets.data.datasets import Progress
-from nets.distributed.mesh import REPLICATED, shard
 from nets.distributed.processes import max_over_processes, on_all_processes, on_first_process, require_equal
-from nets.models.losses import accuracy, cross_entropy
 from nets.training import runs
 from nets.training.checkpoint_writer import CheckpointWriter, checkpoint_writer
 from nets.training.checkpoints import MAX_CHECKPOINTS, open_checkpoints, require_disk_space
 from nets.training.config import TrainConfig
-from nets.training.ensemble import ensemble_logits
-from nets.training.inference import logits_function
+from nets.training.evaluation import DeviceImages, Evaluation, NonFiniteLossError, put_on_devices
 from nets.training.optimizers import schedule
 from nets.training.run_lock import locked_run_folder, require_free_or_resumable, require_same_data, restore_run
-from nets.training.step import TrainState, chunk_function, image_rows
+from nets.training.step import TrainState, chunk_function
 from nets.training.task import Task, prepare
 
 type Metrics = dict[str, float]
@@ -30,10 +22,6 @@ type Metrics = dict[str, float]
 
 SECONDS_PER_CHUNK = 2.0
 """Target duration of a chunk. Within a chunk there is no progress report and no checkpoint."""
-
-
-class NonFiniteLossError(ArithmeticError):
-    """The loss of a step was infinite or nan; the last checkpoint is from an earlier step."""
 
 
 def fit(
@@ -101,8 +89,8 @@ def fit(
             if resume:
                 state, metrics = restore_run(folder, checkpoints, state, task.steps)
             on_start(f"{task.describe(state)}; run folder {folder}")
-            compute_logits = logits_function(task.network, config.members, task.mesh)
-            train_epoch = epoch_function(task)
+            images = put_on_devices(task)
+            train_epoch, evaluation = epoch_function(task, images), Evaluation(task, images)
 
             def before_chunk(state: TrainState) -> None:
                 report(task, state, progress)
@@ -115,7 +103,7 @@ def fit(
                     last = epoch == config.epochs
                     state, line = train_epoch(state, epoch, before_chunk)
                     if last or epoch % config.eval_every == 0:
-                        line |= evaluate(task, state, compute_logits)
+                        line |= evaluation.metrics(state)
                     metrics.append(line)
                     # Before the checkpoint, since `restore_run` drops the lines after the checkpoint that it restores.
                     on_first_process(lambda: runs.write_metrics(folder, metrics))
@@ -123,7 +111,7 @@ def fit(
                         writer.save(state, metrics)
                     on_epoch(line)
         progress("predict", 0, 1)
-        logits = {name: compute_logits(state.params, split.images) for name, split in task.splits.items()}
+        logits = evaluation.logits(state)
         on_first_process(lambda: runs.write_predictions(folder, task.splits, logits, task.dataset.class_names))
     return runs.load_run(folder)
 
@@ -160,7 +148,7 @@ def save_if_due(
 
 
 def epoch_function(
-    task: Task,
+    task: Task, device_images: DeviceImages
 ) -> Callable[[TrainState, int, Callable[[TrainState], None]], tuple[TrainState, Metrics]]:
     """Return ``train_epoch(state, epoch, before_chunk)``: the state after an epoch, and the metrics of its steps.
 
@@ -170,8 +158,7 @@ def epoch_function(
     config, steps = task.config, task.steps
     chunk = chunk_function(task.network, task.optimizer, config, task.dataset.image_shape, steps, task.mesh)
     learning_rate = schedule(config, task.total_steps)
-    train = task.splits["train"]
-    images, labels = shard((image_rows(train.images), train.labels), task.mesh, REPLICATED)
+    images, labels = device_images.train
     chunk_size = 1  # steps; later as many as the chunk before leads to expect
 
     def train_epoch(
@@ -208,24 +195,3 @@ def require_finite(config: TrainConfig, state: TrainState) -> None:
             f"the loss was not finite at step {nonfinite_step + 1}; train in another --run-dir with a "
             f"--learning-rate below {config.resolved_learning_rate:g}. Checkpoints are from earlier steps."
         )
-
-
-def evaluate(task: Task, state: TrainState, compute_logits: Callable[[Any, Any], np.ndarray]) -> Metrics:
-    """Return loss and accuracy of the predictive on validation data, if there are any, and on test data.
-
-    Raises NonFiniteLossError if a loss is not finite.
-    """
-    line: Metrics = {}
-    for name in ["validation", "test"]:
-        split = task.splits[name]
-        if not len(split):
-            continue
-        logits = jnp.asarray(ensemble_logits(compute_logits(state.params, split.images)))
-        labels = jnp.asarray(split.labels)
-        loss = float(jax.jit(cross_entropy)(logits, labels))
-        if not np.isfinite(loss):
-            raise NonFiniteLossError(
-                f"the {name} loss after step {int(state.step)} is {loss}; take a lower --learning-rate."
-            )
-        line |= {f"{name}_loss": loss, f"{name}_accuracy": float(jax.jit(accuracy)(logits, labels))}
-    return line

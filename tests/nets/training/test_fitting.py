@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from types import SimpleNamespace
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -375,6 +376,13 @@ def test_a_nonfinite_loss_stops_training_and_earlier_checkpoints_remain(tmp_path
         fit(config)
     assert not runs.load_run(tmp_path / "run").finished
     assert fit(replace(config, learning_rate=0.1, epochs=1)).finished  # the folder, without a checkpoint, is usable
+
+
+def test_a_nonfinite_loss_of_an_evaluation_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("nets.training.evaluation.cross_entropy", lambda logits, _: logits.sum() * jnp.inf)
+    with pytest.raises(NonFiniteLossError, match=r"the (validation|test) loss after step 40 is -?(inf|nan); take"):
+        fit(replace(CONFIG, run_dir=tmp_path / "run", epochs=1))
+    assert not runs.load_run(tmp_path / "run").metrics
 
 
 def test_a_nonfinite_loss_at_the_first_step_is_named():
