@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from closedform.provenance import cpu_instruction_sets
 from nets.data.datasets import load
 from nets.training.config import PRESETS
 from nets.training.ensemble import init_ensemble_state
@@ -143,6 +144,7 @@ def main() -> None:
             answer = {
                 "device": device.device_kind if jax.default_backend() != "cpu" else "cpu",
                 "threads": threads(),
+                "instruction_sets": cpu_instruction_sets(),
                 "versions": {"python": sys.version.split()[0]} | {name: version(name) for name in packages},
             }
         elif command["command"] == "start":
