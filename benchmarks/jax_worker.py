@@ -18,11 +18,13 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from closedform.provenance import cpu_instruction_sets
 from nets.data.datasets import load
 from nets.training.config import PRESETS
 from nets.training.ensemble import init_ensemble_state
+from nets.training.inference import logits_function
 from nets.training.optimizers import optimizer
-from nets.training.step import build_network, chunk_function, image_rows, logits_function
+from nets.training.step import build_network, chunk_function, image_rows
 
 
 def synthetic(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -142,6 +144,7 @@ def main() -> None:
             answer = {
                 "device": device.device_kind if jax.default_backend() != "cpu" else "cpu",
                 "threads": threads(),
+                "instruction_sets": cpu_instruction_sets(),
                 "versions": {"python": sys.version.split()[0]} | {name: version(name) for name in packages},
             }
         elif command["command"] == "start":

@@ -30,6 +30,7 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh, PartitionSpec
 
+from closedform.provenance import cpu_instruction_sets
 from nets.distributed.mesh import BATCH_AXIS, REPLICATED, describe_devices, make_mesh, shard
 from nets.distributed.processes import initialize_processes, is_first_process
 from nets.training.config import Model, TrainConfig
@@ -157,7 +158,9 @@ def measure_link(mesh: Mesh, numbers: int, repeats: int) -> Link:
 def main(repeats: int) -> None:
     """Measure the local devices, and print the tables of docs/performance.md."""
     log = print if is_first_process() else lambda *_: None
-    log(f"One device, {describe_devices()}, median of {repeats} repeats; AdamW, float32:\n")
+    instruction_sets = ", ".join(cpu_instruction_sets() or ["unknown"])
+    log(f"One device, {describe_devices()}, processor with {instruction_sets}")
+    log(f"Median of {repeats} repeats; AdamW, float32:\n")
     log("| network | parameters | step of 8 | of 128 | of 32 | of 32 by the model | images/s at 128 |")
     log("| --- | --- | --- | --- | --- | --- | --- |")
     compute_times: dict[Model, tuple[ComputeTime, int]] = {}

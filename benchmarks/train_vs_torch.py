@@ -335,6 +335,7 @@ def main(options: Options, console: Console) -> dict[str, Any]:
         versions = ", ".join(f"{package} {version}" for package, version in environment["versions"].items())
         malloc = environment["malloc"] or "default"
         out.print(f"{name} on {environment['device']}, {environment['threads']} threads, malloc {malloc}: {versions}")
+    out.print(f"instruction sets of the processor: {', '.join(environments['jax']['instruction_sets'] or ['unknown'])}")
     if options.json:
         options.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
     return results

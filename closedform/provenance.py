@@ -6,6 +6,11 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
+BFLOAT16_INSTRUCTION_SETS = ("avx512_bf16", "amx_bf16")
+"""Instruction sets of x86 with products in bfloat16."""
+INSTRUCTION_SETS = ("avx2", "avx512f", *BFLOAT16_INSTRUCTION_SETS)
+"""Instruction sets of x86 that decide how fast matrix products are."""
+
 
 def versions(packages: list[str]) -> dict[str, str]:
     """Return the versions of Python and of ``packages``."""
@@ -24,9 +29,22 @@ def commit() -> str:
         return f"unknown ({error})"
 
 
+def cpu_instruction_sets() -> list[str] | None:
+    """Return the instruction sets among `INSTRUCTION_SETS` that this x86 CPU has; None if that is not known."""
+    name, _, features = _cpu_features().partition(":")
+    if name.strip() != "flags":  # of another kind of CPU, or another system
+        return None
+    return [name for name in INSTRUCTION_SETS if name in features.split()]
+
+
+def _cpu_features() -> str:
+    """Return the line of /proc/cpuinfo that lists the features of the first CPU; empty if there is none."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.exists() else []
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
+
+
 def cpu_fingerprint() -> str:
     """Return a name for the CPU of this machine that differs between sets of CPU features (on Linux)."""
-    features = platform.processor()
-    if (file := Path("/proc/cpuinfo")).exists():
-        features = next((line for line in file.read_text().splitlines() if line.startswith(("flags", "Features"))), "")
+    features = _cpu_features() if Path("/proc/cpuinfo").exists() else platform.processor()
     return f"{platform.machine()}-{hashlib.sha256(features.encode()).hexdigest()[:8]}"

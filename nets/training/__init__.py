@@ -6,9 +6,10 @@ In reading order:
 - ``fitting``: ``fit``, which trains a configuration and returns its run.
 - ``task``: what ``fit`` prepares before the first step: data, network, optimizer and devices.
 - ``step``: the train state, and the compiled function that runs a chunk of training steps.
+- ``inference``: the logits of images under given parameters; ``evaluation``: their loss and accuracy after an epoch.
 - ``optimizers``: the Optax optimizer and learning rate schedule of a configuration.
 - ``ensemble``: the train state and the predictive of a deep ensemble.
 - ``runs``: the run folder, written by ``fit`` and read by evaluation and reports.
-- ``checkpoints``: checkpoints by Orbax, with checksums.
+- ``checkpoints``: checkpoints by Orbax, with checksums; ``checkpoint_writer``: their writing in the background.
 - ``run_lock``: the lock on a run folder, and the checks before a run starts or resumes.
 """

@@ -4,23 +4,17 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import jax
-import jax.numpy as jnp
-import numpy as np
 
 from nets.data.datasets import Progress
-from nets.distributed.mesh import REPLICATED, shard
 from nets.distributed.processes import max_over_processes, on_all_processes, on_first_process, require_equal
-from nets.models.losses import accuracy, cross_entropy
 from nets.training import runs
-from nets.training.checkpoints import MAX_CHECKPOINTS, Checkpoints, open_checkpoints, require_disk_space
+from nets.training.checkpoint_writer import CheckpointWriter, checkpoint_writer
+from nets.training.checkpoints import MAX_CHECKPOINTS, open_checkpoints, require_disk_space
 from nets.training.config import TrainConfig
-from nets.training.ensemble import ensemble_logits
+from nets.training.evaluation import DeviceImages, Evaluation, NonFiniteLossError, put_on_devices
 from nets.training.optimizers import schedule
 from nets.training.run_lock import locked_run_folder, require_free_or_resumable, require_same_data, restore_run
-from nets.training.step import TrainState, chunk_function, image_rows, logits_function
+from nets.training.step import TrainState, chunk_function
 from nets.training.task import Task, prepare
 
 type Metrics = dict[str, float]
@@ -28,10 +22,6 @@ type Metrics = dict[str, float]
 
 SECONDS_PER_CHUNK = 2.0
 """Target duration of a chunk. Within a chunk there is no progress report and no checkpoint."""
-
-
-class NonFiniteLossError(ArithmeticError):
-    """The loss of a step was infinite or nan; the last checkpoint is from an earlier step."""
 
 
 def fit(
@@ -99,26 +89,29 @@ def fit(
             if resume:
                 state, metrics = restore_run(folder, checkpoints, state, task.steps)
             on_start(f"{task.describe(state)}; run folder {folder}")
-            compute_logits = logits_function(task.network, config.members, task.mesh)
-            train_epoch = epoch_function(task)
+            images = put_on_devices(task)
+            train_epoch, evaluation = epoch_function(task, images), Evaluation(task, images)
 
             def before_chunk(state: TrainState) -> None:
                 report(task, state, progress)
-                save_if_due(config, state, metrics, checkpoints, stop())
+                writer.advance()
+                save_if_due(config, state, metrics, writer, stop())
 
-            for epoch in range(int(state.step) // task.steps + 1, config.epochs + 1):
-                last = epoch == config.epochs
-                state, line = train_epoch(state, epoch, before_chunk)
-                if last or epoch % config.eval_every == 0:
-                    line |= evaluate(task, state, compute_logits)
-                metrics.append(line)
-                # Before the checkpoint, since `restore_run` drops the lines after the checkpoint that it restores.
-                on_first_process(lambda: runs.write_metrics(folder, metrics))
-                if last or epoch % config.checkpoint_every == 0:
-                    checkpoints.save(state, metrics)
-                on_epoch(line)
+            last_step, every_one = int(state.step) if resume else -1, config.checkpoint_every is not None
+            with checkpoint_writer(checkpoints, last_step, every_one) as writer:
+                for epoch in range(int(state.step) // task.steps + 1, config.epochs + 1):
+                    last = epoch == config.epochs
+                    state, line = train_epoch(state, epoch, before_chunk)
+                    if last or epoch % config.eval_every == 0:
+                        line |= evaluation.metrics(state)
+                    metrics.append(line)
+                    # Before the checkpoint, since `restore_run` drops the lines after the checkpoint that it restores.
+                    on_first_process(lambda: runs.write_metrics(folder, metrics))
+                    if last or epoch % (config.checkpoint_every or 1) == 0:
+                        writer.save(state, metrics)
+                    on_epoch(line)
         progress("predict", 0, 1)
-        logits = {name: compute_logits(state.params, split.images) for name, split in task.splits.items()}
+        logits = evaluation.logits(state)
         on_first_process(lambda: runs.write_predictions(folder, task.splits, logits, task.dataset.class_names))
     return runs.load_run(folder)
 
@@ -126,7 +119,7 @@ def fit(
 def create_run(folder: Path, task: Task, state: TrainState) -> None:
     """Write the first files of a run; raise OSError if there is no disk space for its checkpoints."""
     # Checked before the first epoch and the first file. During a save there is one checkpoint more.
-    total = -(-task.config.epochs // task.config.checkpoint_every)
+    total = -(-task.config.epochs // (task.config.checkpoint_every or 1))
     require_disk_space(folder, state, resumable=False, count=min(MAX_CHECKPOINTS + 1, total))
     runs.write_metrics(folder, [])
     dataset = task.dataset
@@ -141,20 +134,21 @@ def report(task: Task, state: TrainState, progress: Progress) -> None:
 
 
 def save_if_due(
-    config: TrainConfig, state: TrainState, metrics: list[Metrics], checkpoints: Checkpoints, stop: bool
+    config: TrainConfig, state: TrainState, metrics: list[Metrics], writer: CheckpointWriter, stop: bool
 ) -> None:
     """Save a checkpoint if one is due or training is to stop; raise KeyboardInterrupt if any process is to stop."""
     step = int(state.step)
-    due = time.monotonic() - checkpoints.time >= 60 * config.checkpoint_minutes
+    due = time.monotonic() - writer.time >= 60 * config.checkpoint_minutes
     stopping, due = max_over_processes(stop, due)
-    if (stopping or due) and checkpoints.step != step:
-        checkpoints.save(state, metrics)
+    if (stopping or due) and writer.step != step:
+        writer.save(state, metrics)
     if stopping:
+        writer.wait()
         raise KeyboardInterrupt(f"stopped at step {step:,}; --resume continues from there")
 
 
 def epoch_function(
-    task: Task,
+    task: Task, device_images: DeviceImages
 ) -> Callable[[TrainState, int, Callable[[TrainState], None]], tuple[TrainState, Metrics]]:
     """Return ``train_epoch(state, epoch, before_chunk)``: the state after an epoch, and the metrics of its steps.
 
@@ -164,8 +158,7 @@ def epoch_function(
     config, steps = task.config, task.steps
     chunk = chunk_function(task.network, task.optimizer, config, task.dataset.image_shape, steps, task.mesh)
     learning_rate = schedule(config, task.total_steps)
-    train = task.splits["train"]
-    images, labels = shard((image_rows(train.images), train.labels), task.mesh, REPLICATED)
+    images, labels = device_images.train
     chunk_size = 1  # steps; later as many as the chunk before leads to expect
 
     def train_epoch(
@@ -202,24 +195,3 @@ def require_finite(config: TrainConfig, state: TrainState) -> None:
             f"the loss was not finite at step {nonfinite_step + 1}; train in another --run-dir with a "
             f"--learning-rate below {config.resolved_learning_rate:g}. Checkpoints are from earlier steps."
         )
-
-
-def evaluate(task: Task, state: TrainState, compute_logits: Callable[[Any, Any], np.ndarray]) -> Metrics:
-    """Return loss and accuracy of the predictive on validation data, if there are any, and on test data.
-
-    Raises NonFiniteLossError if a loss is not finite.
-    """
-    line: Metrics = {}
-    for name in ["validation", "test"]:
-        split = task.splits[name]
-        if not len(split):
-            continue
-        logits = jnp.asarray(ensemble_logits(compute_logits(state.params, split.images)))
-        labels = jnp.asarray(split.labels)
-        loss = float(jax.jit(cross_entropy)(logits, labels))
-        if not np.isfinite(loss):
-            raise NonFiniteLossError(
-                f"the {name} loss after step {int(state.step)} is {loss}; take a lower --learning-rate."
-            )
-        line |= {f"{name}_loss": loss, f"{name}_accuracy": float(jax.jit(accuracy)(logits, labels))}
-    return line

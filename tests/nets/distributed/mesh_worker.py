@@ -19,8 +19,9 @@ from nets.distributed.mesh import REPLICATED, make_mesh, shard
 from nets.training.config import TrainConfig
 from nets.training.ensemble import init_ensemble_state
 from nets.training.fitting import fit
+from nets.training.inference import device_logits_function
 from nets.training.optimizers import optimizer
-from nets.training.step import build_network, chunk_function, image_rows, logits_function, shard_state
+from nets.training.step import build_network, chunk_function, image_rows, shard_state
 
 SHAPE, CLASSES, IMAGES, STEPS, EPOCHS = (8, 8, 1), 4, 101, 6, 3  # 5 images are dropped in each epoch
 NETWORK = TrainConfig(
@@ -55,14 +56,14 @@ def train(config):
         state = chunk(state, *data, (epoch + 1) * STEPS)
         losses.append(np.asarray(state.epoch_loss).tolist())
         correct.append(np.asarray(state.epoch_correct).tolist())
-    compute_logits = logits_function(network, config.members, mesh)
+    compute_logits = device_logits_function(network, SHAPE, config.members, mesh)
     return {
         "mesh": list(mesh.devices.shape),
         "collectives": count_collectives(chunk.as_text()),
         "losses": losses,
         "correct": correct,
         "params": [np.asarray(leaf).ravel().tolist() for leaf in jax.tree.leaves(state.params)],
-        "logits": compute_logits(state.params, images[:5]).tolist(),
+        "logits": compute_logits(state.params, data[0][:5]).tolist(),
     }
 
 

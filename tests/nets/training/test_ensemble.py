@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
@@ -11,6 +12,7 @@ from nets.evaluation.metrics import fit_validation_temperature
 from nets.evaluation.tables import evaluation_record
 from nets.training import runs
 from nets.training.ensemble import ensemble_logits
+from nets.training.evaluation import predictive_logits
 from nets.training.fitting import NonFiniteLossError, fit
 from tests.nets.training.digits import CONFIG
 from tests.nightly import every_nth
@@ -35,6 +37,8 @@ def test_the_predictive_is_the_mean_of_the_members():
         softmax(ensemble_logits(logits), axis=1), softmax(logits, axis=2).mean(axis=0), rtol=1e-5
     )
     assert ensemble_logits(logits).dtype == np.float32
+    np.testing.assert_allclose(predictive_logits(jnp.asarray(logits)), ensemble_logits(logits), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(predictive_logits(jnp.asarray(logits[1])), logits[1])
     np.testing.assert_array_equal(ensemble_logits(logits[1]), logits[1])  # one network
 
 

@@ -11,18 +11,19 @@ from flax import nnx
 
 from nets.backprop.networks import conv_net_gradient, mlp_gradient
 from nets.data.augmentation import augment
+from nets.distributed.mesh import make_mesh
 from nets.models.conv_net import ConvNet
 from nets.models.initialization import initializers
 from nets.models.losses import cross_entropy, smoothed
 from nets.models.mlp import MLP
 from nets.training.config import TrainConfig
+from nets.training.inference import device_logits_function, logits_function
 from nets.training.optimizers import optimizer, schedule
 from nets.training.step import (
     build_network,
     chunk_function,
     image_rows,
     init_train_state,
-    logits_function,
     scale_images,
 )
 from tests.nightly import nightly_but
@@ -153,14 +154,18 @@ def test_the_first_nonfinite_step_is_recorded(data):
     assert int(state.nonfinite_step) == 1  # the first loss is finite, but its update makes the parameters infinite
 
 
-def test_logits_do_not_depend_on_the_batches(data, monkeypatch):
+def test_logits_do_not_depend_on_the_batches_and_where_the_images_are(data, monkeypatch):
     _, state = chunk_and_state(CONFIG)
     module = nnx.graphdef(build_network(CONFIG, SHAPE, CLASSES))
-    images = np.asarray(data[0].reshape(-1, *SHAPE))
+    rows, mesh = data[0], make_mesh(1, 1, 1)
+    images = np.asarray(rows.reshape(-1, *SHAPE))
     logits = logits_function(module)(state.params, images)
     assert (logits.shape, logits.dtype) == ((64, CLASSES), np.float32)
-    monkeypatch.setattr("nets.training.step.EVALUATION_BATCH_SIZE", 24)  # the last batch overlaps the one before
+    monkeypatch.setattr("nets.training.inference.EVALUATION_BATCH_SIZE", 24)  # the last batch overlaps the one before
     np.testing.assert_allclose(logits_function(module)(state.params, images), logits, atol=1e-5)
+    for count in [64, 23, 0]:
+        on_device = device_logits_function(module, SHAPE, 1, mesh)(state.params, rows[:count])
+        np.testing.assert_allclose(on_device, logits[:count], atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,100 @@
+"""Evaluation of a network in training, on the devices: images go there once, and only numbers come back."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding
+
+from nets.distributed.mesh import REPLICATED, shard
+from nets.models.losses import accuracy, cross_entropy
+from nets.training.inference import device_logits_function
+from nets.training.step import TrainState, image_rows
+from nets.training.task import Task
+
+
+class NonFiniteLossError(ArithmeticError):
+    """The loss of a step or of an evaluation was infinite or nan; the last checkpoint is from an earlier step."""
+
+
+@dataclass(frozen=True)
+class DeviceImages:
+    """All images and labels of a run on every device of its mesh, as rows of bytes (`image_rows`).
+
+    The images for validation and test are one array, in this order, so that one program evaluates both.
+    """
+
+    train: tuple[jax.Array, jax.Array]
+    evaluation: tuple[jax.Array, jax.Array]
+
+
+def put_on_devices(task: Task) -> DeviceImages:
+    """Copy the images of ``task`` to its devices."""
+    train, validation, test = (task.splits[name] for name in ["train", "validation", "test"])
+    images = np.concatenate([validation.images, test.images])
+    labels = np.concatenate([validation.labels, test.labels])
+    pairs = [(train.images, train.labels), (images, labels)]
+    return DeviceImages(*(shard((image_rows(images), labels), task.mesh, REPLICATED) for images, labels in pairs))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Loss, accuracy and logits of a train state on the images of its run."""
+
+    task: Task
+    images: DeviceImages
+
+    def metrics(self, state: TrainState) -> dict[str, float]:
+        """Return loss and accuracy of the predictive on validation data, if there are any, and on test data.
+
+        Raises NonFiniteLossError if a loss is not finite.
+        """
+        images, labels = self.images.evaluation
+        metrics = jax.device_get(self._measure(self._compute_logits(state.params, images), labels))
+        for name, value in metrics.items():
+            if not np.isfinite(value):
+                split, _, quantity = name.partition("_")
+                raise NonFiniteLossError(
+                    f"the {split} {quantity} after step {int(state.step)} is {value}; take a lower --learning-rate."
+                )
+        return {name: float(value) for name, value in metrics.items()}
+
+    def logits(self, state: TrainState) -> dict[str, np.ndarray]:
+        """Return the logits of the images of each split: (N, K), or (members, N, K) of an ensemble."""
+        train, evaluation = (
+            np.asarray(self._compute_logits(state.params, images))
+            for images, _ in [self.images.train, self.images.evaluation]
+        )
+        return {"train": train} | {name: evaluation[..., part, :] for name, part in self._parts.items()}
+
+    @cached_property
+    def _compute_logits(self):
+        task = self.task
+        return device_logits_function(task.network, task.dataset.image_shape, task.config.members, task.mesh)
+
+    @property
+    def _parts(self) -> dict[str, slice]:
+        """The positions of each split among the images for evaluation."""
+        count = len(self.task.splits["validation"])
+        return {"validation": slice(0, count), "test": slice(count, None)}
+
+    @cached_property
+    def _measure(self):
+        def measure(logits: jax.Array, labels: jax.Array) -> dict[str, jax.Array]:
+            logits, metrics = predictive_logits(logits), {}
+            for name, part in self._parts.items():
+                if len(self.task.splits[name]):
+                    metrics[f"{name}_loss"] = cross_entropy(logits[part], labels[part])
+                    metrics[f"{name}_accuracy"] = accuracy(logits[part], labels[part])
+            return metrics
+
+        return jax.jit(measure, out_shardings=NamedSharding(self.task.mesh, REPLICATED))
+
+
+def predictive_logits(logits: jax.Array) -> jax.Array:
+    """Return the logits of the predictive, as `nets.training.ensemble.ensemble_logits` does, on the device."""
+    if logits.ndim == 2:
+        return logits
+    return jax.nn.logsumexp(jax.nn.log_softmax(logits), axis=0) - jnp.log(len(logits))

@@ -1,0 +1,84 @@
+"""The logits of images under given parameters: of a run in training, and of a finished one."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from nets.distributed.mesh import BATCH_AXIS, MEMBERS_AXIS, REPLICATED
+from nets.training.step import scale_images, state_partition_specs
+
+EVALUATION_BATCH_SIZE = 500
+"""Largest number of images whose activations a device holds at a time."""
+
+
+def logits_function(module: Any, members: int = 1) -> Callable[[Any, Any], np.ndarray]:
+    """Return ``compute_logits(params, images)``: float32 logits (N, K) of bytes (N, height, width, channels).
+
+    The images are on the host, and go to one device batch by batch. The logits of an ensemble are (members, N, K).
+    """
+
+    def batch_logits(params: Any, images: jax.Array) -> jax.Array:
+        return nnx.merge(module, params)(scale_images(images)).astype(jnp.float32)
+
+    batch_logits = jax.jit(jax.vmap(batch_logits, in_axes=(0, None)) if members > 1 else batch_logits)
+
+    def compute_logits(params: Any, images: Any) -> np.ndarray:
+        if not len(images):  # JAX cannot reshape an empty batch to (0, -1)
+            batch = jax.ShapeDtypeStruct((1, *images.shape[1:]), images.dtype)
+            return np.zeros(jax.eval_shape(batch_logits, params, batch).shape, np.float32)[..., :0, :]
+        size = min(EVALUATION_BATCH_SIZE, len(images))
+        starts = [min(start, len(images) - size) for start in range(0, len(images), EVALUATION_BATCH_SIZE)]
+        batches = [batch_logits(params, images[start : start + size]) for start in starts]
+        *leading, _, classes = batches[0].shape
+        logits = np.empty((*leading, len(images), classes), np.float32)
+        for start, batch in zip(starts, batches, strict=True):  # the last batch may overlap the one before
+            logits[..., start : start + size, :] = np.asarray(batch)
+        return logits
+
+    return compute_logits
+
+
+def device_logits_function(
+    module: Any, image_shape: tuple[int, int, int], members: int, mesh: Mesh
+) -> Callable[[Any, jax.Array], jax.Array]:
+    """Return the compiled ``compute_logits(params, images)`` of images that are on the devices, where the logits stay.
+
+    ``images`` (N, height * width * channels) are the rows of `nets.training.step.image_rows`, on every device of
+    ``mesh``. Each device computes the logits of its shard, batch by batch in one loop, and gets those of all: float32
+    (N, K), or (members, N, K) of an ensemble.
+    """
+    shards = mesh.shape[BATCH_AXIS]
+
+    def shard_logits(params: Any, images: jax.Array) -> jax.Array:
+        count = len(images)
+        batches = -(-count // EVALUATION_BATCH_SIZE)
+        size = -(-count // batches)
+
+        def batch_logits(start: jax.Array) -> jax.Array:
+            batch = jax.lax.dynamic_slice_in_dim(images, start, size).reshape(-1, *image_shape)
+            return nnx.merge(module, params)(scale_images(batch)).astype(jnp.float32)
+
+        last = count - size  # the last batch overlaps the one before
+        logits = jax.lax.map(batch_logits, jnp.minimum(jnp.arange(batches) * size, last))  # (batches, size, K)
+        first = logits[:-1].reshape(-1, logits.shape[-1])
+        return jnp.concatenate([first, logits[-1, len(first) - last :]])
+
+    if members > 1:
+        shard_logits = jax.vmap(shard_logits, in_axes=(0, None))
+    if mesh.size > 1:
+        leading = (MEMBERS_AXIS,) if members > 1 else ()
+        in_specs = (state_partition_specs(members).params, PartitionSpec(BATCH_AXIS))
+        out_specs = PartitionSpec(*leading, BATCH_AXIS)
+        shard_logits = jax.shard_map(shard_logits, mesh=mesh, in_specs=in_specs, out_specs=out_specs)
+
+    def compute_logits(params: Any, images: jax.Array) -> jax.Array:
+        count = len(images)
+        padding = -count % shards if count else shards  # black images, whose logits are dropped
+        return shard_logits(params, jnp.pad(images, ((0, padding), (0, 0))))[..., :count, :]
+
+    return jax.jit(compute_logits, out_shardings=NamedSharding(mesh, REPLICATED))
