@@ -3,8 +3,8 @@
 `python -m nets train` trains a convolutional network on CIFAR-10; `python -m nets train --dataset digits` trains one on
 8x8 digits, in seconds and without a download. `python -m nets prepare NAME` downloads and prepares a data set of
 TensorFlow Datasets. `python -m nets runs` lists the runs, and `python -m nets evaluate RUN` prints accuracy,
-calibration and confusions of a run. Exit code: 0 for success, 1 if the loss is not finite, 2 for invalid usage or a
-file system error, 130 after Ctrl-C.
+calibration and confusions of a run. Exit code: 0 for success, 1 if the loss is not finite, 2 for invalid usage, a
+file system error, or a device that is missing or has too little memory, 130 after Ctrl-C.
 """
 
 import json
@@ -45,8 +45,7 @@ class Train(TrainConfig):
     """Default values of the other options: `default`, or `reference`, which reproduces published results."""
     resume: bool = False
     """Continue the run in the run folder from its last intact checkpoint, with the same options. On a CPU the result is
-    identical to the bit. On a GPU it is identical with XLA_FLAGS=--xla_gpu_deterministic_ops=true in both commands. On
-    another number of devices it is the same within rounding."""
+    identical to the bit, on a GPU or another number of devices within rounding."""
     coordinator: str | None = None
     """HOST:PORT on which process 0 listens, for training in several processes, usually one on each host. Not needed
     under SLURM, under Open MPI and on a TPU pod. Each process needs the same options and data, and the run folder must
@@ -142,14 +141,16 @@ def _preset(arguments: list[str]) -> Train:
 def _train(options: Train, console: Console) -> int:
     config = TrainConfig(**{field.name: getattr(options, field.name) for field in fields(TrainConfig)})
     with handle_interrupts() as (defer_interrupts, interrupted):  # also while JAX is imported, which takes seconds
-        from nets.distributed.processes import initialize_processes, is_first_process, report_collective_errors
+        from nets.distributed.device_errors import report_device_errors, require_devices
+        from nets.distributed.processes import initialize_processes, is_first_process
         from nets.training.fitting import fit
 
         enable_compilation_cache()
         initialize_processes(options.coordinator, options.num_processes, options.process_id)
+        require_devices()
         if not is_first_process():
             console = Console(quiet=True)
-        with report_collective_errors(), progress_bar(console) as progress:
+        with report_device_errors(), progress_bar(console) as progress:
 
             def start(sentence: str) -> None:
                 console.print(sentence, markup=False)

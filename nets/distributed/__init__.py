@@ -4,4 +4,5 @@ In reading order:
 
 - ``mesh``: the device mesh, and arrays sharded over it.
 - ``processes``: start of the processes, collective operations on the host, and one outcome for all of them.
+- ``device_errors``: missing devices, too little memory, and collective computations that fail.
 """

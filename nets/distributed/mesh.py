@@ -32,7 +32,7 @@ def make_mesh(devices: int | None, members: int, batch_size: int) -> Mesh:
     Parameters
     ----------
     devices
-        Number of devices of each process; None for all, and 1 where they are a CPU.
+        Number of devices of each process; None for `default_devices`, and for 1 where they are a CPU.
     members
         Number of networks trained in parallel.
     batch_size
@@ -47,7 +47,7 @@ def make_mesh(devices: int | None, members: int, batch_size: int) -> Mesh:
     by_process = [[device for device in jax.devices() if device.process_index == process] for process in processes]
     available = min(len(local_devices) for local_devices in by_process)
     if devices is None:
-        devices = 1 if platform == "cpu" else available
+        devices = 1 if platform == "cpu" else default_devices(available, members, len(processes))
     if devices > available:
         way_out = (
             f"set XLA_FLAGS=--xla_force_host_platform_device_count={devices} to divide it"
@@ -70,6 +70,29 @@ def make_mesh(devices: int | None, members: int, batch_size: int) -> Mesh:
     mesh_devices = [device for local_devices in by_process for device in local_devices[:devices]]
     axes = (MEMBERS_AXIS, BATCH_AXIS)
     return jax.make_mesh((rows, shards), axes, axis_types=(AxisType.Auto,) * 2, devices=mesh_devices)
+
+
+def default_devices(available: int, members: int, processes: int) -> int:
+    """Return the number of devices of each process, of those ``available``, that is used unless one is asked for.
+
+    Every process has one at least. More are used only if each has as many members of an ensemble as the others. A batch
+    that is shared by several is slower, unless it is large.
+
+    Examples
+    --------
+    >>> default_devices(8, 1, 1), default_devices(8, 5, 1), default_devices(4, 6, 1), default_devices(8, 32, 2)
+    (1, 5, 3, 8)
+    """
+    return max((n for n in range(1, available + 1) if members % (n * processes) == 0), default=1)
+
+
+def describe_idle_devices(mesh: Mesh) -> str:
+    """Return a sentence about the devices of this process that ``mesh`` leaves out, or nothing if it has all."""
+    if jax.default_backend() == "cpu":
+        return ""
+    local = jax.local_devices()
+    idle = len(set(local) - set(mesh.devices.flat))
+    return f"; {idle} of {len(local)} devices are idle, see --devices" if idle else ""
 
 
 def shard(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:

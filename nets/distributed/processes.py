@@ -9,14 +9,17 @@ others: at once if the first process is gone, after HEARTBEAT_TIMEOUT if it is a
 
 import errno
 import hashlib
+import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import socket
+from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+from jax._src import distributed  # no public function exchanges anything before the devices start
 from jax.experimental import multihost_utils
 
 from closedform.reasons import of_file, one_line
@@ -31,6 +34,8 @@ MESSAGE_BYTES = 1000
 """Length of the error messages that processes send each other; a longer message is truncated."""
 ERROR_TYPES = (ValueError, OSError, ArithmeticError)
 """Types of the errors that a process sends to the others."""
+
+logger = logging.getLogger(__name__)
 
 
 def initialize_processes(
@@ -83,9 +88,42 @@ def initialize_processes(
         if missing and not multi_process:  # JAX detects no other process: a single TPU host, not a pod
             return
         raise
+    except OSError as error:  # of the request to the metadata server of a TPU host
+        if not missing or multi_process:
+            raise
+        logger.warning(
+            "no metadata server tells whether this is one of several TPU hosts (%s); it trains alone. On several, pass "
+            "--coordinator",
+            one_line(error, 100),
+        )
     except RuntimeError as error:
         reason = one_line(error, 200)
         raise OSError(errno.EHOSTUNREACH, f"the processes of this training could not connect: {reason}") from error
+    if process_id is not None and num_processes is not None:
+        _take_own_gpu(process_id, num_processes)
+
+
+def _take_own_gpu(process_id: int, num_processes: int) -> None:
+    """Leave this process one GPU if others see the same: the one of its order on the host, as JAX does under SLURM.
+
+    The processes are connected and have no devices yet. Those with another CUDA_VISIBLE_DEVICES, or another boot of a
+    kernel, see other GPUs.
+    """
+    if "JAX_LOCAL_DEVICE_IDS" in os.environ:
+        return
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    host = boot.read_text() if boot.exists() else socket.gethostname()
+    client: Any = distributed.global_state.client
+    seen = f"{host.strip()} {os.environ.get('CUDA_VISIBLE_DEVICES', 'all')}"
+    client.key_value_set(f"closedform/gpus_of_process/{process_id}", seen)
+    by_process = [
+        client.blocking_key_value_get(f"closedform/gpus_of_process/{process}", 1000 * INITIALIZATION_TIMEOUT)
+        for process in range(num_processes)
+    ]
+    if by_process.count(seen) > 1:
+        own = str(by_process[:process_id].count(seen))
+        jax.config.update("jax_cuda_visible_devices", own)
+        jax.config.update("jax_rocm_visible_devices", own)
 
 
 def _require_valid_address(coordinator: str, num_processes: int, process_id: int) -> None:
@@ -116,22 +154,6 @@ def _local_device_ids() -> list[int] | None:
     if not alone_on_host or not visible or "JAX_LOCAL_DEVICE_IDS" in os.environ:
         return None
     return list(range(len(visible.split(","))))
-
-
-@contextmanager
-def report_collective_errors() -> Iterator[None]:
-    """Turn the failure of a collective computation into an OSError in one line; often another process has died."""
-    try:
-        yield
-    except jax.errors.JaxRuntimeError as error:
-        if jax.process_count() == 1:
-            raise
-        reason = one_line(error, 200)
-        raise OSError(
-            errno.EPIPE,
-            f"process {jax.process_index()} stopped: a collective computation failed ({reason}); look at the errors of "
-            "the other processes, and --resume from the last checkpoint",
-        ) from error
 
 
 def is_first_process() -> bool:

@@ -60,8 +60,9 @@ class TrainConfig:
     class)."""
     precision: Precision = "float32"
     """Precision of the factors of matrix products. Sums, activations and parameters are always float32, as are
-    convolutions on a CPU. With float32 a GPU with TF32 (A100 and later) rounds factors to TF32 and a TPU to bfloat16,
-    as JAX does by default; the environment variable JAX_DEFAULT_MATMUL_PRECISION=highest prevents that."""
+    convolutions on a CPU. A CPU without instructions for bfloat16 is faster with float32. With float32 a GPU with TF32
+    (A100 and later) rounds factors to TF32 and a TPU to bfloat16, as JAX does by default; the environment variable
+    JAX_DEFAULT_MATMUL_PRECISION=highest prevents that."""
     hidden: tuple[int, ...] = (1000, 1000)
     """Widths of the hidden linear layers."""
     channels: tuple[int, ...] = (12,)
@@ -90,8 +91,9 @@ class TrainConfig:
     predictive is the mean of its members' predictives. All use the validation split of SEED."""
 
     devices: int | None = None
-    """Number of devices of each process (default: all GPUs or TPUs; 1 on a CPU). Every batch, or the members of an
-    ensemble, are sharded over them. The result is that of one device within rounding."""
+    """Number of devices of each process. Every batch, or the members of an ensemble, are sharded over them. The result
+    is that of one device within rounding. (default: 1; for an ensemble as many GPUs or TPUs as get equal numbers of
+    members)."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -21,13 +21,14 @@ def init_ensemble_state(
     config: TrainConfig, image_shape: tuple[int, int, int], classes: int, optimizer: optax.GradientTransformation
 ) -> TrainState:
     """Return the train state before the first step: of one network, or of an ensemble with its members stacked."""
-    states = [
-        init_train_state(build_network(replace(config, seed=seed), image_shape, classes), optimizer, seed)
-        for seed in config.seeds
-    ]
-    if len(states) == 1:
-        return states[0]
-    return replace(jax.tree.map(lambda *members: jnp.stack(members), *states), step=states[0].step)
+
+    def initial_state(seed: int | jax.Array) -> TrainState:
+        return init_train_state(build_network(config, image_shape, classes, seed), optimizer, seed)
+
+    if config.members == 1:
+        return initial_state(config.seed)
+    state = jax.vmap(initial_state)(jnp.array(config.seeds, jnp.uint32))
+    return replace(state, step=state.step[0])
 
 
 def ensemble_logits(logits: np.ndarray) -> np.ndarray:

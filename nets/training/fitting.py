@@ -5,7 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
+from jax.sharding import NamedSharding
+
 from nets.data.datasets import Progress
+from nets.distributed.mesh import REPLICATED
 from nets.distributed.processes import max_over_processes, on_all_processes, on_first_process, require_equal
 from nets.training import runs
 from nets.training.checkpoint_writer import CheckpointWriter, checkpoint_writer
@@ -157,7 +162,7 @@ def epoch_function(
     """
     config, steps = task.config, task.steps
     chunk = chunk_function(task.network, task.optimizer, config, task.dataset.image_shape, steps, task.mesh)
-    learning_rate = schedule(config, task.total_steps)
+    progress_of = progress_function(task)
     images, labels = device_images.train
     chunk_size = 1  # steps; later as many as the chunk before leads to expect
 
@@ -165,22 +170,24 @@ def epoch_function(
         state: TrainState, epoch: int, before_chunk: Callable[[TrainState], None]
     ) -> tuple[TrainState, Metrics]:
         nonlocal chunk_size
-        epoch_started, first_step = time.perf_counter(), int(state.step)
-        while (step := int(state.step)) < epoch * steps:
+        epoch_started, progress = time.perf_counter(), jax.device_get(progress_of(state))
+        first_step = step = int(progress["step"])
+        while step < epoch * steps:
             before_chunk(state)
             started = time.perf_counter()
             state = chunk(state, images, labels, min(step + chunk_size, epoch * steps))
-            steps_done = int(state.step) - step  # waits for the device
-            require_finite(config, state)
+            progress = jax.device_get(progress_of(state))  # waits for the device
+            require_finite(config, int(progress["nonfinite_step"]))
             (seconds,) = max_over_processes(time.perf_counter() - started)
+            steps_done, step = int(progress["step"]) - step, int(progress["step"])
             chunk_size = max(1, min(2 * chunk_size, round(steps_done * SECONDS_PER_CHUNK / seconds)))
         seconds = time.perf_counter() - epoch_started
         return state, {
             "epoch": epoch,
             "step": step,
-            "learning_rate": float(learning_rate(step - 1)),
-            "train_loss": float(state.epoch_loss.mean()) / steps,
-            "train_accuracy": float(state.epoch_correct.mean()) / (steps * config.batch_size),
+            "learning_rate": float(progress["learning_rate"]),
+            "train_loss": float(progress["epoch_loss"]) / steps,
+            "train_accuracy": float(progress["epoch_correct"]) / (steps * config.batch_size),
             "seconds": seconds,
             "images_per_second": (step - first_step) * config.batch_size * config.members / seconds,
         }
@@ -188,9 +195,25 @@ def epoch_function(
     return train_epoch
 
 
-def require_finite(config: TrainConfig, state: TrainState) -> None:
-    """Raise NonFiniteLossError if the loss of a step was not finite."""
-    if (nonfinite_step := int(state.nonfinite_step.max())) >= 0:
+def progress_function(task: Task) -> Callable[[TrainState], dict[str, jax.Array]]:
+    """Return a compiled function of a train state: what the host needs after a chunk, means over the members."""
+    learning_rate = schedule(task.config, task.total_steps)
+
+    def progress_of(state: TrainState) -> dict[str, jax.Array]:
+        return {
+            "step": state.step,
+            "learning_rate": jnp.asarray(learning_rate(state.step - 1)),
+            "epoch_loss": state.epoch_loss.mean(),
+            "epoch_correct": state.epoch_correct.mean(),
+            "nonfinite_step": state.nonfinite_step.max(),
+        }
+
+    return jax.jit(progress_of, out_shardings=NamedSharding(task.mesh, REPLICATED))
+
+
+def require_finite(config: TrainConfig, nonfinite_step: int) -> None:
+    """Raise NonFiniteLossError if the loss of step ``nonfinite_step``, counted from 0, was not finite; -1 is none."""
+    if nonfinite_step >= 0:
         raise NonFiniteLossError(
             f"the loss was not finite at step {nonfinite_step + 1}; train in another --run-dir with a "
             f"--learning-rate below {config.resolved_learning_rate:g}. Checkpoints are from earlier steps."

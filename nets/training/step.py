@@ -52,9 +52,11 @@ VMAP_AXES = TrainState(**_AXES)
 """The members axis of each array in the state of an ensemble, for `jax.vmap`."""
 
 
-def build_network(config: TrainConfig, image_shape: tuple[int, int, int], classes: int) -> nnx.Module:
-    """Return the network of ``config`` with its initial parameters."""
-    rngs = nnx.Rngs(params=jax.random.fold_in(jax.random.key(config.seed), 0))
+def build_network(
+    config: TrainConfig, image_shape: tuple[int, int, int], classes: int, seed: int | jax.Array | None = None
+) -> nnx.Module:
+    """Return the network of ``config`` with its initial parameters, or with those of another ``seed``."""
+    rngs = nnx.Rngs(params=jax.random.fold_in(jax.random.key(config.seed if seed is None else seed), 0))
     bfloat16 = config.precision == "bfloat16"
     options = {
         "hidden": config.hidden,
@@ -69,7 +71,7 @@ def build_network(config: TrainConfig, image_shape: tuple[int, int, int], classe
     return ConvNet(image_shape, classes, channels=config.channels, conv_general_dilated=convolution, **options)
 
 
-def init_train_state(model: nnx.Module, optimizer: optax.GradientTransformation, seed: int) -> TrainState:
+def init_train_state(model: nnx.Module, optimizer: optax.GradientTransformation, seed: int | jax.Array) -> TrainState:
     """Return the train state before the first step; ``seed`` is the seed of shuffling and augmentation."""
     params = nnx.to_pure_dict(nnx.state(model, nnx.Param))
     return TrainState(

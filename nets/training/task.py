@@ -10,11 +10,11 @@ import optax
 from flax import nnx
 from jax.sharding import Mesh
 
-from closedform.provenance import commit, versions
+from closedform.provenance import BFLOAT16_INSTRUCTION_SETS, commit, cpu_instruction_sets, versions
 from nets.data.datasets import Dataset, Progress, load
 from nets.data.splits import Split, hold_out
 from nets.data.tfds_folder import NotPreparedError
-from nets.distributed.mesh import describe_devices, make_mesh
+from nets.distributed.mesh import describe_devices, describe_idle_devices, make_mesh
 from nets.distributed.processes import on_all_processes, require_equal
 from nets.training.config import TrainConfig
 from nets.training.ensemble import init_ensemble_state
@@ -66,9 +66,12 @@ class Task:
 
     def initial_state(self) -> TrainState:
         """Return the train state before the first step, sharded over the mesh."""
-        classes = len(self.dataset.class_names)
-        state = init_ensemble_state(self.config, self.dataset.image_shape, classes, self.optimizer)
-        return shard_state(state, self.config.members, self.mesh)
+
+        def initial_state() -> TrainState:
+            classes = len(self.dataset.class_names)
+            return init_ensemble_state(self.config, self.dataset.image_shape, classes, self.optimizer)
+
+        return shard_state(jax.jit(initial_state)(), self.config.members, self.mesh)
 
     def provenance(self, state: TrainState) -> dict[str, Any]:
         """Return what is recorded of the origin of a run."""
@@ -88,7 +91,8 @@ class Task:
         images = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
         return (
             f"{networks} with {self._parameters(state):,} parameters on {describe_devices(self.mesh)}: "
-            f"{config.dataset}, {images} images"
+            f"{config.dataset}, {images} images{describe_idle_devices(self.mesh)}"
+            f"{_slow_bfloat16(config)}"
         )
 
     def _parameters(self, state: TrainState) -> int:
@@ -126,6 +130,16 @@ def prepare(config: TrainConfig, progress: Progress) -> Task:
     )
     require_equal("data", repr(task.data))
     return task
+
+
+def _slow_bfloat16(config: TrainConfig) -> str:
+    """Return a warning if ``config`` asks for bfloat16 on a CPU that is known to lack it, else nothing."""
+    instructions = cpu_instruction_sets()
+    if config.precision == "float32" or jax.default_backend() != "cpu" or instructions is None:
+        return ""
+    if set(instructions) & set(BFLOAT16_INSTRUCTION_SETS):
+        return ""
+    return "; this CPU has no instructions for bfloat16, and float32 is faster"
 
 
 def _load_dataset(config: TrainConfig, progress: Progress) -> Dataset:

@@ -57,6 +57,7 @@ def test_the_command_trains_on_a_prepared_data_set_and_reports_progress(command,
     images, labels = tfds_data.random_images((9, 8, 3), classes=4, train=80, test=20)
     tfds_data.write(tmp_path / "data", "small", images, labels, list("abcd"))
     monkeypatch.setenv("CLOSEDFORM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("nets.training.task.cpu_instruction_sets", lambda: ["avx2"])
     options = ["--dataset", "small", "--epochs", "2", "--batch-size", "16", "--hidden", "8", "--precision", "bfloat16"]
     code, out, err = command("train", *options)
     assert code == 0, err
@@ -66,6 +67,7 @@ def test_the_command_trains_on_a_prepared_data_set_and_reports_progress(command,
     assert lines[0] == "decode small: 100 images"
     assert lines[1].startswith("conv with 4,412 parameters on cpu")
     assert "72 train, 8 validation, 20 test images" in lines[1]
+    assert "this CPU has no instructions for bfloat16, and float32 is faster" in lines[1]
     assert [line.split(":")[0] for line in lines[2:]] == ["epoch 1/2", "epoch 2/2"]
     assert "images/s" in lines[2]
     run = runs.load_run(folder)
@@ -77,6 +79,7 @@ def test_a_preset_sets_the_defaults_of_the_other_options(command):
     options = ["--preset=reference", "--dataset", "digits", "--model", "mlp", "--hidden", "4", "--epochs", "1"]
     code, _, err = command("train", *options, "--run-dir", "r")
     assert code == 0, err
+    assert "bfloat16" not in err
     config = replace(PRESETS["reference"], dataset="digits", model="mlp", hidden=(4,), epochs=1, run_dir=Path("r"))
     assert runs.load_run("r").config == config
 
@@ -107,6 +110,23 @@ def test_invalid_usage_gives_one_message_and_writes_no_files(command, tmp_path, 
     assert message in err
     assert not out
     assert not list(tmp_path.iterdir())
+
+
+def test_too_little_memory_and_missing_devices_are_invalid_usage(command, monkeypatch):
+    def full(*_, **__):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9663676416 bytes.")
+
+    options = ["train", "--dataset", "digits", "--hidden", "4"]
+    with monkeypatch.context() as too_small:
+        too_small.setattr("nets.training.fitting.fit", full)
+        code, _, err = command(*options)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "error: a device has too little memory" in err
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    monkeypatch.setattr("jax.local_devices", lambda: (_ for _ in ()).throw(RuntimeError("Unable to initialize")))
+    code, _, err = command(*options)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "error: `JAX_PLATFORMS` must name devices" in err
 
 
 def test_help_describes_the_options(command, capfd):

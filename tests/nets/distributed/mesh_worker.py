@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from nets.distributed.mesh import REPLICATED, make_mesh, shard
+from nets.distributed.mesh import REPLICATED, describe_idle_devices, make_mesh, shard
 from nets.training.config import TrainConfig
 from nets.training.ensemble import init_ensemble_state
 from nets.training.fitting import fit
@@ -123,6 +123,17 @@ def mesh_shape(**options):
     return list(make_mesh(config.devices, config.members, config.batch_size).devices.shape)
 
 
+def default_mesh_of_a_gpu(**options):
+    """Return the shape of the mesh that is made unless ``devices`` is set, and its idle devices in words."""
+    backend, config = jax.default_backend, replace(NETWORK, **options)
+    jax.default_backend = lambda: "gpu"
+    try:
+        mesh = make_mesh(None, config.members, config.batch_size)
+        return [list(mesh.devices.shape), describe_idle_devices(mesh)]
+    finally:
+        jax.default_backend = backend
+
+
 def mesh_error(**options):
     config = replace(NETWORK, **options)
     try:
@@ -152,6 +163,9 @@ RESULTS = {
         "3 members on 2": mesh_shape(members=3, devices=2),
         "2 members on 8": mesh_shape(members=2, devices=8),
         "5 members on 5": mesh_shape(members=5, devices=5),
+        "default": default_mesh_of_a_gpu(),
+        "default, 5 members": default_mesh_of_a_gpu(members=5, batch_size=3),
+        "default, 16 members": default_mesh_of_a_gpu(members=16),
     },
     "errors": lambda _: {
         "too many": mesh_error(devices=9),

@@ -71,7 +71,15 @@ def test_members_are_on_separate_devices_and_shard_batches(results):
 
 
 def test_members_are_shared_out_first_and_then_their_batches(results):
-    assert results["shapes"] == {"3 members on 2": [1, 2], "2 members on 8": [2, 4], "5 members on 5": [5, 1]}
+    shapes = {name: shape for name, shape in results["shapes"].items() if not name.startswith("default")}
+    assert shapes == {"3 members on 2": [1, 2], "2 members on 8": [2, 4], "5 members on 5": [5, 1]}
+
+
+def test_one_network_is_on_one_gpu_by_default_and_members_on_as_many_as_divide_them(results):
+    shapes = results["shapes"]
+    assert shapes["default"] == [[1, 1], "; 7 of 8 devices are idle, see --devices"]
+    assert shapes["default, 5 members"] == [[5, 1], "; 3 of 8 devices are idle, see --devices"]
+    assert shapes["default, 16 members"] == [[8, 1], ""]
 
 
 def assert_detected(wrong, right):

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
+import requests
 
 from nets.distributed import processes
 from nets.distributed.processes import initialize_processes
@@ -73,6 +74,7 @@ def test_a_signal_to_one_process_saves_and_stops_both_and_one_process_resumes(wo
 def test_two_processes_train_as_one(workers, tmp_path):
     run, reference = runs.load_run(workers.folder / "finished"), fit(replace(RUN, run_dir=tmp_path / "reference"))
     assert run.provenance["device"].endswith("as 2 devices in 2 processes")
+    assert [result["own GPU"] for result in workers.results] == ["0", "1"]
     assert_same(run, reference)
     with pytest.raises(AssertionError):
         assert_same(run, replace(reference, metrics=[line | {"train_loss": 1.0} for line in reference.metrics]))
@@ -189,3 +191,55 @@ def test_on_a_possible_tpu_jax_detects_other_processes(monkeypatch):
     monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
     with pytest.raises(ValueError, match="coordinator_address"):
         initialize_processes()
+
+
+def test_a_tpu_host_without_a_metadata_server_trains_alone_and_says_so(monkeypatch, caplog):
+    def initialize(**_):
+        raise requests.ConnectionError("Failed to resolve 'metadata.google.internal'")
+
+    monkeypatch.setattr(jax.distributed, "initialize", initialize)
+    monkeypatch.setattr(processes, "find_spec", lambda _: "libtpu")
+    initialize_processes()
+    assert "no metadata server" in caplog.text
+    assert "it trains alone. On several, pass --coordinator" in caplog.text
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+    with pytest.raises(requests.ConnectionError):
+        initialize_processes()
+
+
+class Client:
+    """The key-value store of connected processes."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def key_value_set(self, key, value):
+        self.values[key.rpartition("/")[2]] = value
+
+    def blocking_key_value_get(self, key, _):
+        return self.values[key.rpartition("/")[2]]
+
+
+@pytest.mark.parametrize(
+    ("process_id", "visible", "other_hosts", "own"),
+    [
+        (0, None, {}, "0"),
+        (1, None, {}, "1"),
+        (2, "0,1", {"0": "another boot 0,1"}, "1"),
+        (1, "0,1", {"0": "another boot 0,1", "2": "another boot 0,1"}, "all"),  # alone on its host
+    ],
+)
+def test_processes_that_see_the_same_gpus_take_one_each(monkeypatch, process_id, visible, other_hosts, own):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    client = Client({})
+    monkeypatch.setattr(processes.distributed, "global_state", SimpleNamespace(client=client))
+    updates = {}
+    monkeypatch.setattr(jax.config, "update", updates.__setitem__)
+    processes._take_own_gpu(0, 1)
+    assert not updates  # alone
+    (here,) = client.values.values()
+    client.values |= {"0": here, "1": here, "2": here} | other_hosts
+    processes._take_own_gpu(process_id, 3)
+    assert updates.get("jax_cuda_visible_devices", "all") == own

@@ -16,6 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+from jax._src import xla_bridge
+
 import nets.__main__
 from nets.data.datasets import load
 from nets.data.tfds_folder import NotPreparedError
@@ -68,6 +70,7 @@ def main(port, process_id, folder):
     calls = []
     results = {
         "signal": stopped_by_a_signal(process_id, port, folder),
+        "own GPU": xla_bridge.CUDA_VISIBLE_DEVICES.value,
         "maximum": result_or_error(lambda: max_over_processes(process_id, -process_id, 0.5)),
         "no error": result_or_error(lambda: on_all_processes(lambda: process_id)),
         "an error in one": result_or_error(

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import re
 import shutil
 import threading
 import time
 from dataclasses import replace
 from types import SimpleNamespace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -387,8 +389,21 @@ def test_a_nonfinite_loss_of_an_evaluation_is_named(tmp_path, monkeypatch):
 
 def test_a_nonfinite_loss_at_the_first_step_is_named():
     with pytest.raises(NonFiniteLossError, match="not finite at step 1;"):
-        require_finite(CONFIG, SimpleNamespace(nonfinite_step=np.array(0)))
-    require_finite(CONFIG, SimpleNamespace(nonfinite_step=np.array([-1, -1])))
+        require_finite(CONFIG, 0)
+    require_finite(CONFIG, -1)
+
+
+def test_a_run_compiles_few_programs(tmp_path, caplog):
+    """Everything of a run is in six programs; operations on their own would be programs of their own."""
+    config = replace(CONFIG, run_dir=tmp_path / "run", hidden=(23,), members=2, epochs=2)  # of no other test
+    with jax.log_compiles():
+        fit(config)
+    compiled = re.findall(r"Finished XLA compilation of (\S+)", caplog.text)
+    programs = ["chunk", "compute_logits", "compute_logits", "initial_state", "measure", "progress_of"]
+    assert sorted(compiled) == [f"jit({name})" for name in programs]
+    with jax.log_compiles():
+        jnp.sin(jnp.zeros(23))
+    assert "Finished XLA compilation of jit(sin)" in caplog.text
 
 
 @pytest.mark.parametrize(
