@@ -5,7 +5,7 @@ D numbers. The log density includes the log Jacobian and all constants of the mo
 p(y). It is PyMC's graph, translated to JAX, which differentiates it; all numbers are float64.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +47,9 @@ class Unconstrained:
     model
         The PyMC model.
     observed
-        Its data when this was made, in one row; empty if nothing is observed.
+        The observed values when this was made, in one row; empty if there are none.
+    data
+        All of its data when this was made, in one row: the observed values, and each ``pm.Data``.
     """
 
     size: int
@@ -60,6 +62,7 @@ class Unconstrained:
     traced: Callable[[jax.Array], jax.Array]
     model: pm.Model
     observed: Array
+    data: Array
 
 
 def unconstrained_posterior(model: Any) -> Unconstrained:
@@ -74,9 +77,11 @@ def unconstrained_posterior(model: Any) -> Unconstrained:
     ------
     ValueError
         If ``model`` is something else, if a free variable is discrete, or if there is none. If an improper prior meets
-        no data, or if the data are a ``pm.Minibatch``.
+        no data, if the data are a ``pm.Minibatch``, or if they were exchanged since.
     """
     if isinstance(model, Unconstrained):
+        if not np.array_equal(model.data, _data(model.model)):
+            raise ValueError("`model` has the data from before `pm.set_data`; make another `unconstrained_posterior`.")
         return model
     program = model.program() if hasattr(model, "program") else model  # of the registry
     if not isinstance(program, pm.Model):
@@ -122,9 +127,18 @@ def of_graph(model: pm.Model, graph: Any) -> Unconstrained:
         slices=of.slices,
         traced=traced,
         model=model,
-        observed=np.concatenate([np.empty(0), *(np.ravel(y) for y in observed_values(model).values())]),
+        observed=_row(observed_values(model).values()),
+        data=_data(model),
     )
 
 
 def _array(function: Callable[[ArrayLike], Any]) -> Callable[[ArrayLike], Array]:
     return lambda points: np.asarray(function(points))
+
+
+def _data(model: pm.Model) -> Array:
+    return _row([*observed_values(model).values(), *(variable.get_value() for variable in model.data_vars)])
+
+
+def _row(values: Iterable[NDArray[Any]]) -> Array:
+    return np.concatenate([np.empty(0), *map(np.ravel, values)])

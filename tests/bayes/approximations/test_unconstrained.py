@@ -95,6 +95,16 @@ def test_a_posterior_serves_several_approximations_and_a_model_of_the_registry_i
     assert_allclose(again.log_density(np.zeros((1, 1))), target.log_density(np.zeros((1, 1))), rtol=IDENTITY)
 
 
+def test_data_that_were_exchanged_need_another_posterior():
+    with pm.Model() as model:
+        x = pm.Data("x", [1.0, 2.0])
+        pm.Normal("y", pm.Normal("slope") * x, observed=[1.0, 2.0])
+    before = unconstrained_posterior(model)
+    pm.set_data({"x": [3.0, 4.0]}, model=model)
+    with pytest.raises(ValueError, match=r"data from before `pm.set_data`"):
+        unconstrained_posterior(before)
+
+
 def test_a_minibatch_is_refused():
     with pm.Model() as model:
         pm.Normal("y", pm.Normal("mu"), observed=pm.Minibatch(np.arange(9.0), batch_size=3), total_size=9)
