@@ -13,7 +13,7 @@ from nets.data.datasets import Progress
 from nets.distributed.mesh import REPLICATED
 from nets.distributed.processes import max_over_processes, on_all_processes, on_first_process, require_equal
 from nets.training import runs
-from nets.training.checkpoint_writer import CheckpointWriter, checkpoint_writer
+from nets.training.checkpoint_writer import CheckpointWriter, background_writer
 from nets.training.checkpoints import MAX_CHECKPOINTS, open_checkpoints, require_disk_space
 from nets.training.config import TrainConfig
 from nets.training.evaluation import DeviceImages, Evaluation, NonFiniteLossError, put_on_devices
@@ -74,6 +74,7 @@ def fit(
     --------
     >>> import tempfile
     >>> from pathlib import Path
+    >>> import numpy as np
     >>> from nets.training.config import TrainConfig
     >>> folder = Path(tempfile.mkdtemp()) / "run"
     >>> run = fit(TrainConfig(dataset="digits", model="mlp", hidden=(32,), epochs=3, run_dir=folder))
@@ -103,7 +104,7 @@ def fit(
                 save_if_due(config, state, metrics, writer, stop())
 
             last_step, every_one = int(state.step) if resume else -1, config.checkpoint_every is not None
-            with checkpoint_writer(checkpoints, last_step, every_one) as writer:
+            with background_writer(checkpoints, last_step, every_one) as writer:
                 for epoch in range(int(state.step) // task.steps + 1, config.epochs + 1):
                     last = epoch == config.epochs
                     state, line = train_epoch(state, epoch, before_chunk)
