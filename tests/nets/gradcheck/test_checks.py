@@ -416,7 +416,9 @@ def test_batch_norm_in_training():
             return jnp.mean(curve(nnx.merge(module, params, rest, copy=True)(jnp.asarray(x))) ** 2)
 
         checks = check_gradient(f, params)
-        assert checks.verdict == "pass", checks  # the bias before it has no gradient, and a bias after it may have none
+        # The bias before it has no gradient, and a bias after it may have none. On some processors rounding hides that.
+        uncertain = checks.verdict == "inconclusive" and checks.uncertain_leaves == ("norm.bias",)
+        assert checks.verdict == "pass" or uncertain, checks
 
 
 def test_a_function_without_reverse_mode_is_checked_by_the_other_methods():
