@@ -3,8 +3,9 @@
 `python -m nets train` trains a convolutional network on CIFAR-10; `python -m nets train --dataset digits` trains one on
 8x8 digits, in seconds and without a download. `python -m nets prepare NAME` downloads and prepares a data set of
 TensorFlow Datasets. `python -m nets runs` lists the runs, and `python -m nets evaluate RUN` prints accuracy,
-calibration and confusions of a run. Exit code: 0 for success, 1 if the loss is not finite, 2 for invalid usage or a
-file system error, 130 after Ctrl-C.
+calibration and confusions of a run. `python -m nets predict RUN IMAGE ...` predicts the class of image files. Exit
+code: 0 for success, 1 if the loss is not finite or an image cannot be decoded, 2 for invalid usage or a file system
+error, 130 after Ctrl-C.
 """
 
 import json
@@ -14,7 +15,7 @@ import sys
 from dataclasses import asdict, dataclass, fields
 from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.box import SIMPLE
@@ -24,7 +25,8 @@ from rich.text import Text
 
 from closedform import command_line
 from closedform.reasons import of_file
-from nets._terminal import handle_interrupts, progress_bar
+from nets._terminal import handle_interrupts, progress_bar, wide_console
+from nets.commands import predicting
 from nets.data.datasets import data_directory
 from nets.data.tfds_folder import NotPreparedError
 from nets.data.tfds_preparation import prepare, prepare_in_subprocess, require_preparable
@@ -83,11 +85,20 @@ class Evaluate:
     """Folder of the run, as printed by `train`."""
     against: Path | None = None
     """Folder of another run, for McNemar's exact test on the same test images."""
+    checkpoint: Literal["last", "best"] = "last"
+    """Parameters of both runs: the last, or the best on validation data. For the best, or if training is not finished,
+    the data set is read again."""
     json: bool = False
     """Print all results as JSON."""
 
 
-COMMANDS = {"train": Train, "prepare": Prepare, "runs": Runs, "evaluate": Evaluate}
+COMMANDS = {
+    "train": Train,
+    "prepare": Prepare,
+    "runs": Runs,
+    "evaluate": Evaluate,
+    "predict": predicting.Predict,
+}
 
 
 def main(arguments: list[str], prog: str = "python -m nets") -> int:
@@ -102,6 +113,7 @@ def main(arguments: list[str], prog: str = "python -m nets") -> int:
             | Annotated[Prepare, tyro.conf.subcommand("prepare")]
             | Annotated[Runs, tyro.conf.subcommand("runs")]
             | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+            | Annotated[predicting.Predict, tyro.conf.subcommand("predict")]
         )
         help_words = [prog, *arguments[:1], "--help"] if arguments and arguments[0] in COMMANDS else [prog, "--help"]
         options: Any = command_line.parsed(
@@ -111,6 +123,8 @@ def main(arguments: list[str], prog: str = "python -m nets") -> int:
             return _list_runs(options, console)
         if isinstance(options, Evaluate):
             return _evaluate(options)
+        if isinstance(options, predicting.Predict):
+            return predicting.run(options, console)
         return _train(options, console) if isinstance(options, Train) else _prepare(options, console)
     except ArithmeticError as error:
         console.print(f"error: {error}", style="red", markup=False)
@@ -239,7 +253,7 @@ def _list_runs(options: Runs, console: Console) -> int:
     if not table.row_count:
         console.print(f"no runs in {options.folder}; `train` writes them to {Runs.folder}", markup=False)
         return 0
-    _wide_console().print(table)
+    wide_console().print(table)
     return 0
 
 
@@ -247,23 +261,15 @@ def _evaluate(options: Evaluate) -> int:
     from nets.evaluation.tables import evaluation_record, evaluation_tables
     from nets.training.runs import load_run
 
-    run = load_run(options.run)
-    against = load_run(options.against) if options.against else None
+    run = load_run(options.run, options.checkpoint)
+    against = load_run(options.against, options.checkpoint) if options.against else None
     if options.json:
         print(json.dumps(evaluation_record(run, against), indent=1))
         return 0
-    console = _wide_console()
+    console = wide_console()
     for table in evaluation_tables(run, against):
         console.print(table)
     return 0
-
-
-def _wide_console() -> Console:
-    """Return a console on standard output, wide enough for any table unless it is a terminal."""
-    console = Console(soft_wrap=True, highlight=False)
-    if not console.is_terminal:
-        console.width = 200
-    return console
 
 
 def _describe_epoch(metrics: dict[str, float], epochs: int) -> str:

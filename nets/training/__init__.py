@@ -9,6 +9,7 @@ In reading order:
 - ``optimizers``: the Optax optimizer and learning rate schedule of a configuration.
 - ``ensemble``: the train state and the predictive of a deep ensemble.
 - ``runs``: the run folder, written by ``fit`` and read by evaluation and reports.
+- ``computed_predictions``: the predictions of the best checkpoint, or of a run that is not finished.
 - ``checkpoints``: checkpoints by Orbax, with checksums.
 - ``run_lock``: the lock on a run folder, and the checks before a run starts or resumes.
 """
