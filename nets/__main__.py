@@ -3,9 +3,10 @@
 `python -m nets train` trains a convolutional network on CIFAR-10; `python -m nets train --dataset digits` trains one on
 8x8 digits, in seconds and without a download. `python -m nets prepare NAME` downloads and prepares a data set of
 TensorFlow Datasets. `python -m nets runs` lists the runs, and `python -m nets evaluate RUN` prints accuracy,
-calibration and confusions of a run. `python -m nets predict RUN IMAGE ...` predicts the class of image files. Exit
-code: 0 for success, 1 if the loss is not finite or an image cannot be decoded, 2 for invalid usage or a file system
-error, 130 after Ctrl-C.
+calibration and confusions of a run. `python -m nets predict RUN IMAGE ...` predicts the class of image files, and
+`python -m nets export-run RUN` (or `export`) writes the network to one file. Exit code: 0 for success, 1 if the loss is
+not finite, an image cannot be decoded or an exported file is wrong, 2 for invalid usage or a file system error, 130
+after Ctrl-C.
 """
 
 import json
@@ -26,7 +27,7 @@ from rich.text import Text
 from closedform import command_line
 from closedform.reasons import of_file
 from nets._terminal import handle_interrupts, progress_bar, wide_console
-from nets.commands import predicting
+from nets.commands import exporting, predicting
 from nets.data.datasets import data_directory
 from nets.data.tfds_folder import NotPreparedError
 from nets.data.tfds_preparation import prepare, prepare_in_subprocess, require_preparable
@@ -98,7 +99,10 @@ COMMANDS = {
     "runs": Runs,
     "evaluate": Evaluate,
     "predict": predicting.Predict,
+    "export-run": exporting.Export,
 }
+ALIASES = {"export": "export-run"}
+"""Short names; `closedform export` is a command of bayes, so the name of this one is longer."""
 
 
 def main(arguments: list[str], prog: str = "python -m nets") -> int:
@@ -106,6 +110,7 @@ def main(arguments: list[str], prog: str = "python -m nets") -> int:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # TensorFlow Datasets and Orbax log there
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # tasks that Orbax abandons when it fails
+    arguments = [*(ALIASES.get(name, name) for name in arguments[:1]), *arguments[1:]]
     try:
         preset = _preset(arguments)
         commands = (
@@ -114,6 +119,7 @@ def main(arguments: list[str], prog: str = "python -m nets") -> int:
             | Annotated[Runs, tyro.conf.subcommand("runs")]
             | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
             | Annotated[predicting.Predict, tyro.conf.subcommand("predict")]
+            | Annotated[exporting.Export, tyro.conf.subcommand("export-run")]
         )
         help_words = [prog, *arguments[:1], "--help"] if arguments and arguments[0] in COMMANDS else [prog, "--help"]
         options: Any = command_line.parsed(
@@ -125,6 +131,8 @@ def main(arguments: list[str], prog: str = "python -m nets") -> int:
             return _evaluate(options)
         if isinstance(options, predicting.Predict):
             return predicting.run(options, console)
+        if isinstance(options, exporting.Export):
+            return exporting.run(options, console)
         return _train(options, console) if isinstance(options, Train) else _prepare(options, console)
     except ArithmeticError as error:
         console.print(f"error: {error}", style="red", markup=False)

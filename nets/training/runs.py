@@ -139,7 +139,12 @@ class Run:
 
     @cached_property
     def _compute_logits(self) -> Callable[[Any, Any], np.ndarray]:
-        return logits_function(nnx.graphdef(self._model), self.config.members)
+        return logits_function(self.network, self.config.members)
+
+    @property
+    def network(self) -> Any:
+        """The graph definition of the network (`flax.nnx.graphdef`), to be merged with `params`."""
+        return nnx.graphdef(self._model)
 
     @cached_property
     def _model(self) -> nnx.Module:
