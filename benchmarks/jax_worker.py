@@ -21,8 +21,9 @@ from flax import nnx
 from nets.data.datasets import load
 from nets.training.config import PRESETS
 from nets.training.ensemble import init_ensemble_state
+from nets.training.inference import logits_function
 from nets.training.optimizers import optimizer
-from nets.training.step import build_network, chunk_function, image_rows, logits_function
+from nets.training.step import build_network, chunk_function, image_rows
 
 
 def synthetic(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,10 +6,12 @@ In reading order:
 - ``fitting``: ``fit``, which trains a configuration and returns its run.
 - ``task``: what ``fit`` prepares before the first step: data, network, optimizer and devices.
 - ``step``: the train state, and the compiled function that runs a chunk of training steps.
+- ``inference``: the logits of images under given parameters.
 - ``optimizers``: the Optax optimizer and learning rate schedule of a configuration.
 - ``ensemble``: the train state and the predictive of a deep ensemble.
 - ``runs``: the run folder, written by ``fit`` and read by evaluation and reports.
 - ``computed_predictions``: the predictions of the best checkpoint, or of a run that is not finished.
 - ``checkpoints``: checkpoints by Orbax, with checksums.
+- ``checkpoints``: checkpoints by Orbax, with checksums; ``checkpoint_writer``: their writing in the background.
 - ``run_lock``: the lock on a run folder, and the checks before a run starts or resumes.
 """

@@ -12,7 +12,6 @@ import errno
 import hashlib
 import logging
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -25,7 +24,6 @@ import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 from jax.sharding import SingleDeviceSharding
 
-from nets.distributed.processes import on_first_process
 from nets.training.step import TrainState
 
 BEST_METRIC = "validation_accuracy"
@@ -57,27 +55,23 @@ class Checkpoints:
                 cleanup_tmp_directories=not read_only,
                 multiprocessing_options=_single_process() if read_only else ocp.options.MultiprocessingOptions(),
             )
-        self._folder = folder
+        self.folder = folder
         with _quiet():
             self._manager = ocp.CheckpointManager(folder.resolve(), options=options, item_names=("state", "sum"))
         self._damaged: set[int] = set()
-        self.step, self.time = -1, time.monotonic()
-        """The step of the last save or restore, -1 before the first, and its time."""
 
     def save(self, state: TrainState, metrics: list[dict[str, float]]) -> None:
         """Write ``state`` atomically and remove old checkpoints; ``metrics`` determine the best.
 
-        Raises OSError if the disk is full or the checkpoint cannot be written.
+        Raises OSError if the checkpoint cannot be written.
         """
         step = int(state.step)
-        on_first_process(lambda: require_disk_space(self._folder, state, self.latest_step() is not None))
         args = ocp.args.Composite(state=ocp.args.StandardSave(_to_stored(state)), sum=ocp.args.JsonSave(_sums(state)))
         try:
             if step in self._manager.all_steps():  # a damaged checkpoint, else this step would not run again
                 self._manager.delete(step)
             self._manager.save(step, args=args, force=True)
             self._damaged.discard(step)
-            self.step, self.time = step, time.monotonic()
             intact = sorted(set(self._manager.all_steps()) - self._damaged)
             retained = {*intact[-2:], self.best_step(metrics)}
             for old in self._manager.all_steps():
@@ -85,7 +79,7 @@ class Checkpoints:
                     self._manager.delete(old)
         except Exception as error:  # Orbax raises many types
             raise OSError(
-                errno.EIO, f"no checkpoint could be written to {self._folder}: {_reason(error)}; --resume after that"
+                errno.EIO, f"no checkpoint could be written to {self.folder}: {_reason(error)}; --resume after that"
             ) from error
 
     def latest_step(self) -> int | None:
@@ -112,7 +106,6 @@ class Checkpoints:
         restored = self._read(step, state=state_args, sum=ocp.args.JsonRestore())
         state, sums = _from_stored(restored["state"]), restored["sum"]
         self._require_equal_sums(step, sums, _sums(state) if "params" in sums else {"sha256": _sha256(state)})
-        self.step, self.time = step, time.monotonic()
         return state
 
     def restore_params(self, step: int, like: Any, like_state: Callable[[], TrainState]) -> Any:
@@ -139,15 +132,15 @@ class Checkpoints:
             if not isinstance(contents.get("sum", {}), dict):
                 raise ValueError("its SHA-256 sums are none")
         except PermissionError as error:
-            raise PermissionError(error.errno, error.strerror, error.filename or str(self._folder)) from error
+            raise PermissionError(error.errno, error.strerror, error.filename or str(self.folder)) from error
         except Exception as error:
-            raise ValueError(f"checkpoint {step} in {self._folder} is damaged: {_reason(error)}") from error
+            raise ValueError(f"checkpoint {step} in {self.folder} is damaged: {_reason(error)}") from error
         return contents
 
     def _require_equal_sums(self, step: int, stored: dict[str, str], actual: dict[str, str]) -> None:
         """Raise ValueError unless the SHA-256 sums of what was read are those stored."""
         if stored != actual:
-            raise ValueError(f"checkpoint {step} in {self._folder} is damaged: its SHA-256 differs")
+            raise ValueError(f"checkpoint {step} in {self.folder} is damaged: its SHA-256 differs")
 
     def restore_latest(self, like: TrainState) -> TrainState | None:
         """Return the latest state that can be read, with a warning for each damaged one; None if there is none."""

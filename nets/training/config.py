@@ -75,8 +75,11 @@ class TrainConfig:
     """Number of training images held out for model selection, stratified by class (default: a tenth; 0: none)."""
     eval_every: int = 1
     """Epochs between evaluations on validation and test data; the last epoch is always evaluated."""
-    checkpoint_every: int = 1
-    """Epochs between checkpoints; the last epoch always has one. Only evaluated checkpoints can be the best."""
+    checkpoint_every: int | None = None
+    """Epochs between checkpoints; the last epoch always has one. Only evaluated checkpoints can be the best. They are
+    written while training goes on. (default: one after every epoch, but if an epoch is shorter than the writing of a
+    checkpoint, only the newest and the best of those that wait; with a number each one is written, and training waits
+    for the one before)."""
     checkpoint_minutes: float = 5.0
     """Minutes between checkpoints within an epoch (0: one after every chunk of steps, which takes two seconds at
     most)."""
@@ -93,7 +96,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for field in fields(self):
             _check_type(field.name, getattr(self, field.name), field.type)
-        for name in ["epochs", "batch_size", "eval_every", "checkpoint_every", "members"]:
+        for name in ["epochs", "batch_size", "eval_every", "members"]:
             require(name, getattr(self, name), getattr(self, name) >= 1, "1 or more")
         require("learning_rate", self.learning_rate, 0 < self.resolved_learning_rate < math.inf, "positive and finite")
         require("momentum", self.momentum, 0 <= self.momentum < 1, "at least 0 and below 1")
@@ -104,8 +107,9 @@ class TrainConfig:
         require("seed", self.seed, 0 <= self.seed <= 2**32 - self.members, "between 0 and 2**32 - `members`")
         require("hidden", self.hidden, all(width >= 1 for width in self.hidden), "widths of 1 or more")
         require("channels", self.channels, all(width >= 1 for width in self.channels), "numbers of 1 or more")
-        if self.devices is not None:
-            require("devices", self.devices, self.devices >= 1, "1 or more")
+        for name in ["checkpoint_every", "devices"]:
+            if (value := getattr(self, name)) is not None:
+                require(name, value, value >= 1, "1 or more")
         if self.validation is not None:
             require("validation", self.validation, self.validation >= 0, "0 or more")
 

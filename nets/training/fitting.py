@@ -15,12 +15,14 @@ from nets.distributed.mesh import REPLICATED, shard
 from nets.distributed.processes import max_over_processes, on_all_processes, on_first_process, require_equal
 from nets.models.losses import accuracy, cross_entropy
 from nets.training import runs
-from nets.training.checkpoints import MAX_CHECKPOINTS, Checkpoints, open_checkpoints, require_disk_space
+from nets.training.checkpoint_writer import CheckpointWriter, checkpoint_writer
+from nets.training.checkpoints import MAX_CHECKPOINTS, open_checkpoints, require_disk_space
 from nets.training.config import TrainConfig
 from nets.training.ensemble import ensemble_logits
+from nets.training.inference import logits_function
 from nets.training.optimizers import schedule
 from nets.training.run_lock import locked_run_folder, require_free_or_resumable, require_same_data, restore_run
-from nets.training.step import TrainState, chunk_function, image_rows, logits_function
+from nets.training.step import TrainState, chunk_function, image_rows
 from nets.training.task import Task, prepare
 
 type Metrics = dict[str, float]
@@ -104,19 +106,22 @@ def fit(
 
             def before_chunk(state: TrainState) -> None:
                 report(task, state, progress)
-                save_if_due(config, state, metrics, checkpoints, stop())
+                writer.advance()
+                save_if_due(config, state, metrics, writer, stop())
 
-            for epoch in range(int(state.step) // task.steps + 1, config.epochs + 1):
-                last = epoch == config.epochs
-                state, line = train_epoch(state, epoch, before_chunk)
-                if last or epoch % config.eval_every == 0:
-                    line |= evaluate(task, state, compute_logits)
-                metrics.append(line)
-                # Before the checkpoint, since `restore_run` drops the lines after the checkpoint that it restores.
-                on_first_process(lambda: runs.write_metrics(folder, metrics))
-                if last or epoch % config.checkpoint_every == 0:
-                    checkpoints.save(state, metrics)
-                on_epoch(line)
+            last_step, every_one = int(state.step) if resume else -1, config.checkpoint_every is not None
+            with checkpoint_writer(checkpoints, last_step, every_one) as writer:
+                for epoch in range(int(state.step) // task.steps + 1, config.epochs + 1):
+                    last = epoch == config.epochs
+                    state, line = train_epoch(state, epoch, before_chunk)
+                    if last or epoch % config.eval_every == 0:
+                        line |= evaluate(task, state, compute_logits)
+                    metrics.append(line)
+                    # Before the checkpoint, since `restore_run` drops the lines after the checkpoint that it restores.
+                    on_first_process(lambda: runs.write_metrics(folder, metrics))
+                    if last or epoch % (config.checkpoint_every or 1) == 0:
+                        writer.save(state, metrics)
+                    on_epoch(line)
         progress("predict", 0, 1)
         logits = {name: compute_logits(state.params, split.images) for name, split in task.splits.items()}
         on_first_process(lambda: runs.write_predictions(folder, task.splits, logits, task.dataset.class_names))
@@ -126,7 +131,7 @@ def fit(
 def create_run(folder: Path, task: Task, state: TrainState) -> None:
     """Write the first files of a run; raise OSError if there is no disk space for its checkpoints."""
     # Checked before the first epoch and the first file. During a save there is one checkpoint more.
-    total = -(-task.config.epochs // task.config.checkpoint_every)
+    total = -(-task.config.epochs // (task.config.checkpoint_every or 1))
     require_disk_space(folder, state, resumable=False, count=min(MAX_CHECKPOINTS + 1, total))
     runs.write_metrics(folder, [])
     dataset = task.dataset
@@ -141,15 +146,16 @@ def report(task: Task, state: TrainState, progress: Progress) -> None:
 
 
 def save_if_due(
-    config: TrainConfig, state: TrainState, metrics: list[Metrics], checkpoints: Checkpoints, stop: bool
+    config: TrainConfig, state: TrainState, metrics: list[Metrics], writer: CheckpointWriter, stop: bool
 ) -> None:
     """Save a checkpoint if one is due or training is to stop; raise KeyboardInterrupt if any process is to stop."""
     step = int(state.step)
-    due = time.monotonic() - checkpoints.time >= 60 * config.checkpoint_minutes
+    due = time.monotonic() - writer.time >= 60 * config.checkpoint_minutes
     stopping, due = max_over_processes(stop, due)
-    if (stopping or due) and checkpoints.step != step:
-        checkpoints.save(state, metrics)
+    if (stopping or due) and writer.step != step:
+        writer.save(state, metrics)
     if stopping:
+        writer.wait()
         raise KeyboardInterrupt(f"stopped at step {step:,}; --resume continues from there")
 
 

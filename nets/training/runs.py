@@ -31,8 +31,9 @@ from nets.data.splits import Split
 from nets.training.checkpoints import Checkpoints, open_checkpoints
 from nets.training.config import TrainConfig
 from nets.training.ensemble import ensemble_logits, init_ensemble_state
+from nets.training.inference import logits_function
 from nets.training.optimizers import optimizer
-from nets.training.step import TrainState, build_network, logits_function
+from nets.training.step import TrainState, build_network
 
 SCHEMA_VERSION = 4
 RUN_FILES = ("config.json", "metrics.jsonl", "predictions.npz")

@@ -19,8 +19,9 @@ from nets.distributed.mesh import REPLICATED, make_mesh, shard
 from nets.training.config import TrainConfig
 from nets.training.ensemble import init_ensemble_state
 from nets.training.fitting import fit
+from nets.training.inference import logits_function
 from nets.training.optimizers import optimizer
-from nets.training.step import build_network, chunk_function, image_rows, logits_function, shard_state
+from nets.training.step import build_network, chunk_function, image_rows, shard_state
 
 SHAPE, CLASSES, IMAGES, STEPS, EPOCHS = (8, 8, 1), 4, 101, 6, 3  # 5 images are dropped in each epoch
 NETWORK = TrainConfig(

@@ -8,6 +8,8 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +17,11 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from nets.training import fitting
+from nets.training.checkpoint_writer import CheckpointWriter
 from nets.training.checkpoints import Checkpoints
 from tests.nets.training.digits import CONFIG
+
+STEPS_AN_EPOCH = 1294 // 32
 
 
 def kill(*_, **__):
@@ -41,6 +46,38 @@ def in_a_chunk(number):
     return killed_chunk_function
 
 
+def in_a_chunk_after_checkpoints(number):
+    """Kill the process in chunk ``number``, when all checkpoints before it are written."""
+    save = CheckpointWriter.save
+    CheckpointWriter.save = lambda self, *arguments: (save(self, *arguments), self.wait())
+    fitting.chunk_function = in_a_chunk(number)
+
+
+def in_a_chunk_while_a_checkpoint_is_written():
+    """Kill the process in the third epoch, while the checkpoint of the second is between its files."""
+    finalize, chunk_function = ocp.StandardCheckpointHandler.finalize, fitting.chunk_function
+    writing = threading.Event()
+
+    def pause(*_):
+        writing.set()
+        time.sleep(1000)
+
+    def killed_chunk_function(*arguments):
+        chunk = chunk_function(*arguments)
+
+        def killed_chunk(state, images, labels, stop):
+            state = chunk(state, images, labels, stop)
+            if stop > 2 * STEPS_AN_EPOCH:
+                writing.wait()
+                kill()
+            return state
+
+        return killed_chunk
+
+    ocp.StandardCheckpointHandler.finalize = after(1, finalize, pause)
+    fitting.chunk_function = killed_chunk_function
+
+
 def after_one_array(file, **arrays):
     """As `np.savez` that is interrupted."""
     np.save(file, arrays["train_logits"])
@@ -48,15 +85,15 @@ def after_one_array(file, **arrays):
     kill()
 
 
-def after(count, function):
-    """Return ``function``, which kills the process in its call after ``count`` calls."""
+def after(count, function, then=kill):
+    """Return ``function``, whose call after ``count`` calls is one of ``then``, which kills the process."""
     calls = iter(range(10**6))
-    return lambda *arguments: kill() if next(calls) == count else function(*arguments)
+    return lambda *arguments: (then if next(calls) == count else function)(*arguments)
 
 
 PLACES = {
     "before the first checkpoint": lambda: setattr(fitting, "chunk_function", in_a_chunk(3)),
-    "in a chunk after a checkpoint within the epoch": lambda: setattr(fitting, "chunk_function", in_a_chunk(4)),
+    "in a chunk after a checkpoint within the epoch": lambda: in_a_chunk_after_checkpoints(4),
     "between the metrics and the checkpoint of an epoch": lambda: setattr(
         Checkpoints, "save", after(1, Checkpoints.save)
     ),
@@ -64,6 +101,7 @@ PLACES = {
     "between files of a checkpoint": lambda: setattr(
         ocp.StandardCheckpointHandler, "finalize", after(1, ocp.StandardCheckpointHandler.finalize)
     ),
+    "in a chunk, while a checkpoint is written": in_a_chunk_while_a_checkpoint_is_written,
     "before the files of a checkpoint are renamed": lambda: setattr(
         ocp.path.atomicity.AtomicRenameTemporaryPath, "finalize", kill
     ),

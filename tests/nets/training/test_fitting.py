@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import threading
 import time
 from dataclasses import replace
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from nets.data import datasets, splits
 from nets.data.datasets import load
 from nets.data.tfds_folder import NotPreparedError
 from nets.training import fitting, runs
+from nets.training.checkpoint_writer import CheckpointWriter
 from nets.training.checkpoints import Checkpoints
 from nets.training.fitting import NonFiniteLossError, fit, require_finite
 from tests.nets.data import tfds_data
@@ -205,8 +207,13 @@ def test_a_damaged_line_of_metrics_is_named(run, tmp_path, line):
 
 def test_a_failed_write_gives_the_reason_in_one_line(tmp_path, monkeypatch):
     config = replace(CONFIG, run_dir=tmp_path / "run")
+    save, saved = Checkpoints.save, threading.Event()
+    monkeypatch.setattr(Checkpoints, "save", lambda *arguments: (save(*arguments), saved.set()))
 
-    def break_folder(_):
+    def break_folder(metrics):
+        if metrics["epoch"] > 1:
+            return
+        saved.wait()
         shutil.rmtree(tmp_path / "run/checkpoints")
         (tmp_path / "run/checkpoints").write_text("a file")
 
@@ -301,11 +308,11 @@ def test_ctrl_c_saves_within_an_epoch_and_resuming_gives_the_same_result(run, tm
 def test_checkpoints_are_checkpoint_minutes_apart(tmp_path, monkeypatch):
     config = replace(CONFIG, run_dir=tmp_path / "run", checkpoint_minutes=2.0, checkpoint_every=100, epochs=20)
     seconds, save_times = iter(range(0, 10**6, 50)), []  # the clock advances at each call
-    monkeypatch.setattr("nets.training.checkpoints.time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    monkeypatch.setattr("nets.training.checkpoint_writer.time", SimpleNamespace(monotonic=lambda: next(seconds)))
     clock = SimpleNamespace(monotonic=lambda: next(seconds), perf_counter=time.perf_counter)
     monkeypatch.setattr("nets.training.fitting.time", clock)
-    save = Checkpoints.save
-    monkeypatch.setattr(Checkpoints, "save", lambda self, *a: (save_times.append(next(seconds)), save(self, *a))[1])
+    save = CheckpointWriter.save
+    monkeypatch.setattr(CheckpointWriter, "save", lambda self, *a: (save_times.append(next(seconds)), save(self, *a)))
     fit(config)
     gaps = np.diff(save_times[:-1])  # the last is at the end
     assert len(gaps) >= 2

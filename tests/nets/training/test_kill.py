@@ -15,7 +15,7 @@ import pytest
 from nets.training import runs
 from nets.training.fitting import fit
 from tests.nets.training.digits import CONFIG
-from tests.nets.training.kill_worker import PLACES
+from tests.nets.training.kill_worker import PLACES, STEPS_AN_EPOCH
 from tests.nightly import nightly_but
 
 ROOT = Path(__file__).parents[3]
@@ -27,6 +27,7 @@ STATES = {
     "between the metrics and the checkpoint of an epoch": ([40], []),
     "between files of the first checkpoint": ([], [40]),
     "between files of a checkpoint": ([40], [80]),
+    "in a chunk, while a checkpoint is written": ([40], [80]),
     "before the files of a checkpoint are renamed": ([], [40]),
     "in the predictions": ([120, 160], []),
 }
@@ -34,13 +35,12 @@ STATES = {
 PUSH = [
     "before the first checkpoint",
     "in a chunk after a checkpoint within the epoch",
-    "between files of a checkpoint",
+    "in a chunk, while a checkpoint is written",
     "in the predictions",
 ]
 KILLS = 20
 OPTIONS = ["--dataset", "digits", "--model", "mlp", "--hidden", "64", "--epochs", "60", "--batch-size", "32"]
 OPTIONS += ["--checkpoint-minutes", "0"]
-STEPS_AN_EPOCH = 1294 // 32
 TIMES = {"seconds", "images_per_second"}
 
 

@@ -16,13 +16,13 @@ from nets.models.initialization import initializers
 from nets.models.losses import cross_entropy, smoothed
 from nets.models.mlp import MLP
 from nets.training.config import TrainConfig
+from nets.training.inference import logits_function
 from nets.training.optimizers import optimizer, schedule
 from nets.training.step import (
     build_network,
     chunk_function,
     image_rows,
     init_train_state,
-    logits_function,
     scale_images,
 )
 from tests.nightly import nightly_but
@@ -159,7 +159,7 @@ def test_logits_do_not_depend_on_the_batches(data, monkeypatch):
     images = np.asarray(data[0].reshape(-1, *SHAPE))
     logits = logits_function(module)(state.params, images)
     assert (logits.shape, logits.dtype) == ((64, CLASSES), np.float32)
-    monkeypatch.setattr("nets.training.step.EVALUATION_BATCH_SIZE", 24)  # the last batch overlaps the one before
+    monkeypatch.setattr("nets.training.inference.EVALUATION_BATCH_SIZE", 24)  # the last batch overlaps the one before
     np.testing.assert_allclose(logits_function(module)(state.params, images), logits, atol=1e-5)
 
 
