@@ -26,7 +26,7 @@ MAX_ROWS = 100
 class Predict:
     """Predict the class of image files with a trained network.
 
-    Files of any size and mode are read: they are scaled to the size of the training images, and converted. The
+    Files of any size and mode are read as those of a training folder: cropped at the centre, resized, and converted. The
     probabilities are those with the temperature fitted to the validation data of the run. Exit code: 1 if a file cannot
     be decoded; the others are predicted all the same.
     """
@@ -71,16 +71,20 @@ def run(options: Predict, console: Console) -> int:
 
 
 def _remarks(predictions: "Predictions", image_shape: tuple[int, int, int]) -> list[str]:
-    """Return sentences on the temperature, and on images that were scaled or converted."""
+    """Return sentences on the temperature, and on images that were resized or converted."""
     height, width, channels = image_shape
     temperature, total = predictions.temperature, len(predictions.files)
     resized, converted, damaged = predictions.resized, predictions.converted, len(predictions.damaged)
-    mode = {1: "gray", 2: "gray with alpha", 3: "RGB", 4: "RGB with alpha"}[channels]
+    mode = "gray" if channels == 1 else "RGB"
     return [
         f"probabilities with temperature {temperature.value:.3f}, fitted to {temperature.images:,} validation images"
         if temperature
         else f"no temperature: {predictions.no_temperature}",
-        *([f"scaled to {width} x {height} pixels: {resized:,} of {total:,}"] if resized else []),
+        *(
+            [f"cropped at the centre and resized to {height} x {width} pixels: {resized:,} of {total:,}"]
+            if resized
+            else []
+        ),
         *([f"converted to {mode}: {converted:,} of {total:,}"] if converted else []),
         *([f"not decoded: {damaged:,}"] if damaged else []),
     ]

@@ -1,15 +1,25 @@
-"""An image file of any size and mode as an array of bytes of one shape, decoded by Pillow."""
+"""Image files that a trained network classifies: found, and decoded as those of a training folder are."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
 
-from closedform.reasons import one_line
+from nets.data.formats.encoded_images import _decode, _read_header
+from nets.data.formats.image_folder import SUFFIXES
 
-MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-"""Pillow's mode of images with so many channels."""
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """An image as bytes, and what its file has."""
+
+    pixels: np.ndarray
+    """(height, width, channels) uint8."""
+    stored_size: tuple[int, int]
+    """(height, width) in pixels of the image in the file."""
+    stored_mode: str
+    """Pillow's mode of the image in the file, such as RGB, L for gray, or I;16."""
 
 
 def image_files(paths: Iterable[Path]) -> list[Path]:
@@ -18,14 +28,13 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
     Folders are searched with their subfolders, in the order of the names; hidden files and folders are left out. Raises
     ValueError if a path does not exist, or a folder has no image.
     """
-    suffixes = Image.registered_extensions()
     files = []
     for path in paths:
         if path.is_dir():
             inside = [
                 file
                 for file in sorted(path.rglob("*"))
-                if file.suffix.lower() in suffixes
+                if file.name.lower().endswith(SUFFIXES)
                 and file.is_file()
                 and not any(part.startswith(".") for part in file.relative_to(path).parts)
             ]
@@ -39,47 +48,14 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
     return files
 
 
-def image_format(path: Path) -> tuple[int, int, str]:
-    """Return width and height in pixels, and Pillow's mode of an image file, without decoding it.
+def decode_image(path: Path, shape: tuple[int, int, int]) -> DecodedImage:
+    """Return the image in a file as bytes of ``shape`` (height, width, channels), with 1 or 3 channels.
 
-    Raises ValueError if it is no image.
+    Size and mode are converted by `nets.data.formats.encoded_images.to_array`, as those of a training folder. Raises
+    ValueError, with the reason, if the file cannot be decoded. Pillow may warn of odd files that it reads all the same.
     """
-    try:
-        with Image.open(path) as image:
-            return image.width, image.height, image.mode
-    except Exception as error:
-        raise _damaged(path, error) from error
-
-
-def decode_image(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
-    """Return the image in the file ``path`` as uint8 of ``shape`` (height, width, channels).
-
-    It is turned as its EXIF orientation says. Of 16 bits the upper eight are taken. Palettes and CMYK are converted to
-    colours, gray is repeated for three channels, colours are converted to gray for one, and an alpha channel that
-    ``shape`` does not have is dropped. An image of another size is scaled to that of ``shape``, bilinearly and with
-    antialiasing, whatever its proportions. Of several frames it is the first. Raises ValueError, with the reason, if
-    the file cannot be decoded. Pillow may warn of odd files that it reads all the same.
-    """
-    height, width, channels = shape
-    try:
-        with Image.open(path) as stored:
-            image = ImageOps.exif_transpose(stored)
-            if image.mode.startswith("I;16"):
-                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-            if image.mode in {"I", "F"}:
-                raise ValueError("its pixels have 32 bits; convert it to 8 or 16")
-            if image.mode == "P" and "transparency" in stored.info and channels in (2, 4):
-                image = image.convert("RGBA")
-            image = image.convert(MODES[channels])
-            if image.size != (width, height):
-                image = image.resize((width, height), Image.Resampling.BILINEAR)
-            return np.asarray(image).reshape(shape)
-    except Exception as error:  # Pillow raises many types for damaged files
-        raise _damaged(path, error) from error
-
-
-def _damaged(path: Path, error: Exception) -> ValueError:
-    reason = "it is no image that Pillow can read" if isinstance(error, Image.UnidentifiedImageError) else None
-    if isinstance(error, OSError) and error.strerror:
-        reason = error.strerror
-    return ValueError(f"{path} cannot be decoded: {reason or one_line(error)}")
+    header, pixels = _read_header(path), _decode(path, shape)
+    for result in (header, pixels):
+        if isinstance(result, str):
+            raise ValueError(f"{path} cannot be decoded: {result}")
+    return DecodedImage(pixels, *header)

@@ -36,7 +36,7 @@ def require_preparable(name: str, data_dir: Path) -> None:
         hint = (
             f"did you mean {' or '.join(matches)}?" if matches else "the catalog is at tensorflow.org/datasets/catalog."
         )
-        raise ValueError(f"`dataset` {name!r} is not one of TensorFlow Datasets; {hint}")
+        raise ValueError(f"`dataset` {name!r} is no file or folder here, and not one of TensorFlow Datasets; {hint}")
     manual = _manual(data_dir)
     try:
         builder = tfds.builder(name, data_dir=data_dir)

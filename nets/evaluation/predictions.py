@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from nets.data.datasets import Progress
-from nets.data.decoding import MODES, decode_image, image_format
+from nets.data.decoding import DecodedImage, decode_image
 from nets.evaluation.calibration_error import TemperatureScaling
 from nets.evaluation.metrics import fit_validation_temperature
 from nets.training.runs import Run
@@ -49,46 +49,49 @@ class Predictions:
 def predict_files(run: Run, files: Sequence[Path], progress: Progress = lambda *_: None) -> Predictions:
     """Return the predictions of ``run`` for image files of any size and mode.
 
-    The files are decoded as `nets.data.decoding.decode_image` does, and classified in blocks, so memory does not grow
+    The files are decoded as those of a training folder, and classified in blocks, so memory does not grow
     with their number. Probabilities are those of logits divided by the temperature fitted to the validation data of the
     run; for the best checkpoint, or if training is not finished, this needs its data set. ``progress`` is called as in
-    `fit`. Raises ValueError if the run has no readable checkpoint.
+    `fit`. Raises ValueError if the run has no readable
+    checkpoint, or its images have an alpha channel.
     """
     height, width, channels = run.image_shape
+    if channels not in (1, 3):
+        raise ValueError(
+            f"`run` must be of gray or RGB images to predict files, got {run.folder} with {channels} channels; "
+            "`Run.predict` takes arrays."
+        )
     temperature, no_temperature = _temperature(run)
     damaged: dict[Path, str] = {}
-    decoded, formats, logits = [], [], [np.empty((0, len(run.class_names)), np.float32)]
+    stored: list[tuple[Path, tuple[int, int], str]] = []
+    logits = [np.empty((0, len(run.class_names)), np.float32)]
 
-    def decode(file: Path) -> tuple[tuple[int, int, str], np.ndarray] | str:
+    def decode(file: Path) -> DecodedImage | str:
         try:
-            return image_format(file), decode_image(file, run.image_shape)
+            return decode_image(file, run.image_shape)
         except ValueError as error:
             return str(error)
 
-    with warnings.catch_warnings(action="ignore", category=UserWarning), ThreadPoolExecutor() as pool:
+    with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:  # of Pillow, of odd metadata
         for block in batched(files, FILES_PER_BLOCK, strict=False):
-            images = []
-            for file, result in zip(block, pool.map(decode, block), strict=True):
-                if isinstance(result, str):
-                    damaged[file] = result
-                    continue
-                decoded.append(file)
-                formats.append(result[0])
-                images.append(result[1])
+            results = dict(zip(block, pool.map(decode, block), strict=True))
+            images = {file: result for file, result in results.items() if isinstance(result, DecodedImage)}
+            damaged |= {file: result for file, result in results.items() if isinstance(result, str)}
             if images:
-                logits.append(run.logits(np.stack(images)))
-            progress("predict", len(decoded) + len(damaged), len(files))
+                logits.append(run.logits(np.stack([image.pixels for image in images.values()])))
+            stored += [(file, image.stored_size, image.stored_mode) for file, image in images.items()]
+            progress("predict", len(stored) + len(damaged), len(files))
     return Predictions(
         class_names=run.class_names,
-        files=tuple(decoded),
+        files=tuple(file for file, *_ in stored),
         probabilities=softmax(
             np.concatenate(logits).astype(np.float64) / (temperature.value if temperature else 1), axis=1
         ),
         temperature=temperature,
         no_temperature=no_temperature,
         damaged=damaged,
-        resized=sum((w, h) != (width, height) for w, h, _ in formats),
-        converted=sum(mode != MODES[channels] for *_, mode in formats),
+        resized=sum(size != (height, width) for _, size, _ in stored),
+        converted=sum(mode != ("L" if channels == 1 else "RGB") for *_, mode in stored),
     )
 
 

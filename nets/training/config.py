@@ -29,7 +29,12 @@ class TrainConfig:
     model: Model = "conv"
     """Network: mlp, or conv (3x3 convolutions, then the same MLP)."""
     dataset: str = "cifar10"
-    """Name of a data set in TensorFlow Datasets, or `digits`, which needs no download."""
+    """A folder of images with one folder a class (perhaps in train/, val/ and test/), an .npz file, a folder of MNIST's
+    files or of Hugging Face's Parquet files; the name of a data set in TensorFlow Datasets; or `digits`, which needs no
+    download."""
+    image_size: tuple[int, ...] | None = None
+    """SIDE or HEIGHT WIDTH in pixels to which image files are cropped and resized (default: their most common size, and
+    at most 64 pixels a side)."""
     data_dir: Path | None = None
     """Folder of TensorFlow Datasets (default: TFDS_DATA_DIR, else ~/tensorflow_datasets)."""
     run_dir: Path | None = None
@@ -72,7 +77,8 @@ class TrainConfig:
     """Initialization of the parameters: lecun-normal, or fan-in-uniform (kernels and biases uniform in
     +-1/sqrt(fan_in))."""
     validation: int | None = None
-    """Number of training images held out for model selection, stratified by class (default: a tenth; 0: none)."""
+    """Number of training images held out for model selection, stratified by class (default: a tenth, or the validation
+    images of the data set if it has its own; 0: none)."""
     eval_every: int = 1
     """Epochs between evaluations on validation and test data; the last epoch is always evaluated."""
     checkpoint_every: int | None = None
@@ -110,6 +116,9 @@ class TrainConfig:
         for name in ["checkpoint_every", "devices"]:
             if (value := getattr(self, name)) is not None:
                 require(name, value, value >= 1, "1 or more")
+        if self.image_size is not None:
+            valid = len(self.image_size) in (1, 2) and all(side >= 1 for side in self.image_size)
+            require("image_size", self.image_size, valid, "one or two numbers of pixels, 1 or more")
         if self.validation is not None:
             require("validation", self.validation, self.validation >= 0, "0 or more")
 
@@ -130,7 +139,9 @@ class TrainConfig:
     @property
     def folder(self) -> Path:
         """The folder of the run."""
-        name = f"{self.dataset.replace('/', '-').replace(':', '-')}-{self.model}-seed{self.seed}"
+        path = self.dataset.startswith((".", "/", "~"))
+        dataset = Path(self.dataset).expanduser().resolve().name if path else self.dataset
+        name = f"{dataset.replace('/', '-').replace(':', '-')}-{self.model}-seed{self.seed}"
         return self.run_dir or Path("build/runs") / (name if self.members == 1 else f"{name}-x{self.members}")
 
     @property

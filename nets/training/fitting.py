@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from nets.data.datasets import Progress
+from nets.data.datasets import Dataset, Progress
 from nets.distributed.mesh import REPLICATED, shard
 from nets.distributed.processes import max_over_processes, on_all_processes, on_first_process, require_equal
 from nets.models.losses import accuracy, cross_entropy
@@ -39,6 +39,7 @@ class NonFiniteLossError(ArithmeticError):
 def fit(
     config: TrainConfig,
     *,
+    dataset: Dataset | None = None,
     resume: bool = False,
     progress: Progress = lambda *_: None,
     on_epoch: Callable[[Metrics], None] = lambda _: None,
@@ -54,6 +55,9 @@ def fit(
     ----------
     config
         Network, data set and recipe. The folder of the run is ``config.folder``.
+    dataset
+        The data, in place of those that ``config.dataset`` names: of `nets.from_arrays`, or `nets.data.datasets.load`.
+        Its name becomes that of the configuration. To resume, give the same data again.
     resume
         Continue the run in that folder from its last checkpoint, with the same configuration.
     progress
@@ -87,10 +91,12 @@ def fit(
     >>> run.predict(np.zeros((5, 8, 8, 1), np.uint8)).shape
     (5, 10)
     """
+    if dataset is not None:
+        config = replace(config, dataset=dataset.name)
     require_equal("options", repr((replace(config, data_dir=None), resume)))
     if resume:  # before the data set is loaded
         on_first_process(lambda: require_free_or_resumable(config, resume))
-    task = prepare(config, progress)
+    task = prepare(config, progress, dataset)
     with locked_run_folder(config, resume) as folder:
         if resume:
             on_all_processes(lambda: require_same_data(folder, task))

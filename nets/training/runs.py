@@ -287,7 +287,8 @@ def write_error(folder: Path, error: OSError) -> OSError:
 
 def _from_json(config: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a configuration, with paths and tuples restored from JSON."""
-    types: dict[str, Callable[[Any], Any]] = {"data_dir": Path, "run_dir": Path, "hidden": tuple, "channels": tuple}
+    tuples = dict.fromkeys(["hidden", "channels", "image_size"], tuple)
+    types: dict[str, Callable[[Any], Any]] = {"data_dir": Path, "run_dir": Path, **tuples}
     return {
         name: types[name](value) if name in types and value is not None else value for name, value in config.items()
     }

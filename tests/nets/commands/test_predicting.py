@@ -16,7 +16,7 @@ def test_table_csv_and_json_have_the_same_predictions(command, run, tmp_path):
     for i, image in enumerate(load("digits").test.images[:3, ..., 0]):
         Image.fromarray(image).save(tmp_path / f"{i}.png")
     code, table, err = command("predict", run.folder, tmp_path)
-    assert (code, "with temperature" in err, "scaled" in err) == (0, True, False)
+    assert (code, "with temperature" in err, "resized" in err) == (0, True, False)
     code, out, _ = command("predict", run.folder, tmp_path, "--csv")
     assert code == 0
     rows = list(csv.DictReader(io.StringIO(out)))
@@ -39,7 +39,7 @@ def test_damaged_files_are_named_and_the_others_predicted(command, run, tmp_path
     assert "photo.jpg" in out
     assert "broken.png" not in out
     assert "broken.png cannot be decoded" in err
-    for sentence in ["scaled to 8 x 8 pixels: 1 of 1", "converted to gray: 1 of 1", "not decoded: 1"]:
+    for sentence in ["resized to 8 x 8 pixels: 1 of 1", "converted to gray: 1 of 1", "not decoded: 1"]:
         assert sentence in err
     code, out, err = command("predict", run.folder, "broken.png")
     assert (code, out) == (1, "")
