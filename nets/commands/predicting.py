@@ -26,7 +26,7 @@ MAX_ROWS = 100
 class Predict:
     """Predict the class of image files with a trained network.
 
-    Files of any size and mode are read as those of a training folder: cropped at the centre, resized, and converted. The
+    Files of any size and mode are read as those of a training folder: cropped at the centre, resized and converted. The
     probabilities are those with the temperature fitted to the validation data of the run. Exit code: 1 if a file cannot
     be decoded; the others are predicted all the same.
     """
@@ -80,11 +80,7 @@ def _remarks(predictions: "Predictions", image_shape: tuple[int, int, int]) -> l
         f"probabilities with temperature {temperature.value:.3f}, fitted to {temperature.images:,} validation images"
         if temperature
         else f"no temperature: {predictions.no_temperature}",
-        *(
-            [f"cropped at the centre and resized to {height} x {width} pixels: {resized:,} of {total:,}"]
-            if resized
-            else []
-        ),
+        *([f"cropped and resized to {height} x {width} pixels: {resized:,} of {total:,}"] if resized else []),
         *([f"converted to {mode}: {converted:,} of {total:,}"] if converted else []),
         *([f"not decoded: {damaged:,}"] if damaged else []),
     ]

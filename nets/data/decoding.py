@@ -55,7 +55,6 @@ def decode_image(path: Path, shape: tuple[int, int, int]) -> DecodedImage:
     ValueError, with the reason, if the file cannot be decoded. Pillow may warn of odd files that it reads all the same.
     """
     header, pixels = _read_header(path), _decode(path, shape)
-    for result in (header, pixels):
-        if isinstance(result, str):
-            raise ValueError(f"{path} cannot be decoded: {result}")
+    if isinstance(header, str) or isinstance(pixels, str):
+        raise ValueError(f"{path} cannot be decoded: {header if isinstance(header, str) else pixels}")
     return DecodedImage(pixels, *header)
