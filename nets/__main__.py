@@ -16,7 +16,7 @@ import sys
 from dataclasses import asdict, dataclass, fields
 from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from rich.box import SIMPLE
@@ -32,6 +32,9 @@ from nets.data.datasets import data_directory
 from nets.data.tfds_folder import NotPreparedError
 from nets.data.tfds_preparation import prepare, prepare_in_subprocess, require_preparable
 from nets.training.config import PRESETS, TrainConfig
+
+if TYPE_CHECKING:
+    from nets.training.runs import Run
 
 COMPILATION_CACHE_BYTES = 2**28
 """Largest size of the compilation cache; the least recently used program is removed first."""
@@ -49,7 +52,8 @@ class Train(TrainConfig):
     resume: bool = False
     """Continue the run in the run folder from its last intact checkpoint, with the same options. On a CPU the result is
     identical to the bit. On a GPU it is identical with XLA_FLAGS=--xla_gpu_deterministic_ops=true in both commands. On
-    another number of devices it is the same within rounding."""
+    another number of devices it is the same within rounding. With more --epochs a run goes on after its end, with the
+    schedule of the larger number from the step where it stands. --patience may differ too."""
     coordinator: str | None = None
     """HOST:PORT on which process 0 listens, for training in several processes, usually one on each host. Not needed
     under SLURM, under Open MPI and on a TPU pod. Each process needs the same options and data, and the run folder must
@@ -165,6 +169,7 @@ def _train(options: Train, console: Console) -> int:
     config = TrainConfig(**{field.name: getattr(options, field.name) for field in fields(TrainConfig)})
     with handle_interrupts() as (defer_interrupts, interrupted):  # also while JAX is imported, which takes seconds
         from nets.distributed.processes import initialize_processes, is_first_process, report_collective_errors
+        from nets.training.early_stopping import stopped_early
         from nets.training.fitting import fit
 
         enable_compilation_cache()
@@ -195,6 +200,8 @@ def _train(options: Train, console: Console) -> int:
                     return code
                 run = fit(config, **arguments)
         if is_first_process():
+            if stopped_early(run.config, run.metrics):
+                console.print(_describe_early_stop(run), markup=False)
             print(run.folder)
     return 0
 
@@ -278,6 +285,16 @@ def _evaluate(options: Evaluate) -> int:
     for table in evaluation_tables(run, against):
         console.print(table)
     return 0
+
+
+def _describe_early_stop(run: "Run") -> str:
+    """Return why and when training stopped early, and which epoch is the best."""
+    waited = run.metrics[-1]["epochs_without_improvement"]
+    best = run.metrics[-1]["epoch"] - waited
+    return (
+        f"stopped early after epoch {run.metrics[-1]['epoch']:.0f}: no better validation accuracy for {waited:.0f} "
+        f"epochs; --checkpoint best has epoch {best:.0f}"
+    )
 
 
 def _describe_epoch(metrics: dict[str, float], epochs: int) -> str:

@@ -1,6 +1,9 @@
 """The trained network of a run as a function from bytes to logits."""
 
+import math
 from collections.abc import Callable
+from operator import itemgetter
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,17 +19,21 @@ def network_function(run: Run) -> Callable[[jax.Array], jax.Array]:
     The parameters are constants of the function. The logits of an ensemble are the logarithm of its predictive, as in
     `Run.logits`. Raises ValueError if the run has no readable checkpoint.
     """
-    module, params = run.network, run.params
+    module = run.network
+    # jax2onnx has no rule for a vmapped layer, so members are computed one after the other.
+    members = [run.params]
+    if run.config.members > 1:
+        members = [jax.tree.map(itemgetter(m), run.params) for m in range(run.config.members)]
 
-    def logits(params: dict, images: jax.Array) -> jax.Array:
+    def logits(params: Any, images: jax.Array) -> jax.Array:
         return nnx.merge(module, params)(scale_images(images)).astype(jnp.float32)  # (N, K)
 
-    if run.config.members == 1:
-        return lambda images: logits(params, images)
+    if len(members) == 1:
+        return lambda images: logits(members[0], images)
 
     def ensemble_logits(images: jax.Array) -> jax.Array:
         # log((1 / M) sum_m softmax(z_m))
-        log_p = jax.nn.log_softmax(jax.vmap(logits, in_axes=(0, None))(params, images), axis=2)  # (M, N, K)
-        return jax.nn.logsumexp(log_p, axis=0) - jnp.log(jnp.float32(len(log_p)))
+        log_p = jax.nn.log_softmax(jnp.stack([logits(params, images) for params in members]), axis=2)  # (M, N, K)
+        return jax.nn.logsumexp(log_p, axis=0) - math.log(len(members))
 
     return ensemble_logits

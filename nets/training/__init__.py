@@ -8,6 +8,8 @@ In reading order:
 - ``step``: the train state, and the compiled function that runs a chunk of training steps.
 - ``inference``: the logits of images under given parameters.
 - ``optimizers``: the Optax optimizer and learning rate schedule of a configuration.
+- ``initial_parameters``: initial parameters that are those of another run.
+- ``early_stopping``, ``extension``: fewer epochs, and more.
 - ``ensemble``: the train state and the predictive of a deep ensemble.
 - ``runs``: the run folder, written by ``fit`` and read by evaluation and reports.
 - ``computed_predictions``: the predictions of the best checkpoint, or of a run that is not finished.

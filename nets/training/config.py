@@ -89,6 +89,12 @@ class TrainConfig:
     checkpoint_minutes: float = 5.0
     """Minutes between checkpoints within an epoch (0: one after every chunk of steps, which takes two seconds at
     most)."""
+    patience: int | None = None
+    """Stop early: after so many epochs without a better accuracy on validation data (default: never). The best
+    checkpoint remains, for `--checkpoint best`."""
+    init_from: Path | None = None
+    """Folder of a run of the same network, whose last parameters are the initial ones here. If its classes are others,
+    the last layer is initialized as usual."""
     seed: int = 0
     """Seed of the initial parameters, the shuffling, the augmentation and the validation split."""
     members: int = 1
@@ -113,7 +119,7 @@ class TrainConfig:
         require("seed", self.seed, 0 <= self.seed <= 2**32 - self.members, "between 0 and 2**32 - `members`")
         require("hidden", self.hidden, all(width >= 1 for width in self.hidden), "widths of 1 or more")
         require("channels", self.channels, all(width >= 1 for width in self.channels), "numbers of 1 or more")
-        for name in ["checkpoint_every", "devices"]:
+        for name in ["checkpoint_every", "devices", "patience"]:
             if (value := getattr(self, name)) is not None:
                 require(name, value, value >= 1, "1 or more")
         if self.image_size is not None:
@@ -121,6 +127,8 @@ class TrainConfig:
             require("image_size", self.image_size, valid, "one or two numbers of pixels, 1 or more")
         if self.validation is not None:
             require("validation", self.validation, self.validation >= 0, "0 or more")
+        if self.patience is not None:
+            require("patience", self.patience, self.validation != 0, "left out without validation images")
 
     @property
     def resolved_learning_rate(self) -> float:

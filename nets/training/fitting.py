@@ -16,13 +16,16 @@ from nets.distributed.processes import max_over_processes, on_all_processes, on_
 from nets.models.losses import accuracy, cross_entropy
 from nets.training import runs
 from nets.training.checkpoint_writer import CheckpointWriter, checkpoint_writer
-from nets.training.checkpoints import MAX_CHECKPOINTS, open_checkpoints, require_disk_space
+from nets.training.checkpoints import BEST_METRIC, MAX_CHECKPOINTS, open_checkpoints, require_disk_space
 from nets.training.config import TrainConfig
+from nets.training.early_stopping import WAITED, epochs_without_improvement, stopped_early
 from nets.training.ensemble import ensemble_logits
+from nets.training.extension import describe_schedule, extend_run
 from nets.training.inference import logits_function
+from nets.training.initial_parameters import parameters_of_run
 from nets.training.optimizers import schedule
 from nets.training.run_lock import locked_run_folder, require_free_or_resumable, require_same_data, restore_run
-from nets.training.step import TrainState, chunk_function, image_rows
+from nets.training.step import TrainState, chunk_function, image_rows, shard_state
 from nets.training.task import Task, prepare
 
 type Metrics = dict[str, float]
@@ -59,7 +62,7 @@ def fit(
         The data, in place of those that ``config.dataset`` names: of `nets.from_arrays`, or `nets.data.datasets.load`.
         Its name becomes that of the configuration. To resume, give the same data again.
     resume
-        Continue the run in that folder from its last checkpoint, with the same configuration.
+        Continue the run in that folder from its last checkpoint, with the same configuration, or with more epochs.
     progress
         Called with the current task, the number of finished images, and their total number.
     on_epoch
@@ -97,16 +100,24 @@ def fit(
     if resume:  # before the data set is loaded
         on_first_process(lambda: require_free_or_resumable(config, resume))
     task = prepare(config, progress, dataset)
+    state, metrics, remarks = task.initial_state(), [], ""
+    if config.init_from is not None and not resume:
+        params, remarks = on_all_processes(lambda: parameters_of_run(task, state.params))
+        state = shard_state(replace(state, params=params), config.members, task.mesh)
     with locked_run_folder(config, resume) as folder:
+        epochs_before = config.epochs
         if resume:
             on_all_processes(lambda: require_same_data(folder, task))
-        state, metrics = task.initial_state(), []
-        if not resume:
-            on_first_process(lambda: create_run(folder, task, state))
+            epochs_before = on_all_processes(lambda: runs.load_run(folder).config.epochs)
+            on_first_process(lambda: extend_run(folder, task))
+        else:
+            on_first_process(lambda: create_run(folder, task, state, remarks))
         with open_checkpoints(folder / "checkpoints") as checkpoints:
             if resume:
                 state, metrics = restore_run(folder, checkpoints, state, task.steps)
-            on_start(f"{task.describe(state)}; run folder {folder}")
+            if config.epochs > epochs_before:
+                remarks = describe_schedule(task, epochs_before, int(state.step))
+            on_start(f"{task.describe(state)}; run folder {folder}{remarks and f'; {remarks}'}")
             compute_logits = logits_function(task.network, config.members, task.mesh)
             train_epoch = epoch_function(task)
 
@@ -118,11 +129,16 @@ def fit(
             last_step, every_one = int(state.step) if resume else -1, config.checkpoint_every is not None
             with checkpoint_writer(checkpoints, last_step, every_one) as writer:
                 for epoch in range(int(state.step) // task.steps + 1, config.epochs + 1):
+                    if stopped_early(config, metrics):
+                        break
                     last = epoch == config.epochs
                     state, line = train_epoch(state, epoch, before_chunk)
                     if last or epoch % config.eval_every == 0:
                         line |= evaluate(task, state, compute_logits)
                     metrics.append(line)
+                    if config.patience is not None and BEST_METRIC in line:
+                        line[WAITED] = epochs_without_improvement(metrics)
+                    last |= stopped_early(config, metrics)
                     # Before the checkpoint, since `restore_run` drops the lines after the checkpoint that it restores.
                     on_first_process(lambda: runs.write_metrics(folder, metrics))
                     if last or epoch % (config.checkpoint_every or 1) == 0:
@@ -134,14 +150,16 @@ def fit(
     return runs.load_run(folder)
 
 
-def create_run(folder: Path, task: Task, state: TrainState) -> None:
+def create_run(folder: Path, task: Task, state: TrainState, remarks: str) -> None:
     """Write the first files of a run; raise OSError if there is no disk space for its checkpoints."""
     # Checked before the first epoch and the first file. During a save there is one checkpoint more.
     total = -(-task.config.epochs // (task.config.checkpoint_every or 1))
     require_disk_space(folder, state, resumable=False, count=min(MAX_CHECKPOINTS + 1, total))
     runs.write_metrics(folder, [])
-    dataset = task.dataset
-    runs.write_config(folder, task.config, dataset.class_names, dataset.image_shape, task.provenance(state))
+    dataset, provenance = task.dataset, task.provenance(state)
+    if remarks:
+        provenance |= {"remarks": remarks}
+    runs.write_config(folder, task.config, dataset.class_names, dataset.image_shape, provenance)
 
 
 def report(task: Task, state: TrainState, progress: Progress) -> None:

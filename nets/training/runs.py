@@ -30,6 +30,7 @@ from closedform.files import written_whole
 from nets.data.splits import Split
 from nets.training.checkpoints import Checkpoints, open_checkpoints
 from nets.training.config import TrainConfig
+from nets.training.early_stopping import stopped_early
 from nets.training.ensemble import ensemble_logits, init_ensemble_state
 from nets.training.inference import logits_function
 from nets.training.optimizers import optimizer
@@ -56,8 +57,9 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether every epoch was trained and the predictions were written."""
-        return (self.folder / "predictions.npz").exists() and len(self.metrics) == self.config.epochs
+        """Whether every epoch was trained, or training stopped early, and the predictions were written."""
+        trained = len(self.metrics) == self.config.epochs or stopped_early(self.config, self.metrics)
+        return trained and (self.folder / "predictions.npz").exists()
 
     @cached_property
     def predictions(self) -> dict[str, np.ndarray]:
@@ -288,7 +290,7 @@ def write_error(folder: Path, error: OSError) -> OSError:
 def _from_json(config: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a configuration, with paths and tuples restored from JSON."""
     tuples = dict.fromkeys(["hidden", "channels", "image_size"], tuple)
-    types: dict[str, Callable[[Any], Any]] = {"data_dir": Path, "run_dir": Path, **tuples}
+    types: dict[str, Callable[[Any], Any]] = {**dict.fromkeys(["data_dir", "run_dir", "init_from"], Path), **tuples}
     return {
         name: types[name](value) if name in types and value is not None else value for name, value in config.items()
     }
