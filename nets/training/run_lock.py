@@ -18,7 +18,7 @@ from nets.training.config import TrainConfig
 from nets.training.step import TrainState
 from nets.training.task import Task
 
-CHANGEABLE_OPTIONS = {"run_dir", "data_dir", "checkpoint_minutes", "devices"}
+CHANGEABLE_OPTIONS = {"run_dir", "data_dir", "checkpoint_minutes", "devices", "stream"}
 """Options that may differ when a run is resumed: its results do not depend on them, except for rounding."""
 
 
