@@ -25,6 +25,7 @@ EXTRAS = {
     "orbax": "nets",
     "PIL": "nets",
     "platformdirs": "nets",
+    "psutil": "nets",
     "pyarrow": "parquet",
     "pymc": "pymc",
     "requests": "nets",

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from nets.data.stored_images import StoredImages
+
 TEST_SEED = 0
 """Seed of the test split of data without one. It is no option: runs with other seeds have the same test images."""
 
@@ -14,11 +16,11 @@ TEST_SEED = 0
 class Split:
     """Images with their labels.
 
-    ``images`` (N, height, width, channels) uint8, ``labels`` (N,) int32 in 0 .. K - 1, and ``index`` (N,) int64, the
-    position of each image in the published split.
+    ``images`` (N, height, width, channels) uint8, in memory or stored, ``labels`` (N,) int32 in 0 .. K - 1, and
+    ``index`` (N,) int64, the position of each image in the published split.
     """
 
-    images: np.ndarray
+    images: np.ndarray | StoredImages
     labels: np.ndarray
     index: np.ndarray
 
@@ -27,7 +29,15 @@ class Split:
 
     def take(self, positions: np.ndarray) -> "Split":
         """Return the images at ``positions``."""
-        return Split(self.images[positions], self.labels[positions], self.index[positions])
+        stored = isinstance(self.images, StoredImages)
+        images = self.images.take(positions) if stored else self.images[positions]
+        return Split(images, self.labels[positions], self.index[positions])
+
+    def stored(self) -> "Split":
+        """Return the same images, each read from disk when it is indexed."""
+        if isinstance(self.images, StoredImages):
+            return self
+        return replace(self, images=StoredImages(self.images, np.arange(len(self))))
 
     def renumbered(self) -> "Split":
         """Return the images as a published split of their own: ``index`` is 0 .. N - 1."""
@@ -56,6 +66,11 @@ class Dataset:
         """(height, width, channels) of every image."""
         height, width, channels = self.train.images.shape[1:]
         return height, width, channels
+
+    def stored(self) -> "Dataset":
+        """Return the same data set, whose images are read from disk when they are indexed."""
+        validation = self.validation.stored() if self.validation else None
+        return replace(self, train=self.train.stored(), test=self.test.stored(), validation=validation)
 
 
 def hold_out(split: Split, validation: int | None, seed: int) -> tuple[Split, Split]:

@@ -19,6 +19,8 @@ FLIPPABLE_DATASETS = ("cifar10", "cifar100", "fashion_mnist")
 MUON_LEARNING_RATE = 0.02
 """Default learning rate of muon, whose orthogonalized steps are too small with 1e-3."""
 
+type Stream = Literal["auto", "always", "never"]
+
 type Precision = Literal["float32", "bfloat16"]
 
 
@@ -40,6 +42,9 @@ class TrainConfig:
     run_dir: Path | None = None
     """Folder of this run (default: build/runs/DATASET-MODEL-seedSEED, with -xMEMBERS for an ensemble). It must not
     contain another run."""
+    stream: Stream = "auto"
+    """Whether batches are read from disk as they are needed: auto (if the training images take more than half of the
+    free memory of a device, or a quarter of that of the host), always or never. The result is the same."""
     epochs: int = 10
     """Passes over the training images."""
     batch_size: int = 128

@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from nets.data.datasets import Dataset, Progress
-from nets.distributed.mesh import REPLICATED, shard
 from nets.distributed.processes import max_over_processes, on_all_processes, on_first_process, require_equal
 from nets.models.losses import accuracy, cross_entropy
 from nets.training import runs
@@ -25,7 +24,8 @@ from nets.training.inference import logits_function
 from nets.training.initial_parameters import parameters_of_run
 from nets.training.optimizers import schedule
 from nets.training.run_lock import locked_run_folder, require_free_or_resumable, require_same_data, restore_run
-from nets.training.step import TrainState, chunk_function, image_rows, shard_state
+from nets.training.step import TrainState, chunk_function, shard_state
+from nets.training.streaming import StreamedBlocks, blocks_in_memory
 from nets.training.task import Task, prepare
 
 type Metrics = dict[str, float]
@@ -192,10 +192,13 @@ def epoch_function(
     Raises NonFiniteLossError if the loss of a step is not finite.
     """
     config, steps = task.config, task.steps
-    chunk = chunk_function(task.network, task.optimizer, config, task.dataset.image_shape, steps, task.mesh)
+    streamed, train = task.streamed, task.splits["train"]
+    chunk = chunk_function(task.network, task.optimizer, config, task.dataset.image_shape, steps, task.mesh, streamed)
     learning_rate = schedule(config, task.total_steps)
-    train = task.splits["train"]
-    images, labels = shard((image_rows(train.images), train.labels), task.mesh, REPLICATED)
+    if streamed:
+        block_of = StreamedBlocks(config, train, task.total_steps, task.mesh)
+    else:
+        block_of = blocks_in_memory(train, task.total_steps, task.mesh)
     chunk_size = 1  # steps; later as many as the chunk before leads to expect
 
     def train_epoch(
@@ -206,7 +209,9 @@ def epoch_function(
         while (step := int(state.step)) < epoch * steps:
             before_chunk(state)
             started = time.perf_counter()
-            state = chunk(state, images, labels, min(step + chunk_size, epoch * steps))
+            block = block_of(step)
+            stop = min(step + chunk_size, block.stop, epoch * steps)
+            state = chunk(state, block.images, block.labels, stop, *([block.first] if streamed else []))
             steps_done = int(state.step) - step  # waits for the device
             require_finite(config, state)
             (seconds,) = max_over_processes(time.perf_counter() - started)

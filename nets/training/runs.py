@@ -132,7 +132,7 @@ class Run:
             )
         return ensemble_logits(self.member_logits(images))
 
-    def member_logits(self, images: np.ndarray) -> np.ndarray:
+    def member_logits(self, images: Any) -> np.ndarray:
         """Return the logits (N, K) of ``images`` as in `logits`, or (members, N, K) in an ensemble."""
         return self._compute_logits(self.params, images)
 

@@ -20,6 +20,7 @@ from nets.training.config import TrainConfig
 from nets.training.ensemble import init_ensemble_state
 from nets.training.optimizers import optimizer
 from nets.training.step import TrainState, build_network, shard_state
+from nets.training.streaming import must_stream
 
 RECORDED_PACKAGES = ["closedform", "jax", "jaxlib", "flax", "optax", "numpy"]
 
@@ -36,6 +37,8 @@ class Task:
     """The graph definition of the network (`flax.nnx.graphdef`)."""
     optimizer: optax.GradientTransformation
     mesh: Mesh
+    streamed: bool = False
+    """Whether images are read from disk as they are needed."""
 
     @property
     def steps(self) -> int:
@@ -92,7 +95,7 @@ class Task:
             + "\n" * bool(self.dataset.notes)
             + (
                 f"{networks} with {self._parameters(state):,} parameters on {describe_devices(self.mesh)}: "
-                f"{config.dataset}, {images} images"
+                f"{config.dataset}, {images} images{', streamed from disk' if self.streamed else ''}"
             )
         )
 
@@ -113,6 +116,8 @@ def prepare(config: TrainConfig, progress: Progress, dataset: Dataset | None = N
         raise ValueError(
             f"`dataset` must have training images of at least two classes, got {num_classes} in {config.dataset}."
         )
+    if streamed := must_stream(config, dataset.train.images.nbytes):
+        dataset = dataset.stored()
     train, validation = _hold_out(config, dataset)
     mesh = make_mesh(config.devices, config.members, config.batch_size)
     if len(train) < config.batch_size:
@@ -129,6 +134,7 @@ def prepare(config: TrainConfig, progress: Progress, dataset: Dataset | None = N
         ),
         optimizer=optimizer(config, config.epochs * (len(train) // config.batch_size)),
         mesh=mesh,
+        streamed=streamed,
     )
     require_equal("data", repr(task.data))
     return task
