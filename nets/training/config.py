@@ -49,6 +49,9 @@ class TrainConfig:
     """Passes over the training images."""
     batch_size: int = 128
     """Images a step. An incomplete last batch of an epoch is dropped; the next epoch shuffles all images again."""
+    accumulate: int = 1
+    """Parts of a batch, of equal size, whose gradients are computed one after the other and added up. The memory for
+    activations is that of one part. The result is that of 1 within rounding."""
     optimizer: Optimizer = "adamw"
     """Optax's sgd (with Nesterov momentum), adam, adamw or muon (muon for linear kernels, adam for the rest)."""
     learning_rate: float | None = None
@@ -113,8 +116,10 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for field in fields(self):
             _check_type(field.name, getattr(self, field.name), field.type)
-        for name in ["epochs", "batch_size", "eval_every", "members"]:
+        for name in ["epochs", "batch_size", "accumulate", "eval_every", "members"]:
             require(name, getattr(self, name), getattr(self, name) >= 1, "1 or more")
+        rule = f"a divisor of `batch_size` {self.batch_size}"
+        require("accumulate", self.accumulate, self.batch_size % self.accumulate == 0, rule)
         require("learning_rate", self.learning_rate, 0 < self.resolved_learning_rate < math.inf, "positive and finite")
         require("momentum", self.momentum, 0 <= self.momentum < 1, "at least 0 and below 1")
         require("weight_decay", self.weight_decay, 0 <= self.weight_decay < math.inf, "0 or more and finite")

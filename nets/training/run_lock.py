@@ -19,7 +19,7 @@ from nets.training.step import TrainState
 from nets.training.task import Task
 
 CHANGEABLE_OPTIONS = {
-    *["run_dir", "data_dir", "init_from"],
+    *["run_dir", "data_dir", "init_from", "accumulate"],
     *["checkpoint_every", "checkpoint_minutes", "devices", "patience", "stream"],
 }
 """Options that may differ when a run is resumed: its epochs do not depend on them, except for rounding."""

@@ -154,17 +154,34 @@ def chunk_function(
         return jax.lax.dynamic_slice_in_dim(array, jax.lax.axis_index(BATCH_AXIS) * size, size)
 
     def loss_of(params: Any, images: jax.Array, labels: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-        """Return the loss to minimize; and the cross-entropy, which is the loss to report, and the logits."""
-        logits = nnx.merge(module, params)(images).astype(jnp.float32)  # (B / num_shards, K)
+        """Return the loss to minimize; and the cross-entropy, which is the loss to report, and the number correct."""
+        logits = nnx.merge(module, params)(images).astype(jnp.float32)  # (B / (num_shards accumulate), K)
         loss = cross_entropy(logits, labels)
-        return smoothed(loss, logits, config.label_smoothing) / num_shards, (loss / num_shards, logits)
+        correct = jnp.sum(jnp.argmax(logits, axis=1) == labels, dtype=jnp.float32)  # float: one dtype, one all-reduce
+        parts = num_shards * config.accumulate
+        return smoothed(loss, logits, config.label_smoothing) / parts, (loss / parts, correct)
+
+    def gradient_of(params: Any, images: jax.Array, labels: jax.Array) -> tuple[Any, jax.Array, jax.Array]:
+        """Return gradient, loss and number correct; with ``accumulate`` as sums over parts of the images, in order."""
+        compute = jax.value_and_grad(loss_of, has_aux=True)
+        if config.accumulate == 1:
+            (_, (loss, correct)), gradient = compute(params, images, labels)
+            return gradient, loss, correct
+
+        def add_part(sums: Any, part: tuple[jax.Array, jax.Array]) -> tuple[Any, None]:
+            (_, (loss, correct)), gradient = compute(params, *part)
+            return jax.tree.map(jnp.add, sums, (gradient, loss, correct)), None
+
+        zero = 0.0 * images[0, 0, 0, 0]  # of the device's own shard, which its type says
+        zeros = (jax.tree.map(jnp.zeros_like, params), zero, zero)
+        image_parts = images.reshape(config.accumulate, -1, *images.shape[1:])
+        return jax.lax.scan(add_part, zeros, (image_parts, labels.reshape(config.accumulate, -1)))[0]
 
     def train_step(state: TrainState, images: jax.Array, labels: jax.Array) -> TrainState:
         params = state.params
         if num_shards > 1:  # else JAX would sum each gradient separately, where it is transposed
             params = jax.lax.pcast(params, BATCH_AXIS, to="varying")
-        (_, (loss, logits)), gradient = jax.value_and_grad(loss_of, has_aux=True)(params, images, labels)
-        correct = jnp.sum(jnp.argmax(logits, axis=1) == labels, dtype=jnp.float32)  # float: one dtype, one all-reduce
+        gradient, loss, correct = gradient_of(params, images, labels)
         if num_shards > 1:
             gradient, loss, correct = jax.lax.psum((gradient, loss, correct), BATCH_AXIS)
         if config.precision == "float32":  # else a CPU copies linear kernels that are read after their update

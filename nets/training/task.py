@@ -14,7 +14,7 @@ from closedform.provenance import commit, versions
 from nets.data.datasets import Dataset, Progress, load
 from nets.data.splits import Split, hold_out
 from nets.data.tfds_folder import NotPreparedError
-from nets.distributed.mesh import describe_devices, make_mesh
+from nets.distributed.mesh import BATCH_AXIS, describe_devices, make_mesh
 from nets.distributed.processes import on_all_processes, require_equal
 from nets.training.config import TrainConfig
 from nets.training.ensemble import init_ensemble_state
@@ -120,6 +120,12 @@ def prepare(config: TrainConfig, progress: Progress, dataset: Dataset | None = N
         dataset = dataset.stored()
     train, validation = _hold_out(config, dataset)
     mesh = make_mesh(config.devices, config.members, config.batch_size)
+    shards = mesh.shape[BATCH_AXIS]
+    if config.batch_size % (shards * config.accumulate):
+        raise ValueError(
+            f"`batch_size` must be a multiple of {shards * config.accumulate}, {config.accumulate} parts on each of "
+            f"{shards} devices, got {config.batch_size}; take another --accumulate or --batch-size."
+        )
     if len(train) < config.batch_size:
         raise ValueError(
             f"`batch_size` must be at most {len(train)}, the number of training images, got {config.batch_size}."
