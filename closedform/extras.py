@@ -30,6 +30,7 @@ EXTRAS = {
     "pymc": "pymc",
     "requests": "nets",
     "sklearn": "nets",
+    "tensorboardX": "tensorboard",
     "tensorflow_datasets": "nets",
     "ziamath": "reports",
 }

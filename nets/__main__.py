@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import sys
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields
 from itertools import zip_longest
 from pathlib import Path
@@ -36,6 +37,8 @@ from nets.training.config import PRESETS, TrainConfig
 if TYPE_CHECKING:
     from nets.training.runs import Run
 
+type Log = Literal["tensorboard"]
+
 COMPILATION_CACHE_BYTES = 2**28
 """Largest size of the compilation cache; the least recently used program is removed first."""
 
@@ -54,6 +57,12 @@ class Train(TrainConfig):
     identical to the bit. On a GPU it is identical with XLA_FLAGS=--xla_gpu_deterministic_ops=true in both commands. On
     another number of devices it is the same within rounding. With more --epochs a run goes on after its end, with the
     schedule of the larger number from the step where it stands. --patience may differ too."""
+    log: Log | None = None
+    """tensorboard: also write the metrics of each epoch into the folder `tensorboard` of the run, for
+    `tensorboard --logdir` (extra tensorboard)."""
+    profile: bool = False
+    """Write a profile of some of the first steps into the folder `profile` of the run. https://ui.perfetto.dev opens
+    its perfetto_trace.json.gz, and XProf the folder."""
     coordinator: str | None = None
     """HOST:PORT on which process 0 listens, for training in several processes, usually one on each host. Not needed
     under SLURM, under Open MPI and on a TPU pod. Each process needs the same options and data, and the run folder must
@@ -171,21 +180,30 @@ def _train(options: Train, console: Console) -> int:
         from nets.distributed.processes import initialize_processes, is_first_process, report_collective_errors
         from nets.training.early_stopping import stopped_early
         from nets.training.fitting import fit
+        from nets.training.tensorboard import tensorboard_log
 
         enable_compilation_cache()
         initialize_processes(options.coordinator, options.num_processes, options.process_id)
         if not is_first_process():
             console = Console(quiet=True)
-        with report_collective_errors(), progress_bar(console) as progress:
+        with report_collective_errors(), progress_bar(console) as progress, ExitStack() as stack:
+            log = lambda _: None  # noqa: E731
+            if options.log == "tensorboard" and is_first_process():
+                log = stack.enter_context(tensorboard_log(config.folder / "tensorboard"))
 
             def start(sentence: str) -> None:
                 console.print(sentence, markup=False)
                 defer_interrupts()
 
+            def end_epoch(metrics: dict[str, float]) -> None:
+                console.print(_describe_epoch(metrics, config.epochs), markup=False)
+                log(metrics)
+
             arguments = {
                 "resume": options.resume,
                 "progress": progress,
-                "on_epoch": lambda metrics: console.print(_describe_epoch(metrics, config.epochs), markup=False),
+                "on_epoch": end_epoch,
+                "profile": options.profile,
                 "on_start": start,
                 "stop": interrupted,
             }
@@ -202,6 +220,8 @@ def _train(options: Train, console: Console) -> int:
         if is_first_process():
             if stopped_early(run.config, run.metrics):
                 console.print(_describe_early_stop(run), markup=False)
+            if traces := sorted((run.folder / "profile").rglob("perfetto_trace.json.gz")) if options.profile else []:
+                console.print(f"profile of some steps: open {traces[-1]} at https://ui.perfetto.dev", markup=False)
             print(run.folder)
     return 0
 

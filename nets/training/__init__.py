@@ -14,5 +14,6 @@ In reading order:
 - ``runs``: the run folder, written by ``fit`` and read by evaluation and reports.
 - ``computed_predictions``: the predictions of the best checkpoint, or of a run that is not finished.
 - ``checkpoints``: checkpoints by Orbax, with checksums; ``checkpoint_writer``: their writing in the background.
+- ``tensorboard``, ``profiling``: metrics for TensorBoard, and a profile of some steps.
 - ``run_lock``: the lock on a run folder, and the checks before a run starts or resumes.
 """

@@ -11,7 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from nets.data.datasets import Dataset, Progress
-from nets.distributed.processes import max_over_processes, on_all_processes, on_first_process, require_equal
+from nets.distributed.processes import (
+    is_first_process,
+    max_over_processes,
+    on_all_processes,
+    on_first_process,
+    require_equal,
+)
 from nets.models.losses import accuracy, cross_entropy
 from nets.training import runs
 from nets.training.checkpoint_writer import CheckpointWriter, checkpoint_writer
@@ -23,6 +29,7 @@ from nets.training.extension import describe_schedule, extend_run
 from nets.training.inference import logits_function
 from nets.training.initial_parameters import parameters_of_run
 from nets.training.optimizers import schedule
+from nets.training.profiling import profiled_chunks
 from nets.training.run_lock import locked_run_folder, require_free_or_resumable, require_same_data, restore_run
 from nets.training.step import TrainState, chunk_function, shard_state
 from nets.training.streaming import StreamedBlocks, blocks_in_memory
@@ -48,6 +55,7 @@ def fit(
     on_epoch: Callable[[Metrics], None] = lambda _: None,
     on_start: Callable[[str], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
+    profile: bool = False,
 ) -> runs.Run:
     """Train a classifier and return its run.
 
@@ -71,6 +79,8 @@ def fit(
         Called with a sentence that describes the run before its first step.
     stop
         Called before every chunk of steps; if it returns true, the state is saved and KeyboardInterrupt raised.
+    profile
+        Write a profile of some steps into the folder ``profile`` of the run (`nets.training.profiling`).
 
     Raises
     ------
@@ -123,11 +133,16 @@ def fit(
 
             def before_chunk(state: TrainState) -> None:
                 report(task, state, progress)
+                profile_chunk()
                 writer.advance()
                 save_if_due(config, state, metrics, writer, stop())
 
             last_step, every_one = int(state.step) if resume else -1, config.checkpoint_every is not None
-            with checkpoint_writer(checkpoints, last_step, every_one) as writer:
+            profile_folder = folder / "profile" if profile and is_first_process() else None
+            with (
+                checkpoint_writer(checkpoints, last_step, every_one) as writer,
+                profiled_chunks(profile_folder) as profile_chunk,
+            ):
                 for epoch in range(int(state.step) // task.steps + 1, config.epochs + 1):
                     if stopped_early(config, metrics):
                         break
