@@ -10,6 +10,7 @@ computes its metrics. The subpackages:
 - ``nets.training``: configuration, step, checkpoints and the run folder.
 - ``nets.distributed``: several devices and several processes.
 - ``nets.evaluation``: metrics with intervals, calibration, comparisons; classes of image files.
+- ``nets.export``: a trained network as one file of StableHLO or ONNX.
 - ``nets.commands``: the commands on a trained network.
 
 Import from the subpackages by name, as in ``from nets.data.datasets import load``. ``python -m nets`` trains

@@ -4,6 +4,7 @@ In reading order:
 
 - ``config``: the configuration of a run, whose fields are the options of the command line, and the presets.
 - ``fitting``: ``fit``, which trains a configuration and returns its run.
+- ``estimator``: the same as an estimator of scikit-learn.
 - ``task``: what ``fit`` prepares before the first step: data, network, optimizer and devices.
 - ``step``: the train state, and the compiled function that runs a chunk of training steps.
 - ``inference``: the logits of images under given parameters.
