@@ -112,7 +112,7 @@ COMMANDS = {
     "runs": Runs,
     "evaluate": Evaluate,
     "predict": predicting.Predict,
-    "export-run": exporting.Export,
+    "export-run": exporting.ExportRun,
 }
 ALIASES = {"export": "export-run"}
 """Short names; `closedform export` is a command of bayes, so the name of this one is longer."""
@@ -132,7 +132,7 @@ def main(arguments: list[str], prog: str = "python -m nets") -> int:
             | Annotated[Runs, tyro.conf.subcommand("runs")]
             | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
             | Annotated[predicting.Predict, tyro.conf.subcommand("predict")]
-            | Annotated[exporting.Export, tyro.conf.subcommand("export-run")]
+            | Annotated[exporting.ExportRun, tyro.conf.subcommand("export-run")]
         )
         help_words = [prog, *arguments[:1], "--help"] if arguments and arguments[0] in COMMANDS else [prog, "--help"]
         options: Any = command_line.parsed(
@@ -144,7 +144,7 @@ def main(arguments: list[str], prog: str = "python -m nets") -> int:
             return _evaluate(options)
         if isinstance(options, predicting.Predict):
             return predicting.run(options, console)
-        if isinstance(options, exporting.Export):
+        if isinstance(options, exporting.ExportRun):
             return exporting.run(options, console)
         return _train(options, console) if isinstance(options, Train) else _prepare(options, console)
     except ArithmeticError as error:

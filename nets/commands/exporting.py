@@ -15,7 +15,7 @@ from nets.export import Format
 
 
 @dataclass(frozen=True, kw_only=True)
-class Export:
+class ExportRun:
     """Write a trained network to one file, which needs nothing of closedform, and check it in a new process.
 
     The file takes images as bytes, (N, height, width, channels) for any N, and returns logits. The names of the classes
@@ -33,7 +33,7 @@ class Export:
     """Parameters: the last, or the best on validation data."""
 
 
-def run(options: Export, console: Console) -> int:
+def run(options: ExportRun, console: Console) -> int:
     """Export the run and return the exit code; ONNX in an environment with its converter."""
     from nets.training.runs import load_run
 
