@@ -9,7 +9,9 @@ computes its metrics. The subpackages:
 - ``nets.data``: image data sets, decoded once and memory-mapped.
 - ``nets.training``: configuration, step, checkpoints and the run folder.
 - ``nets.distributed``: several devices and several processes.
-- ``nets.evaluation``: metrics with intervals, calibration, comparisons.
+- ``nets.evaluation``: metrics with intervals, calibration, comparisons; classes of image files.
+- ``nets.export``: a trained network as one file of StableHLO or ONNX.
+- ``nets.commands``: the commands on a trained network.
 
 Import from the subpackages by name, as in ``from nets.data.datasets import load``. ``python -m nets`` trains
 classifiers, lists runs and evaluates them.

@@ -14,12 +14,13 @@ from closedform.provenance import BFLOAT16_INSTRUCTION_SETS, commit, cpu_instruc
 from nets.data.datasets import Dataset, Progress, load
 from nets.data.splits import Split, hold_out
 from nets.data.tfds_folder import NotPreparedError
-from nets.distributed.mesh import describe_devices, describe_idle_devices, make_mesh
+from nets.distributed.mesh import BATCH_AXIS, describe_devices, describe_idle_devices, make_mesh
 from nets.distributed.processes import on_all_processes, require_equal
 from nets.training.config import TrainConfig
 from nets.training.ensemble import init_ensemble_state
 from nets.training.optimizers import optimizer
 from nets.training.step import TrainState, build_network, shard_state
+from nets.training.streaming import must_stream
 
 RECORDED_PACKAGES = ["closedform", "jax", "jaxlib", "flax", "optax", "numpy"]
 
@@ -36,6 +37,8 @@ class Task:
     """The graph definition of the network (`flax.nnx.graphdef`)."""
     optimizer: optax.GradientTransformation
     mesh: Mesh
+    streamed: bool = False
+    """Whether images are read from disk as they are needed."""
 
     @property
     def steps(self) -> int:
@@ -82,17 +85,22 @@ class Task:
             "parameters": self._parameters(state),
             "seeds": list(self.config.seeds),
             "data": self.data,
+            "reading": dict(self.dataset.reading),
         }
 
     def describe(self, state: TrainState) -> str:
-        """Return network, devices, data set and numbers of images in words."""
+        """Return how the images were read, network, devices, data set and numbers of images in words."""
         config = self.config
         networks = config.model if config.members == 1 else f"{config.members} {config.model} networks, each"
         images = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
         return (
-            f"{networks} with {self._parameters(state):,} parameters on {describe_devices(self.mesh)}: "
-            f"{config.dataset}, {images} images{describe_idle_devices(self.mesh)}"
-            f"{_slow_bfloat16(config)}"
+            "\n".join(self.dataset.notes)
+            + "\n" * bool(self.dataset.notes)
+            + (
+                f"{networks} with {self._parameters(state):,} parameters on {describe_devices(self.mesh)}: "
+                f"{config.dataset}, {images} images{', streamed from disk' if self.streamed else ''}"
+                f"{describe_idle_devices(self.mesh)}{_slow_bfloat16(config)}"
+            )
         )
 
     def _parameters(self, state: TrainState) -> int:
@@ -100,19 +108,28 @@ class Task:
         return sum(leaf.size for leaf in jax.tree.leaves(state.params)) // self.config.members
 
 
-def prepare(config: TrainConfig, progress: Progress) -> Task:
-    """Load the data of ``config``, and return its task; with several processes each has the same.
+def prepare(config: TrainConfig, progress: Progress, dataset: Dataset | None = None) -> Task:
+    """Load the data of ``config`` unless ``dataset`` is given, and return its task; every process has the same.
 
     Raises NotPreparedError if the data set is not in the data folder, and ValueError if data, configuration and devices
     do not fit each other.
     """
-    dataset = on_all_processes(lambda: _load_dataset(config, progress))
+    if dataset is None:
+        dataset = on_all_processes(lambda: _load_dataset(config, progress))
     if (num_classes := len(np.unique(dataset.train.labels))) < 2:
         raise ValueError(
             f"`dataset` must have training images of at least two classes, got {num_classes} in {config.dataset}."
         )
-    train, validation = hold_out(dataset.train, config.validation, config.seed)
+    if streamed := must_stream(config, dataset.nbytes):
+        dataset = dataset.stored()
+    train, validation = _hold_out(config, dataset)
     mesh = make_mesh(config.devices, config.members, config.batch_size)
+    shards = mesh.shape[BATCH_AXIS]
+    if config.batch_size % (shards * config.accumulate):
+        raise ValueError(
+            f"`batch_size` must be a multiple of {shards * config.accumulate}, {config.accumulate} parts on each of "
+            f"{shards} devices, got {config.batch_size}; take another --accumulate or --batch-size."
+        )
     if len(train) < config.batch_size:
         raise ValueError(
             f"`batch_size` must be at most {len(train)}, the number of training images, got {config.batch_size}."
@@ -127,6 +144,7 @@ def prepare(config: TrainConfig, progress: Progress) -> Task:
         ),
         optimizer=optimizer(config, config.epochs * (len(train) // config.batch_size)),
         mesh=mesh,
+        streamed=streamed,
     )
     require_equal("data", repr(task.data))
     return task
@@ -145,11 +163,23 @@ def _slow_bfloat16(config: TrainConfig) -> str:
 def _load_dataset(config: TrainConfig, progress: Progress) -> Dataset:
     """Return the data set; with several processes it must be prepared beforehand."""
     try:
-        return load(config.dataset, config.data_dir, progress)
+        return load(config.dataset, config.data_dir, progress, config.image_size)
     except NotPreparedError as error:
         if jax.process_count() == 1:
             raise
         raise ValueError(f"{error}; prepare it first with `python -m nets prepare {config.dataset}`.") from error
+
+
+def _hold_out(config: TrainConfig, dataset: Dataset) -> tuple[Split, Split]:
+    """Return training and validation images: those of the data set, if it has validation images."""
+    if dataset.validation is None or config.validation == 0:
+        return hold_out(dataset.train, config.validation, config.seed)
+    if config.validation is not None:
+        raise ValueError(
+            f"`validation` must be left out, or 0, since {dataset.name} has {len(dataset.validation):,} validation "
+            f"images of its own, got {config.validation}."
+        )
+    return dataset.train, dataset.validation
 
 
 def _require_large_enough_images(config: TrainConfig, image_shape: tuple[int, int, int]) -> None:
