@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from nets.distributed.mesh import describe_devices
-from nets.training.checkpoint_writer import checkpoint_writer
+from nets.training.checkpoint_writer import background_writer
 from nets.training.checkpoints import open_checkpoints
 from nets.training.config import TrainConfig
 from nets.training.ensemble import init_ensemble_state
@@ -48,7 +48,7 @@ def main() -> None:
     print(f"{describe_devices()}, {size / 1e6:.0f} MB, medians of {REPEATS} saves")
     with tempfile.TemporaryDirectory() as folder, open_checkpoints(Path(folder) / "checkpoints") as checkpoints:
         print("before:    ", timings(lambda due: checkpoints.save(due, []), lambda: None, state, 1))
-        with checkpoint_writer(checkpoints, -1, every_one=True) as writer:
+        with background_writer(checkpoints, -1, every_one=True) as writer:
             print("background:", timings(lambda due: writer.save(due, []), writer.wait, state, 1 + REPEATS))
 
 

@@ -44,7 +44,7 @@ class Due(NamedTuple):
 
 
 class CheckpointWriter:
-    """Writes checkpoints in the background; opened by `checkpoint_writer`."""
+    """Writes checkpoints in the background; opened by `background_writer`."""
 
     def __init__(self, checkpoints: Checkpoints, last_step: int, every_one: bool) -> None:
         self._checkpoints, self._every_one = checkpoints, every_one
@@ -105,7 +105,7 @@ class CheckpointWriter:
 
 
 @contextmanager
-def checkpoint_writer(checkpoints: Checkpoints, last_step: int, every_one: bool) -> Iterator[CheckpointWriter]:
+def background_writer(checkpoints: Checkpoints, last_step: int, every_one: bool) -> Iterator[CheckpointWriter]:
     """Write to ``checkpoints`` in the background; when the block ends, also by an error, all are written.
 
     ``last_step`` is the step of the checkpoint that was restored, or -1. With ``every_one`` each state that is saved

@@ -19,7 +19,7 @@ from nets.distributed.processes import (
     require_equal,
 )
 from nets.training import runs
-from nets.training.checkpoint_writer import CheckpointWriter, checkpoint_writer
+from nets.training.checkpoint_writer import CheckpointWriter, background_writer
 from nets.training.checkpoints import BEST_METRIC, MAX_CHECKPOINTS, open_checkpoints, require_disk_space
 from nets.training.config import TrainConfig
 from nets.training.early_stopping import WAITED, epochs_without_improvement, stopped_early
@@ -92,6 +92,7 @@ def fit(
     --------
     >>> import tempfile
     >>> from pathlib import Path
+    >>> import numpy as np
     >>> from nets.training.config import TrainConfig
     >>> folder = Path(tempfile.mkdtemp()) / "run"
     >>> run = fit(TrainConfig(dataset="digits", model="mlp", hidden=(32,), epochs=3, run_dir=folder))
@@ -134,7 +135,7 @@ def fit(
             last_step, every_one = int(state.step) if resume else -1, config.checkpoint_every is not None
             profile_folder = folder / "profile" if profile and is_first_process() else None
             with (
-                checkpoint_writer(checkpoints, last_step, every_one) as writer,
+                background_writer(checkpoints, last_step, every_one) as writer,
                 profiled_chunks(profile_folder) as profile_chunk,
             ):
                 for epoch in range(int(state.step) // task.steps + 1, config.epochs + 1):

@@ -1,5 +1,6 @@
 """The train state, and the compiled function that runs a chunk of training steps."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -120,7 +121,7 @@ def image_rows(images: np.ndarray) -> np.ndarray:
 
     On a device they take no more memory than here. A TPU pads the last axis to 128 entries, which makes 3 channels 128.
     """
-    return images.reshape(len(images), -1)
+    return images.reshape(len(images), math.prod(images.shape[1:]))
 
 
 def chunk_function(

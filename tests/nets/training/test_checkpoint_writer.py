@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import pytest
 
 from nets.training import checkpoint_writer as module
-from nets.training.checkpoint_writer import checkpoint_writer
+from nets.training.checkpoint_writer import background_writer
 from nets.training.step import TrainState
 
 
@@ -40,7 +40,7 @@ class SlowCheckpoints:
 def train(checkpoints, every_one, steps, best=1):
     """Save the state after each step, whose buffers the next step overwrites; the disk is slow until the last one."""
     next_step = jax.jit(lambda state: jax.tree.map(lambda leaf: leaf + 1, state), donate_argnums=0)
-    with checkpoint_writer(checkpoints, -1, every_one) as writer:
+    with background_writer(checkpoints, -1, every_one) as writer:
         state = state_at(0)
         for step in range(1, steps + 1):
             state = next_step(state)
@@ -70,7 +70,7 @@ def test_every_one_is_written_if_that_is_asked_for_and_at_once_with_several_proc
     assert checkpoints.saved == [1, 2, 3, 4, 5, 6]
     monkeypatch.setattr(module, "on_first_process", lambda function: function())
     monkeypatch.setattr(module.jax, "process_count", lambda: 2)
-    with checkpoint_writer(checkpoints, -1, every_one=False) as writer:
+    with background_writer(checkpoints, -1, every_one=False) as writer:
         writer.save(state_at(7), metrics_until(7, 1))
         assert checkpoints.saved[-1] == 7
 
@@ -78,14 +78,14 @@ def test_every_one_is_written_if_that_is_asked_for_and_at_once_with_several_proc
 def test_a_checkpoint_that_cannot_be_written_is_an_error_of_the_next_or_of_the_end(tmp_path):
     checkpoints = SlowCheckpoints(tmp_path, fail=[1, 3])
     checkpoints.disk.set()
-    with checkpoint_writer(checkpoints, -1, every_one=True) as writer:
+    with background_writer(checkpoints, -1, every_one=True) as writer:
         writer.save(state_at(1), metrics_until(1, 1))
         with pytest.raises(OSError, match="no checkpoint could be written"):
             writer.save(state_at(2), metrics_until(2, 1))
         assert writer.step == 1
     with (
         pytest.raises(OSError, match="no checkpoint could be written"),
-        checkpoint_writer(checkpoints, -1, every_one=True) as writer,
+        background_writer(checkpoints, -1, every_one=True) as writer,
     ):
         writer.save(state_at(3), metrics_until(3, 1))
 
@@ -95,7 +95,7 @@ def test_an_error_of_training_waits_for_the_checkpoints_and_remains(tmp_path, ca
     checkpoints = SlowCheckpoints(tmp_path, fail)
 
     def train_until_the_loss_is_not_finite():
-        with checkpoint_writer(checkpoints, -1, every_one=False) as writer:
+        with background_writer(checkpoints, -1, every_one=False) as writer:
             for step in [1, 2, 3]:
                 writer.save(state_at(step), metrics_until(step, best=2))
             checkpoints.disk.set()
@@ -112,7 +112,7 @@ def test_disk_space_is_asked_for_all_that_wait(tmp_path, monkeypatch):
     size = 1.2 * sum(leaf.nbytes for leaf in jax.tree.leaves(state)) + 2**20
     monkeypatch.setattr(module.require_disk_space.__globals__["shutil"], "disk_usage", lambda _: disk)
     disk = SimpleNamespace(free=2 * size)
-    with checkpoint_writer(checkpoints, -1, every_one=False) as writer:
+    with background_writer(checkpoints, -1, every_one=False) as writer:
         for step in [1, 2]:
             writer.save(state_at(step), metrics_until(step, 1))
         with pytest.raises(OSError, match=r"no disk space for 3 checkpoints .* free some, and --resume"):
