@@ -23,6 +23,8 @@ from nets.training.config import TrainConfig
 
 EVALUATION_BATCH_SIZE = 500
 """Batch size of `logits_function`."""
+MAX_PENDING = 4
+"""Batches of `logits_function` that may wait for the device: each holds its images."""
 
 
 @partial(
@@ -260,7 +262,11 @@ def logits_function(module: Any, members: int = 1, mesh: Mesh | None = None) -> 
             return np.asarray(jnp.zeros_like(jax.eval_shape(batch_logits, params, batch)))[..., :0, :]
         size = min(EVALUATION_BATCH_SIZE, len(images))
         starts = [min(start, len(images) - size) for start in range(0, len(images), EVALUATION_BATCH_SIZE)]
-        batches = [batch_logits(params, shard_batch(images[start : start + size])) for start in starts]
+        batches: list[jax.Array] = []
+        for start in starts:
+            if len(batches) >= MAX_PENDING:
+                batches[-MAX_PENDING].block_until_ready()
+            batches.append(batch_logits(params, shard_batch(images[start : start + size])))
         *leading, _, classes = batches[0].shape
         logits = np.empty((*leading, len(images), classes), np.float32)
         for start, batch in zip(starts, batches, strict=True):  # the last batch may overlap the one before
