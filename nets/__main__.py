@@ -268,11 +268,13 @@ def _wide_console() -> Console:
 
 def _describe_epoch(metrics: dict[str, float], epochs: int) -> str:
     """Return the metrics of an epoch in one line."""
-    scores = [
-        f"{split} {metrics[f'{split}_loss']:.3f} {100 * metrics[f'{split}_accuracy']:.1f} %"
-        for split in ["train", "validation", "test"]
-        if f"{split}_loss" in metrics
-    ]
+    scores = []
+    for split in ["train", "validation", "test"]:
+        if f"{split}_loss" in metrics:
+            scores.append(f"{split} {metrics[f'{split}_loss']:.3f} {100 * metrics[f'{split}_accuracy']:.1f} %")
+        if f"{split}_balanced_accuracy" in metrics:  # classes are uneven
+            balanced, macro_f1 = (metrics[f"{split}_{name}"] for name in ("balanced_accuracy", "macro_f1"))
+            scores[-1] += f" (balanced {100 * balanced:.1f} %, macro F1 {100 * macro_f1:.1f} %)"
     epoch = f"epoch {metrics['epoch']:.0f}/{epochs}"
     return f"{epoch}: {', '.join(scores)}; {metrics['seconds']:.1f} s, {metrics['images_per_second']:,.0f} images/s"
 

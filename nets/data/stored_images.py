@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-
 FAULT_BYTES = 2**16
 """Bytes that Linux maps around an address that is read."""
 MAPPED_BYTES = 2**24

@@ -19,6 +19,7 @@ FLIPPABLE_DATASETS = ("cifar10", "cifar100", "fashion_mnist")
 MUON_LEARNING_RATE = 0.02
 """Default learning rate of muon, whose orthogonalized steps are too small with 1e-3."""
 
+type ClassWeights = Literal["none", "balanced"]
 type Stream = Literal["auto", "always", "never"]
 
 type Precision = Literal["float32", "bfloat16"]
@@ -84,6 +85,12 @@ class TrainConfig:
     validation: int | None = None
     """Number of training images held out for model selection, stratified by class (default: a tenth, or the validation
     images of the data set if it has its own; 0: none)."""
+    limit: int | None = None
+    """Number of training images to use, a subset stratified by class (default: all). The images for validation and test
+    stay the same."""
+    class_weights: ClassWeights = "none"
+    """none, or balanced: the loss of an image is multiplied by n / (K n_k), for n training images of K classes and n_k
+    of its class, so that every class counts alike. Losses are shown without weights."""
     eval_every: int = 1
     """Epochs between evaluations on validation and test data; the last epoch is always evaluated."""
     checkpoint_every: int = 1
@@ -120,6 +127,8 @@ class TrainConfig:
             require("image_size", self.image_size, valid, "one or two numbers of pixels, 1 or more")
         if self.devices is not None:
             require("devices", self.devices, self.devices >= 1, "1 or more")
+        if self.limit is not None:
+            require("limit", self.limit, self.limit >= 1, "1 or more")
         if self.validation is not None:
             require("validation", self.validation, self.validation >= 0, "0 or more")
 

@@ -15,6 +15,7 @@ from nets.distributed.processes import max_over_processes, on_all_processes, on_
 from nets.models.losses import accuracy, cross_entropy
 from nets.training import runs
 from nets.training.checkpoints import MAX_CHECKPOINTS, Checkpoints, open_checkpoints, require_disk_space
+from nets.training.class_balance import balanced_scores, confusion_counts
 from nets.training.config import TrainConfig
 from nets.training.ensemble import ensemble_logits
 from nets.training.optimizers import schedule
@@ -169,7 +170,8 @@ def epoch_function(
     """
     config, steps = task.config, task.steps
     streamed, train = task.streamed, task.splits["train"]
-    chunk = chunk_function(task.network, task.optimizer, config, task.dataset.image_shape, steps, task.mesh, streamed)
+    shape, weights = task.dataset.image_shape, task.class_weights
+    chunk = chunk_function(task.network, task.optimizer, config, shape, steps, task.mesh, streamed, weights)
     learning_rate = schedule(config, task.total_steps)
     if streamed:
         block_of = StreamedBlocks(config, train, task.total_steps, task.mesh)
@@ -218,6 +220,8 @@ def require_finite(config: TrainConfig, state: TrainState) -> None:
 def evaluate(task: Task, state: TrainState, compute_logits: Callable[[Any, Any], np.ndarray]) -> Metrics:
     """Return loss and accuracy of the predictive on validation data, if there are any, and on test data.
 
+    If classes are uneven, also balanced accuracy and macro F1.
+
     Raises NonFiniteLossError if a loss is not finite.
     """
     line: Metrics = {}
@@ -233,4 +237,7 @@ def evaluate(task: Task, state: TrainState, compute_logits: Callable[[Any, Any],
                 f"the {name} loss after step {int(state.step)} is {loss}; take a lower --learning-rate."
             )
         line |= {f"{name}_loss": loss, f"{name}_accuracy": float(jax.jit(accuracy)(logits, labels))}
+        if task.uneven:
+            scores = balanced_scores(np.asarray(confusion_counts(logits, labels)))
+            line |= {f"{name}_{score}": value for score, value in scores.items()}
     return line
