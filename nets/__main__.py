@@ -1,10 +1,10 @@
 """Train and evaluate image classifiers, on the device that JAX finds.
 
-`python -m nets train` trains a convolutional network on CIFAR-10; `python -m nets train --dataset digits` trains one on
-8x8 digits, in seconds and without a download. `python -m nets prepare NAME` downloads and prepares a data set of
-TensorFlow Datasets. `python -m nets runs` lists the runs, and `python -m nets evaluate RUN` prints accuracy,
-calibration and confusions of a run. Exit code: 0 for success, 1 if the loss is not finite, 2 for invalid usage or a
-file system error, 130 after Ctrl-C.
+`python -m nets train` trains a convolutional network on CIFAR-10, `--dataset FOLDER` trains one on your own images, and
+`--dataset digits` one on 8x8 digits, in seconds and without a download. `python -m nets prepare NAME` downloads and
+prepares a data set of TensorFlow Datasets. `python -m nets runs` lists the runs, and `python -m nets evaluate RUN`
+prints accuracy, calibration and confusions of a run. Exit code: 0 for success, 1 if the loss is not finite, 2 for
+invalid usage or a file system error, 130 after Ctrl-C.
 """
 
 import json

@@ -18,8 +18,8 @@ def class_weights(labels: np.ndarray, classes: int) -> NDArray[np.float32]:
 
     Examples
     --------
-    >>> class_weights(np.array([0, 0, 0, 1]), 2).round(2).tolist()
-    [0.67, 2.0]
+    >>> class_weights(np.array([0, 0, 1]), 2).tolist()
+    [0.75, 1.5]
     """
     counts = np.bincount(labels, minlength=classes)
     if empty := np.flatnonzero(counts == 0).tolist():
