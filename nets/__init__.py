@@ -1,7 +1,7 @@
 """Classifiers in Flax NNX and their training, gradients derived by hand, and a check for any gradient.
 
-``check_gradient`` checks a gradient. ``fit`` trains a ``TrainConfig``, ``load_run`` reads the run, and ``evaluate``
-computes its metrics. The subpackages:
+``check_gradient`` checks a gradient. ``fit`` trains a ``TrainConfig``, on the data that it names or on those of
+``from_arrays``; ``load_run`` reads the run, and ``evaluate`` computes its metrics. The subpackages:
 
 - ``nets.gradcheck``: checks of a gradient against methods that share no derivation with it. It knows no network.
 - ``nets.backprop``: gradients derived by hand; the derivation is the docstring.

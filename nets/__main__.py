@@ -1,12 +1,12 @@
 """Train and evaluate image classifiers, on the device that JAX finds.
 
-`python -m nets train` trains a convolutional network on CIFAR-10; `python -m nets train --dataset digits` trains one on
-8x8 digits, in seconds and without a download. `python -m nets prepare NAME` downloads and prepares a data set of
-TensorFlow Datasets. `python -m nets runs` lists the runs, and `python -m nets evaluate RUN` prints accuracy,
-calibration and confusions of a run. `python -m nets predict RUN IMAGE ...` predicts the class of image files, and
-`python -m nets export-run RUN` (or `export`) writes the network to one file. Exit code: 0 for success, 1 if the loss is
-not finite, an image cannot be decoded or an exported file is wrong, 2 for invalid usage, a file system error, or a
-device that is missing or has too little memory, 130 after Ctrl-C.
+`python -m nets train` trains a convolutional network on CIFAR-10, `--dataset FOLDER` trains one on your own images, and
+`--dataset digits` one on 8x8 digits, in seconds and without a download. `python -m nets prepare NAME` downloads and
+prepares a data set of TensorFlow Datasets. `python -m nets runs` lists the runs, and `python -m nets evaluate RUN`
+prints accuracy, calibration and confusions of a run. `python -m nets predict RUN IMAGE ...` predicts the class of image
+files, and `python -m nets export-run RUN` (or `export`) writes the network to one file. Exit code: 0 for success, 1 if
+the loss is not finite, an image cannot be decoded or an exported file is wrong, 2 for invalid usage, a file system
+error, or a device that is missing or has too little memory, 130 after Ctrl-C.
 """
 
 import json
@@ -320,11 +320,13 @@ def _describe_early_stop(run: "Run") -> str:
 
 def _describe_epoch(metrics: dict[str, float], epochs: int) -> str:
     """Return the metrics of an epoch in one line."""
-    scores = [
-        f"{split} {metrics[f'{split}_loss']:.3f} {100 * metrics[f'{split}_accuracy']:.1f} %"
-        for split in ["train", "validation", "test"]
-        if f"{split}_loss" in metrics
-    ]
+    scores = []
+    for split in ["train", "validation", "test"]:
+        if f"{split}_loss" in metrics:
+            scores.append(f"{split} {metrics[f'{split}_loss']:.3f} {100 * metrics[f'{split}_accuracy']:.1f} %")
+        if f"{split}_balanced_accuracy" in metrics:  # classes are uneven
+            balanced, macro_f1 = (metrics[f"{split}_{name}"] for name in ("balanced_accuracy", "macro_f1"))
+            scores[-1] += f" (balanced {100 * balanced:.1f} %, macro F1 {100 * macro_f1:.1f} %)"
     epoch = f"epoch {metrics['epoch']:.0f}/{epochs}"
     return f"{epoch}: {', '.join(scores)}; {metrics['seconds']:.1f} s, {metrics['images_per_second']:,.0f} images/s"
 

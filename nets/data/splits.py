@@ -98,6 +98,21 @@ def hold_out(split: Split, validation: int | None, seed: int) -> tuple[Split, Sp
     )
 
 
+def subset(train: Split, limit: int, seed: int) -> Split:
+    """Return ``limit`` of the training images ``train``, stratified by class.
+
+    Raises ValueError if there are not so many, or a class would have none.
+    """
+    classes = len(np.unique(train.labels))
+    if not classes <= limit <= len(train):
+        raise ValueError(
+            f"`limit` must be between {classes}, the number of classes, and {len(train)}, that of the training images, "
+            f"got {limit}."
+        )
+    _, chosen = _stratified(train.labels, limit, seed)
+    return train.take(chosen)
+
+
 def hold_out_test(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the sorted positions of training images in ``labels`` (N,), and of a tenth, stratified, of test images.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from closedform.reasons import one_line
-from nets.data.formats.encoded_images import eight_bits
+from nets.data.formats.one_image import eight_bits
 
 BLOCK_SIZE = 1000
 """Images read at a time."""

@@ -7,7 +7,9 @@ In reading order:
 - ``estimator``: the same as an estimator of scikit-learn.
 - ``task``: what ``fit`` prepares before the first step: data, network, optimizer and devices.
 - ``step``: the train state, and the compiled function that runs a chunk of training steps.
+- ``streaming``: the training images on the device, or read from disk in the order of the same shuffle.
 - ``inference``: the logits of images under given parameters; ``evaluation``: their loss and accuracy after an epoch.
+- ``class_balance``: weights of classes in the loss, and metrics that count every class alike.
 - ``optimizers``: the Optax optimizer and learning rate schedule of a configuration.
 - ``initial_parameters``: initial parameters that are those of another run.
 - ``early_stopping``, ``extension``: fewer epochs, and more.

@@ -19,6 +19,7 @@ FLIPPABLE_DATASETS = ("cifar10", "cifar100", "fashion_mnist")
 MUON_LEARNING_RATE = 0.02
 """Default learning rate of muon, whose orthogonalized steps are too small with 1e-3."""
 
+type ClassWeights = Literal["none", "balanced"]
 type Stream = Literal["auto", "always", "never"]
 
 type Precision = Literal["float32", "bfloat16"]
@@ -88,6 +89,12 @@ class TrainConfig:
     validation: int | None = None
     """Number of training images held out for model selection, stratified by class (default: a tenth, or the validation
     images of the data set if it has its own; 0: none)."""
+    limit: int | None = None
+    """Number of training images to use, a subset stratified by class (default: all). The images for validation and test
+    stay the same."""
+    class_weights: ClassWeights = "none"
+    """none, or balanced: the loss of an image is multiplied by n / (K n_k), for n training images of K classes and n_k
+    of its class, so that every class counts alike. Losses are shown without weights."""
     eval_every: int = 1
     """Epochs between evaluations on validation and test data; the last epoch is always evaluated."""
     checkpoint_every: int | None = None
@@ -131,7 +138,7 @@ class TrainConfig:
         require("seed", self.seed, 0 <= self.seed <= 2**32 - self.members, "between 0 and 2**32 - `members`")
         require("hidden", self.hidden, all(width >= 1 for width in self.hidden), "widths of 1 or more")
         require("channels", self.channels, all(width >= 1 for width in self.channels), "numbers of 1 or more")
-        for name in ["checkpoint_every", "devices", "patience"]:
+        for name in ["checkpoint_every", "devices", "limit", "patience"]:
             if (value := getattr(self, name)) is not None:
                 require(name, value, value >= 1, "1 or more")
         if self.image_size is not None:

@@ -15,6 +15,7 @@ from jax.sharding import NamedSharding
 
 from nets.distributed.mesh import REPLICATED, shard
 from nets.models.losses import accuracy, cross_entropy
+from nets.training.class_balance import balanced_scores, confusion_counts
 from nets.training.inference import device_logits_function, streamed_logits
 from nets.training.step import TrainState, image_rows
 from nets.training.task import Task
@@ -57,15 +58,19 @@ class Evaluation:
     def metrics(self, state: TrainState) -> dict[str, float]:
         """Return loss and accuracy of the predictive on validation data, if there are any, and on test data.
 
+        If classes are uneven, also balanced accuracy and macro F1.
+
         Raises NonFiniteLossError if a loss is not finite.
         """
-        metrics = jax.device_get(self._measure(*self._logits_and_labels(state)))
+        metrics, confusions = jax.device_get(self._measure(*self._logits_and_labels(state)))
         for name, value in metrics.items():
             if not np.isfinite(value):
                 split, _, quantity = name.partition("_")
                 raise NonFiniteLossError(
                     f"the {split} {quantity} after step {int(state.step)} is {value}; take a lower --learning-rate."
                 )
+        for split, confusion in confusions.items():
+            metrics |= {f"{split}_{score}": value for score, value in balanced_scores(confusion).items()}
         return {name: float(value) for name, value in metrics.items()}
 
     def logits(self, state: TrainState) -> dict[str, np.ndarray]:
@@ -103,13 +108,15 @@ class Evaluation:
 
     @cached_property
     def _measure(self):
-        def measure(logits: jax.Array, labels: jax.Array) -> dict[str, jax.Array]:
-            logits, metrics = predictive_logits(logits), {}
+        def measure(logits: jax.Array, labels: jax.Array) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
+            logits, metrics, confusions = predictive_logits(logits), {}, {}
             for name, part in self._parts.items():
                 if len(self.task.splits[name]):
                     metrics[f"{name}_loss"] = cross_entropy(logits[part], labels[part])
                     metrics[f"{name}_accuracy"] = accuracy(logits[part], labels[part])
-            return metrics
+                    if self.task.uneven:
+                        confusions[name] = confusion_counts(logits[part], labels[part])
+            return metrics, confusions
 
         return jax.jit(measure, out_shardings=NamedSharding(self.task.mesh, REPLICATED))
 

@@ -203,7 +203,8 @@ def epoch_function(
     """
     config, steps = task.config, task.steps
     streamed, train = task.streamed, task.splits["train"]
-    chunk = chunk_function(task.network, task.optimizer, config, task.dataset.image_shape, steps, task.mesh, streamed)
+    shape, weights = task.dataset.image_shape, task.class_weights
+    chunk = chunk_function(task.network, task.optimizer, config, shape, steps, task.mesh, streamed, weights)
     progress_of = progress_function(task)
     if device_images is None:
         block_of = StreamedBlocks(config, train, task.total_steps, task.mesh)

@@ -109,8 +109,8 @@ def require_same_data(folder: Path, task: Task) -> None:
     for name, value in stored.items():
         if data[name] != value:
             raise ValueError(
-                f"`data_dir` contains other data than the run in {folder} was started on: {name} {data[name]}, not "
-                f"{value}; resume it on the same data, or train in another --run-dir."
+                f"`dataset` {task.config.dataset} has other data than the run in {folder} was started on: {name} "
+                f"{data[name]}, not {value}; resume it on the same data, or train in another --run-dir."
             )
 
 

@@ -18,7 +18,7 @@ from nets.distributed.mesh import BATCH_AXIS, MEMBERS_AXIS, REPLICATED, shard
 from nets.models.conv_net import ConvNet
 from nets.models.convolutions import training_convolution
 from nets.models.linear_layers import bfloat16_linear, linear
-from nets.models.losses import cross_entropy, smoothed
+from nets.models.losses import cross_entropy, smoothed, weighted_cross_entropy
 from nets.models.mlp import MLP
 from nets.training.config import TrainConfig
 
@@ -132,6 +132,7 @@ def chunk_function(
     steps: int,
     mesh: Mesh | None = None,
     streamed: bool = False,
+    class_weights: np.ndarray | None = None,
 ) -> Callable[..., TrainState]:
     """Return the compiled ``chunk(state, images, labels, stop)``, which runs the steps of one epoch up to ``stop``.
 
@@ -142,7 +143,8 @@ def chunk_function(
 
     If ``streamed``, it is ``chunk(state, images, labels, stop, first)``: the images are those of the steps from
     ``first`` on, in the order of the shuffle (`nets.training.streaming`), and those of an ensemble have a first axis of
-    members. The result is the same.
+    members. The result is the same. The loss of each image is multiplied by the weight of its class in
+    ``class_weights`` (K,), if there are any; the loss that is reported is not.
 
     On a ``mesh`` (`nets.distributed.mesh`) every device has all images and computes the same shuffle. It takes its
     shard of each batch, and one all-reduce a step sums the gradients. Devices send each other nothing else.
@@ -160,9 +162,14 @@ def chunk_function(
         """Return the loss to minimize; and the cross-entropy, which is the loss to report, and the number correct."""
         logits = nnx.merge(module, params)(images).astype(jnp.float32)  # (B / (num_shards accumulate), K)
         loss = cross_entropy(logits, labels)
+        if class_weights is None:
+            to_minimize = smoothed(loss, logits, config.label_smoothing)
+        else:
+            weights = jnp.asarray(class_weights)
+            to_minimize = weighted_cross_entropy(logits, labels, weights, config.label_smoothing)
         correct = jnp.sum(jnp.argmax(logits, axis=1) == labels, dtype=jnp.float32)  # float: one dtype, one all-reduce
         parts = num_shards * config.accumulate
-        return smoothed(loss, logits, config.label_smoothing) / parts, (loss / parts, correct)
+        return to_minimize / parts, (loss / parts, correct)
 
     def gradient_of(params: Any, images: jax.Array, labels: jax.Array) -> tuple[Any, jax.Array, jax.Array]:
         """Return gradient, loss and number correct; with ``accumulate`` as sums over parts of the images, in order."""

@@ -25,7 +25,7 @@ from nets.distributed.processes import max_over_processes
 from nets.training.config import TrainConfig
 from nets.training.step import epoch_order, image_rows, training_key
 
-BLOCK_BYTES = 2**25
+BLOCK_BYTES = 2**23
 """Size of a block of streamed images, unless a batch is larger. Three are in memory at a time."""
 DEVICE_SHARE, HOST_SHARE = 1 / 2, 1 / 4
 """Shares of the free memory of a device, and of the host, that the images may take. The host holds them

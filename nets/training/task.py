@@ -1,6 +1,7 @@
 """Everything that a run needs before its first step, except the train state: data, network, optimizer and devices."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +13,11 @@ from jax.sharding import Mesh
 
 from closedform.provenance import BFLOAT16_INSTRUCTION_SETS, commit, cpu_instruction_sets, versions
 from nets.data.datasets import Dataset, Progress, load
-from nets.data.splits import Split, hold_out
+from nets.data.splits import Split, hold_out, subset
 from nets.data.tfds_folder import NotPreparedError
 from nets.distributed.mesh import BATCH_AXIS, describe_devices, describe_idle_devices, make_mesh
 from nets.distributed.processes import on_all_processes, require_equal
+from nets.training.class_balance import are_uneven, class_weights
 from nets.training.config import TrainConfig
 from nets.training.ensemble import init_ensemble_state
 from nets.training.optimizers import optimizer
@@ -39,6 +41,13 @@ class Task:
     mesh: Mesh
     streamed: bool = False
     """Whether images are read from disk as they are needed."""
+    class_weights: np.ndarray | None = None
+    """(K,) the weight of each class in the loss, or None if all are 1."""
+
+    @property
+    def uneven(self) -> bool:
+        """Whether classes have unequal numbers of training images, so that metrics also count every class alike."""
+        return are_uneven(self.splits["train"].labels)
 
     @property
     def steps(self) -> int:
@@ -93,15 +102,27 @@ class Task:
         config = self.config
         networks = config.model if config.members == 1 else f"{config.members} {config.model} networks, each"
         images = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
+        notes = "".join(f"{note}\n" for note in [*self.dataset.notes, *self._notes_on_classes()])
         return (
-            "\n".join(self.dataset.notes)
-            + "\n" * bool(self.dataset.notes)
-            + (
-                f"{networks} with {self._parameters(state):,} parameters on {describe_devices(self.mesh)}: "
-                f"{config.dataset}, {images} images{', streamed from disk' if self.streamed else ''}"
-                f"{describe_idle_devices(self.mesh)}{_slow_bfloat16(config)}"
-            )
+            f"{notes}{networks} with {self._parameters(state):,} parameters on {describe_devices(self.mesh)}: "
+            f"{config.dataset}, {images} images{', streamed from disk' if self.streamed else ''}"
+            f"{describe_idle_devices(self.mesh)}{_slow_bfloat16(config)}"
         )
+
+    def _notes_on_classes(self) -> Iterator[str]:
+        """Yield sentences on a subset of the training images, and on uneven classes."""
+        labels = self.splits["train"].labels
+        if self.config.limit is not None:
+            yield f"A subset of {len(labels):,} training images is used, stratified by class, seed {self.config.seed}."
+        if self.uneven:
+            counts = np.bincount(labels, minlength=len(self.dataset.class_names))
+            largest, smallest = np.argmax(counts), np.argmin(np.where(counts > 0, counts, len(labels)))
+            names = self.dataset.class_names
+            weighted = ", and the loss weights every class alike" if self.class_weights is not None else ""
+            yield (
+                f"Classes are uneven ({names[largest]} {counts[largest]:,} training images, {names[smallest]} "
+                f"{counts[smallest]:,}): balanced accuracy and macro F1 are shown{weighted}."
+            )
 
     def _parameters(self, state: TrainState) -> int:
         """Return the number of parameters of one network."""
@@ -123,6 +144,8 @@ def prepare(config: TrainConfig, progress: Progress, dataset: Dataset | None = N
     if streamed := must_stream(config, dataset.nbytes):
         dataset = dataset.stored()
     train, validation = _hold_out(config, dataset)
+    if config.limit is not None:
+        train = subset(train, config.limit, config.seed)
     mesh = make_mesh(config.devices, config.members, config.batch_size)
     shards = mesh.shape[BATCH_AXIS]
     if config.batch_size % (shards * config.accumulate):
@@ -135,6 +158,8 @@ def prepare(config: TrainConfig, progress: Progress, dataset: Dataset | None = N
             f"`batch_size` must be at most {len(train)}, the number of training images, got {config.batch_size}."
         )
     _require_large_enough_images(config, dataset.image_shape)
+    balanced = config.class_weights == "balanced"
+    weights = class_weights(train.labels, len(dataset.class_names)) if balanced else None
     task = Task(
         config=config,
         dataset=dataset,
@@ -145,6 +170,7 @@ def prepare(config: TrainConfig, progress: Progress, dataset: Dataset | None = N
         optimizer=optimizer(config, config.epochs * (len(train) // config.batch_size)),
         mesh=mesh,
         streamed=streamed,
+        class_weights=weights,
     )
     require_equal("data", repr(task.data))
     return task

@@ -5,6 +5,7 @@ In reading order:
 - ``image_folder``: a folder of image files, one folder a class.
 - ``parquet_files``: image data sets of the Hugging Face Hub.
 - ``encoded_images``: what both have in common: encoded images to one size and one mode, without the damaged ones.
+- ``one_image``: one encoded image, its header and its pixels.
 - ``npz_file``: arrays of NumPy.
 - ``idx_files``: the files of MNIST.
 

@@ -5,7 +5,6 @@ decodes them, in threads: Pillow decodes without the lock of Python's interprete
 the user's program, as processes do.
 """
 
-import io
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,7 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from closedform.reasons import one_line
+from nets.data.formats.one_image import decode, read_header
 from nets.data.splits import held_out_note, held_out_record, hold_out_test
 
 type Encoded = tuple[str, int, Path | bytes]
@@ -35,10 +34,6 @@ NAMED = 3
 """Number of damaged images that a sentence names."""
 GRAY_MODES = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"}
 """Pillow's modes without colour."""
-EXIF_FORMATS = {"JPEG", "MPO", "WEBP", "TIFF"}
-"""Formats whose EXIF orientation is known from the header; of a PNG, Pillow would decode all."""
-ORIENTATION = 0x0112
-"""The EXIF tag of the orientation; from 5 on, height and width are swapped."""
 THREAD_ITEMS, BLOCK_ITEMS = 32, 512
 """Images that a thread decodes at a time, and images in memory at a time."""
 
@@ -81,9 +76,7 @@ def write_arrays(
     with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
         warnings.simplefilter("ignore")  # of Pillow, of odd metadata
         found = _Found()
-        for split, (name, label, _), header in _in_threads(
-            pool, _read_header, splits, partial(progress, "read"), total
-        ):
+        for split, (name, label, _), header in _in_threads(pool, read_header, splits, partial(progress, "read"), total):
             found.add(split, name, label, header)
         _require_mostly_intact(found.damaged, total)
         shape = _shape(found, image_size)
@@ -98,7 +91,7 @@ def write_arrays(
                 for split in [*splits, *(["test"] if held_out else [])]
             }
             written = chain.from_iterable(destinations[split] for split in splits)
-            decoded = _in_threads(pool, partial(_decode, shape=shape), splits, partial(progress, "decode"), total)
+            decoded = _in_threads(pool, partial(decode, shape=shape), splits, partial(progress, "decode"), total)
             for destination, (_, (name, label, _), image) in zip(written, decoded, strict=True):
                 if isinstance(image, str):
                     found.damaged[name] = image
@@ -168,34 +161,6 @@ class _Writer:
         np.lib.format.write_array_header_1_0(self._file, header)
 
 
-def to_array(image: Any, shape: tuple[int, int, int]) -> np.ndarray:
-    """Return a Pillow image as uint8 of ``shape`` (height, width, channels), with 1 or 3 channels.
-
-    It is turned as its EXIF orientation says and converted to gray or RGB: 16 bits are reduced to the upper eight, and
-    transparency is dropped. An image of another size is cropped at the centre to the shape, and resized (bicubic).
-    Raises an error of Pillow if it is damaged.
-    """
-    from PIL import Image, ImageOps
-
-    height, width, channels = shape
-    mode = "L" if channels == 1 else "RGB"
-    image.draft(mode, (max(height, width),) * 2)  # a JPEG is decoded at an eighth of its size at least
-    ImageOps.exif_transpose(image, in_place=True)
-    image = eight_bits(image).convert(mode)
-    if image.size != (width, height):
-        image = ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
-    return np.asarray(image).reshape(shape)
-
-
-def eight_bits(image: Any) -> Any:
-    """Return a Pillow image of 16 bits of gray with the upper eight, and any other unchanged."""
-    from PIL import Image
-
-    if image.mode.startswith("I"):
-        return Image.fromarray((np.asarray(image) >> 8).clip(0, 255).astype(np.uint8))
-    return image
-
-
 def _in_threads[R](
     pool: ThreadPoolExecutor,
     function: Callable[[Path | bytes], R],
@@ -211,44 +176,6 @@ def _in_threads[R](
         for (split, image), result in zip(block, chain.from_iterable(results), strict=True):
             yield split, image, result
         progress(number * BLOCK_ITEMS + len(block), total)
-
-
-def _open(source: Path | bytes) -> Any:
-    from PIL import Image
-
-    return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
-
-
-def _read_header(source: Path | bytes) -> tuple[tuple[int, int], str] | str:
-    """Return (height, width) and mode of an image, or why it cannot be read."""
-    try:
-        with _open(source) as image:
-            width, height = image.size
-            if image.format in EXIF_FORMATS and image.getexif().get(ORIENTATION, 1) >= 5:
-                height, width = width, height
-            if image.mode == "F":
-                raise ValueError("floating-point pixels have no known range")
-            return (height, width), image.mode
-    except Exception as error:  # Pillow raises many types
-        return _reason(error)
-
-
-def _decode(source: Path | bytes, shape: tuple[int, int, int]) -> np.ndarray | str:
-    """Return an image of ``shape``, or why it cannot be decoded."""
-    try:
-        with _open(source) as image:
-            return to_array(image, shape)
-    except Exception as error:
-        return _reason(error)
-
-
-def _reason(error: Exception) -> str:
-    """Return why an image is damaged, in words and without the path of its file, which stands beside it."""
-    from PIL import UnidentifiedImageError
-
-    if isinstance(error, UnidentifiedImageError):
-        return "not an image"
-    return error.strerror if isinstance(error, OSError) and error.strerror else one_line(error, 200)
 
 
 def _shape(found: _Found, image_size: tuple[int, ...] | None) -> tuple[int, int, int]:

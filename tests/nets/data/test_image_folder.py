@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from nets.data.datasets import load
-from nets.data.formats import encoded_images
-from nets.data.formats.encoded_images import to_array
+from nets.data.formats import one_image
+from nets.data.formats.one_image import to_array
 from tests.nets.data.image_files import write_folder
 
 
@@ -149,11 +149,11 @@ def test_gray_files_stay_gray_and_exif_turns_an_image(tmp_path):
     pixels = np.zeros((8, 16, 3), np.uint8)
     pixels[:, :8] = 255
     exif = Image.Exif()
-    exif[encoded_images.ORIENTATION] = 6  # a quarter turn clockwise shows it upright
+    exif[one_image.ORIENTATION] = 6  # a quarter turn clockwise shows it upright
     file = tmp_path / "turned.jpg"
     Image.fromarray(pixels).save(file, exif=exif, quality=95)
-    assert encoded_images._read_header(file) == ((16, 8), "RGB")
-    turned = encoded_images._decode(file, (16, 8, 3))
+    assert one_image.read_header(file) == ((16, 8), "RGB")
+    turned = one_image.decode(file, (16, 8, 3))
     assert turned[:6].min() > 200  # the left half is above
     assert turned[-6:].max() < 50
 
@@ -162,7 +162,7 @@ def test_a_large_photograph_is_cropped_at_its_centre(tmp_path):
     pixels = np.zeros((400, 800, 3), np.uint8)
     pixels[:, 200:600] = [200, 100, 50]
     Image.fromarray(pixels).save(tmp_path / "wide.jpg", quality=95)
-    image = encoded_images._decode(tmp_path / "wide.jpg", (16, 16, 3))
+    image = one_image.decode(tmp_path / "wide.jpg", (16, 16, 3))
     assert np.abs(image[:, 1:-1].astype(int) - [200, 100, 50]).max() < 6
 
 

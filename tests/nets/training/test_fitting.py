@@ -131,7 +131,7 @@ def test_a_run_is_only_resumed_on_its_own_data(tmp_path, monkeypatch):
         fit(config, stop=lambda: next(stops))
     for name, difference in {"names": "classes", "other": "dataset_sha256", "more": "images"}.items():
         with pytest.raises(
-            ValueError, match=f"`data_dir` contains other data than the run in .* was started on: {difference}"
+            ValueError, match=f"`dataset` small has other data than the run in .* was started on: {difference}"
         ):
             fit(replace(config, data_dir=tmp_path / name), resume=True)
     as_before(config.folder, "e86d4f8f1e")
@@ -427,7 +427,7 @@ def test_a_run_on_arrays_is_resumed_on_the_same_arrays(tmp_path):
     stops = iter([False] * 3 + [True])
     with pytest.raises(KeyboardInterrupt):
         fit(config, dataset=data, stop=lambda: next(stops))
-    with pytest.raises(ValueError, match=r"contains other data .*: dataset_sha256"):
+    with pytest.raises(ValueError, match=r"`dataset` mine has other data .*: dataset_sha256"):
         fit(config, dataset=from_arrays(arrays[0][::-1], *arrays[1:], name="mine"), resume=True)
     with pytest.raises(ValueError, match=r"`dataset` is 'digits', but the run in .* has 'mine'"):
         fit(config, resume=True)
