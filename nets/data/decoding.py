@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nets.data.formats.encoded_images import _decode, _read_header
 from nets.data.formats.image_folder import SUFFIXES
+from nets.data.formats.one_image import decode, read_header
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ def image_files(paths: Iterable[Path]) -> list[Path]:
 def decode_image(path: Path, shape: tuple[int, int, int]) -> DecodedImage:
     """Return the image in a file as bytes of ``shape`` (height, width, channels), with 1 or 3 channels.
 
-    Size and mode are converted by `nets.data.formats.encoded_images.to_array`, as those of a training folder. Raises
+    Size and mode are converted by `nets.data.formats.one_image.to_array`, as those of a training folder. Raises
     ValueError, with the reason, if the file cannot be decoded. Pillow may warn of odd files that it reads all the same.
     """
-    header, pixels = _read_header(path), _decode(path, shape)
+    header, pixels = read_header(path), decode(path, shape)
     if isinstance(header, str) or isinstance(pixels, str):
         raise ValueError(f"{path} cannot be decoded: {header if isinstance(header, str) else pixels}")
     return DecodedImage(pixels, *header)
