@@ -194,7 +194,7 @@ def save_if_due(
 
 
 def epoch_function(
-    task: Task, device_images: DeviceImages
+    task: Task, device_images: DeviceImages | None
 ) -> Callable[[TrainState, int, Callable[[TrainState], None]], tuple[TrainState, Metrics]]:
     """Return ``train_epoch(state, epoch, before_chunk)``: the state after an epoch, and the metrics of its steps.
 

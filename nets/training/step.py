@@ -86,7 +86,7 @@ def init_train_state(model: nnx.Module, optimizer: optax.GradientTransformation,
     )
 
 
-def training_key(seed: int) -> jax.Array:
+def training_key(seed: int | jax.Array) -> jax.Array:
     """Return the random key for the shuffling and the augmentation of a run with ``seed``."""
     return jax.random.fold_in(jax.random.key(seed), 1)
 
