@@ -20,7 +20,7 @@ from closedform.validation import nearest
 PROG = "closedform"
 PACKAGES = {
     **dict.fromkeys(["models", "sample", "check", "calibrate", "evidence", "export", "posteriordb"], "bayes"),
-    **dict.fromkeys(["train", "runs", "evaluate", "prepare"], "nets"),
+    **dict.fromkeys(["train", "runs", "evaluate", "predict", "export-run", "prepare"], "nets"),
 }
 """Name of a command -> the package that has it."""
 

@@ -1,7 +1,7 @@
 """Classifiers in Flax NNX and their training, gradients derived by hand, and a check for any gradient.
 
-``check_gradient`` checks a gradient. ``fit`` trains a ``TrainConfig``, ``load_run`` reads the run, and ``evaluate``
-computes its metrics. The subpackages:
+``check_gradient`` checks a gradient. ``fit`` trains a ``TrainConfig``, on the data that it names or on those of
+``from_arrays``; ``load_run`` reads the run, and ``evaluate`` computes its metrics. The subpackages:
 
 - ``nets.gradcheck``: checks of a gradient against methods that share no derivation with it. It knows no network.
 - ``nets.backprop``: gradients derived by hand; the derivation is the docstring.
@@ -9,7 +9,9 @@ computes its metrics. The subpackages:
 - ``nets.data``: image data sets, decoded once and memory-mapped.
 - ``nets.training``: configuration, step, checkpoints and the run folder.
 - ``nets.distributed``: several devices and several processes.
-- ``nets.evaluation``: metrics with intervals, calibration, comparisons.
+- ``nets.evaluation``: metrics with intervals, calibration, comparisons; classes of image files.
+- ``nets.export``: a trained network as one file of StableHLO or ONNX.
+- ``nets.commands``: the commands on a trained network.
 
 Import from the subpackages by name, as in ``from nets.data.datasets import load``. ``python -m nets`` trains
 classifiers, lists runs and evaluates them.

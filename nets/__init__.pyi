@@ -1,3 +1,4 @@
+from .data.arrays import from_arrays as from_arrays
 from .evaluation.metrics import evaluate as evaluate
 from .gradcheck.checks import adjoint_test as adjoint_test
 from .gradcheck.checks import check_gradient as check_gradient

@@ -1,20 +1,23 @@
 """Train and evaluate image classifiers, on the device that JAX finds.
 
-`python -m nets train` trains a convolutional network on CIFAR-10; `python -m nets train --dataset digits` trains one on
-8x8 digits, in seconds and without a download. `python -m nets prepare NAME` downloads and prepares a data set of
-TensorFlow Datasets. `python -m nets runs` lists the runs, and `python -m nets evaluate RUN` prints accuracy,
-calibration and confusions of a run. Exit code: 0 for success, 1 if the loss is not finite, 2 for invalid usage, a
-file system error, or a device that is missing or has too little memory, 130 after Ctrl-C.
+`python -m nets train` trains a convolutional network on CIFAR-10, `--dataset FOLDER` trains one on your own images, and
+`--dataset digits` one on 8x8 digits, in seconds and without a download. `python -m nets prepare NAME` downloads and
+prepares a data set of TensorFlow Datasets. `python -m nets runs` lists the runs, and `python -m nets evaluate RUN`
+prints accuracy, calibration and confusions of a run. `python -m nets predict RUN IMAGE ...` predicts the class of image
+files, and `python -m nets export-run RUN` (or `export`) writes the network to one file. Exit code: 0 for success, 1 if
+the loss is not finite, an image cannot be decoded or an exported file is wrong, 2 for invalid usage, a file system
+error, or a device that is missing or has too little memory, 130 after Ctrl-C.
 """
 
 import json
 import logging
 import os
 import sys
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields
 from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from rich.box import SIMPLE
@@ -24,11 +27,17 @@ from rich.text import Text
 
 from closedform import command_line
 from closedform.reasons import of_file
-from nets._terminal import handle_interrupts, progress_bar
+from nets._terminal import handle_interrupts, progress_bar, wide_console
+from nets.commands import exporting, predicting
 from nets.data.datasets import data_directory
 from nets.data.tfds_folder import NotPreparedError
 from nets.data.tfds_preparation import prepare, prepare_in_subprocess, require_preparable
 from nets.training.config import PRESETS, TrainConfig
+
+if TYPE_CHECKING:
+    from nets.training.runs import Run
+
+type Log = Literal["tensorboard"]
 
 COMPILATION_CACHE_BYTES = 2**28
 """Largest size of the compilation cache; the least recently used program is removed first."""
@@ -45,7 +54,14 @@ class Train(TrainConfig):
     """Default values of the other options: `default`, or `reference`, which reproduces published results."""
     resume: bool = False
     """Continue the run in the run folder from its last intact checkpoint, with the same options. On a CPU the result is
-    identical to the bit, on a GPU or another number of devices within rounding."""
+    identical to the bit, on a GPU or another number of devices within rounding. With more --epochs a run goes on after
+    its end, with the schedule of the larger number from the step where it stands. --patience may differ too."""
+    log: Log | None = None
+    """tensorboard: also write the metrics of each epoch into the folder `tensorboard` of the run, for
+    `tensorboard --logdir` (extra tensorboard)."""
+    profile: bool = False
+    """Write a profile of some of the first steps into the folder `profile` of the run. https://ui.perfetto.dev opens
+    its perfetto_trace.json.gz, and XProf the folder."""
     coordinator: str | None = None
     """HOST:PORT on which process 0 listens, for training in several processes, usually one on each host. Not needed
     under SLURM, under Open MPI and on a TPU pod. Each process needs the same options and data, and the run folder must
@@ -82,11 +98,23 @@ class Evaluate:
     """Folder of the run, as printed by `train`."""
     against: Path | None = None
     """Folder of another run, for McNemar's exact test on the same test images."""
+    checkpoint: Literal["last", "best"] = "last"
+    """Parameters of both runs: the last, or the best on validation data. For the best, or if training is not finished,
+    the data set is read again."""
     json: bool = False
     """Print all results as JSON."""
 
 
-COMMANDS = {"train": Train, "prepare": Prepare, "runs": Runs, "evaluate": Evaluate}
+COMMANDS = {
+    "train": Train,
+    "prepare": Prepare,
+    "runs": Runs,
+    "evaluate": Evaluate,
+    "predict": predicting.Predict,
+    "export-run": exporting.ExportRun,
+}
+ALIASES = {"export": "export-run"}
+"""Short names; `closedform export` is a command of bayes, so the name of this one is longer."""
 
 
 def main(arguments: list[str], prog: str = "python -m nets") -> int:
@@ -94,6 +122,7 @@ def main(arguments: list[str], prog: str = "python -m nets") -> int:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # TensorFlow Datasets and Orbax log there
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # tasks that Orbax abandons when it fails
+    arguments = [*(ALIASES.get(name, name) for name in arguments[:1]), *arguments[1:]]
     try:
         preset = _preset(arguments)
         commands = (
@@ -101,6 +130,8 @@ def main(arguments: list[str], prog: str = "python -m nets") -> int:
             | Annotated[Prepare, tyro.conf.subcommand("prepare")]
             | Annotated[Runs, tyro.conf.subcommand("runs")]
             | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+            | Annotated[predicting.Predict, tyro.conf.subcommand("predict")]
+            | Annotated[exporting.ExportRun, tyro.conf.subcommand("export-run")]
         )
         help_words = [prog, *arguments[:1], "--help"] if arguments and arguments[0] in COMMANDS else [prog, "--help"]
         options: Any = command_line.parsed(
@@ -110,6 +141,10 @@ def main(arguments: list[str], prog: str = "python -m nets") -> int:
             return _list_runs(options, console)
         if isinstance(options, Evaluate):
             return _evaluate(options)
+        if isinstance(options, predicting.Predict):
+            return predicting.run(options, console)
+        if isinstance(options, exporting.ExportRun):
+            return exporting.run(options, console)
         return _train(options, console) if isinstance(options, Train) else _prepare(options, console)
     except ArithmeticError as error:
         console.print(f"error: {error}", style="red", markup=False)
@@ -143,23 +178,33 @@ def _train(options: Train, console: Console) -> int:
     with handle_interrupts() as (defer_interrupts, interrupted):  # also while JAX is imported, which takes seconds
         from nets.distributed.device_errors import report_device_errors, require_devices
         from nets.distributed.processes import initialize_processes, is_first_process
+        from nets.training.early_stopping import stopped_early
         from nets.training.fitting import fit
+        from nets.training.tensorboard import tensorboard_log
 
         enable_compilation_cache()
         initialize_processes(options.coordinator, options.num_processes, options.process_id)
         require_devices()
         if not is_first_process():
             console = Console(quiet=True)
-        with report_device_errors(), progress_bar(console) as progress:
+        with report_device_errors(), progress_bar(console) as progress, ExitStack() as stack:
+            log = lambda _: None  # noqa: E731
+            if options.log == "tensorboard" and is_first_process():
+                log = stack.enter_context(tensorboard_log(config.folder / "tensorboard"))
 
             def start(sentence: str) -> None:
                 console.print(sentence, markup=False)
                 defer_interrupts()
 
+            def end_epoch(metrics: dict[str, float]) -> None:
+                console.print(_describe_epoch(metrics, config.epochs), markup=False)
+                log(metrics)
+
             arguments = {
                 "resume": options.resume,
                 "progress": progress,
-                "on_epoch": lambda metrics: console.print(_describe_epoch(metrics, config.epochs), markup=False),
+                "on_epoch": end_epoch,
+                "profile": options.profile,
                 "on_start": start,
                 "stop": interrupted,
             }
@@ -174,6 +219,10 @@ def _train(options: Train, console: Console) -> int:
                     return code
                 run = fit(config, **arguments)
         if is_first_process():
+            if stopped_early(run.config, run.metrics):
+                console.print(_describe_early_stop(run), markup=False)
+            if traces := sorted((run.folder / "profile").rglob("perfetto_trace.json.gz")) if options.profile else []:
+                console.print(f"profile of some steps: open {traces[-1]} at https://ui.perfetto.dev", markup=False)
             print(run.folder)
     return 0
 
@@ -240,7 +289,7 @@ def _list_runs(options: Runs, console: Console) -> int:
     if not table.row_count:
         console.print(f"no runs in {options.folder}; `train` writes them to {Runs.folder}", markup=False)
         return 0
-    _wide_console().print(table)
+    wide_console().print(table)
     return 0
 
 
@@ -248,32 +297,36 @@ def _evaluate(options: Evaluate) -> int:
     from nets.evaluation.tables import evaluation_record, evaluation_tables
     from nets.training.runs import load_run
 
-    run = load_run(options.run)
-    against = load_run(options.against) if options.against else None
+    run = load_run(options.run, options.checkpoint)
+    against = load_run(options.against, options.checkpoint) if options.against else None
     if options.json:
         print(json.dumps(evaluation_record(run, against), indent=1))
         return 0
-    console = _wide_console()
+    console = wide_console()
     for table in evaluation_tables(run, against):
         console.print(table)
     return 0
 
 
-def _wide_console() -> Console:
-    """Return a console on standard output, wide enough for any table unless it is a terminal."""
-    console = Console(soft_wrap=True, highlight=False)
-    if not console.is_terminal:
-        console.width = 200
-    return console
+def _describe_early_stop(run: "Run") -> str:
+    """Return why and when training stopped early, and which epoch is the best."""
+    waited = run.metrics[-1]["epochs_without_improvement"]
+    best = run.metrics[-1]["epoch"] - waited
+    return (
+        f"stopped early after epoch {run.metrics[-1]['epoch']:.0f}: no better validation accuracy for {waited:.0f} "
+        f"epochs; --checkpoint best has epoch {best:.0f}"
+    )
 
 
 def _describe_epoch(metrics: dict[str, float], epochs: int) -> str:
     """Return the metrics of an epoch in one line."""
-    scores = [
-        f"{split} {metrics[f'{split}_loss']:.3f} {100 * metrics[f'{split}_accuracy']:.1f} %"
-        for split in ["train", "validation", "test"]
-        if f"{split}_loss" in metrics
-    ]
+    scores = []
+    for split in ["train", "validation", "test"]:
+        if f"{split}_loss" in metrics:
+            scores.append(f"{split} {metrics[f'{split}_loss']:.3f} {100 * metrics[f'{split}_accuracy']:.1f} %")
+        if f"{split}_balanced_accuracy" in metrics:  # classes are uneven
+            balanced, macro_f1 = (metrics[f"{split}_{name}"] for name in ("balanced_accuracy", "macro_f1"))
+            scores[-1] += f" (balanced {100 * balanced:.1f} %, macro F1 {100 * macro_f1:.1f} %)"
     epoch = f"epoch {metrics['epoch']:.0f}/{epochs}"
     return f"{epoch}: {', '.join(scores)}; {metrics['seconds']:.1f} s, {metrics['images_per_second']:,.0f} images/s"
 

@@ -1,4 +1,4 @@
-"""Progress bar and interrupts of training at a terminal."""
+"""What commands show at a terminal: tables, a progress bar, and what Ctrl-C does to training."""
 
 import os
 import signal
@@ -81,3 +81,11 @@ def progress_bar(console: Console) -> Iterator[Callable[[str, int, int], None]]:
             bar.update(task_id, description=task, completed=completed)
 
         yield update
+
+
+def wide_console() -> Console:
+    """Return a console on standard output, wide enough for any table unless it is a terminal."""
+    console = Console(soft_wrap=True, highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    return console

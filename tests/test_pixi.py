@@ -44,11 +44,15 @@ def test_cuda_comes_first_and_a_tpu_only_when_asked_for():
         (environment, name): [r for r in requirements if r.startswith("jax[")]
         for environment, name, _, requirements in resolve.environments()
     }
-    assert accelerators == {
-        **{(environment, name): [] for environment in ["default", "prepare"] for name in names[2:]},
-        **{(environment, names[0]): ["jax[cuda13]"] for environment in ["default", "prepare"]},
-        **{(environment, names[1]): ["jax[cuda12]"] for environment in ["default", "prepare"]},
+    environments = ["default", "prepare", "onnx"]
+    expected = {
+        **{(environment, name): [] for environment in environments for name in names[2:]},
+        **{(environment, names[0]): ["jax[cuda13]"] for environment in environments},
+        **{(environment, names[1]): ["jax[cuda12]"] for environment in environments},
         ("tpu", "linux-64-tpu"): ["jax[tpu]"],
+    }
+    assert accelerators == {
+        key: value for key, value in expected.items() if key not in {("onnx", n) for n in names[3:]}
     }
     for _, _, _, requirements in resolve.environments():
         assert set(PROJECT["project"]["dependencies"]) <= set(requirements)
@@ -69,9 +73,17 @@ def test_the_environment_that_prepares_is_the_extra_of_that_name():
         for system, content in targets.items()
         for name, bound in content["pypi-dependencies"].items()
     } == set(extra) - {"closedform[nets]"}
-    assert PIXI["environments"] == {"prepare": ["prepare"], "tpu": ["tpu"]}
+    assert PIXI["environments"] == {"prepare": ["prepare"], "onnx": ["onnx"], "tpu": ["tpu"]}
     assert PIXI["tasks"]["prepare"]["default-environment"] == "prepare"
     assert "default-environment" not in PIXI["tasks"]["train"]
+
+
+def test_the_environment_that_converts_to_onnx_is_the_extra_of_that_name_and_lowers_no_other():
+    extra = PROJECT["project"]["optional-dependencies"]["onnx"]
+    wanted = PIXI["feature"]["onnx"]["pypi-dependencies"]
+    assert {f"{name}{bound}" for name, bound in wanted.items()} == set(extra) - {"closedform[nets]"}
+    others = [{"group": "dev"}, {"extra": "all"}]
+    assert PROJECT["tool"]["uv"]["conflicts"] == [[{"extra": "onnx"}, other] for other in others]
 
 
 @pytest.mark.parametrize("task", PIXI["tasks"])

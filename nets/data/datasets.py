@@ -1,4 +1,4 @@
-"""Image classification data: a data set of TensorFlow Datasets or the embedded digits, as arrays of bytes.
+"""Image classification data: files, a data set of TensorFlow Datasets or the embedded digits, as arrays of bytes.
 
 Images stay uint8 until a device scales them: CIFAR-10 is 184 MB in bytes and 737 MB in float32.
 """
@@ -6,13 +6,13 @@ Images stay uint8 until a device scales them: CIFAR-10 is 184 MB in bytes and 73
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from nets.data import image_cache, tfds_folder
-from nets.data.splits import Split, _stratified
+from nets.data import files, image_cache, tfds_folder
+from nets.data.splits import Dataset, Split, _stratified
 
 type Progress = Callable[[str, int, int], None]
 """Called with the current task, the number of finished images, and their total number."""
@@ -21,45 +21,37 @@ DIGITS_TEST_SIZE = 360
 """Test images of `digits`, a fifth: scikit-learn has no published split."""
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """A data set with its published split."""
-
-    name: str
-    class_names: tuple[str, ...]
-    train: Split
-    test: Split
-    sha256: str
-    """SHA-256 of all images and labels."""
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of every image."""
-        height, width, channels = self.train.images.shape[1:]
-        return height, width, channels
-
-
-def load(name: str, data_dir: Path | None = None, progress: Progress = lambda *_: None) -> Dataset:
-    """Return the data set ``name``: ``digits``, or any image classification data set of TensorFlow Datasets.
+def load(
+    name: str,
+    data_dir: Path | None = None,
+    progress: Progress = lambda *_: None,
+    image_size: tuple[int, ...] | None = None,
+) -> Dataset:
+    """Return the data set ``name``: ``digits``, files, or an image classification data set of TensorFlow Datasets.
 
     ``digits`` are the 1,797 real handwritten digits of 8 x 8 pixels included in scikit-learn (the test set of the UCI
     data set "Optical recognition of handwritten digits"); their 17 gray levels are scaled to 0 .. 255, and a
-    stratified fifth is the test set. Every other data set is read from the folder that TensorFlow Datasets prepared in
-    ``data_dir``, decoded once, and stored as memory-mapped arrays in a cache (`nets.data.image_cache`).
+    stratified fifth is the test set. Every other data set is decoded once, and stored as memory-mapped arrays in a
+    cache (`nets.data.image_cache`).
 
     Parameters
     ----------
     name
-        ``digits``, ``cifar10``, ``mnist``, ...; a configuration follows a slash.
+        ``digits``; a file or folder (`nets.data.formats`); or the name of a data set that TensorFlow Datasets prepared
+        in ``data_dir``: ``cifar10``, ``mnist``, ...; a configuration follows a slash. A name that could be both is the
+        prepared data set; ``./mnist`` is the folder.
     data_dir
         The folder of TensorFlow Datasets; by default the environment variable TFDS_DATA_DIR, or ~/tensorflow_datasets.
     progress
         Called with the current task, the number of finished images, and their total number.
+    image_size
+        (side,) or (height, width) in pixels, to which image files are converted; by default their most common size, and
+        at most 64 pixels.
 
     Raises
     ------
     tfds_folder.NotPreparedError
-        If the data set is not in ``data_dir``.
+        If there is no such file or folder, and the data set is not in ``data_dir``.
     ValueError
         If there is no such data set, its images differ in size or have no class, or it cannot be read.
     OSError
@@ -71,17 +63,43 @@ def load(name: str, data_dir: Path | None = None, progress: Progress = lambda *_
     >>> digits.train.images.shape, digits.test.images.shape, digits.class_names[3]
     ((1437, 8, 8, 1), (360, 8, 8, 1), '3')
     """
+    source = None if name == "digits" else files.find_source(name, data_directory(data_dir))
+    if source is not None:
+        return _of_entry(name, files.read(source, progress, image_size))
+    if image_size is not None:
+        raise ValueError(
+            f"`image_size` is for files of images, got {image_size} for {name}, which has one; leave it out."
+        )
     if name == "digits":
         return _digits()
     folder = tfds_folder.find_dataset(name, data_directory(data_dir))
-    arrays, class_names, sha256 = image_cache.open_or_write(name, folder, tfds_folder.decode_dataset, progress)
+
+    def decode(out: Path) -> dict[str, Any]:
+        return {"class_names": tfds_folder.decode_dataset(folder, out, progress)}
+
+    return _of_entry(name, image_cache.open_or_write(name, folder, decode))
+
+
+def _of_entry(name: str, entry: image_cache.Entry) -> Dataset:
+    arrays = entry.arrays
     splits = {
         split: Split(
             arrays[f"{split}_images"], np.asarray(arrays[f"{split}_labels"]), np.arange(len(arrays[f"{split}_labels"]))
         )
-        for split in ["train", "test"]
+        for split in ["train", "test", "validation"]
+        if f"{split}_images" in arrays
     }
-    return Dataset(name, tuple(class_names), **splits, sha256=sha256)
+    content = entry.content
+    return Dataset(
+        name=name,
+        class_names=tuple(content["class_names"]),
+        train=splits["train"],
+        test=splits["test"],
+        sha256=entry.sha256,
+        validation=splits.get("validation"),
+        notes=tuple(content.get("notes", ())),
+        reading=content.get("reading", {}),
+    )
 
 
 def data_directory(data_dir: Path | None) -> Path:

@@ -12,7 +12,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +37,46 @@ def cache_directory() -> Path:
     return Path(os.environ.get("CLOSEDFORM_CACHE") or user_cache_path("closedform")).expanduser()
 
 
+@dataclass(frozen=True)
+class Entry:
+    """The decoded images of a data set."""
+
+    arrays: dict[str, np.ndarray]
+    """Memory-mapped, by their names."""
+    content: dict[str, Any]
+    """The content of entry.json: what ``decode`` returned, such as ``class_names``."""
+    sha256: str
+    """Computed from the stored checksums of the arrays, so that no array is read again for it."""
+
+
 def open_or_write(
-    name: str, source: Path, decode: Callable[..., list[str]], progress: Callable[[str, int, int], None]
-) -> tuple[dict[str, np.ndarray], list[str], str]:
-    """Return the arrays of the data set in the folder ``source``, memory-mapped, its class names and its SHA-256.
+    name: str,
+    source: Path,
+    decode: Callable[[Path], dict[str, Any]],
+    files: Iterable[tuple[str, int, int]] | None = None,
+    options: Sequence[Any] = (),
+) -> Entry:
+    """Return the decoded images of the data set in the file or folder ``source``.
 
-    The SHA-256 is computed from the stored checksums of the arrays, so no array is read again for it.
+    If there is no entry yet, or it is damaged, ``decode(folder)`` writes .npy files into a folder and returns the
+    content of entry.json. Raises OSError if the entry cannot be written.
 
-    If there is no entry yet, or it is damaged, ``decode(source, folder, progress)`` writes .npy files into a folder and
-    returns the class names. Raises OSError if the entry cannot be written.
+    Parameters
+    ----------
+    name
+        Name of the data set, which begins the name of the entry.
+    source
+        The file or folder that is decoded.
+    decode
+        Writes the arrays.
+    files
+        Name, size and time of modification of each file; by default of the files in the folder ``source``. If they
+        change, the source is decoded again.
+    options
+        What else the arrays depend on, as JSON.
     """
-    entry = cache_directory() / f"{name.replace('/', '-').replace(':', '-')}-{_key(source)}"
+    files = stats(source.iterdir()) if files is None else files
+    entry = cache_directory() / f"{name.replace('/', '-').replace(':', '-')}-{_key(source, files, options)}"
     damage = _damage(entry)
     if damage is None:
         return _open(entry)
@@ -54,7 +84,7 @@ def open_or_write(
         logger.warning("the cached images in %s are damaged (%s) and are decoded again", entry, damage)
         shutil.rmtree(entry, ignore_errors=True)
     try:
-        _write(entry, source, decode, progress)
+        _write(entry, source, decode)
     except OSError as error:
         raise OSError(
             error.errno,
@@ -64,15 +94,18 @@ def open_or_write(
     return _open(entry)
 
 
-def _key(source: Path) -> str:
+def stats(files: Iterable[Path]) -> list[tuple[str, int, int]]:
+    """Return name, size in bytes and time of modification in nanoseconds of each file."""
+    return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+
+
+def _key(source: Path, files: Iterable[tuple[str, int, int]], options: Sequence[Any]) -> str:
     """Return a key from the names, sizes and modification times of the source files, not from their contents."""
-    files = sorted((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in source.iterdir())
-    return hashlib.sha256(json.dumps([SCHEMA_VERSION, str(source.resolve()), files]).encode()).hexdigest()[:16]
+    facts = [SCHEMA_VERSION, str(source.resolve()), sorted(files), *options]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
-def _write(
-    entry: Path, source: Path, decode: Callable[..., list[str]], progress: Callable[[str, int, int], None]
-) -> None:
+def _write(entry: Path, source: Path, decode: Callable[[Path], dict[str, Any]]) -> None:
     entry.parent.mkdir(parents=True, exist_ok=True)
     for leftover in entry.parent.glob("unfinished-*"):  # by a process that was killed
         if time.time() - leftover.stat().st_mtime > STALE_SECONDS:
@@ -80,9 +113,9 @@ def _write(
     with tempfile.TemporaryDirectory(prefix="unfinished-", dir=entry.parent) as temporary:
         folder = Path(temporary) / "entry"
         folder.mkdir()
-        class_names = decode(source, folder, progress)
+        content = decode(folder)
         checksums = {file.name: _checksum(file) for file in sorted(folder.glob("*.npy"))}
-        content = {"source": str(source), "class_names": class_names, "sha256": checksums}
+        content = {"source": str(source), **content, "sha256": checksums}
         (folder / "entry.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
         try:
             folder.rename(entry)
@@ -101,12 +134,11 @@ def _damage(entry: Path) -> str | None:
     return f"the checksum of {damaged[0]} differs" if damaged else None
 
 
-def _open(entry: Path) -> tuple[dict[str, np.ndarray], list[str], str]:
+def _open(entry: Path) -> Entry:
     content = _content(entry)
     checksums = content["sha256"]
     arrays = {Path(name).stem: np.load(entry / name, mmap_mode="r") for name in checksums}
-    sha256 = hashlib.sha256(json.dumps(checksums, sort_keys=True).encode()).hexdigest()
-    return arrays, content["class_names"], sha256
+    return Entry(arrays, content, hashlib.sha256(json.dumps(checksums, sort_keys=True).encode()).hexdigest())
 
 
 def _content(entry: Path) -> dict[str, Any]:

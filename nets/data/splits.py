@@ -1,19 +1,26 @@
-"""Splits of a data set: the published ones, and validation images held out of the training images."""
+"""A data set with its splits: the published ones, and images held out of the training images."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
+
+from nets.data.stored_images import StoredImages
+
+TEST_SEED = 0
+"""Seed of the test split of data without one. It is no option: runs with other seeds have the same test images."""
 
 
 @dataclass(frozen=True)
 class Split:
     """Images with their labels.
 
-    ``images`` (N, height, width, channels) uint8, ``labels`` (N,) int32 in 0 .. K - 1, and ``index`` (N,) int64, the
-    position of each image in the published split.
+    ``images`` (N, height, width, channels) uint8, in memory or stored, ``labels`` (N,) int32 in 0 .. K - 1, and
+    ``index`` (N,) int64, the position of each image in the published split.
     """
 
-    images: np.ndarray
+    images: np.ndarray | StoredImages
     labels: np.ndarray
     index: np.ndarray
 
@@ -22,7 +29,53 @@ class Split:
 
     def take(self, positions: np.ndarray) -> "Split":
         """Return the images at ``positions``."""
-        return Split(self.images[positions], self.labels[positions], self.index[positions])
+        stored = isinstance(self.images, StoredImages)
+        images = self.images.take(positions) if stored else self.images[positions]
+        return Split(images, self.labels[positions], self.index[positions])
+
+    def stored(self) -> "Split":
+        """Return the same images, each read from disk when it is indexed."""
+        if isinstance(self.images, StoredImages):
+            return self
+        return replace(self, images=StoredImages(self.images, np.arange(len(self))))
+
+    def renumbered(self) -> "Split":
+        """Return the images as a published split of their own: ``index`` is 0 .. N - 1."""
+        return replace(self, index=np.arange(len(self)))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set with its published split."""
+
+    name: str
+    class_names: tuple[str, ...]
+    train: Split
+    test: Split
+    sha256: str
+    """SHA-256 of all images and labels."""
+    validation: Split | None = None
+    """Validation images of its own, if there are any; otherwise some of the training images are held out."""
+    notes: tuple[str, ...] = ()
+    """Sentences that say how the images were read: sizes, modes, damaged files, the test split."""
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    """The same as numbers, for the provenance of a run."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of every image."""
+        height, width, channels = self.train.images.shape[1:]
+        return height, width, channels
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all images in bytes."""
+        return sum(split.images.nbytes for split in (self.train, self.test, self.validation) if split)
+
+    def stored(self) -> "Dataset":
+        """Return the same data set, whose images are read from disk when they are indexed."""
+        validation = self.validation.stored() if self.validation else None
+        return replace(self, train=self.train.stored(), test=self.test.stored(), validation=validation)
 
 
 def hold_out(split: Split, validation: int | None, seed: int) -> tuple[Split, Split]:
@@ -45,10 +98,58 @@ def hold_out(split: Split, validation: int | None, seed: int) -> tuple[Split, Sp
     )
 
 
+def subset(train: Split, limit: int, seed: int) -> Split:
+    """Return ``limit`` of the training images ``train``, stratified by class.
+
+    Raises ValueError if there are not so many, or a class would have none.
+    """
+    classes = len(np.unique(train.labels))
+    if not classes <= limit <= len(train):
+        raise ValueError(
+            f"`limit` must be between {classes}, the number of classes, and {len(train)}, that of the training images, "
+            f"got {limit}."
+        )
+    _, chosen = _stratified(train.labels, limit, seed)
+    return train.take(chosen)
+
+
+def hold_out_test(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sorted positions of training images in ``labels`` (N,), and of a tenth, stratified, of test images.
+
+    Raises ValueError if a class would have no image on one side.
+    """
+    classes = len(np.unique(labels))
+    train, test = _stratified(labels, max(len(labels) // 10, min(classes, len(labels))), TEST_SEED)
+    for positions in (train, test):
+        if missing := sorted(set(np.unique(labels)) - set(np.unique(labels[positions]))):
+            raise ValueError(
+                f"there are no test images, and a class has {np.sum(labels == missing[0])} of the {len(labels):,} "
+                "images, too few to hold one out for testing; add images, or test images of your own."
+            )
+    return train, test
+
+
+def held_out_record(count: int) -> dict[str, Any]:
+    """Return what a run records of ``count`` test images from `hold_out_test`."""
+    return {"held_out": count, "stratified": True, "seed": TEST_SEED}
+
+
+def held_out_note(record: Mapping[str, Any]) -> str:
+    """Return the `held_out_record` in a sentence."""
+    return (
+        f"There is no test split: a tenth of the images, {record['held_out']:,}, is held out as test images, "
+        f"stratified by class, with seed {record['seed']}."
+    )
+
+
 def _stratified(labels: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the sorted positions of the training labels and of ``count`` held-out labels, stratified by class."""
     # Systematic sampling: sort the labels by class, in random order within each, and hold out every (N / count)-th.
     rng = np.random.default_rng(seed)
     by_class = np.lexsort([rng.random(len(labels)), labels])
     held_out = by_class[((np.arange(count) + rng.random()) * len(labels) / count).astype(int)]
+    for label in np.setdiff1d(labels, labels[held_out]):  # a rare class: one of its images for one of the largest class
+        if np.sum(labels == label) > 1 and len(held_out):
+            largest = np.argmax(np.bincount(labels[held_out]))
+            held_out[np.flatnonzero(labels[held_out] == largest)[0]] = by_class[labels[by_class] == label][0]
     return np.setdiff1d(np.arange(len(labels)), held_out), np.sort(held_out)

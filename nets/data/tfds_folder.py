@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from closedform.reasons import one_line
+from nets.data.formats.one_image import eight_bits
 
 BLOCK_SIZE = 1000
 """Images read at a time."""
@@ -159,9 +160,7 @@ def decode_image(encoded: bytes, shape: tuple[int, ...]) -> np.ndarray:
             raise ValueError(f"an image of {image.width} x {image.height}, not {width} x {height}")
         if channels == 1:
             image.draft("L", image.size)  # the stored luminance of a JPEG
-        converted: Image.Image = image
-        if image.mode.startswith("I"):  # 16 bits of gray
-            converted = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        converted = eight_bits(image)
         if converted.mode == "P" and "transparency" in image.info and channels in (2, 4):
             converted = converted.convert("RGBA")
         return np.asarray(converted.convert(PILLOW_MODES[channels])).reshape(shape)

@@ -7,20 +7,17 @@ Preparation needs TensorFlow; reading does not. TensorFlow is installed in a sep
 import contextlib
 import difflib
 import importlib.util
-import os
-import shutil
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from closedform.environments import command_with_extra
 from closedform.reasons import one_line
 from nets.data.tfds_folder import NotPreparedError, find_dataset, image_and_label
 
 CONNECT_TIMEOUT = 5.0
 """Seconds to wait for the server of an archive; TensorFlow Datasets would retry for minutes."""
-ROOT = Path(__file__).parents[2]
 
 
 def require_preparable(name: str, data_dir: Path) -> None:
@@ -39,7 +36,7 @@ def require_preparable(name: str, data_dir: Path) -> None:
         hint = (
             f"did you mean {' or '.join(matches)}?" if matches else "the catalog is at tensorflow.org/datasets/catalog."
         )
-        raise ValueError(f"`dataset` {name!r} is not one of TensorFlow Datasets; {hint}")
+        raise ValueError(f"`dataset` {name!r} is no file or folder here, and not one of TensorFlow Datasets; {hint}")
     manual = _manual(data_dir)
     try:
         builder = tfds.builder(name, data_dir=data_dir)
@@ -96,16 +93,11 @@ def prepare(name: str, data_dir: Path) -> Path:
 
 def prepare_command(name: str, data_dir: Path) -> list[str]:
     """Return the command that prepares ``name`` in the environment with TensorFlow, or raise ValueError."""
-    arguments = ["python", "-m", "nets", "prepare", name, "--data-dir", str(data_dir.resolve())]
-    if importlib.util.find_spec("tensorflow") is not None:
-        return [sys.executable, *arguments[1:]]
-    if "PIXI_PROJECT_MANIFEST" in os.environ and (pixi := os.environ.get("PIXI_EXE") or shutil.which("pixi")):
-        return [pixi, "run", "--manifest-path", os.environ["PIXI_PROJECT_MANIFEST"], "-e", "prepare", *arguments]
-    if (ROOT / "pyproject.toml").exists() and (uv := os.environ.get("UV") or shutil.which("uv")):
-        return [uv, "run", "--project", str(ROOT), "--isolated", "--no-dev", "--extra", "prepare", *arguments]
-    raise ValueError(
-        f"preparing {name!r} needs TensorFlow, and neither pixi nor uv is installed to create an environment with it; "
-        "`pip install 'closedform[prepare]'` in one, and run `python -m nets prepare` there."
+    return command_with_extra(
+        "prepare",
+        "tensorflow",
+        f"preparing {name!r} needs TensorFlow",
+        ["prepare", name, "--data-dir", str(data_dir.resolve())],
     )
 
 

@@ -8,5 +8,6 @@ In reading order:
 - ``comparison``: McNemar's exact test of two classifiers.
 - ``confused_classes``: groups of classes that are confused.
 - ``translation_robustness``: accuracy on translated images.
+- ``predictions``: the classes of image files.
 - ``tables``: an evaluation as tables for a terminal and as a JSON record.
 """

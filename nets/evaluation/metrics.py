@@ -140,10 +140,11 @@ class Evaluation:
 
 
 def evaluate(run: Run, split: SplitName) -> Evaluation:
-    """Return the evaluation of a finished run on ``split``, with the final parameters.
+    """Return the evaluation of a run on ``split``, with the parameters of the run's checkpoint (`load_run`).
 
-    Raises ValueError if the run is not finished, its predictions are damaged, or the split is empty (validation data,
-    if none were held out).
+    For the last checkpoint of a finished run nothing but the run folder is needed; otherwise the data set is read
+    again. Raises ValueError if the predictions or the checkpoint are damaged, the data set is not that of the run, or
+    the split is empty (validation data, if none were held out).
     """
     return _evaluation(run, split, run.predictions[f"{split}_logits"])
 

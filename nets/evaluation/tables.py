@@ -37,7 +37,7 @@ def evaluation_tables(run: Run, against: Run | None) -> Iterator[Table | Text]:
     comparison = compare(evaluations["test"], evaluate(against, "test")) if against else None  # errors before output
     predictive_scores = _test_predictive_scores(run)
     networks = run.config.model if run.config.members == 1 else f"{run.config.members} x {run.config.model}"
-    yield Text(f"{run.folder}: {networks} on {run.config.dataset}, {len(run.metrics)} epochs")
+    yield Text(f"{run.folder}: {networks} on {run.config.dataset}, {describe_checkpoint(run)}")
     table = Table("", *evaluations, box=SIMPLE)
     table.add_row("images", *[f"{len(evaluation.labels):,}" for evaluation in evaluations.values()])
     table.add_row("accuracy, %", *[_percent(evaluation.accuracy) for evaluation in evaluations.values()])
@@ -82,6 +82,7 @@ def evaluation_tables(run: Run, against: Run | None) -> Iterator[Table | Text]:
 def evaluation_record(run: Run, against: Run | None) -> dict[str, Any]:
     """Return the results of `evaluation_tables` as a JSON record in full precision; undefined values are None."""
     record: dict[str, Any] = {"run": str(run.folder), "classes": run.class_names, "members": run.config.members}
+    record |= {"checkpoint": run.checkpoint, "step": run.step, "finished": run.finished}
     for split in _splits(run):
         evaluation = evaluate(run, split)
         calibration = evaluation.calibration
@@ -213,6 +214,14 @@ def describe_comparison(comparison: Comparison, first: str, second: str) -> str:
         f"{second}: {100 * comparison.difference:+.1f} points ({low:+.1f} to {high:+.1f}), McNemar's p = "
         f"{comparison.p_value:.2g}; {verdict[comparison.verdict]}."
     )
+
+
+def describe_checkpoint(run: Run) -> str:
+    """Return the checkpoint of a run in words: which it is, and after how many epochs."""
+    names = {line["step"]: f"epoch {line['epoch']:.0f}" for line in run.metrics}
+    unfinished = "" if run.finished else ", training is not finished"
+    reached = names.get(run.step or 0, f"step {run.step}, within an epoch,")
+    return f"{run.checkpoint} checkpoint (after {reached} of {run.config.epochs}{unfinished})"
 
 
 def _splits(run: Run) -> list[SplitName]:

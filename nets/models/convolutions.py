@@ -69,7 +69,7 @@ def im2col_convolution(
     """
     _require_supported(window_strides, padding, options)
     P, Q, C, D = kernel.shape
-    N, rows, columns = len(x), x.shape[1] - P + 1, x.shape[2] - Q + 1
+    N, rows, columns = x.shape[0], x.shape[1] - P + 1, x.shape[2] - Q + 1
     b = max(b for b in range(1, MAX_PATCH_PIXELS + 1) if columns % b == 0)
     width = b + Q - 1
     starts = [x[:, :, j : j + width].reshape(N, -1, 1, width * C) for j in range(0, columns, b)]

@@ -26,6 +26,20 @@ def smoothed(loss: jax.Array, logits: jax.Array, label_smoothing: float) -> jax.
     return (1 - label_smoothing) * loss - label_smoothing * jnp.mean(jax.nn.log_softmax(logits))
 
 
+def weighted_cross_entropy(
+    logits: jax.Array, labels: jax.Array, class_weights: jax.Array, label_smoothing: float
+) -> jax.Array:
+    """Return the mean over images of the weight of their class times the cross-entropy of their smoothed label.
+
+    ``class_weights`` are (K,). With weights of 1 it is `smoothed` of `cross_entropy`.
+    """
+    losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)  # (N,)
+    if label_smoothing:
+        uniform = -jnp.mean(jax.nn.log_softmax(logits), axis=1)  # (N,)
+        losses = (1 - label_smoothing) * losses + label_smoothing * uniform
+    return jnp.mean(class_weights[labels] * losses)
+
+
 def accuracy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     """Return the fraction of ``labels`` (N,) that are the argmax of their ``logits`` (N, K)."""
     return jnp.mean(jnp.argmax(logits, axis=1) == labels)

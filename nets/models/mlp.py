@@ -61,7 +61,7 @@ class MLP(nnx.Module):
 
     def __call__(self, images: jax.Array) -> jax.Array:
         """Return the logits (N, K) of ``images``, floats of shape (N, *image_shape)."""
-        x = images.reshape(len(images), -1)  # (N, M)
+        x = images.reshape(images.shape[0], -1)  # (N, M); N may be symbolic, so no `len`
         for layer in self.hidden:
             x = nnx.relu(layer(x))  # (N, width)
         logits = self.logits(x)  # (N, K)

@@ -19,6 +19,9 @@ FLIPPABLE_DATASETS = ("cifar10", "cifar100", "fashion_mnist")
 MUON_LEARNING_RATE = 0.02
 """Default learning rate of muon, whose orthogonalized steps are too small with 1e-3."""
 
+type ClassWeights = Literal["none", "balanced"]
+type Stream = Literal["auto", "always", "never"]
+
 type Precision = Literal["float32", "bfloat16"]
 
 
@@ -29,16 +32,27 @@ class TrainConfig:
     model: Model = "conv"
     """Network: mlp, or conv (3x3 convolutions, then the same MLP)."""
     dataset: str = "cifar10"
-    """Name of a data set in TensorFlow Datasets, or `digits`, which needs no download."""
+    """A folder of images with one folder a class (perhaps in train/, val/ and test/), an .npz file, a folder of MNIST's
+    files or of Hugging Face's Parquet files; the name of a data set in TensorFlow Datasets; or `digits`, which needs no
+    download."""
+    image_size: tuple[int, ...] | None = None
+    """SIDE or HEIGHT WIDTH in pixels to which image files are cropped and resized (default: their most common size, and
+    at most 64 pixels a side)."""
     data_dir: Path | None = None
     """Folder of TensorFlow Datasets (default: TFDS_DATA_DIR, else ~/tensorflow_datasets)."""
     run_dir: Path | None = None
     """Folder of this run (default: build/runs/DATASET-MODEL-seedSEED, with -xMEMBERS for an ensemble). It must not
     contain another run."""
+    stream: Stream = "auto"
+    """Whether batches are read from disk as they are needed: auto (if the training images take more than half of the
+    free memory of a device, or a quarter of that of the host), always or never. The result is the same."""
     epochs: int = 10
     """Passes over the training images."""
     batch_size: int = 128
     """Images a step. An incomplete last batch of an epoch is dropped; the next epoch shuffles all images again."""
+    accumulate: int = 1
+    """Parts of a batch, of equal size, whose gradients are computed one after the other and added up. The memory for
+    activations is that of one part. The result is that of 1 within rounding."""
     optimizer: Optimizer = "adamw"
     """Optax's sgd (with Nesterov momentum), adam, adamw or muon (muon for linear kernels, adam for the rest)."""
     learning_rate: float | None = None
@@ -73,7 +87,14 @@ class TrainConfig:
     """Initialization of the parameters: lecun-normal, or fan-in-uniform (kernels and biases uniform in
     +-1/sqrt(fan_in))."""
     validation: int | None = None
-    """Number of training images held out for model selection, stratified by class (default: a tenth; 0: none)."""
+    """Number of training images held out for model selection, stratified by class (default: a tenth, or the validation
+    images of the data set if it has its own; 0: none)."""
+    limit: int | None = None
+    """Number of training images to use, a subset stratified by class (default: all). The images for validation and test
+    stay the same."""
+    class_weights: ClassWeights = "none"
+    """none, or balanced: the loss of an image is multiplied by n / (K n_k), for n training images of K classes and n_k
+    of its class, so that every class counts alike. Losses are shown without weights."""
     eval_every: int = 1
     """Epochs between evaluations on validation and test data; the last epoch is always evaluated."""
     checkpoint_every: int | None = None
@@ -84,6 +105,12 @@ class TrainConfig:
     checkpoint_minutes: float = 5.0
     """Minutes between checkpoints within an epoch (0: one after every chunk of steps, which takes two seconds at
     most)."""
+    patience: int | None = None
+    """Stop early: after so many epochs without a better accuracy on validation data (default: never). The best
+    checkpoint remains, for `--checkpoint best`."""
+    init_from: Path | None = None
+    """Folder of a run of the same network, whose last parameters are the initial ones here. If its classes are others,
+    the last layer is initialized as usual."""
     seed: int = 0
     """Seed of the initial parameters, the shuffling, the augmentation and the validation split."""
     members: int = 1
@@ -98,8 +125,10 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for field in fields(self):
             _check_type(field.name, getattr(self, field.name), field.type)
-        for name in ["epochs", "batch_size", "eval_every", "members"]:
+        for name in ["epochs", "batch_size", "accumulate", "eval_every", "members"]:
             require(name, getattr(self, name), getattr(self, name) >= 1, "1 or more")
+        rule = f"a divisor of `batch_size` {self.batch_size}"
+        require("accumulate", self.accumulate, self.batch_size % self.accumulate == 0, rule)
         require("learning_rate", self.learning_rate, 0 < self.resolved_learning_rate < math.inf, "positive and finite")
         require("momentum", self.momentum, 0 <= self.momentum < 1, "at least 0 and below 1")
         require("weight_decay", self.weight_decay, 0 <= self.weight_decay < math.inf, "0 or more and finite")
@@ -109,11 +138,16 @@ class TrainConfig:
         require("seed", self.seed, 0 <= self.seed <= 2**32 - self.members, "between 0 and 2**32 - `members`")
         require("hidden", self.hidden, all(width >= 1 for width in self.hidden), "widths of 1 or more")
         require("channels", self.channels, all(width >= 1 for width in self.channels), "numbers of 1 or more")
-        for name in ["checkpoint_every", "devices"]:
+        for name in ["checkpoint_every", "devices", "limit", "patience"]:
             if (value := getattr(self, name)) is not None:
                 require(name, value, value >= 1, "1 or more")
+        if self.image_size is not None:
+            valid = len(self.image_size) in (1, 2) and all(side >= 1 for side in self.image_size)
+            require("image_size", self.image_size, valid, "one or two numbers of pixels, 1 or more")
         if self.validation is not None:
             require("validation", self.validation, self.validation >= 0, "0 or more")
+        if self.patience is not None:
+            require("patience", self.patience, self.validation != 0, "left out without validation images")
 
     @property
     def resolved_learning_rate(self) -> float:
@@ -132,7 +166,9 @@ class TrainConfig:
     @property
     def folder(self) -> Path:
         """The folder of the run."""
-        name = f"{self.dataset.replace('/', '-').replace(':', '-')}-{self.model}-seed{self.seed}"
+        path = self.dataset.startswith((".", "/", "~"))
+        dataset = Path(self.dataset).expanduser().resolve().name if path else self.dataset
+        name = f"{dataset.replace('/', '-').replace(':', '-')}-{self.model}-seed{self.seed}"
         return self.run_dir or Path("build/runs") / (name if self.members == 1 else f"{name}-x{self.members}")
 
     @property

@@ -9,17 +9,28 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import NamedSharding
 
-from nets.data.datasets import Progress
+from nets.data.datasets import Dataset, Progress
 from nets.distributed.mesh import REPLICATED
-from nets.distributed.processes import max_over_processes, on_all_processes, on_first_process, require_equal
+from nets.distributed.processes import (
+    is_first_process,
+    max_over_processes,
+    on_all_processes,
+    on_first_process,
+    require_equal,
+)
 from nets.training import runs
 from nets.training.checkpoint_writer import CheckpointWriter, background_writer
-from nets.training.checkpoints import MAX_CHECKPOINTS, open_checkpoints, require_disk_space
+from nets.training.checkpoints import BEST_METRIC, MAX_CHECKPOINTS, open_checkpoints, require_disk_space
 from nets.training.config import TrainConfig
+from nets.training.early_stopping import WAITED, epochs_without_improvement, stopped_early
 from nets.training.evaluation import DeviceImages, Evaluation, NonFiniteLossError, put_on_devices
+from nets.training.extension import describe_schedule, extend_run
+from nets.training.initial_parameters import parameters_of_run
 from nets.training.optimizers import schedule
+from nets.training.profiling import profiled_chunks
 from nets.training.run_lock import locked_run_folder, require_free_or_resumable, require_same_data, restore_run
-from nets.training.step import TrainState, chunk_function
+from nets.training.step import TrainState, chunk_function, shard_state
+from nets.training.streaming import StreamedBlocks, blocks_in_memory
 from nets.training.task import Task, prepare
 
 type Metrics = dict[str, float]
@@ -32,11 +43,13 @@ SECONDS_PER_CHUNK = 2.0
 def fit(
     config: TrainConfig,
     *,
+    dataset: Dataset | None = None,
     resume: bool = False,
     progress: Progress = lambda *_: None,
     on_epoch: Callable[[Metrics], None] = lambda _: None,
     on_start: Callable[[str], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
+    profile: bool = False,
 ) -> runs.Run:
     """Train a classifier and return its run.
 
@@ -47,8 +60,11 @@ def fit(
     ----------
     config
         Network, data set and recipe. The folder of the run is ``config.folder``.
+    dataset
+        The data, in place of those that ``config.dataset`` names: of `nets.from_arrays`, or `nets.data.datasets.load`.
+        Its name becomes that of the configuration. To resume, give the same data again.
     resume
-        Continue the run in that folder from its last checkpoint, with the same configuration.
+        Continue the run in that folder from its last checkpoint, with the same configuration, or with more epochs.
     progress
         Called with the current task, the number of finished images, and their total number.
     on_epoch
@@ -57,6 +73,8 @@ def fit(
         Called with a sentence that describes the run before its first step.
     stop
         Called before every chunk of steps; if it returns true, the state is saved and KeyboardInterrupt raised.
+    profile
+        Write a profile of some steps into the folder ``profile`` of the run (`nets.training.profiling`).
 
     Raises
     ------
@@ -81,36 +99,56 @@ def fit(
     >>> run.predict(np.zeros((5, 8, 8, 1), np.uint8)).shape
     (5, 10)
     """
+    if dataset is not None:
+        config = replace(config, dataset=dataset.name)
     require_equal("options", repr((replace(config, data_dir=None), resume)))
     if resume:  # before the data set is loaded
         on_first_process(lambda: require_free_or_resumable(config, resume))
-    task = prepare(config, progress)
+    task = prepare(config, progress, dataset)
+    state, metrics, remarks = task.initial_state(), [], ""
+    if config.init_from is not None and not resume:
+        params, remarks = on_all_processes(lambda: parameters_of_run(task, state.params))
+        state = shard_state(replace(state, params=params), config.members, task.mesh)
     with locked_run_folder(config, resume) as folder:
+        epochs_before = config.epochs
         if resume:
             on_all_processes(lambda: require_same_data(folder, task))
-        state, metrics = task.initial_state(), []
-        if not resume:
-            on_first_process(lambda: create_run(folder, task, state))
+            epochs_before = on_all_processes(lambda: runs.load_run(folder).config.epochs)
+            on_first_process(lambda: extend_run(folder, task))
+        else:
+            on_first_process(lambda: create_run(folder, task, state, remarks))
         with open_checkpoints(folder / "checkpoints") as checkpoints:
             if resume:
                 state, metrics = restore_run(folder, checkpoints, state, task.steps)
-            on_start(f"{task.describe(state)}; run folder {folder}")
+            if config.epochs > epochs_before:
+                remarks = describe_schedule(task, epochs_before, int(state.step))
+            on_start(f"{task.describe(state)}; run folder {folder}{remarks and f'; {remarks}'}")
             images = put_on_devices(task)
             train_epoch, evaluation = epoch_function(task, images), Evaluation(task, images)
 
             def before_chunk(state: TrainState) -> None:
                 report(task, state, progress)
+                profile_chunk()
                 writer.advance()
                 save_if_due(config, state, metrics, writer, stop())
 
             last_step, every_one = int(state.step) if resume else -1, config.checkpoint_every is not None
-            with background_writer(checkpoints, last_step, every_one) as writer:
+            profile_folder = folder / "profile" if profile and is_first_process() else None
+            with (
+                background_writer(checkpoints, last_step, every_one) as writer,
+                profiled_chunks(profile_folder) as profile_chunk,
+            ):
                 for epoch in range(int(state.step) // task.steps + 1, config.epochs + 1):
+                    if stopped_early(config, metrics):
+                        break
                     last = epoch == config.epochs
                     state, line = train_epoch(state, epoch, before_chunk)
                     if last or epoch % config.eval_every == 0:
                         line |= evaluation.metrics(state)
                     metrics.append(line)
+                    if config.patience is not None and BEST_METRIC in line:
+                        line[WAITED] = epochs_without_improvement(metrics)
+                    last |= stopped_early(config, metrics)
                     # Before the checkpoint, since `restore_run` drops the lines after the checkpoint that it restores.
                     on_first_process(lambda: runs.write_metrics(folder, metrics))
                     if last or epoch % (config.checkpoint_every or 1) == 0:
@@ -122,14 +160,16 @@ def fit(
     return runs.load_run(folder)
 
 
-def create_run(folder: Path, task: Task, state: TrainState) -> None:
+def create_run(folder: Path, task: Task, state: TrainState, remarks: str) -> None:
     """Write the first files of a run; raise OSError if there is no disk space for its checkpoints."""
     # Checked before the first epoch and the first file. During a save there is one checkpoint more.
     total = -(-task.config.epochs // (task.config.checkpoint_every or 1))
     require_disk_space(folder, state, resumable=False, count=min(MAX_CHECKPOINTS + 1, total))
     runs.write_metrics(folder, [])
-    dataset = task.dataset
-    runs.write_config(folder, task.config, dataset.class_names, dataset.image_shape, task.provenance(state))
+    dataset, provenance = task.dataset, task.provenance(state)
+    if remarks:
+        provenance |= {"remarks": remarks}
+    runs.write_config(folder, task.config, dataset.class_names, dataset.image_shape, provenance)
 
 
 def report(task: Task, state: TrainState, progress: Progress) -> None:
@@ -154,7 +194,7 @@ def save_if_due(
 
 
 def epoch_function(
-    task: Task, device_images: DeviceImages
+    task: Task, device_images: DeviceImages | None
 ) -> Callable[[TrainState, int, Callable[[TrainState], None]], tuple[TrainState, Metrics]]:
     """Return ``train_epoch(state, epoch, before_chunk)``: the state after an epoch, and the metrics of its steps.
 
@@ -162,9 +202,14 @@ def epoch_function(
     Raises NonFiniteLossError if the loss of a step is not finite.
     """
     config, steps = task.config, task.steps
-    chunk = chunk_function(task.network, task.optimizer, config, task.dataset.image_shape, steps, task.mesh)
+    streamed, train = task.streamed, task.splits["train"]
+    shape, weights = task.dataset.image_shape, task.class_weights
+    chunk = chunk_function(task.network, task.optimizer, config, shape, steps, task.mesh, streamed, weights)
     progress_of = progress_function(task)
-    images, labels = device_images.train
+    if device_images is None:
+        block_of = StreamedBlocks(config, train, task.total_steps, task.mesh)
+    else:
+        block_of = blocks_in_memory(*device_images.train, task.total_steps)
     chunk_size = 1  # steps; later as many as the chunk before leads to expect
 
     def train_epoch(
@@ -176,7 +221,9 @@ def epoch_function(
         while step < epoch * steps:
             before_chunk(state)
             started = time.perf_counter()
-            state = chunk(state, images, labels, min(step + chunk_size, epoch * steps))
+            block = block_of(step)
+            stop = min(step + chunk_size, block.stop, epoch * steps)
+            state = chunk(state, block.images, block.labels, stop, *([block.first] if streamed else []))
             progress = jax.device_get(progress_of(state))  # waits for the device
             require_finite(config, int(progress["nonfinite_step"]))
             (seconds,) = max_over_processes(time.perf_counter() - started)

@@ -1,6 +1,7 @@
 """The logits of images under given parameters: of a run in training, and of a finished one."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -9,11 +10,13 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from nets.distributed.mesh import BATCH_AXIS, MEMBERS_AXIS, REPLICATED
-from nets.training.step import scale_images, state_partition_specs
+from nets.distributed.mesh import BATCH_AXIS, MEMBERS_AXIS, REPLICATED, shard
+from nets.training.step import image_rows, scale_images, state_partition_specs
 
 EVALUATION_BATCH_SIZE = 500
 """Largest number of images whose activations a device holds at a time."""
+MAX_PENDING = 4
+"""Batches from the host that may wait for the device: each holds its images."""
 
 
 def logits_function(module: Any, members: int = 1) -> Callable[[Any, Any], np.ndarray]:
@@ -31,16 +34,23 @@ def logits_function(module: Any, members: int = 1) -> Callable[[Any, Any], np.nd
         if not len(images):  # JAX cannot reshape an empty batch to (0, -1)
             batch = jax.ShapeDtypeStruct((1, *images.shape[1:]), images.dtype)
             return np.zeros(jax.eval_shape(batch_logits, params, batch).shape, np.float32)[..., :0, :]
-        size = min(EVALUATION_BATCH_SIZE, len(images))
-        starts = [min(start, len(images) - size) for start in range(0, len(images), EVALUATION_BATCH_SIZE)]
-        batches = [batch_logits(params, images[start : start + size]) for start in starts]
-        *leading, _, classes = batches[0].shape
-        logits = np.empty((*leading, len(images), classes), np.float32)
-        for start, batch in zip(starts, batches, strict=True):  # the last batch may overlap the one before
-            logits[..., start : start + size, :] = np.asarray(batch)
-        return logits
+        return _batch_by_batch(partial(batch_logits, params), images, EVALUATION_BATCH_SIZE)
 
     return compute_logits
+
+
+def streamed_logits(
+    compute_logits: Callable[[Any, jax.Array], jax.Array], params: Any, images: Any, mesh: Mesh
+) -> np.ndarray:
+    """Return the logits of images on the host, by the ``compute_logits`` of `device_logits_function`, batch by batch.
+
+    ``images`` (N, height, width, channels) go to the devices of ``mesh``, as many at a time as these evaluate at once.
+    """
+
+    def batch_logits(batch: np.ndarray) -> jax.Array:
+        return compute_logits(params, shard(image_rows(batch), mesh, REPLICATED))
+
+    return _batch_by_batch(batch_logits, images, EVALUATION_BATCH_SIZE * mesh.shape[BATCH_AXIS])
 
 
 def device_logits_function(
@@ -82,3 +92,19 @@ def device_logits_function(
         return shard_logits(params, jnp.pad(images, ((0, padding), (0, 0))))[..., :count, :]
 
     return jax.jit(compute_logits, out_shardings=NamedSharding(mesh, REPLICATED))
+
+
+def _batch_by_batch(batch_logits: Callable[[Any], jax.Array], images: Any, batch_size: int) -> np.ndarray:
+    """Return the logits (..., N, K) of ``images`` on the host, of which ``batch_logits`` gets a batch at a time."""
+    size = min(batch_size, len(images))
+    starts = [min(start, len(images) - size) for start in range(0, max(1, len(images)), batch_size)]
+    batches: list[jax.Array] = []
+    for start in starts:
+        if len(batches) >= MAX_PENDING:
+            batches[-MAX_PENDING].block_until_ready()
+        batches.append(batch_logits(images[start : start + size]))
+    *leading, _, classes = batches[0].shape
+    logits = np.empty((*leading, len(images), classes), np.float32)
+    for start, batch in zip(starts, batches, strict=True):  # the last batch may overlap the one before
+        logits[..., start : start + size, :] = np.asarray(batch)
+    return logits

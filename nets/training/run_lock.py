@@ -18,8 +18,11 @@ from nets.training.config import TrainConfig
 from nets.training.step import TrainState
 from nets.training.task import Task
 
-CHANGEABLE_OPTIONS = {"run_dir", "data_dir", "checkpoint_every", "checkpoint_minutes", "devices"}
-"""Options that may differ when a run is resumed: its results do not depend on them, except for rounding."""
+CHANGEABLE_OPTIONS = {
+    *["run_dir", "data_dir", "init_from", "accumulate"],
+    *["checkpoint_every", "checkpoint_minutes", "devices", "patience", "stream"],
+}
+"""Options that may differ when a run is resumed: its epochs do not depend on them, except for rounding."""
 
 
 @contextmanager
@@ -83,7 +86,12 @@ def require_free_or_resumable(config: TrainConfig, resume: bool) -> None:
         raise ValueError(
             f"`run_dir` {folder} already contains a run; continue it with --resume, or choose another with --run-dir."
         )
-    stored = asdict(run.config)
+    if resume and config.epochs < run.config.epochs:
+        raise ValueError(
+            f"`epochs` must be {run.config.epochs} or more to resume the run in {folder}, which has so many, got "
+            f"{config.epochs}."
+        )
+    stored = asdict(run.config) | {"epochs": config.epochs}
     for name, value in asdict(config).items():
         if resume and name not in CHANGEABLE_OPTIONS and stored[name] != value:
             raise ValueError(
@@ -101,8 +109,8 @@ def require_same_data(folder: Path, task: Task) -> None:
     for name, value in stored.items():
         if data[name] != value:
             raise ValueError(
-                f"`data_dir` contains other data than the run in {folder} was started on: {name} {data[name]}, not "
-                f"{value}; resume it on the same data, or train in another --run-dir."
+                f"`dataset` {task.config.dataset} has other data than the run in {folder} was started on: {name} "
+                f"{data[name]}, not {value}; resume it on the same data, or train in another --run-dir."
             )
 
 

@@ -28,8 +28,9 @@ from scipy.special import softmax
 
 from closedform.files import written_whole
 from nets.data.splits import Split
-from nets.training.checkpoints import open_checkpoints
+from nets.training.checkpoints import Checkpoints, open_checkpoints
 from nets.training.config import TrainConfig
+from nets.training.early_stopping import stopped_early
 from nets.training.ensemble import ensemble_logits, init_ensemble_state
 from nets.training.inference import logits_function
 from nets.training.optimizers import optimizer
@@ -52,18 +53,26 @@ class Run:
     metrics: list[dict[str, float]]
     """One dictionary per epoch: the lines of metrics.jsonl."""
     checkpoint: Literal["last", "best"] = "last"
-    """Parameters for `predict`: of the last checkpoint, as in predictions.npz, or of the best on validation data."""
+    """Parameters for `predict` and `predictions`: of the last checkpoint, or of the best on validation data."""
 
     @property
     def finished(self) -> bool:
-        """Whether every epoch was trained and the predictions were written."""
-        return (self.folder / "predictions.npz").exists() and len(self.metrics) == self.config.epochs
+        """Whether every epoch was trained, or training stopped early, and the predictions were written."""
+        trained = len(self.metrics) == self.config.epochs or stopped_early(self.config, self.metrics)
+        return trained and (self.folder / "predictions.npz").exists()
 
     @cached_property
     def predictions(self) -> dict[str, np.ndarray]:
-        """The arrays of predictions.npz. Raises ValueError if the run is not finished or the file cannot be read."""
-        if not self.finished:
-            raise ValueError(f"run {self.folder} is not finished; continue it with --resume.")
+        """The arrays of predictions.npz, for the parameters of the checkpoint.
+
+        They are read from the file if the run is finished and the checkpoint is the last; otherwise they are computed
+        from the data set of the run. Raises ValueError if the file or a checkpoint cannot be read, or the data set is
+        not there or another.
+        """
+        if self.checkpoint == "best" or not self.finished:
+            from nets.training.computed_predictions import compute_predictions  # it reads runs
+
+            return compute_predictions(self)
         try:
             with np.load(self.folder / "predictions.npz", allow_pickle=False) as file:
                 arrays = dict(file)
@@ -78,13 +87,24 @@ class Run:
         """The parameters of the checkpoint. Raises ValueError if there is none, or if it is damaged."""
         if (self.folder / "checkpoints").is_dir():
             with open_checkpoints(self.folder / "checkpoints", read_only=True) as checkpoints:
-                step = checkpoints.best_step(self.metrics) if self.checkpoint == "best" else checkpoints.latest_step()
+                step = self._step(checkpoints)
                 if step is not None:
                     params = self._abstract_state(optax.identity()).params
                     return checkpoints.restore_params(
                         step, params, lambda: self._abstract_state(optimizer(self.config, 1))
                     )
         raise ValueError(f"run {self.folder} has no {self.checkpoint} checkpoint; the best needs validation data.")
+
+    @cached_property
+    def step(self) -> int | None:
+        """The step of the checkpoint, or None if there is no such checkpoint."""
+        if not (self.folder / "checkpoints").is_dir():
+            return None
+        with open_checkpoints(self.folder / "checkpoints", read_only=True) as checkpoints:
+            return self._step(checkpoints)
+
+    def _step(self, checkpoints: Checkpoints) -> int | None:
+        return checkpoints.best_step(self.metrics) if self.checkpoint == "best" else checkpoints.latest_step()
 
     def _abstract_state(self, transform: optax.GradientTransformation) -> TrainState:
         """Return the shapes of the train state with the optimizer ``transform``."""
@@ -110,7 +130,11 @@ class Run:
                 f"`images` must be uint8 of shape (N, {', '.join(map(str, self.image_shape))}) and N >= 1, got "
                 f"{images.dtype} of shape {images.shape}."
             )
-        return ensemble_logits(self._compute_logits(self.params, images))
+        return ensemble_logits(self.member_logits(images))
+
+    def member_logits(self, images: Any) -> np.ndarray:
+        """Return the logits (N, K) of ``images`` as in `logits`, or (members, N, K) in an ensemble."""
+        return self._compute_logits(self.params, images)
 
     def predict(self, images: Any) -> np.ndarray:
         """Return the predictive distribution of each image: probabilities (N, K), whose rows sum to 1."""
@@ -118,7 +142,12 @@ class Run:
 
     @cached_property
     def _compute_logits(self) -> Callable[[Any, Any], np.ndarray]:
-        return logits_function(nnx.graphdef(self._model), self.config.members)
+        return logits_function(self.network, self.config.members)
+
+    @property
+    def network(self) -> Any:
+        """The graph definition of the network (`flax.nnx.graphdef`), to be merged with `params`."""
+        return nnx.graphdef(self._model)
 
     @cached_property
     def _model(self) -> nnx.Module:
@@ -193,13 +222,21 @@ def write_predictions(
     folder: Path, splits: dict[str, Split], logits: dict[str, np.ndarray], class_names: tuple[str, ...]
 ) -> None:
     """Write predictions.npz; ``logits`` are (N, K), or (members, N, K) in an ensemble."""
+    arrays = prediction_arrays(splits, logits, class_names)
+    _write(folder / "predictions.npz", lambda file: np.savez(file, allow_pickle=False, **arrays))
+
+
+def prediction_arrays(
+    splits: dict[str, Split], logits: dict[str, np.ndarray], class_names: tuple[str, ...]
+) -> dict[str, np.ndarray]:
+    """Return the arrays of predictions.npz; ``logits`` are those of `write_predictions`."""
     arrays = {"schema_version": np.array(SCHEMA_VERSION), "class_names": np.array(class_names)}
     for name, split in splits.items():
         arrays |= {f"{name}_labels": split.labels, f"{name}_index": split.index}
         arrays |= {f"{name}_logits": ensemble_logits(logits[name])}
         if logits[name].ndim == 3:
             arrays |= {f"{name}_member_logits": logits[name]}
-    _write(folder / "predictions.npz", lambda file: np.savez(file, allow_pickle=False, **arrays))
+    return arrays
 
 
 def _require_version(version: Any) -> None:
@@ -252,7 +289,8 @@ def write_error(folder: Path, error: OSError) -> OSError:
 
 def _from_json(config: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a configuration, with paths and tuples restored from JSON."""
-    types: dict[str, Callable[[Any], Any]] = {"data_dir": Path, "run_dir": Path, "hidden": tuple, "channels": tuple}
+    tuples = dict.fromkeys(["hidden", "channels", "image_size"], tuple)
+    types: dict[str, Callable[[Any], Any]] = {**dict.fromkeys(["data_dir", "run_dir", "init_from"], Path), **tuples}
     return {
         name: types[name](value) if name in types and value is not None else value for name, value in config.items()
     }

@@ -1,5 +1,6 @@
 """The train state, and the compiled function that runs a chunk of training steps."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -17,7 +18,7 @@ from nets.distributed.mesh import BATCH_AXIS, MEMBERS_AXIS, REPLICATED, shard
 from nets.models.conv_net import ConvNet
 from nets.models.convolutions import training_convolution
 from nets.models.linear_layers import bfloat16_linear, linear
-from nets.models.losses import cross_entropy, smoothed
+from nets.models.losses import cross_entropy, smoothed, weighted_cross_entropy
 from nets.models.mlp import MLP
 from nets.training.config import TrainConfig
 
@@ -77,12 +78,23 @@ def init_train_state(model: nnx.Module, optimizer: optax.GradientTransformation,
     return TrainState(
         params=params,
         opt_state=optimizer.init(params),
-        key=jax.random.key_data(jax.random.fold_in(jax.random.key(seed), 1)),
+        key=jax.random.key_data(training_key(seed)),
         step=jnp.zeros((), jnp.int32),
         epoch_loss=jnp.zeros(()),
         epoch_correct=jnp.zeros((), jnp.int32),  # not the array of `step`: every array is donated
         nonfinite_step=jnp.full((), -1, jnp.int32),
     )
+
+
+def training_key(seed: int | jax.Array) -> jax.Array:
+    """Return the random key for the shuffling and the augmentation of a run with ``seed``."""
+    return jax.random.fold_in(jax.random.key(seed), 1)
+
+
+def epoch_order(key: jax.Array, epoch: jax.Array, count: int) -> tuple[jax.Array, jax.Array]:
+    """Return the order of ``count`` training images in ``epoch``, from 0 on, and the key of its augmentation."""
+    shuffle_key, augment_key = jax.random.split(jax.random.fold_in(key, epoch))
+    return jax.random.permutation(shuffle_key, count), augment_key
 
 
 def state_partition_specs(members: int) -> TrainState:
@@ -109,7 +121,7 @@ def image_rows(images: np.ndarray) -> np.ndarray:
 
     On a device they take no more memory than here. A TPU pads the last axis to 128 entries, which makes 3 channels 128.
     """
-    return images.reshape(len(images), -1)
+    return images.reshape(len(images), math.prod(images.shape[1:]))
 
 
 def chunk_function(
@@ -119,13 +131,20 @@ def chunk_function(
     image_shape: tuple[int, int, int],
     steps: int,
     mesh: Mesh | None = None,
-) -> Callable[[TrainState, jax.Array, jax.Array, int], TrainState]:
+    streamed: bool = False,
+    class_weights: np.ndarray | None = None,
+) -> Callable[..., TrainState]:
     """Return the compiled ``chunk(state, images, labels, stop)``, which runs the steps of one epoch up to ``stop``.
 
     ``images`` are bytes and stay on the device, as ``labels`` do: `image_rows` of images of shape ``image_shape``.
     ``steps`` is the number of steps in an epoch. The number of steps in a chunk is an argument: the function is
     compiled once, and the result does not depend on how an epoch is divided. ``state`` is donated, so it is updated in
     place.
+
+    If ``streamed``, it is ``chunk(state, images, labels, stop, first)``: the images are those of the steps from
+    ``first`` on, in the order of the shuffle (`nets.training.streaming`), and those of an ensemble have a first axis of
+    members. The result is the same. The loss of each image is multiplied by the weight of its class in
+    ``class_weights`` (K,), if there are any; the loss that is reported is not.
 
     On a ``mesh`` (`nets.distributed.mesh`) every device has all images and computes the same shuffle. It takes its
     shard of each batch, and one all-reduce a step sums the gradients. Devices send each other nothing else.
@@ -140,17 +159,39 @@ def chunk_function(
         return jax.lax.dynamic_slice_in_dim(array, jax.lax.axis_index(BATCH_AXIS) * size, size)
 
     def loss_of(params: Any, images: jax.Array, labels: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-        """Return the loss to minimize; and the cross-entropy, which is the loss to report, and the logits."""
-        logits = nnx.merge(module, params)(images).astype(jnp.float32)  # (B / num_shards, K)
+        """Return the loss to minimize; and the cross-entropy, which is the loss to report, and the number correct."""
+        logits = nnx.merge(module, params)(images).astype(jnp.float32)  # (B / (num_shards accumulate), K)
         loss = cross_entropy(logits, labels)
-        return smoothed(loss, logits, config.label_smoothing) / num_shards, (loss / num_shards, logits)
+        if class_weights is None:
+            to_minimize = smoothed(loss, logits, config.label_smoothing)
+        else:
+            weights = jnp.asarray(class_weights)
+            to_minimize = weighted_cross_entropy(logits, labels, weights, config.label_smoothing)
+        correct = jnp.sum(jnp.argmax(logits, axis=1) == labels, dtype=jnp.float32)  # float: one dtype, one all-reduce
+        parts = num_shards * config.accumulate
+        return to_minimize / parts, (loss / parts, correct)
+
+    def gradient_of(params: Any, images: jax.Array, labels: jax.Array) -> tuple[Any, jax.Array, jax.Array]:
+        """Return gradient, loss and number correct; with ``accumulate`` as sums over parts of the images, in order."""
+        compute = jax.value_and_grad(loss_of, has_aux=True)
+        if config.accumulate == 1:
+            (_, (loss, correct)), gradient = compute(params, images, labels)
+            return gradient, loss, correct
+
+        def add_part(sums: Any, part: tuple[jax.Array, jax.Array]) -> tuple[Any, None]:
+            (_, (loss, correct)), gradient = compute(params, *part)
+            return jax.tree.map(jnp.add, sums, (gradient, loss, correct)), None
+
+        zero = 0.0 * images[0, 0, 0, 0]  # of the device's own shard, which its type says
+        zeros = (jax.tree.map(jnp.zeros_like, params), zero, zero)
+        image_parts = images.reshape(config.accumulate, -1, *images.shape[1:])
+        return jax.lax.scan(add_part, zeros, (image_parts, labels.reshape(config.accumulate, -1)))[0]
 
     def train_step(state: TrainState, images: jax.Array, labels: jax.Array) -> TrainState:
         params = state.params
         if num_shards > 1:  # else JAX would sum each gradient separately, where it is transposed
             params = jax.lax.pcast(params, BATCH_AXIS, to="varying")
-        (_, (loss, logits)), gradient = jax.value_and_grad(loss_of, has_aux=True)(params, images, labels)
-        correct = jnp.sum(jnp.argmax(logits, axis=1) == labels, dtype=jnp.float32)  # float: one dtype, one all-reduce
+        gradient, loss, correct = gradient_of(params, images, labels)
         if num_shards > 1:
             gradient, loss, correct = jax.lax.psum((gradient, loss, correct), BATCH_AXIS)
         if config.precision == "float32":  # else a CPU copies linear kernels that are read after their update
@@ -170,16 +211,22 @@ def chunk_function(
             ),
         )
 
-    def chunk(state: TrainState, images: jax.Array, labels: jax.Array, stop: int) -> TrainState:
-        key = jax.random.wrap_key_data(state.key)
-        shuffle_key, augment_key = jax.random.split(jax.random.fold_in(key, state.step // steps))  # of the epoch
-        order = jax.random.permutation(shuffle_key, len(labels))
-        if mesh and mesh.size > 1 and config.members > 1:  # the shuffle differs between members, and so must the type
+    def chunk(
+        state: TrainState, images: jax.Array, labels: jax.Array, stop: int, first: jax.Array | None = None
+    ) -> TrainState:
+        order, augment_key = epoch_order(jax.random.wrap_key_data(state.key), state.step // steps, len(labels))
+        if (
+            mesh and mesh.size > 1 and config.members > 1 and not streamed
+        ):  # the shuffle differs between members, and so must the type
             images = jax.lax.pcast(images, MEMBERS_AXIS, to="varying")
 
         def body(_: jax.Array, state: TrainState) -> TrainState:
             start = state.step % steps * config.batch_size
-            batch = local_shard(jax.lax.dynamic_slice_in_dim(order, start, config.batch_size))
+            if first is None:
+                batch = jax.lax.dynamic_slice_in_dim(order, start, config.batch_size)
+            else:
+                batch = (state.step - first) * config.batch_size + jnp.arange(config.batch_size)
+            batch = local_shard(batch)
             key = jax.random.fold_in(augment_key, start)
             augmented = augment(
                 key,
@@ -198,9 +245,13 @@ def chunk_function(
         )
         return jax.lax.fori_loop(state.step, stop, body, state)
 
+    data_spec = PartitionSpec(MEMBERS_AXIS) if streamed and config.members > 1 else REPLICATED
+    steps_of_call = (None,) * (2 if streamed else 1)  # `stop`, and `first`
     if config.members > 1:
-        chunk = jax.vmap(chunk, in_axes=(VMAP_AXES, None, None, None), out_axes=VMAP_AXES)
+        data_axis = 0 if streamed else None
+        chunk = jax.vmap(chunk, in_axes=(VMAP_AXES, data_axis, data_axis, *steps_of_call), out_axes=VMAP_AXES)
     if mesh and mesh.size > 1:
         specs = state_partition_specs(config.members)
-        chunk = jax.shard_map(chunk, mesh=mesh, in_specs=(specs, REPLICATED, REPLICATED, REPLICATED), out_specs=specs)
+        in_specs = (specs, data_spec, data_spec, *(REPLICATED for _ in steps_of_call))
+        chunk = jax.shard_map(chunk, mesh=mesh, in_specs=in_specs, out_specs=specs)
     return jax.jit(chunk, donate_argnums=0)

@@ -1,6 +1,7 @@
 """Everything that a run needs before its first step, except the train state: data, network, optimizer and devices."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +13,16 @@ from jax.sharding import Mesh
 
 from closedform.provenance import BFLOAT16_INSTRUCTION_SETS, commit, cpu_instruction_sets, versions
 from nets.data.datasets import Dataset, Progress, load
-from nets.data.splits import Split, hold_out
+from nets.data.splits import Split, hold_out, subset
 from nets.data.tfds_folder import NotPreparedError
-from nets.distributed.mesh import describe_devices, describe_idle_devices, make_mesh
+from nets.distributed.mesh import BATCH_AXIS, describe_devices, describe_idle_devices, make_mesh
 from nets.distributed.processes import on_all_processes, require_equal
+from nets.training.class_balance import are_uneven, class_weights
 from nets.training.config import TrainConfig
 from nets.training.ensemble import init_ensemble_state
 from nets.training.optimizers import optimizer
 from nets.training.step import TrainState, build_network, shard_state
+from nets.training.streaming import must_stream
 
 RECORDED_PACKAGES = ["closedform", "jax", "jaxlib", "flax", "optax", "numpy"]
 
@@ -36,6 +39,15 @@ class Task:
     """The graph definition of the network (`flax.nnx.graphdef`)."""
     optimizer: optax.GradientTransformation
     mesh: Mesh
+    streamed: bool = False
+    """Whether images are read from disk as they are needed."""
+    class_weights: np.ndarray | None = None
+    """(K,) the weight of each class in the loss, or None if all are 1."""
+
+    @property
+    def uneven(self) -> bool:
+        """Whether classes have unequal numbers of training images, so that metrics also count every class alike."""
+        return are_uneven(self.splits["train"].labels)
 
     @property
     def steps(self) -> int:
@@ -82,42 +94,72 @@ class Task:
             "parameters": self._parameters(state),
             "seeds": list(self.config.seeds),
             "data": self.data,
+            "reading": dict(self.dataset.reading),
         }
 
     def describe(self, state: TrainState) -> str:
-        """Return network, devices, data set and numbers of images in words."""
+        """Return how the images were read, network, devices, data set and numbers of images in words."""
         config = self.config
         networks = config.model if config.members == 1 else f"{config.members} {config.model} networks, each"
         images = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
+        notes = "".join(f"{note}\n" for note in [*self.dataset.notes, *self._notes_on_classes()])
         return (
-            f"{networks} with {self._parameters(state):,} parameters on {describe_devices(self.mesh)}: "
-            f"{config.dataset}, {images} images{describe_idle_devices(self.mesh)}"
-            f"{_slow_bfloat16(config)}"
+            f"{notes}{networks} with {self._parameters(state):,} parameters on {describe_devices(self.mesh)}: "
+            f"{config.dataset}, {images} images{', streamed from disk' if self.streamed else ''}"
+            f"{describe_idle_devices(self.mesh)}{_slow_bfloat16(config)}"
         )
+
+    def _notes_on_classes(self) -> Iterator[str]:
+        """Yield sentences on a subset of the training images, and on uneven classes."""
+        labels = self.splits["train"].labels
+        if self.config.limit is not None:
+            yield f"A subset of {len(labels):,} training images is used, stratified by class, seed {self.config.seed}."
+        if self.uneven:
+            counts = np.bincount(labels, minlength=len(self.dataset.class_names))
+            largest, smallest = np.argmax(counts), np.argmin(np.where(counts > 0, counts, len(labels)))
+            names = self.dataset.class_names
+            weighted = ", and the loss weights every class alike" if self.class_weights is not None else ""
+            yield (
+                f"Classes are uneven ({names[largest]} {counts[largest]:,} training images, {names[smallest]} "
+                f"{counts[smallest]:,}): balanced accuracy and macro F1 are shown{weighted}."
+            )
 
     def _parameters(self, state: TrainState) -> int:
         """Return the number of parameters of one network."""
         return sum(leaf.size for leaf in jax.tree.leaves(state.params)) // self.config.members
 
 
-def prepare(config: TrainConfig, progress: Progress) -> Task:
-    """Load the data of ``config``, and return its task; with several processes each has the same.
+def prepare(config: TrainConfig, progress: Progress, dataset: Dataset | None = None) -> Task:
+    """Load the data of ``config`` unless ``dataset`` is given, and return its task; every process has the same.
 
     Raises NotPreparedError if the data set is not in the data folder, and ValueError if data, configuration and devices
     do not fit each other.
     """
-    dataset = on_all_processes(lambda: _load_dataset(config, progress))
+    if dataset is None:
+        dataset = on_all_processes(lambda: _load_dataset(config, progress))
     if (num_classes := len(np.unique(dataset.train.labels))) < 2:
         raise ValueError(
             f"`dataset` must have training images of at least two classes, got {num_classes} in {config.dataset}."
         )
-    train, validation = hold_out(dataset.train, config.validation, config.seed)
+    if streamed := must_stream(config, dataset.nbytes):
+        dataset = dataset.stored()
+    train, validation = _hold_out(config, dataset)
+    if config.limit is not None:
+        train = subset(train, config.limit, config.seed)
     mesh = make_mesh(config.devices, config.members, config.batch_size)
+    shards = mesh.shape[BATCH_AXIS]
+    if config.batch_size % (shards * config.accumulate):
+        raise ValueError(
+            f"`batch_size` must be a multiple of {shards * config.accumulate}, {config.accumulate} parts on each of "
+            f"{shards} devices, got {config.batch_size}; take another --accumulate or --batch-size."
+        )
     if len(train) < config.batch_size:
         raise ValueError(
             f"`batch_size` must be at most {len(train)}, the number of training images, got {config.batch_size}."
         )
     _require_large_enough_images(config, dataset.image_shape)
+    balanced = config.class_weights == "balanced"
+    weights = class_weights(train.labels, len(dataset.class_names)) if balanced else None
     task = Task(
         config=config,
         dataset=dataset,
@@ -127,6 +169,8 @@ def prepare(config: TrainConfig, progress: Progress) -> Task:
         ),
         optimizer=optimizer(config, config.epochs * (len(train) // config.batch_size)),
         mesh=mesh,
+        streamed=streamed,
+        class_weights=weights,
     )
     require_equal("data", repr(task.data))
     return task
@@ -145,11 +189,23 @@ def _slow_bfloat16(config: TrainConfig) -> str:
 def _load_dataset(config: TrainConfig, progress: Progress) -> Dataset:
     """Return the data set; with several processes it must be prepared beforehand."""
     try:
-        return load(config.dataset, config.data_dir, progress)
+        return load(config.dataset, config.data_dir, progress, config.image_size)
     except NotPreparedError as error:
         if jax.process_count() == 1:
             raise
         raise ValueError(f"{error}; prepare it first with `python -m nets prepare {config.dataset}`.") from error
+
+
+def _hold_out(config: TrainConfig, dataset: Dataset) -> tuple[Split, Split]:
+    """Return training and validation images: those of the data set, if it has validation images."""
+    if dataset.validation is None or config.validation == 0:
+        return hold_out(dataset.train, config.validation, config.seed)
+    if config.validation is not None:
+        raise ValueError(
+            f"`validation` must be left out, or 0, since {dataset.name} has {len(dataset.validation):,} validation "
+            f"images of its own, got {config.validation}."
+        )
+    return dataset.train, dataset.validation
 
 
 def _require_large_enough_images(config: TrainConfig, image_shape: tuple[int, int, int]) -> None:

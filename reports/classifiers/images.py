@@ -20,7 +20,8 @@ def load_test_images(problem: Problem, options: Options) -> Split | str:
     if run is None:
         return load("digits").test
     try:
-        test = load(run.config.dataset, options.data_dir or run.config.data_dir).test
+        data_dir = options.data_dir or run.config.data_dir
+        test = load(run.config.dataset, data_dir, image_size=run.config.image_size).test
     except (ValueError, OSError) as error:
         return str(error)
     matches = all(np.array_equal(getattr(test, name), run.predictions[f"test_{name}"]) for name in ["index", "labels"])

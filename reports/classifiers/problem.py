@@ -79,6 +79,8 @@ def read(options: Options) -> Problem:
     runs = [load_run(folder) for folder in folders]
     first = runs[0]
     for run in runs:
+        if not run.finished:
+            raise ValueError(f"run {run.folder} is not finished; continue it with --resume.")
         for name in ["class_names", "test_index", "test_labels"]:
             if not np.array_equal(run.predictions[name], first.predictions[name]):
                 raise ValueError(

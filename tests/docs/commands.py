@@ -11,6 +11,8 @@ import nets.__main__
 import reports.__main__
 from bayes.commands import calibrating, checking, evidence, exporting, posteriordb, sampling
 from closedform.__main__ import PACKAGES, PROG, main
+from nets.commands import exporting as exporting_runs
+from nets.commands import predicting
 
 ROOT = Path(__file__).parents[2]
 TASKS = tomllib.loads((ROOT / "pixi.toml").read_text(encoding="utf-8"))["tasks"]
@@ -83,6 +85,8 @@ def _ours(arguments, line):
         patch.setattr(exporting, "run", lambda options: ("", 0) if options.data else export(options))
         for name in ["_train", "_prepare", "_list_runs", "_evaluate"]:
             patch.setattr(nets.__main__, name, lambda *_: 0)
+        for module in [exporting_runs, predicting]:
+            patch.setattr(module, "run", lambda *_: 0)
         patch.setattr(reports.__main__, "render", lambda *_: ["pass"])
         try:
             code = main(arguments)

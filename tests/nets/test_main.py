@@ -1,7 +1,6 @@
 """The command line of `python -m nets`."""
 
 import json
-import logging
 import shutil
 import signal
 import time
@@ -21,36 +20,6 @@ from nets.training.fitting import fit
 from tests.nets.data import tfds_data
 
 pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
-
-
-CACHE_OPTIONS = [
-    "jax_compilation_cache_dir",
-    "jax_compilation_cache_max_size",
-    "jax_persistent_cache_min_compile_time_secs",
-    "jax_persistent_cache_min_entry_size_bytes",
-]
-
-
-@pytest.fixture
-def command(tmp_path, monkeypatch, capfd):
-    """Return a function that runs ``python -m nets`` in this process, in the folder ``tmp_path``.
-
-    It returns exit code, standard output and error. What a command sets for its process is restored after the test.
-    """
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "data"))
-    levels = {name: logging.getLogger(name).level for name in ["absl", "asyncio"]}
-    options = {name: getattr(jax.config, name) for name in CACHE_OPTIONS}
-
-    def run_command(*arguments):
-        code = nets.__main__.main([str(argument) for argument in arguments])
-        return code, *capfd.readouterr()
-
-    yield run_command
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
-    for name, value in options.items():
-        jax.config.update(name, value)
 
 
 def test_the_command_trains_on_a_prepared_data_set_and_reports_progress(command, tmp_path, monkeypatch):

@@ -100,14 +100,19 @@ def without_first_shard(psum):
 
 
 def resume_on_other_devices(folder):
-    """Return losses and logits of a run on 1 device, of one resumed on 1 that 2 began, and of one the other way."""
+    """Return losses and logits of a run on 1 device, of one resumed on 1 that 2 began, and of one the other way.
+
+    On 2 devices, the steps after the resumption have streamed images.
+    """
     runs = {"1 device": fit(replace(RUN, devices=1, run_dir=folder / "reference"))}
     for first, then in [(1, 2), (2, 1)]:
         stops = iter([False] * 4 + [True])
         config = replace(RUN, run_dir=folder / f"{first} to {then}")
         with contextlib.suppress(KeyboardInterrupt):
             fit(replace(config, devices=first), stop=lambda stops=stops: next(stops))
-        runs[f"{first} to {then}"] = fit(replace(config, devices=then), resume=True)
+        runs[f"{first} to {then}"] = fit(
+            replace(config, devices=then, stream="always" if then == 2 else "never"), resume=True
+        )
     return {
         name: {
             "losses": [line["train_loss"] for line in run.metrics],

@@ -1,5 +1,6 @@
 """Metrics: equal to those of scikit-learn, intervals with nominal coverage, and errors of runs without predictions."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -130,7 +131,8 @@ def test_a_run_that_cannot_be_evaluated_gives_the_reason(tmp_path):
     config = replace(CONFIG, run_dir=tmp_path / "run", validation=0, epochs=1)
     with pytest.raises(KeyboardInterrupt):
         fit(config, on_epoch=stop)
-    with pytest.raises(ValueError, match=r"run .* is not finished; continue it with --resume"):
+    shutil.rmtree(tmp_path / "run/checkpoints")
+    with pytest.raises(ValueError, match=r"run .* has no last checkpoint"):
         evaluate(load_run(tmp_path / "run"), "test")
     with pytest.raises(ValueError, match=r"run .* has no validation images"):
-        fit_validation_temperature(fit(config, resume=True))
+        fit_validation_temperature(fit(config))

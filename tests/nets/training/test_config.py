@@ -22,6 +22,7 @@ from nets.training.config import PRESETS, TrainConfig
         ({"optimizer": "lion"}, "`optimizer` must be one of sgd, adam, adamw, muon, got 'lion'"),
         ({"validation": -1}, "`validation` must be 0 or more, got -1"),
         ({"seed": -1}, "`seed` must be between 0 and"),
+        ({"accumulate": 3}, "`accumulate` must be a divisor of `batch_size` 128, got 3"),
         ({"members": 0}, "`members` must be 1 or more, got 0"),
         ({"devices": 0}, "`devices` must be 1 or more, got 0"),
         ({"run_dir": 3}, "`run_dir` must be of type Path, got 3"),

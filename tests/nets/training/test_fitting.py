@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from nets import from_arrays
 from nets.data import datasets, splits
 from nets.data.datasets import load
 from nets.data.tfds_folder import NotPreparedError
@@ -22,6 +23,7 @@ from nets.training.checkpoint_writer import CheckpointWriter
 from nets.training.checkpoints import Checkpoints
 from nets.training.fitting import NonFiniteLossError, fit, require_finite
 from tests.nets.data import tfds_data
+from tests.nets.data.image_files import write_folder
 from tests.nets.training.damage import flip_a_bit
 from tests.nets.training.digits import CONFIG
 from tests.nightly import nightly_but
@@ -112,8 +114,6 @@ def test_damaged_checkpoints_do_not_replace_intact_ones(tmp_path):
     stopped = runs.load_run(config.folder)
     assert len(stopped.metrics) == 3  # the fourth epoch is trained again
     assert not stopped.finished
-    with pytest.raises(ValueError, match="is not finished"):
-        _ = stopped.predictions
 
 
 def test_a_run_is_only_resumed_on_its_own_data(tmp_path, monkeypatch):
@@ -131,7 +131,7 @@ def test_a_run_is_only_resumed_on_its_own_data(tmp_path, monkeypatch):
         fit(config, stop=lambda: next(stops))
     for name, difference in {"names": "classes", "other": "dataset_sha256", "more": "images"}.items():
         with pytest.raises(
-            ValueError, match=f"`data_dir` contains other data than the run in .* was started on: {difference}"
+            ValueError, match=f"`dataset` small has other data than the run in .* was started on: {difference}"
         ):
             fit(replace(config, data_dir=tmp_path / name), resume=True)
     as_before(config.folder, "e86d4f8f1e")
@@ -417,3 +417,37 @@ def test_options_incompatible_with_the_data_are_refused_before_the_folder_is_cre
     with pytest.raises(ValueError, match=message):
         fit(replace(CONFIG, run_dir=tmp_path / "run", **options))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_on_arrays_is_resumed_on_the_same_arrays(tmp_path):
+    digits = load("digits")
+    arrays = [digits.train.images, digits.train.labels, digits.test.images, digits.test.labels]
+    data = from_arrays(*arrays, name="mine")
+    config = replace(CONFIG, run_dir=tmp_path / "run", epochs=2)
+    stops = iter([False] * 3 + [True])
+    with pytest.raises(KeyboardInterrupt):
+        fit(config, dataset=data, stop=lambda: next(stops))
+    with pytest.raises(ValueError, match=r"`dataset` mine has other data .*: dataset_sha256"):
+        fit(config, dataset=from_arrays(arrays[0][::-1], *arrays[1:], name="mine"), resume=True)
+    with pytest.raises(ValueError, match=r"`dataset` is 'digits', but the run in .* has 'mine'"):
+        fit(config, resume=True)
+    run = fit(config, dataset=data, resume=True)
+    assert run.config.dataset == "mine"
+    whole = fit(replace(config, run_dir=tmp_path / "whole"))
+    np.testing.assert_array_equal(run.predictions["test_logits"], whole.predictions["test_logits"])
+
+
+def test_a_folder_is_trained_on_its_own_validation_images(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLOSEDFORM_CACHE", str(tmp_path / "cache"))
+    for number, split in enumerate(["train", "val"]):
+        write_folder(tmp_path / "pets" / split, seed=number)
+    config = replace(CONFIG, dataset=str(tmp_path / "pets"), run_dir=tmp_path / "run", epochs=1, batch_size=8)
+    sentences = []
+    run = fit(replace(config, image_size=(4,)), on_start=sentences.append)
+    assert [len(run.predictions[f"{split}_labels"]) for split in ["train", "validation", "test"]] == [36, 40, 4]
+    assert run.provenance["reading"]["test"] == {"held_out": 4, "stratified": True, "seed": 0}
+    assert (run.class_names, run.image_shape, run.config.image_size) == (("cat", "dog"), (4, 4, 3), (4,))
+    assert "held out as test images, stratified by class, with seed 0.\nmlp with" in sentences[0]
+    assert replace(run.config, run_dir=None).folder.name == "pets-mlp-seed0"
+    with pytest.raises(ValueError, match=r"`validation` must be left out, or 0, since .* has 40 validation images"):
+        fit(replace(config, validation=4, run_dir=tmp_path / "other"))

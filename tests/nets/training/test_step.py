@@ -27,6 +27,7 @@ from nets.training.step import (
     scale_images,
 )
 from tests.nightly import nightly_but
+from tests.tolerances import SHARED_OUT
 
 CONFIG = TrainConfig(dataset="digits", model="mlp", hidden=(16,), batch_size=10, epochs=3, validation=0)
 SHAPE, CLASSES, STEPS = (8, 8, 1), 4, 6
@@ -147,6 +148,16 @@ def test_the_sums_are_over_the_batches_of_the_current_epoch(data):
     )
     assert int(state.epoch_correct) == int(np.sum(logits.argmax(axis=1) == np.asarray(data[1])))
     assert int(state.nonfinite_step) == -1
+
+
+def test_accumulated_gradients_are_those_of_the_whole_batch(data):
+    config = replace(CONFIG, model="conv", channels=(3,), augmentation="flip+crop", label_smoothing=0.1)
+    whole, parts = (train(replace(config, accumulate=count), data, [12]) for count in (1, 5))
+    tolerances = {"rtol": SHARED_OUT, "atol": SHARED_OUT}
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **tolerances), parts, whole)
+    assert float(parts.epoch_loss) > 0  # what would agree if nothing were added up
+    with pytest.raises(AssertionError):
+        jax.tree.map(np.testing.assert_array_equal, parts.params, whole.params)
 
 
 def test_the_first_nonfinite_step_is_recorded(data):

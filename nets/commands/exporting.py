@@ -1,0 +1,61 @@
+"""The command ``export-run``, or ``export`` for short."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+
+from closedform.environments import command_with_extra
+from nets.export import Format
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRun:
+    """Write a trained network to one file, which needs nothing of closedform, and check it in a new process.
+
+    The file takes images as bytes, (N, height, width, channels) for any N, and returns logits. The names of the classes
+    and the temperature are in a JSON file beside it. Exit code: 1 if the file gives other logits than the run.
+    """
+
+    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Folder of the run, as printed by `train`."""
+    format: Format = "stablehlo"
+    """stablehlo: for JAX, on CPU, GPU and TPU. onnx: for ONNX Runtime and others; the converter, jax2onnx, has an
+    environment of its own (the extra onnx), which pixi or uv creates by itself."""
+    output: Path | None = None
+    """The file (default: RUN/model.stablehlo or RUN/model.onnx). It is replaced if it exists."""
+    checkpoint: Literal["last", "best"] = "last"
+    """Parameters: the last, or the best on validation data."""
+
+
+def run(options: ExportRun, console: Console) -> int:
+    """Export the run and return the exit code; ONNX in an environment with its converter."""
+    from nets.training.runs import load_run
+
+    trained = load_run(options.run, options.checkpoint)
+    file = options.output or options.run / f"model.{options.format}"
+    if options.format == "onnx" and find_spec("jax2onnx") is None:
+        arguments = ["export-run", str(options.run.resolve()), "--format", "onnx", "--output", str(file.resolve())]
+        command = command_with_extra(
+            "onnx",
+            "jax2onnx",
+            "`--format onnx` needs jax2onnx, which needs an older Orbax than training",
+            [*arguments, "--checkpoint", options.checkpoint],
+        )
+        console.print("jax2onnx is not in this environment; exporting in an environment with it", markup=False)
+        return subprocess.run(command, check=False).returncode
+    from nets.export.exported_file import export
+
+    exported = export(trained, options.format, file)
+    console.print(
+        f"checked in a new process without closedform: logits differ by {exported.difference:.1g} of the largest; "
+        f"class names and temperature are in {exported.description}",
+        markup=False,
+    )
+    sys.stdout.write(f"{exported.file}\n")
+    return 0

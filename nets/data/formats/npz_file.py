@@ -1,0 +1,51 @@
+"""Arrays of images and labels in an .npz file of NumPy."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from closedform.reasons import one_line
+
+NAMES = {
+    "train": [("x_train", "y_train"), ("train_images", "train_labels"), ("images", "labels"), ("X", "y"), ("x", "y")],
+    "test": [("x_test", "y_test"), ("test_images", "test_labels")],
+    "validation": [
+        ("x_val", "y_val"),
+        ("val_images", "val_labels"),
+        ("x_validation", "y_validation"),
+        ("validation_images", "validation_labels"),
+    ],
+}
+"""Split -> names of its arrays of images and labels: those of Keras, MedMNIST and others."""
+
+
+def read_arrays(file: Path) -> dict[str, Any]:
+    """Return the arrays of an .npz file as arguments of `nets.data.arrays.from_arrays`.
+
+    ``class_names`` in the file are the names of the classes.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or has no arrays of known names.
+    """
+    try:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            found = {}
+            for split, pairs in NAMES.items():
+                pair = next((pair for pair in pairs if set(pair) <= set(arrays.files)), None)
+                if pair:
+                    found |= {f"{split}_images": arrays[pair[0]], f"{split}_labels": arrays[pair[1]]}
+            if "train_images" not in found:
+                known = " or ".join(" and ".join(pair) for pair in NAMES["train"])
+                raise ValueError(
+                    f"it must have a pair of arrays named {known}, and has {', '.join(arrays.files) or 'none'}; rename "
+                    "them."
+                )
+            if "class_names" in arrays.files:
+                found["class_names"] = arrays["class_names"].tolist()
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(one_line(error)) from error
+    return found

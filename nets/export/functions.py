@@ -1,0 +1,39 @@
+"""The trained network of a run as a function from bytes to logits."""
+
+import math
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from nets.training.runs import Run
+from nets.training.step import scale_images
+
+
+def network_function(run: Run) -> Callable[[jax.Array], jax.Array]:
+    """Return the function from images (N, height, width, channels) uint8 to logits (N, K) float32.
+
+    The parameters are constants of the function. The logits of an ensemble are the logarithm of its predictive, as in
+    `Run.logits`. Raises ValueError if the run has no readable checkpoint.
+    """
+    module = run.network
+    # jax2onnx has no rule for a vmapped layer, so members are computed one after the other.
+    members = [run.params]
+    if run.config.members > 1:
+        members = [jax.tree.map(itemgetter(m), run.params) for m in range(run.config.members)]
+
+    def logits(params: Any, images: jax.Array) -> jax.Array:
+        return nnx.merge(module, params)(scale_images(images)).astype(jnp.float32)  # (N, K)
+
+    if len(members) == 1:
+        return lambda images: logits(members[0], images)
+
+    def ensemble_logits(images: jax.Array) -> jax.Array:
+        # log((1 / M) sum_m softmax(z_m))
+        log_p = jax.nn.log_softmax(jnp.stack([logits(params, images) for params in members]), axis=2)  # (M, N, K)
+        return jax.nn.logsumexp(log_p, axis=0) - math.log(len(members))
+
+    return ensemble_logits

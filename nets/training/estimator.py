@@ -1,0 +1,43 @@
+"""Training as an estimator of scikit-learn."""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from nets.data.arrays import from_arrays
+from nets.training.config import TrainConfig
+from nets.training.fitting import fit
+
+
+class ClosedformClassifier(ClassifierMixin, BaseEstimator):
+    """`fit` and `Run.predict` for images (N, height, width, channels) or (N, height, width), uint8.
+
+    ``config`` is the configuration; its run is ``run_`` after `fit`, in a temporary folder unless it has a ``run_dir``.
+    Of the images given to `fit` a tenth is held out as test images, and a tenth of the rest for validation.
+
+    Examples
+    --------
+    >>> from sklearn.base import clone
+    >>> clone(ClosedformClassifier(TrainConfig(epochs=3))).get_params()["config"].epochs
+    3
+    """
+
+    def __init__(self, config: TrainConfig = TrainConfig()) -> None:  # noqa: B008 (frozen; scikit-learn reads it)
+        self.config = config
+
+    def fit(self, X: Any, y: Any) -> Self:
+        folder = self.config.run_dir or Path(tempfile.mkdtemp(prefix="closedform-")) / "run"
+        self.classes_ = np.unique(y)
+        self.run_ = fit(replace(self.config, run_dir=folder), dataset=from_arrays(X, y))
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        images = np.asarray(X)
+        return self.run_.predict(images[..., np.newaxis] if images.ndim == 3 else images)
+
+    def predict(self, X: Any) -> np.ndarray:
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]

@@ -1,0 +1,49 @@
+"""Initial parameters that are those of another run, as in transfer learning."""
+
+from typing import Any
+
+import jax
+
+from nets.training.runs import load_run
+from nets.training.task import Task
+
+HEAD = "logits"
+"""Name of the last layer in the paths of its parameters."""
+
+
+def parameters_of_run(task: Task, initial: Any) -> tuple[Any, str]:
+    """Return the parameters of the last checkpoint of ``task.config.init_from``, and what they are in words.
+
+    If that run has other classes, the last layer keeps its ``initial`` parameters. Raises ValueError if there is no
+    such run, or another parameter has another shape.
+    """
+    config = task.config
+    source = load_run(config.init_from or "")
+    if source.config.members != config.members:
+        raise ValueError(
+            f"`init_from` must be a run with {config.members} members, got {source.folder} with "
+            f"{source.config.members}; take --members {source.config.members}."
+        )
+    other_classes = source.class_names != task.dataset.class_names
+    theirs, ours = _by_name(source.params), _by_name(initial)
+    own = {name for name in ours if other_classes and HEAD in name.split(".")}
+    for name in sorted((ours.keys() | theirs.keys()) - own):
+        shapes = [by_name[name].shape if name in by_name else None for by_name in (theirs, ours)]
+        if shapes[0] != shapes[1]:
+            there, here = ("none" if shape is None else f"the shape {shape}" for shape in shapes)
+            raise ValueError(
+                f"`init_from` must be a run of the same network, but the parameter {name} has {there} in "
+                f"{source.folder} and {here} here; take the same --model, --hidden and --channels, and images of the "
+                "same size."
+            )
+    leaves = [ours[name] if name in own else theirs[name] for name in ours]
+    words = f"the initial parameters are those of {source.folder} at step {source.step}"
+    if own:
+        words += ", but for the last layer, since the classes differ"
+    return jax.tree.unflatten(jax.tree.structure(initial), leaves), words
+
+
+def _by_name(params: dict) -> dict[str, jax.Array]:
+    """Return the arrays of a tree of parameters by their paths, in the order of the tree."""
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}

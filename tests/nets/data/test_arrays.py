@@ -1,0 +1,175 @@
+"""Data sets of arrays: in Python, in .npz files, in the files of MNIST and in Parquet files."""
+
+import gzip
+import io
+import json
+import struct
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from nets import from_arrays
+from nets.data.datasets import load
+
+RNG = np.random.default_rng(0)
+IMAGES, LABELS = RNG.integers(0, 256, (40, 6, 5, 3), np.uint8), np.arange(40) % 4
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLOSEDFORM_CACHE", str(tmp_path / "cache"))
+
+
+def test_arrays_become_a_data_set():
+    dataset = from_arrays(IMAGES, LABELS[:, None] + 1, IMAGES[:8], LABELS[:8] + 1, name="mine")
+    assert (dataset.name, dataset.class_names, dataset.image_shape) == ("mine", ("1", "2", "3", "4"), (6, 5, 3))
+    np.testing.assert_array_equal(dataset.train.labels, LABELS)
+    np.testing.assert_array_equal(dataset.test.images, IMAGES[:8])
+    assert dataset.sha256 == from_arrays(IMAGES, LABELS, IMAGES[:8], LABELS[:8]).sha256
+    assert dataset.sha256 != from_arrays(IMAGES, LABELS[::-1], IMAGES[:8], LABELS[:8]).sha256
+    text = from_arrays(IMAGES[..., 0], np.array(["emu", "cat", "dog", "bee"])[LABELS])
+    assert (text.class_names, text.image_shape, len(text.test)) == (("bee", "cat", "dog", "emu"), (6, 5, 1), 4)
+    assert text.notes[0].startswith("There is no test split: a tenth of the images, 4, is held out")
+    named = from_arrays(IMAGES, LABELS, IMAGES[:8], LABELS[:8], class_names=list("abcde"))
+    assert named.class_names == tuple("abcde")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train_images": IMAGES / 255}, r"must be uint8, got float64; images in 0 .. 1 become `\(255"),
+        ({"train_images": IMAGES.astype(int)}, r"must be uint8, got int64; whole numbers .* `images.astype"),
+        ({"train_images": IMAGES.transpose(0, 3, 1, 2)}, r"got \(40, 3, 6, 5\); transpose it by"),
+        ({"train_images": IMAGES[0, 0]}, r"must have the shape \(N, height, width, channels\)"),
+        ({"train_labels": LABELS[:-1]}, "must have a label for each of the 40 images, got 39 labels"),
+        ({"train_labels": LABELS / 2}, r"must be whole numbers or text, got numbers \(float64\)"),
+        ({"train_labels": np.eye(4, dtype=int)[LABELS]}, r"got \(40, 4\); one-hot labels become `labels.argmax"),
+        ({"test_images": IMAGES}, "`test_labels` must be given with `test_images`"),
+        ({"test_images": IMAGES[:, :3], "test_labels": LABELS}, r"the shape \(N, 6, 5, 3\) as the training images"),
+        ({"test_images": IMAGES, "test_labels": LABELS + 1}, "`test_labels` must be of the 4 classes, got 4;"),
+        ({"class_names": ["a", "b"]}, "`train_labels` must be of the 2 classes, got 2;"),
+        ({"class_names": list("abca")}, "`class_names` must differ from each other"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        from_arrays(**{"train_images": IMAGES, "train_labels": LABELS} | changes)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("x_train", "y_train", "x_test", "y_test"), ("train_images", "train_labels", "test_images", "test_labels")],
+)
+def test_an_npz_file_is_read_once(tmp_path, names, monkeypatch):
+    file = tmp_path / "mine.npz"
+    arrays = [IMAGES, LABELS, IMAGES[:8], LABELS[:8]]
+    np.savez(file, class_names=list("abcd"), **dict(zip(names, arrays, strict=True)))
+    dataset = load(str(file))
+    np.testing.assert_array_equal(dataset.train.images, IMAGES)
+    np.testing.assert_array_equal(dataset.test.labels, LABELS[:8])
+    assert dataset.class_names == tuple("abcd")
+    assert isinstance(dataset.train.images, np.memmap)
+    monkeypatch.setattr(np, "savez", None)
+    monkeypatch.setattr("nets.data.formats.npz_file.read_arrays", lambda _: pytest.fail("read again"))
+    assert load(str(file)).sha256 == dataset.sha256
+
+
+def test_an_npz_file_without_a_test_split_or_that_does_not_fit(tmp_path):
+    np.savez(tmp_path / "whole.npz", images=IMAGES, labels=LABELS)
+    dataset = load(str(tmp_path / "whole.npz"))
+    assert (len(dataset.train), len(dataset.test)) == (36, 4)
+    assert dataset.reading["test"]["held_out"] == 4
+    np.savez(tmp_path / "other.npz", pictures=IMAGES)
+    with pytest.raises(
+        ValueError, match=r"other.npz cannot be used: it must have .* or images and labels .*has pictures; rename"
+    ):
+        load(str(tmp_path / "other.npz"))
+    np.savez(tmp_path / "float.npz", images=IMAGES / 255, labels=LABELS)
+    with pytest.raises(ValueError, match=r"`dataset` .*float.npz cannot be used: `train_images` must be uint8"):
+        load(str(tmp_path / "float.npz"))
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "whole.npz").read_bytes()[:500])
+    with pytest.raises(ValueError, match=r"cut.npz cannot be used: File is not a zip file"):
+        load(str(tmp_path / "cut.npz"))
+    with pytest.raises(ValueError, match=r"`image_size` must be left out for the arrays"):
+        load(str(tmp_path / "whole.npz"), image_size=(4,))
+
+
+def write_idx(file, array):
+    content = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+    file.write_bytes(gzip.compress(content) if file.suffix == ".gz" else content)
+
+
+def test_the_files_of_mnist_are_read(tmp_path):
+    gray = IMAGES[..., 0]
+    for split, suffix in [("train", ".gz"), ("t10k", "")]:
+        write_idx(tmp_path / f"{split}-images-idx3-ubyte{suffix}", gray)
+        write_idx(tmp_path / f"{split}-labels-idx1-ubyte{suffix}", LABELS)
+    dataset = load(str(tmp_path))
+    for split in [dataset.train, dataset.test]:
+        np.testing.assert_array_equal(split.images[..., 0], gray)
+        np.testing.assert_array_equal(split.labels, LABELS)
+    assert dataset.class_names == tuple("0123")
+    file = tmp_path / "train-images-idx3-ubyte.gz"
+    file.write_bytes(file.read_bytes()[:300])
+    with pytest.raises(ValueError, match=r"train-images-idx3-ubyte.gz is damaged"):
+        load(str(tmp_path))
+    write_idx(file, gray[:-1])
+    with pytest.raises(ValueError, match="must have a label for each of the 39 images, got 40 labels"):
+        load(str(tmp_path))
+    (tmp_path / "train-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(ValueError, match=r"has train-images-idx3-ubyte.gz and no train-labels-idx1-ubyte; add"):
+        load(str(tmp_path))
+
+
+def png(image):
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def write_parquet(file, images, labels, names=None):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    rows = [{"bytes": image if isinstance(image, bytes) else png(image), "path": None} for image in images]
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    table = pa.table({"image": pa.array(rows, kind), "id": np.arange(len(images)), "label": labels})
+    if names:
+        features = {"image": {"_type": "Image"}, "label": {"names": names, "_type": "ClassLabel"}}
+        table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    pq.write_table(table, file)
+
+
+def test_parquet_files_of_hugging_face_are_read(tmp_path):
+    for number, part in enumerate([slice(0, 16), slice(16, 40)]):
+        write_parquet(
+            tmp_path / f"data/train-0000{number}-of-00002.parquet", IMAGES[part], LABELS[part], ["d", "c", "b", "a"]
+        )
+    write_parquet(tmp_path / "data/test-00000-of-00001.parquet", IMAGES[:8], LABELS[:8])
+    dataset = load(str(tmp_path))
+    np.testing.assert_array_equal(dataset.train.images, IMAGES)
+    np.testing.assert_array_equal(dataset.train.labels, LABELS)
+    np.testing.assert_array_equal(dataset.test.images, IMAGES[:8])
+    assert dataset.class_names == ("d", "c", "b", "a")
+
+
+def test_a_parquet_file_alone_has_its_labels_as_names(tmp_path):
+    text = np.array(["emu", "cat", "dog", "bee"])[LABELS]
+    write_parquet(tmp_path / "mine.parquet", [*IMAGES, b"damaged"], [*text, "emu"])
+    dataset = load(str(tmp_path / "mine.parquet"), image_size=(4,))
+    assert dataset.class_names == ("bee", "cat", "dog", "emu")
+    assert (len(dataset.train), len(dataset.test), dataset.image_shape) == (36, 4, (4, 4, 3))
+    assert "1 damaged image is left out: mine.parquet row 40 (not an image)." in dataset.notes
+
+
+def test_parquet_files_that_do_not_fit_are_refused(tmp_path):
+    pq.write_table(pa.table({"pixels": [1], "label": [2]}), tmp_path / "none.parquet")
+    with pytest.raises(ValueError, match=r"no column of images .*; its columns are pixels, label"):
+        load(str(tmp_path / "none.parquet"))
+    write_parquet(tmp_path / "odd.parquet", IMAGES[:4], [0, 1, 2, 1], ["a", "b"])
+    with pytest.raises(ValueError, match=r"the label 2 in row 2 of odd.parquet is none of the 2 classes"):
+        load(str(tmp_path / "odd.parquet"))
+    (tmp_path / "cut.parquet").write_bytes((tmp_path / "odd.parquet").read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"cut.parquet cannot be used"):
+        load(str(tmp_path / "cut.parquet"))

@@ -1,0 +1,32 @@
+"""The estimator works where those of scikit-learn do, and predicts as its run."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.utils.validation import check_is_fitted
+
+from nets.data.datasets import load
+from nets.training.estimator import ClosedformClassifier
+from tests.nets.training.digits import CONFIG
+
+pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
+
+
+def test_it_predicts_labels_in_a_grid_search(tmp_path):
+    train, test = load("digits").train, load("digits").test
+    names = np.array([f"digit {k}" for k in range(10)])
+    configs = [replace(CONFIG, epochs=1, learning_rate=rate) for rate in (1e-5, 1e-2)]
+    search = GridSearchCV(ClosedformClassifier(), {"config": configs}, cv=2)
+    search.fit(train.images[..., 0], names[train.labels])
+    assert search.best_params_["config"] == configs[1]
+    best = search.best_estimator_
+    assert best.score(test.images[..., 0], names[test.labels]) > 0.8  # chance is 0.1
+    np.testing.assert_array_equal(best.predict_proba(test.images), best.run_.predict(test.images))
+    assert set(best.predict(test.images[:20])) <= set(names)
+    with pytest.raises(NotFittedError):
+        check_is_fitted(ClosedformClassifier())
+    mine = ClosedformClassifier(replace(configs[1], run_dir=tmp_path / "run")).fit(train.images, train.labels)
+    assert mine.run_.folder == tmp_path / "run"
