@@ -28,7 +28,7 @@ def prepare(source: Path, data_dir: Path) -> None:
     folder.mkdir(parents=True)
     content = {"name": NAME, "description": f"JPEG files of {source}, decoded by benchmarks.accelerator"}
     (folder / "dataset_info.json").write_text(json.dumps(content), encoding="utf-8")
-    image_cache.open_or_write(NAME, folder, lambda _, out, __: decode(source, out), lambda *_: None)
+    image_cache.open_or_write(NAME, folder, lambda out: {"class_names": decode(source, out)})
 
 
 def decode(source: Path, out: Path) -> list[str]:
