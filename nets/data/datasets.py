@@ -5,17 +5,14 @@ Images stay uint8 until a device scales them: CIFAR-10 is 184 MB in bytes and 73
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nets.data import files, image_cache, tfds_folder
+from nets.data.formats.encoded_images import Progress
 from nets.data.splits import Dataset, Split, _stratified
-
-type Progress = Callable[[str, int, int], None]
-"""Called with the current task, the number of finished images, and their total number."""
 
 DIGITS_TEST_SIZE = 360
 """Test images of `digits`, a fifth: scikit-learn has no published split."""

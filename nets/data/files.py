@@ -9,9 +9,8 @@ import numpy as np
 from nets.data import image_cache
 from nets.data.arrays import from_arrays
 from nets.data.formats import idx_files, image_folder, npz_file, parquet_files
+from nets.data.formats.encoded_images import Progress
 from nets.data.tfds_folder import NotPreparedError, find_dataset
-
-type Progress = Callable[[str, int, int], None]
 
 FORMATS = "a folder of images, an .npz file, a folder of MNIST's IDX files, or Parquet files"
 

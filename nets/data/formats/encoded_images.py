@@ -24,6 +24,7 @@ from nets.data.splits import held_out_note, held_out_record, hold_out_test
 type Encoded = tuple[str, int, Path | bytes]
 """The name of an image, the index of its class, and its file or its content."""
 type Progress = Callable[[str, int, int], None]
+"""Called with the current task, the number of finished images, and their total number."""
 
 MAX_DEFAULT_SIDE = 64
 """Pixels of the longer side that images have at most, if no size is given: a photograph of 12 megapixels would make the
