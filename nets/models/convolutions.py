@@ -1,11 +1,11 @@
 """The convolution of the networks, in three implementations.
 
 `im2col_convolution` is one matrix product of patches ("im2col"; Chellapilla, Puri & Simard 2006). The gradients of a
-matrix product are matrix products, and every JAX transformation works on them. A patch of one
-output pixel has P Q C numbers, so the patches are P Q times as large as the image. From 3 to 12 channels this copy
-costs more than the product. Here a patch covers b adjacent output pixels: it has P rows of b + Q - 1 pixels. Its matrix
-holds b copies of the kernel, each shifted by one pixel. The patches are smaller by a factor of b Q / (b + Q - 1) and
-contiguous over longer runs; in return the product multiplies the zeros of the matrix too.
+matrix product are matrix products, and every JAX transformation works on them. A patch of one output pixel has P Q C
+numbers, so the patches are P Q times as large as the image. From 3 to 12 channels this copy costs more than the
+product. Here a patch covers b adjacent output pixels: it has P rows of b + Q - 1 pixels. Its matrix holds b copies of
+the kernel, each shifted by one pixel. The patches are smaller by a factor of b Q / (b + Q - 1) and contiguous over
+longer runs; in return the product multiplies the zeros of the matrix too.
 
 `xla_convolution` is XLA's own. Its derivative in JAX has convolutions with permuted dimensions, and inside a loop XLA's
 CPU backend runs those naively (jax-ml/jax#12868). Here both gradients are written as ordinary convolutions.
@@ -126,11 +126,10 @@ def training_convolution(bfloat16: bool, vmapped: bool) -> Callable[..., jax.Arr
     on_gpu = partial(im2col_convolution, matmul=_bfloat16_matmul) if bfloat16 else im2col_convolution
 
     def convolution(x: jax.Array, kernel: jax.Array, *layer: Any, **options: Any) -> jax.Array:
-        by_platform = {
-            platform: lambda x, kernel, implementation=implementation: implementation(x, kernel, *layer, **options)
-            for platform, implementation in [("cpu", on_cpu), ("tpu", on_tpu), ("default", on_gpu)]
-        }
-        return lax.platform_dependent(x, kernel, **by_platform)
+        def of_layer(implementation: Callable[..., jax.Array]) -> Callable[[jax.Array, jax.Array], jax.Array]:
+            return lambda x, kernel: implementation(x, kernel, *layer, **options)
+
+        return lax.platform_dependent(x, kernel, cpu=of_layer(on_cpu), tpu=of_layer(on_tpu), default=of_layer(on_gpu))
 
     return convolution
 

@@ -215,9 +215,8 @@ def chunk_function(
         state: TrainState, images: jax.Array, labels: jax.Array, stop: int, first: jax.Array | None = None
     ) -> TrainState:
         order, augment_key = epoch_order(jax.random.wrap_key_data(state.key), state.step // steps, len(labels))
-        if (
-            mesh and mesh.size > 1 and config.members > 1 and not streamed
-        ):  # the shuffle differs between members, and so must the type
+        # The shuffle differs between members, and so must the type of what it chooses from.
+        if mesh and mesh.size > 1 and config.members > 1 and not streamed:
             images = jax.lax.pcast(images, MEMBERS_AXIS, to="varying")
 
         def body(_: jax.Array, state: TrainState) -> TrainState:
@@ -245,13 +244,14 @@ def chunk_function(
         )
         return jax.lax.fori_loop(state.step, stop, body, state)
 
-    data_spec = PartitionSpec(MEMBERS_AXIS) if streamed and config.members > 1 else REPLICATED
-    steps_of_call = (None,) * (2 if streamed else 1)  # `stop`, and `first`
+    numbers = 2 if streamed else 1  # `stop`, and `first`
     if config.members > 1:
         data_axis = 0 if streamed else None
-        chunk = jax.vmap(chunk, in_axes=(VMAP_AXES, data_axis, data_axis, *steps_of_call), out_axes=VMAP_AXES)
+        in_axes = (VMAP_AXES, data_axis, data_axis, *[None] * numbers)
+        chunk = jax.vmap(chunk, in_axes=in_axes, out_axes=VMAP_AXES)
     if mesh and mesh.size > 1:
         specs = state_partition_specs(config.members)
-        in_specs = (specs, data_spec, data_spec, *(REPLICATED for _ in steps_of_call))
+        data_spec = PartitionSpec(MEMBERS_AXIS) if streamed and config.members > 1 else REPLICATED
+        in_specs = (specs, data_spec, data_spec, *[REPLICATED] * numbers)
         chunk = jax.shard_map(chunk, mesh=mesh, in_specs=in_specs, out_specs=specs)
     return jax.jit(chunk, donate_argnums=0)
