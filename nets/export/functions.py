@@ -1,6 +1,5 @@
 """The trained network of a run as a function from bytes to logits."""
 
-import math
 from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
@@ -9,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from nets.training.ensemble import predictive_logits
 from nets.training.runs import Run
 from nets.training.step import scale_images
 
@@ -30,10 +30,4 @@ def network_function(run: Run) -> Callable[[jax.Array], jax.Array]:
 
     if len(members) == 1:
         return lambda images: logits(members[0], images)
-
-    def ensemble_logits(images: jax.Array) -> jax.Array:
-        # log((1 / M) sum_m softmax(z_m))
-        log_p = jax.nn.log_softmax(jnp.stack([logits(params, images) for params in members]), axis=2)  # (M, N, K)
-        return jax.nn.logsumexp(log_p, axis=0) - math.log(len(members))
-
-    return ensemble_logits
+    return lambda images: predictive_logits(jnp.stack([logits(params, images) for params in members]))  # (M, N, K)

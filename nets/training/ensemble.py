@@ -5,6 +5,7 @@ The predictive distribution of an ensemble is the mean of its members' predictiv
 the mean over the posterior of the parameters. The predictive of one network is a plug-in.
 """
 
+import math
 from dataclasses import replace
 
 import jax
@@ -39,3 +40,10 @@ def ensemble_logits(logits: np.ndarray) -> np.ndarray:
     if logits.ndim == 2:
         return logits
     return (logsumexp(log_softmax(logits.astype(np.float64), axis=2), axis=0) - np.log(len(logits))).astype("f")
+
+
+def predictive_logits(logits: jax.Array) -> jax.Array:
+    """Return the same as `ensemble_logits` on the device, in float32; it can be traced."""
+    if logits.ndim == 2:
+        return logits
+    return jax.nn.logsumexp(jax.nn.log_softmax(logits), axis=0) - math.log(len(logits))

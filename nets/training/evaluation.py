@@ -9,13 +9,13 @@ from functools import cached_property
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding
 
 from nets.distributed.mesh import REPLICATED, shard
 from nets.models.losses import accuracy, cross_entropy
 from nets.training.class_balance import balanced_scores, confusion_counts
+from nets.training.ensemble import predictive_logits
 from nets.training.inference import device_logits_function, streamed_logits
 from nets.training.step import TrainState, image_rows
 from nets.training.task import Task
@@ -119,10 +119,3 @@ class Evaluation:
             return metrics, confusions
 
         return jax.jit(measure, out_shardings=NamedSharding(self.task.mesh, REPLICATED))
-
-
-def predictive_logits(logits: jax.Array) -> jax.Array:
-    """Return the logits of the predictive, as `nets.training.ensemble.ensemble_logits` does, on the device."""
-    if logits.ndim == 2:
-        return logits
-    return jax.nn.logsumexp(jax.nn.log_softmax(logits), axis=0) - jnp.log(len(logits))

@@ -11,8 +11,7 @@ from nets.data.datasets import load
 from nets.evaluation.metrics import fit_validation_temperature
 from nets.evaluation.tables import evaluation_record
 from nets.training import runs
-from nets.training.ensemble import ensemble_logits
-from nets.training.evaluation import predictive_logits
+from nets.training.ensemble import ensemble_logits, predictive_logits
 from nets.training.fitting import NonFiniteLossError, fit
 from tests.nets.training.digits import CONFIG
 from tests.nightly import every_nth
