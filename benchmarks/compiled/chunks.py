@@ -16,11 +16,12 @@ import numpy as np
 from flax import nnx
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from nets.distributed.mesh import BATCH_AXIS, MEMBERS_AXIS, REPLICATED
+from nets.distributed.mesh import BATCH_AXIS, MEMBERS_AXIS, REPLICATED, make_mesh
 from nets.training.config import TrainConfig
 from nets.training.ensemble import init_ensemble_state
+from nets.training.inference import device_logits_function
 from nets.training.optimizers import optimizer
-from nets.training.step import TrainState, build_network, chunk_function, scale_images, state_partition_specs
+from nets.training.step import TrainState, build_network, chunk_function, state_partition_specs
 
 SHAPE, CLASSES, COUNT = (32, 32, 3), 10, 45_000
 """CIFAR-10 without its validation images."""
@@ -53,16 +54,11 @@ def network_of(config: TrainConfig) -> Any:
 
 
 def logits_and_arguments(config: TrainConfig, images: int = 500) -> tuple[Any, tuple[Any, ...]]:
-    """Return the jitted logits of a batch of images, as in `nets.training.step.logits_function`, and its arguments."""
-    network = network_of(config)
-
-    def logits(params: Any, images: jax.Array) -> jax.Array:
-        return nnx.merge(network, params)(scale_images(images)).astype(jnp.float32)
-
-    if config.members > 1:
-        logits = jax.vmap(logits, in_axes=(0, None))
+    """Return the jitted logits of images on one device, as in an evaluation, and the shapes of its arguments."""
+    mesh = make_mesh(1, config.members, config.batch_size)
+    logits = device_logits_function(network_of(config), SHAPE, config.members, mesh)
     params = jax.eval_shape(lambda: init_ensemble_state(config, SHAPE, CLASSES, optimizer(config, 1))).params
-    return jax.jit(logits), (params, jax.ShapeDtypeStruct((images, *SHAPE), jnp.uint8))
+    return logits, (params, jax.ShapeDtypeStruct((images, math.prod(SHAPE)), jnp.uint8))
 
 
 @dataclass(frozen=True)

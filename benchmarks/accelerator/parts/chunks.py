@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
-from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -14,6 +13,8 @@ import optax
 from flax import nnx
 from jax.sharding import Mesh
 
+from benchmarks.compiled.chunks import CLASSES, SHAPE, network_of
+from benchmarks.compiled.facts import least_flops
 from benchmarks.jax_worker import synthetic
 from nets.distributed.mesh import REPLICATED, shard
 from nets.models.conv_net import ConvNet
@@ -22,27 +23,7 @@ from nets.models.linear_layers import bfloat16_linear, linear
 from nets.training.config import TrainConfig
 from nets.training.ensemble import init_ensemble_state
 from nets.training.optimizers import optimizer
-from nets.training.step import build_network, chunk_function, image_rows, shard_state
-
-SHAPE = (32, 32, 3)
-CLASSES = 10
-
-
-def flops_per_image(config: TrainConfig) -> int:
-    """Return the fewest FLOPs of products and convolutions with which a network is trained on an image.
-
-    They are two for each weight and position in the forward pass, and twice as many in the backward pass, but no
-    gradient of the image.
-    """
-    size, depth, products = SHAPE[0], SHAPE[2], []
-    if config.model == "conv":
-        for channels in config.channels:
-            size -= 2
-            products.append(9 * depth * channels * size**2)
-            depth = channels
-    widths = [size**2 * depth, *config.hidden, CLASSES]
-    products += [inputs * outputs for inputs, outputs in pairwise(widths)]
-    return 6 * sum(products) - 2 * products[0]
+from nets.training.step import chunk_function, image_rows, shard_state
 
 
 @cache
@@ -98,7 +79,7 @@ class Chunk:
 
     def __init__(self, config: TrainConfig, count: int, epochs: int, variant: Variant, mesh: Mesh | None = None):
         self.images_per_epoch = count // config.batch_size * config.batch_size * config.members
-        self.flops_per_image = flops_per_image(config)
+        self.flops_per_image = least_flops(config)
         self.steps, self.epoch = count // config.batch_size, 0
         transform = optimizer(config, self.steps * epochs)
         self.images, self.labels = device_images(count)
@@ -127,7 +108,7 @@ class Chunk:
 def network(config: TrainConfig, variant: Variant) -> Any:
     """Return the graph definition of the network, with the convolutions of the variant."""
     if not variant.native:
-        return nnx.graphdef(nnx.eval_shape(lambda: build_network(config, SHAPE, CLASSES)))
+        return network_of(config)
     bfloat16 = config.precision == "bfloat16"
 
     def native_network() -> ConvNet:
