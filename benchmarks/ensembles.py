@@ -12,13 +12,13 @@ from statistics import median
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from nets.distributed.mesh import describe_devices
 from nets.training.config import TrainConfig
 from nets.training.ensemble import init_ensemble_state
+from nets.training.networks import network_of
 from nets.training.optimizers import optimizer
-from nets.training.step import build_network, chunk_function, image_rows
+from nets.training.step import chunk_function, image_rows
 
 MEMBERS, REPEATS = 5, 5
 DIGITS = TrainConfig(dataset="digits", hidden=(64,), batch_size=32)
@@ -38,7 +38,7 @@ def milliseconds(config: TrainConfig, shape: tuple[int, int, int], steps: int) -
     images = jnp.asarray(image_rows(rng.integers(0, 256, (total, *shape), np.uint8)))
     labels = jnp.asarray(rng.integers(0, 10, total), jnp.int32)
     transform = optimizer(config, steps * (REPEATS + 1))
-    module = nnx.graphdef(build_network(config, shape, 10))
+    module = network_of(config, shape, 10)
     chunk = chunk_function(module, transform, config, shape, steps * (REPEATS + 1))
     state = jax.block_until_ready(chunk(init_ensemble_state(config, shape, 10, transform), images, labels, steps))
     times = []

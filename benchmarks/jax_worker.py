@@ -16,15 +16,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from closedform.provenance import cpu_instruction_sets
 from nets.data.datasets import load
 from nets.training.config import PRESETS
 from nets.training.ensemble import init_ensemble_state
 from nets.training.inference import logits_function
+from nets.training.networks import network_of
 from nets.training.optimizers import optimizer
-from nets.training.step import build_network, chunk_function, image_rows
+from nets.training.step import chunk_function, image_rows
 
 
 def synthetic(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -58,7 +58,7 @@ class Trainer:
         self.batch, self.steps_per_epoch = case["batch"], len(images) // case["batch"]
         shape = images.shape[1:]
         transform = optimizer(self.config, 1)
-        module = nnx.graphdef(build_network(self.config, shape, 10))
+        module = network_of(self.config, shape, 10)
         self.state = init_ensemble_state(self.config, shape, 10, transform)
         self.chunk = chunk_function(module, transform, self.config, shape, self.steps_per_epoch)
         self.logits = logits_function(module)

@@ -27,7 +27,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from flax import nnx
 from jax.sharding import Mesh, PartitionSpec
 
 from closedform.provenance import cpu_instruction_sets
@@ -35,8 +34,9 @@ from nets.distributed.mesh import BATCH_AXIS, REPLICATED, describe_devices, make
 from nets.distributed.processes import initialize_processes, is_first_process
 from nets.training.config import Model, TrainConfig
 from nets.training.ensemble import init_ensemble_state
+from nets.training.networks import network_of
 from nets.training.optimizers import optimizer
-from nets.training.step import build_network, chunk_function, image_rows, shard_state
+from nets.training.step import chunk_function, image_rows, shard_state
 
 BATCH = 128
 SHAPE = (32, 32, 3)
@@ -116,7 +116,7 @@ def measure_step(config: TrainConfig, repeats: int, mesh: Mesh | None = None) ->
     images = image_rows(rng.integers(0, 256, (total, *SHAPE), np.uint8))
     labels = rng.integers(0, 10, total).astype(np.int32)
     transform = optimizer(config, steps * (repeats + 1))
-    chunk = chunk_function(nnx.graphdef(build_network(config, SHAPE, 10)), transform, config, SHAPE, steps, mesh)
+    chunk = chunk_function(network_of(config, SHAPE, 10), transform, config, SHAPE, steps, mesh)
     state = init_ensemble_state(config, SHAPE, 10, transform)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state.params))
     if mesh is None:

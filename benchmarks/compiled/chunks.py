@@ -13,15 +13,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from nets.distributed.mesh import BATCH_AXIS, MEMBERS_AXIS, REPLICATED, make_mesh
 from nets.training.config import TrainConfig
 from nets.training.ensemble import init_ensemble_state
 from nets.training.inference import device_logits_function
+from nets.training.networks import network_of
 from nets.training.optimizers import optimizer
-from nets.training.step import TrainState, build_network, chunk_function, state_partition_specs
+from nets.training.step import TrainState, chunk_function, state_partition_specs
 
 SHAPE, CLASSES, COUNT = (32, 32, 3), 10, 45_000
 """CIFAR-10 without its validation images."""
@@ -44,19 +44,14 @@ def chunk_and_arguments(config: TrainConfig, mesh: Mesh | None = None) -> tuple[
     state = TrainState(**{name: placed(getattr(state, name), getattr(specs, name)) for name in names})
     images = placed(jax.ShapeDtypeStruct((COUNT, math.prod(SHAPE)), jnp.uint8), REPLICATED)
     labels = placed(jax.ShapeDtypeStruct((COUNT,), jnp.int32), REPLICATED)
-    chunk = chunk_function(network_of(config), transform, config, SHAPE, steps, mesh)
+    chunk = chunk_function(network_of(config, SHAPE, CLASSES), transform, config, SHAPE, steps, mesh)
     return chunk, (state, images, labels, jax.ShapeDtypeStruct((), jnp.int32))
-
-
-def network_of(config: TrainConfig) -> Any:
-    """Return the graph definition of the network of a configuration."""
-    return nnx.graphdef(nnx.eval_shape(lambda: build_network(config, SHAPE, CLASSES)))
 
 
 def logits_and_arguments(config: TrainConfig, images: int = 500) -> tuple[Any, tuple[Any, ...]]:
     """Return the jitted logits of images on one device, as in an evaluation, and the shapes of its arguments."""
     mesh = make_mesh(1, config.members, config.batch_size)
-    logits = device_logits_function(network_of(config), SHAPE, config.members, mesh)
+    logits = device_logits_function(network_of(config, SHAPE, CLASSES), SHAPE, config.members, mesh)
     params = jax.eval_shape(lambda: init_ensemble_state(config, SHAPE, CLASSES, optimizer(config, 1))).params
     return logits, (params, jax.ShapeDtypeStruct((images, math.prod(SHAPE)), jnp.uint8))
 

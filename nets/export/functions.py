@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 
 from nets.training.ensemble import predictive_logits
 from nets.training.runs import Run
@@ -19,15 +18,17 @@ def network_function(run: Run) -> Callable[[jax.Array], jax.Array]:
     The parameters are constants of the function. The logits of an ensemble are the logarithm of its predictive, as in
     `Run.logits`. Raises ValueError if the run has no readable checkpoint.
     """
-    module = run.network
+    network = run.network
     # jax2onnx has no rule for a vmapped layer, so members are computed one after the other.
-    members = [run.params]
+    members = [run.variables]
     if run.config.members > 1:
-        members = [jax.tree.map(itemgetter(m), run.params) for m in range(run.config.members)]
+        members = [jax.tree.map(itemgetter(m), run.variables) for m in range(run.config.members)]
 
-    def logits(params: Any, images: jax.Array) -> jax.Array:
-        return nnx.merge(module, params)(scale_images(images)).astype(jnp.float32)  # (N, K)
+    def logits(variables: Any, images: jax.Array) -> jax.Array:
+        return network.logits(variables, scale_images(images))  # (N, K)
 
     if len(members) == 1:
         return lambda images: logits(members[0], images)
-    return lambda images: predictive_logits(jnp.stack([logits(params, images) for params in members]))  # (M, N, K)
+    return lambda images: predictive_logits(
+        jnp.stack([logits(variables, images) for variables in members])
+    )  # (M, N, K)

@@ -1,8 +1,8 @@
 """Checkpoints of a run, written atomically by Orbax. The last two and the best on validation data are kept.
 
-A checkpoint contains the train state, the SHA-256 of its parameters and that of the rest: the parameters can be read
-alone. A checkpoint is damaged if it cannot be read or a SHA-256 differs. It is then skipped for the previous one, and
-removed when the next is written.
+A checkpoint contains the train state, the SHA-256 of its variables (parameters and statistics) and that of the rest:
+the variables can be read alone. A checkpoint is damaged if it cannot be read or a SHA-256 differs. It is then skipped
+for the previous one, and removed when the next is written.
 
 Each process writes and reads the arrays on its own devices. All processes therefore save and restore at the same time,
 and the folder must be on a file system that all can access.
@@ -104,25 +104,26 @@ class Checkpoints:
         """
         state_args = ocp.args.StandardRestore(_to_stored(_abstract(like)))
         restored = self._read(step, state=state_args, sum=ocp.args.JsonRestore())
-        state, sums = _from_stored(restored["state"]), restored["sum"]
+        state, sums = _from_stored(restored["state"], like), restored["sum"]
         self._require_equal_sums(step, sums, _sums(state) if "params" in sums else {"sha256": _sha256(state)})
         return state
 
-    def restore_params(self, step: int, like: Any, like_state: Callable[[], TrainState]) -> Any:
-        """Return the parameters saved at ``step``, with the shapes of ``like``; the errors are those of `restore`.
+    def restore_variables(self, step: int, like: TrainState, like_state: Callable[[], TrainState]) -> TrainState:
+        """Return the parameters and statistics saved at ``step``, with the shapes of ``like``, in a state without more.
 
-        A checkpoint of an earlier version has one SHA-256, of the whole train state: it is read whole, with the shapes
-        of ``like_state()``.
+        The errors are those of `restore`. A checkpoint of an earlier version has one SHA-256, of the whole train state:
+        it is read whole, with the shapes of ``like_state()``.
         """
         sums = self._read(step, sum=ocp.args.JsonRestore())["sum"]
         if "params" not in sums:
-            return self.restore(step, like_state()).params
-        abstract = {"params": _abstract(like)}
+            return _only_variables(self.restore(step, like_state()))
+        like = _only_variables(like)
+        abstract = _to_stored(_abstract(like))
         restore_args = ocp.checkpoint_utils.construct_restore_args(abstract)
         state_args = ocp.args.PyTreeRestore(abstract, restore_args, partial_restore=True)
-        params = self._read(step, state=state_args)["state"]["params"]
-        self._require_equal_sums(step, {"params": sums["params"]}, {"params": _sha256(_only_params(params))})
-        return params
+        variables = _from_stored(self._read(step, state=state_args)["state"], like)
+        self._require_equal_sums(step, {"params": sums["params"]}, {"params": _sha256(variables)})
+        return variables
 
     def _read(self, step: int, **items: Any) -> dict[str, Any]:
         """Return the items of a checkpoint: what Orbax's arguments ``items`` select of the state and of the sums."""
@@ -198,14 +199,15 @@ def _single_process() -> ocp.options.MultiprocessingOptions:
 
 
 def _to_stored(state: TrainState) -> dict[str, Any]:
-    """Return the fields of a state under their names on disk."""
-    return {STORED_NAMES.get(field.name, field.name): getattr(state, field.name) for field in fields(TrainState)}
+    """Return the fields of a state that have arrays, under their names on disk."""
+    values = {field.name: getattr(state, field.name) for field in fields(TrainState)}
+    return {STORED_NAMES.get(name, name): value for name, value in values.items() if jax.tree.leaves(value)}
 
 
-def _from_stored(stored: dict[str, Any]) -> TrainState:
-    """Return the state with the fields that `_to_stored` returned."""
-    names = [field.name for field in fields(TrainState)]
-    return TrainState(**{name: stored[STORED_NAMES.get(name, name)] for name in names})
+def _from_stored(stored: dict[str, Any], like: TrainState) -> TrainState:
+    """Return the state with the fields that `_to_stored` returned; others, without arrays, are those of ``like``."""
+    names = {field.name: STORED_NAMES.get(field.name, field.name) for field in fields(TrainState)}
+    return replace(like, **{name: stored[on_disk] for name, on_disk in names.items() if on_disk in stored})
 
 
 def _abstract(tree: Any) -> Any:
@@ -216,15 +218,16 @@ def _abstract(tree: Any) -> Any:
     )
 
 
-def _only_params(params: Any) -> TrainState:
-    """Return a state without anything but ``params``."""
+def _only_variables(state: TrainState) -> TrainState:
+    """Return a state without anything but the parameters and statistics of ``state``."""
     nothing: dict[str, Any] = dict.fromkeys(field.name for field in fields(TrainState))
-    return TrainState(**nothing | {"params": params})
+    return TrainState(**nothing | {"params": state.params, "statistics": state.statistics})
 
 
 def _sums(state: TrainState) -> dict[str, str]:
-    """Return the SHA-256 of the parameters of a state, and of the rest."""
-    return {"params": _sha256(_only_params(state.params)), "rest": _sha256(replace(state, params=None))}
+    """Return the SHA-256 of the parameters and statistics of a state, and of the rest."""
+    variables, rest = _only_variables(state), replace(state, params=None, statistics=None)
+    return {"params": _sha256(variables), "rest": _sha256(rest)}
 
 
 def _sha256(state: TrainState) -> str:

@@ -1,6 +1,7 @@
 """The configuration of a training run: a frozen dataclass whose fields are the options of the command line."""
 
 import math
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import UnionType
@@ -19,6 +20,9 @@ FLIPPABLE_DATASETS = ("cifar10", "cifar100", "fashion_mnist")
 MUON_LEARNING_RATE = 0.02
 """Default learning rate of muon, whose orthogonalized steps are too small with 1e-3."""
 
+NETWORK_OPTIONS = ("precision", "hidden", "channels", "final_relu", "initialization")
+"""Options of mlp and conv, which a network of one's own has none of."""
+
 type ClassWeights = Literal["none", "balanced"]
 type Stream = Literal["auto", "always", "never"]
 
@@ -29,8 +33,9 @@ type Precision = Literal["float32", "bfloat16"]
 class TrainConfig:
     """The configuration of a training run. Raises ValueError for an invalid option."""
 
-    model: Model = "conv"
-    """Network: mlp, or conv (3x3 convolutions, then the same MLP)."""
+    model: str = "conv"
+    """Network: mlp; conv (3x3 convolutions, then the same MLP); or module:name of a network of your own, a class or
+    function that returns a flax.nnx.Module if it is called with image_shape, classes and rngs."""
     dataset: str = "cifar10"
     """A folder of images with one folder a class (perhaps in train/, val/ and test/), an .npz file, a folder of MNIST's
     files or of Hugging Face's Parquet files; the name of a data set in TensorFlow Datasets; or `digits`, which needs no
@@ -125,6 +130,14 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for field in fields(self):
             _check_type(field.name, getattr(self, field.name), field.type)
+        valid = not self.own_network or re.fullmatch(r"[\w.]+:[\w.]+", self.model) is not None
+        require("model", self.model, valid, "mlp, conv, or the module:name of a network of your own")
+        if self.own_network:
+            for field in fields(self):
+                if field.name in NETWORK_OPTIONS:
+                    value = getattr(self, field.name)
+                    rule = f"left out: `model` {self.model} decides it itself"
+                    require(field.name, value, value == field.default, rule)
         for name in ["epochs", "batch_size", "accumulate", "eval_every", "members"]:
             require(name, getattr(self, name), getattr(self, name) >= 1, "1 or more")
         rule = f"a divisor of `batch_size` {self.batch_size}"
@@ -150,6 +163,11 @@ class TrainConfig:
             require("patience", self.patience, self.validation != 0, "left out without validation images")
 
     @property
+    def own_network(self) -> bool:
+        """Whether the network is neither mlp nor conv."""
+        return self.model not in get_args(Model.__value__)
+
+    @property
     def resolved_learning_rate(self) -> float:
         """``learning_rate``, or if it is None the default of the optimizer."""
         if self.learning_rate is not None:
@@ -168,7 +186,8 @@ class TrainConfig:
         """The folder of the run."""
         path = self.dataset.startswith((".", "/", "~"))
         dataset = Path(self.dataset).expanduser().resolve().name if path else self.dataset
-        name = f"{dataset.replace('/', '-').replace(':', '-')}-{self.model}-seed{self.seed}"
+        model = self.model.rpartition(":")[2]
+        name = f"{dataset.replace('/', '-').replace(':', '-')}-{model}-seed{self.seed}"
         return self.run_dir or Path("build/runs") / (name if self.members == 1 else f"{name}-x{self.members}")
 
     @property

@@ -15,7 +15,8 @@ import optax
 from scipy.special import log_softmax, logsumexp
 
 from nets.training.config import TrainConfig
-from nets.training.step import TrainState, build_network, init_train_state
+from nets.training.networks import build_network
+from nets.training.step import TrainState, init_train_state
 
 
 def init_ensemble_state(

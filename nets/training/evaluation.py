@@ -78,7 +78,7 @@ class Evaluation:
         if self.images is None:
             return {name: self._streamed_logits(state, name) for name in self.task.splits}
         train, evaluation = (
-            np.asarray(self._compute_logits(state.params, images))
+            np.asarray(self._compute_logits(state.variables, images))
             for images, _ in [self.images.train, self.images.evaluation]
         )
         return {"train": train} | {name: evaluation[..., part, :] for name, part in self._parts.items()}
@@ -90,10 +90,10 @@ class Evaluation:
             logits = np.concatenate([self._streamed_logits(state, name) for name in names], axis=-2)
             return logits, np.concatenate([self.task.splits[name].labels for name in names])
         images, labels = self.images.evaluation
-        return self._compute_logits(state.params, images), labels
+        return self._compute_logits(state.variables, images), labels
 
     def _streamed_logits(self, state: TrainState, name: str) -> np.ndarray:
-        return streamed_logits(self._compute_logits, state.params, self.task.splits[name].images, self.task.mesh)
+        return streamed_logits(self._compute_logits, state.variables, self.task.splits[name].images, self.task.mesh)
 
     @cached_property
     def _compute_logits(self):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+from flax import nnx
 from jax.sharding import NamedSharding
 
 from nets.data.datasets import Dataset, Progress
@@ -25,7 +26,8 @@ from nets.training.config import TrainConfig
 from nets.training.early_stopping import WAITED, epochs_without_improvement, stopped_early
 from nets.training.evaluation import DeviceImages, Evaluation, NonFiniteLossError, put_on_devices
 from nets.training.extension import describe_schedule, extend_run
-from nets.training.initial_parameters import parameters_of_run
+from nets.training.initial_parameters import state_from_run
+from nets.training.networks import import_path
 from nets.training.optimizers import schedule
 from nets.training.profiling import profiled_chunks
 from nets.training.run_lock import locked_run_folder, require_free_or_resumable, require_same_data, restore_run
@@ -44,6 +46,7 @@ def fit(
     config: TrainConfig,
     *,
     dataset: Dataset | None = None,
+    network: Callable[..., nnx.Module] | None = None,
     resume: bool = False,
     progress: Progress = lambda *_: None,
     on_epoch: Callable[[Metrics], None] = lambda _: None,
@@ -63,6 +66,11 @@ def fit(
     dataset
         The data, in place of those that ``config.dataset`` names: of `nets.from_arrays`, or `nets.data.datasets.load`.
         Its name becomes that of the configuration. To resume, give the same data again.
+    network
+        A network of your own in place of ``config.model``, which becomes its path ``module:name``: a class or function
+        of ``image_shape`` (height, width, channels), ``classes`` and ``rngs``, an `nnx.Rngs`. It returns a
+        `flax.nnx.Module` that maps images, float32 -1 .. 1 of shape (N, height, width, channels), to logits (N,
+        classes).
     resume
         Continue the run in that folder from its last checkpoint, with the same configuration, or with more epochs.
     progress
@@ -101,14 +109,16 @@ def fit(
     """
     if dataset is not None:
         config = replace(config, dataset=dataset.name)
+    if network is not None:
+        config = replace(config, model=import_path(network))
     require_equal("options", repr((replace(config, data_dir=None), resume)))
     if resume:  # before the data set is loaded
         on_first_process(lambda: require_free_or_resumable(config, resume))
     task = prepare(config, progress, dataset)
     state, metrics, remarks = task.initial_state(), [], ""
     if config.init_from is not None and not resume:
-        params, remarks = on_all_processes(lambda: parameters_of_run(task, state.params))
-        state = shard_state(replace(state, params=params), config.members, task.mesh)
+        state, remarks = on_all_processes(lambda: state_from_run(task, state))
+        state = shard_state(state, config.members, task.mesh)
     with locked_run_folder(config, resume) as folder:
         epochs_before = config.epochs
         if resume:

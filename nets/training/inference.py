@@ -7,10 +7,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from nets.distributed.mesh import BATCH_AXIS, MEMBERS_AXIS, REPLICATED, shard
+from nets.training.networks import Network
 from nets.training.step import image_rows, scale_images, state_partition_specs
 
 EVALUATION_BATCH_SIZE = 500
@@ -19,28 +19,28 @@ MAX_PENDING = 4
 """Batches from the host that may wait for the device: each holds its images."""
 
 
-def logits_function(module: Any, members: int = 1) -> Callable[[Any, Any], np.ndarray]:
-    """Return ``compute_logits(params, images)``: float32 logits (N, K) of bytes (N, height, width, channels).
+def logits_function(network: Network, members: int = 1) -> Callable[[Any, Any], np.ndarray]:
+    """Return ``compute_logits(variables, images)``: float32 logits (N, K) of bytes (N, height, width, channels).
 
     The images are on the host, and go to one device batch by batch. The logits of an ensemble are (members, N, K).
     """
 
-    def batch_logits(params: Any, images: jax.Array) -> jax.Array:
-        return nnx.merge(module, params)(scale_images(images)).astype(jnp.float32)
+    def batch_logits(variables: Any, images: jax.Array) -> jax.Array:
+        return network.logits(variables, scale_images(images))
 
     batch_logits = jax.jit(jax.vmap(batch_logits, in_axes=(0, None)) if members > 1 else batch_logits)
 
-    def compute_logits(params: Any, images: Any) -> np.ndarray:
+    def compute_logits(variables: Any, images: Any) -> np.ndarray:
         if not len(images):  # JAX cannot reshape an empty batch to (0, -1)
             batch = jax.ShapeDtypeStruct((1, *images.shape[1:]), images.dtype)
-            return np.zeros(jax.eval_shape(batch_logits, params, batch).shape, np.float32)[..., :0, :]
-        return _batch_by_batch(partial(batch_logits, params), images, EVALUATION_BATCH_SIZE)
+            return np.zeros(jax.eval_shape(batch_logits, variables, batch).shape, np.float32)[..., :0, :]
+        return _batch_by_batch(partial(batch_logits, variables), images, EVALUATION_BATCH_SIZE)
 
     return compute_logits
 
 
 def streamed_logits(
-    compute_logits: Callable[[Any, jax.Array], jax.Array], params: Any, images: Any, mesh: Mesh
+    compute_logits: Callable[[Any, jax.Array], jax.Array], variables: Any, images: Any, mesh: Mesh
 ) -> np.ndarray:
     """Return the logits of images on the host, by the ``compute_logits`` of `device_logits_function`, batch by batch.
 
@@ -48,15 +48,15 @@ def streamed_logits(
     """
 
     def batch_logits(batch: np.ndarray) -> jax.Array:
-        return compute_logits(params, shard(image_rows(batch), mesh, REPLICATED))
+        return compute_logits(variables, shard(image_rows(batch), mesh, REPLICATED))
 
     return _batch_by_batch(batch_logits, images, EVALUATION_BATCH_SIZE * mesh.shape[BATCH_AXIS])
 
 
 def device_logits_function(
-    module: Any, image_shape: tuple[int, int, int], members: int, mesh: Mesh
+    network: Network, image_shape: tuple[int, int, int], members: int, mesh: Mesh
 ) -> Callable[[Any, jax.Array], jax.Array]:
-    """Return the compiled ``compute_logits(params, images)`` of images that are on the devices, where the logits stay.
+    """Return the compiled ``compute_logits(variables, images)`` of images on the devices, where the logits stay.
 
     ``images`` (N, height * width * channels) are the rows of `nets.training.step.image_rows`, on every device of
     ``mesh``. Each device computes the logits of its shard, batch by batch in one loop, and gets those of all: float32
@@ -64,14 +64,14 @@ def device_logits_function(
     """
     shards = mesh.shape[BATCH_AXIS]
 
-    def shard_logits(params: Any, images: jax.Array) -> jax.Array:
+    def shard_logits(variables: Any, images: jax.Array) -> jax.Array:
         count = len(images)
         batches = -(-count // EVALUATION_BATCH_SIZE)
         size = -(-count // batches)
 
         def batch_logits(start: jax.Array) -> jax.Array:
             batch = jax.lax.dynamic_slice_in_dim(images, start, size).reshape(-1, *image_shape)
-            return nnx.merge(module, params)(scale_images(batch)).astype(jnp.float32)
+            return network.logits(variables, scale_images(batch))
 
         last = count - size  # the last batch overlaps the one before
         logits = jax.lax.map(batch_logits, jnp.minimum(jnp.arange(batches) * size, last))  # (batches, size, K)
@@ -86,10 +86,10 @@ def device_logits_function(
         out_specs = PartitionSpec(*leading, BATCH_AXIS)
         shard_logits = jax.shard_map(shard_logits, mesh=mesh, in_specs=in_specs, out_specs=out_specs)
 
-    def compute_logits(params: Any, images: jax.Array) -> jax.Array:
+    def compute_logits(variables: Any, images: jax.Array) -> jax.Array:
         count = len(images)
         padding = -count % shards if count else shards  # black images, whose logits are dropped
-        return shard_logits(params, jnp.pad(images, ((0, padding), (0, 0))))[..., :count, :]
+        return shard_logits(variables, jnp.pad(images, ((0, padding), (0, 0))))[..., :count, :]
 
     return jax.jit(compute_logits, out_shardings=NamedSharding(mesh, REPLICATED))
 

@@ -1,21 +1,23 @@
 """Initial parameters that are those of another run, as in transfer learning."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax
 
 from nets.training.runs import load_run
+from nets.training.step import TrainState
 from nets.training.task import Task
 
 HEAD = "logits"
 """Name of the last layer in the paths of its parameters."""
 
 
-def parameters_of_run(task: Task, initial: Any) -> tuple[Any, str]:
-    """Return the parameters of the last checkpoint of ``task.config.init_from``, and what they are in words.
+def state_from_run(task: Task, state: TrainState) -> tuple[TrainState, str]:
+    """Return ``state`` with the variables of the last checkpoint of ``task.config.init_from``, and those in words.
 
-    If that run has other classes, the last layer keeps its ``initial`` parameters. Raises ValueError if there is no
-    such run, or another parameter has another shape.
+    If that run has other classes, the last layer keeps its initial parameters. Raises ValueError if there is no such
+    run, or another variable has another shape.
     """
     config = task.config
     source = load_run(config.init_from or "")
@@ -25,7 +27,7 @@ def parameters_of_run(task: Task, initial: Any) -> tuple[Any, str]:
             f"{source.config.members}; take --members {source.config.members}."
         )
     other_classes = source.class_names != task.dataset.class_names
-    theirs, ours = _by_name(source.params), _by_name(initial)
+    theirs, ours = _by_name(source.variables), _by_name(state.variables)
     own = {name for name in ours if other_classes and HEAD in name.split(".")}
     for name in sorted((ours.keys() | theirs.keys()) - own):
         shapes = [by_name[name].shape if name in by_name else None for by_name in (theirs, ours)]
@@ -34,16 +36,20 @@ def parameters_of_run(task: Task, initial: Any) -> tuple[Any, str]:
             raise ValueError(
                 f"`init_from` must be a run of the same network, but the parameter {name} has {there} in "
                 f"{source.folder} and {here} here; take the same --model, --hidden and --channels, and images of the "
-                "same size."
+                f"same size. With other classes, the last layer is recognized by its name, {HEAD}."
             )
-    leaves = [ours[name] if name in own else theirs[name] for name in ours]
+    taken = {name: ours[name] if name in own else theirs[name] for name in ours}
     words = f"the initial parameters are those of {source.folder} at step {source.step}"
     if own:
         words += ", but for the last layer, since the classes differ"
-    return jax.tree.unflatten(jax.tree.structure(initial), leaves), words
+    params, statistics = (
+        jax.tree.unflatten(jax.tree.structure(tree), [taken[name] for name in _by_name(tree)])
+        for tree in [state.params, state.statistics]
+    )
+    return replace(state, params=params, statistics=statistics), words
 
 
-def _by_name(params: dict) -> dict[str, jax.Array]:
-    """Return the arrays of a tree of parameters by their paths, in the order of the tree."""
-    leaves = jax.tree_util.tree_leaves_with_path(params)
+def _by_name(variables: Any) -> dict[str, jax.Array]:
+    """Return the arrays of a tree by their paths, in the order of the tree."""
+    leaves = jax.tree_util.tree_leaves_with_path(variables)
     return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}

@@ -33,8 +33,9 @@ from nets.training.config import TrainConfig
 from nets.training.early_stopping import stopped_early
 from nets.training.ensemble import ensemble_logits, init_ensemble_state
 from nets.training.inference import logits_function
+from nets.training.networks import Network, build_network, merged, network_of
 from nets.training.optimizers import optimizer
-from nets.training.step import TrainState, build_network
+from nets.training.step import TrainState
 
 SCHEMA_VERSION = 4
 RUN_FILES = ("config.json", "metrics.jsonl", "predictions.npz")
@@ -82,17 +83,28 @@ class Run:
             raise ValueError(f"run {self.folder} has a damaged predictions.npz: {reason}; train it again.") from error
         return arrays
 
-    @cached_property
+    @property
     def params(self) -> dict[str, Any]:
         """The parameters of the checkpoint. Raises ValueError if there is none, or if it is damaged."""
+        return self._params_and_statistics[0]
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The parameters and the statistics of the checkpoint in one tree, for `network`; with the same errors."""
+        return merged(*self._params_and_statistics)
+
+    @cached_property
+    def _params_and_statistics(self) -> tuple[dict[str, Any], dict[str, Any]]:
         if (self.folder / "checkpoints").is_dir():
             with open_checkpoints(self.folder / "checkpoints", read_only=True) as checkpoints:
                 step = self._step(checkpoints)
                 if step is not None:
-                    params = self._abstract_state(optax.identity()).params
-                    return checkpoints.restore_params(
-                        step, params, lambda: self._abstract_state(optimizer(self.config, 1))
+                    state = checkpoints.restore_variables(
+                        step,
+                        self._abstract_state(optax.identity()),
+                        lambda: self._abstract_state(optimizer(self.config, 1)),
                     )
+                    return state.params, state.statistics
         raise ValueError(f"run {self.folder} has no {self.checkpoint} checkpoint; the best needs validation data.")
 
     @cached_property
@@ -115,8 +127,8 @@ class Run:
     @cached_property
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the parameters of one network, by name, layer by layer."""
-        params = nnx.to_pure_dict(nnx.state(self._model, nnx.Param))
-        leaves = jax.tree_util.tree_leaves_with_path(params)
+        model = nnx.eval_shape(lambda: build_network(self.config, self.image_shape, len(self.class_names)))
+        leaves = jax.tree_util.tree_leaves_with_path(nnx.to_pure_dict(nnx.state(model, nnx.Param)))
         return {jax.tree_util.keystr(path, simple=True, separator="."): leaf.shape for path, leaf in leaves}
 
     def logits(self, images: Any) -> np.ndarray:
@@ -134,7 +146,7 @@ class Run:
 
     def member_logits(self, images: Any) -> np.ndarray:
         """Return the logits (N, K) of ``images`` as in `logits`, or (members, N, K) in an ensemble."""
-        return self._compute_logits(self.params, images)
+        return self._compute_logits(self.variables, images)
 
     def predict(self, images: Any) -> np.ndarray:
         """Return the predictive distribution of each image: probabilities (N, K), whose rows sum to 1."""
@@ -144,15 +156,10 @@ class Run:
     def _compute_logits(self) -> Callable[[Any, Any], np.ndarray]:
         return logits_function(self.network, self.config.members)
 
-    @property
-    def network(self) -> Any:
-        """The graph definition of the network (`flax.nnx.graphdef`), to be merged with `params`."""
-        return nnx.graphdef(self._model)
-
     @cached_property
-    def _model(self) -> nnx.Module:
-        """The network with abstract arrays (shapes only)."""
-        return nnx.eval_shape(lambda: build_network(self.config, self.image_shape, len(self.class_names)))
+    def network(self) -> Network:
+        """The network without its variables. Raises ValueError if it is an own network that cannot be imported."""
+        return network_of(self.config, self.image_shape, len(self.class_names))
 
 
 def load_run(folder: Path | str, checkpoint: Literal["last", "best"] = "last") -> Run:

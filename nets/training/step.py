@@ -15,31 +15,30 @@ from jax.sharding import Mesh, PartitionSpec
 
 from nets.data.augmentation import augment
 from nets.distributed.mesh import BATCH_AXIS, MEMBERS_AXIS, REPLICATED, shard
-from nets.models.conv_net import ConvNet
-from nets.models.convolutions import training_convolution
-from nets.models.linear_layers import bfloat16_linear, linear
 from nets.models.losses import cross_entropy, smoothed, weighted_cross_entropy
-from nets.models.mlp import MLP
 from nets.training.config import TrainConfig
+from nets.training.networks import Network, merged, variables_of
 
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["params", "opt_state", "key", "step", "epoch_loss", "epoch_correct", "nonfinite_step"],
+    data_fields=["params", "statistics", "opt_state", "key", "step", "epoch_loss", "epoch_correct", "nonfinite_step"],
     meta_fields=[],
 )
 @dataclass(frozen=True)
 class TrainState:
     """Everything that later steps depend on, apart from configuration and data.
 
-    ``params`` and ``opt_state`` are trees of arrays. ``key`` (2,) uint32 is the data of the random key for shuffling
-    and augmentation, and ``step`` the number of steps so far. ``epoch_loss`` and ``epoch_correct`` are sums over the
-    current epoch: of the batch losses in nats, and of the correctly classified images, each before the update of its
-    step. ``nonfinite_step`` is the first step whose loss was not finite, or -1. In an ensemble the first axis of every
-    array is the members, except for ``step``, which they share.
+    ``params``, ``statistics`` (`nets.training.networks.Network`) and ``opt_state`` are trees of arrays. ``key`` (2,)
+    uint32 is the data of the random key for shuffling, augmentation and random layers, and ``step`` the number of steps
+    so far. ``epoch_loss`` and ``epoch_correct`` are sums over the current epoch: of the batch losses in nats, and of
+    the correctly classified images, each before the update of its step. ``nonfinite_step`` is the first step whose loss
+    was not finite, or -1. In an ensemble the first axis of every array is the members, except for ``step``, which they
+    share.
     """
 
     params: Any
+    statistics: Any
     opt_state: Any
     key: jax.Array
     step: jax.Array
@@ -47,36 +46,23 @@ class TrainState:
     epoch_correct: jax.Array
     nonfinite_step: jax.Array
 
+    @property
+    def variables(self) -> Any:
+        """Parameters and statistics in one tree, for evaluation."""
+        return merged(self.params, self.statistics)
+
 
 _AXES: dict[str, Any] = {field.name: None if field.name == "step" else 0 for field in fields(TrainState)}
 VMAP_AXES = TrainState(**_AXES)
 """The members axis of each array in the state of an ensemble, for `jax.vmap`."""
 
 
-def build_network(
-    config: TrainConfig, image_shape: tuple[int, int, int], classes: int, seed: int | jax.Array | None = None
-) -> nnx.Module:
-    """Return the network of ``config`` with its initial parameters, or with those of another ``seed``."""
-    rngs = nnx.Rngs(params=jax.random.fold_in(jax.random.key(config.seed if seed is None else seed), 0))
-    bfloat16 = config.precision == "bfloat16"
-    options = {
-        "hidden": config.hidden,
-        "final_relu": config.final_relu,
-        "initialization": config.initialization,
-        "linear": bfloat16_linear if bfloat16 else linear,
-        "rngs": rngs,
-    }
-    if config.model == "mlp":
-        return MLP(image_shape, classes, **options)
-    convolution = training_convolution(bfloat16, vmapped=config.members > 1)
-    return ConvNet(image_shape, classes, channels=config.channels, conv_general_dilated=convolution, **options)
-
-
 def init_train_state(model: nnx.Module, optimizer: optax.GradientTransformation, seed: int | jax.Array) -> TrainState:
-    """Return the train state before the first step; ``seed`` is the seed of shuffling and augmentation."""
-    params = nnx.to_pure_dict(nnx.state(model, nnx.Param))
+    """Return the train state before the first step; ``seed`` is the seed of shuffling, augmentation, random layers."""
+    params, statistics = variables_of(model)
     return TrainState(
         params=params,
+        statistics=statistics,
         opt_state=optimizer.init(params),
         key=jax.random.key_data(training_key(seed)),
         step=jnp.zeros((), jnp.int32),
@@ -87,14 +73,14 @@ def init_train_state(model: nnx.Module, optimizer: optax.GradientTransformation,
 
 
 def training_key(seed: int | jax.Array) -> jax.Array:
-    """Return the random key for the shuffling and the augmentation of a run with ``seed``."""
+    """Return the random key for the shuffling, the augmentation and the random layers of a run with ``seed``."""
     return jax.random.fold_in(jax.random.key(seed), 1)
 
 
 def epoch_order(key: jax.Array, epoch: jax.Array, count: int) -> tuple[jax.Array, jax.Array]:
-    """Return the order of ``count`` training images in ``epoch``, from 0 on, and the key of its augmentation."""
-    shuffle_key, augment_key = jax.random.split(jax.random.fold_in(key, epoch))
-    return jax.random.permutation(shuffle_key, count), augment_key
+    """Return the order of ``count`` training images in ``epoch``, from 0 on, and the key of its random numbers."""
+    shuffle_key, epoch_key = jax.random.split(jax.random.fold_in(key, epoch))
+    return jax.random.permutation(shuffle_key, count), epoch_key
 
 
 def state_partition_specs(members: int) -> TrainState:
@@ -124,8 +110,15 @@ def image_rows(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), math.prod(images.shape[1:]))
 
 
+def mean_over_shards(statistic: jax.Array) -> jax.Array:
+    """Return the mean of a statistic over the shards of a batch; of integers, which count steps, the maximum."""
+    if jnp.issubdtype(statistic.dtype, jnp.floating):
+        return jax.lax.pmean(statistic, BATCH_AXIS)
+    return jax.lax.pmax(statistic, BATCH_AXIS)
+
+
 def chunk_function(
-    module: Any,
+    network: Network,
     optimizer: optax.GradientTransformation,
     config: TrainConfig,
     image_shape: tuple[int, int, int],
@@ -147,7 +140,8 @@ def chunk_function(
     ``class_weights`` (K,), if there are any; the loss that is reported is not.
 
     On a ``mesh`` (`nets.distributed.mesh`) every device has all images and computes the same shuffle. It takes its
-    shard of each batch, and one all-reduce a step sums the gradients. Devices send each other nothing else.
+    shard of each batch, and one all-reduce a step sums the gradients. Devices send each other nothing else, but the
+    statistics of a network that has any: each device has those of its shard, and their mean is kept.
     """
     num_shards = mesh.shape[BATCH_AXIS] if mesh else 1  # of a batch
 
@@ -158,9 +152,14 @@ def chunk_function(
         size = len(array) // num_shards
         return jax.lax.dynamic_slice_in_dim(array, jax.lax.axis_index(BATCH_AXIS) * size, size)
 
-    def loss_of(params: Any, images: jax.Array, labels: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-        """Return the loss to minimize; and the cross-entropy, which is the loss to report, and the number correct."""
-        logits = nnx.merge(module, params)(images).astype(jnp.float32)  # (B / (num_shards accumulate), K)
+    def loss_of(
+        params: Any, statistics: Any, images: jax.Array, labels: jax.Array, key: jax.Array
+    ) -> tuple[jax.Array, tuple[jax.Array, jax.Array, Any]]:
+        """Return the loss to minimize; and the cross-entropy, which is the loss to report, number correct, statistics.
+
+        The images are those of a part of a shard: B / (num_shards accumulate).
+        """
+        logits, statistics = network.training_logits(params, statistics, images, key)
         loss = cross_entropy(logits, labels)
         if class_weights is None:
             to_minimize = smoothed(loss, logits, config.label_smoothing)
@@ -169,31 +168,43 @@ def chunk_function(
             to_minimize = weighted_cross_entropy(logits, labels, weights, config.label_smoothing)
         correct = jnp.sum(jnp.argmax(logits, axis=1) == labels, dtype=jnp.float32)  # float: one dtype, one all-reduce
         parts = num_shards * config.accumulate
-        return to_minimize / parts, (loss / parts, correct)
+        return to_minimize / parts, (loss / parts, correct, statistics)
 
-    def gradient_of(params: Any, images: jax.Array, labels: jax.Array) -> tuple[Any, jax.Array, jax.Array]:
-        """Return gradient, loss and number correct; with ``accumulate`` as sums over parts of the images, in order."""
+    def gradient_of(
+        params: Any, statistics: Any, images: jax.Array, labels: jax.Array, key: jax.Array
+    ) -> tuple[tuple[Any, jax.Array, jax.Array], Any]:
+        """Return gradient, loss and number correct; and the new statistics.
+
+        With ``accumulate`` the three are sums over parts of the images, in order, and the statistics go from one part
+        to the next.
+        """
         compute = jax.value_and_grad(loss_of, has_aux=True)
         if config.accumulate == 1:
-            (_, (loss, correct)), gradient = compute(params, images, labels)
-            return gradient, loss, correct
+            (_, (loss, correct, statistics)), gradient = compute(params, statistics, images, labels, key)
+            return (gradient, loss, correct), statistics
 
-        def add_part(sums: Any, part: tuple[jax.Array, jax.Array]) -> tuple[Any, None]:
-            (_, (loss, correct)), gradient = compute(params, *part)
-            return jax.tree.map(jnp.add, sums, (gradient, loss, correct)), None
+        def add_part(carry: tuple[Any, Any], part: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[Any, None]:
+            sums, statistics = carry
+            images, labels, number = part
+            part_key = jax.random.fold_in(key, number)
+            (_, (loss, correct, statistics)), gradient = compute(params, statistics, images, labels, part_key)
+            return (jax.tree.map(jnp.add, sums, (gradient, loss, correct)), statistics), None
 
         zero = 0.0 * images[0, 0, 0, 0]  # of the device's own shard, which its type says
         zeros = (jax.tree.map(jnp.zeros_like, params), zero, zero)
         image_parts = images.reshape(config.accumulate, -1, *images.shape[1:])
-        return jax.lax.scan(add_part, zeros, (image_parts, labels.reshape(config.accumulate, -1)))[0]
+        parts = (image_parts, labels.reshape(config.accumulate, -1), jnp.arange(config.accumulate))
+        return jax.lax.scan(add_part, (zeros, statistics), parts)[0]
 
-    def train_step(state: TrainState, images: jax.Array, labels: jax.Array) -> TrainState:
-        params = state.params
+    def train_step(state: TrainState, images: jax.Array, labels: jax.Array, key: jax.Array) -> TrainState:
+        params, statistics = state.params, state.statistics
         if num_shards > 1:  # else JAX would sum each gradient separately, where it is transposed
-            params = jax.lax.pcast(params, BATCH_AXIS, to="varying")
-        gradient, loss, correct = gradient_of(params, images, labels)
+            params, statistics = jax.lax.pcast((params, statistics), BATCH_AXIS, to="varying")
+            key = jax.random.fold_in(key, jax.lax.axis_index(BATCH_AXIS))
+        sums, statistics = gradient_of(params, statistics, images, labels, key)
         if num_shards > 1:
-            gradient, loss, correct = jax.lax.psum((gradient, loss, correct), BATCH_AXIS)
+            sums, statistics = jax.lax.psum(sums, BATCH_AXIS), jax.tree.map(mean_over_shards, statistics)
+        gradient, loss, correct = sums
         if config.precision == "float32":  # else a CPU copies linear kernels that are read after their update
             gradient = jax.lax.platform_dependent(
                 gradient, cpu=jax.lax.optimization_barrier, default=lambda gradient: gradient
@@ -202,6 +213,7 @@ def chunk_function(
         return replace(
             state,
             params=optax.apply_updates(state.params, updates),
+            statistics=statistics,
             opt_state=opt_state,
             step=state.step + 1,
             epoch_loss=state.epoch_loss + loss,
@@ -214,7 +226,7 @@ def chunk_function(
     def chunk(
         state: TrainState, images: jax.Array, labels: jax.Array, stop: int, first: jax.Array | None = None
     ) -> TrainState:
-        order, augment_key = epoch_order(jax.random.wrap_key_data(state.key), state.step // steps, len(labels))
+        order, epoch_key = epoch_order(jax.random.wrap_key_data(state.key), state.step // steps, len(labels))
         # The shuffle differs between members, and so must the type of what it chooses from.
         if mesh and mesh.size > 1 and config.members > 1 and not streamed:
             images = jax.lax.pcast(images, MEMBERS_AXIS, to="varying")
@@ -226,7 +238,7 @@ def chunk_function(
             else:
                 batch = (state.step - first) * config.batch_size + jnp.arange(config.batch_size)
             batch = local_shard(batch)
-            key = jax.random.fold_in(augment_key, start)
+            key = jax.random.fold_in(epoch_key, start)
             augmented = augment(
                 key,
                 scale_images(images[batch].reshape(-1, *image_shape)),
@@ -234,7 +246,8 @@ def chunk_function(
                 local_shard,
                 num_shards,
             )
-            return train_step(state, augmented, labels[batch])
+            network_key = jax.random.fold_in(key, 2)  # 0 and 1 are the keys of `augment`
+            return train_step(state, augmented, labels[batch], network_key)
 
         mid_epoch = state.step % steps > 0  # then the sums of the epoch continue
         state = replace(

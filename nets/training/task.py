@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import numpy as np
 import optax
-from flax import nnx
 from jax.sharding import Mesh
 
 from closedform.provenance import BFLOAT16_INSTRUCTION_SETS, commit, cpu_instruction_sets, versions
@@ -20,8 +19,9 @@ from nets.distributed.processes import on_all_processes, require_equal
 from nets.training.class_balance import are_uneven, class_weights
 from nets.training.config import TrainConfig
 from nets.training.ensemble import init_ensemble_state
+from nets.training.networks import Network, network_of
 from nets.training.optimizers import optimizer
-from nets.training.step import TrainState, build_network, shard_state
+from nets.training.step import TrainState, shard_state
 from nets.training.streaming import must_stream
 
 RECORDED_PACKAGES = ["closedform", "jax", "jaxlib", "flax", "optax", "numpy"]
@@ -35,8 +35,7 @@ class Task:
     dataset: Dataset
     splits: dict[str, Split]
     """The images for train, validation and test."""
-    network: Any
-    """The graph definition of the network (`flax.nnx.graphdef`)."""
+    network: Network
     optimizer: optax.GradientTransformation
     mesh: Mesh
     streamed: bool = False
@@ -164,9 +163,7 @@ def prepare(config: TrainConfig, progress: Progress, dataset: Dataset | None = N
         config=config,
         dataset=dataset,
         splits={"train": train, "validation": validation, "test": dataset.test},
-        network=nnx.graphdef(
-            nnx.eval_shape(lambda: build_network(config, dataset.image_shape, len(dataset.class_names)))
-        ),
+        network=network_of(config, dataset.image_shape, len(dataset.class_names)),
         optimizer=optimizer(config, config.epochs * (len(train) // config.batch_size)),
         mesh=mesh,
         streamed=streamed,

@@ -13,7 +13,7 @@ import optax
 from flax import nnx
 from jax.sharding import Mesh
 
-from benchmarks.compiled.chunks import CLASSES, SHAPE, network_of
+from benchmarks.compiled.chunks import CLASSES, SHAPE
 from benchmarks.compiled.facts import least_flops
 from benchmarks.jax_worker import synthetic
 from nets.distributed.mesh import REPLICATED, shard
@@ -22,6 +22,7 @@ from nets.models.convolutions import native_convolution
 from nets.models.linear_layers import bfloat16_linear, linear
 from nets.training.config import TrainConfig
 from nets.training.ensemble import init_ensemble_state
+from nets.training.networks import Network, network_of
 from nets.training.optimizers import optimizer
 from nets.training.step import chunk_function, image_rows, shard_state
 
@@ -105,10 +106,10 @@ class Chunk:
         return time.perf_counter() - started
 
 
-def network(config: TrainConfig, variant: Variant) -> Any:
-    """Return the graph definition of the network, with the convolutions of the variant."""
+def network(config: TrainConfig, variant: Variant) -> Network:
+    """Return the network, with the convolutions of the variant."""
     if not variant.native:
-        return network_of(config)
+        return network_of(config, SHAPE, CLASSES)
     bfloat16 = config.precision == "bfloat16"
 
     def native_network() -> ConvNet:
@@ -122,7 +123,7 @@ def network(config: TrainConfig, variant: Variant) -> Any:
             rngs=nnx.Rngs(0),
         )
 
-    return nnx.graphdef(nnx.eval_shape(native_network))
+    return Network.of(nnx.eval_shape(native_network))
 
 
 def with_barrier(transform: optax.GradientTransformation) -> optax.GradientTransformation:

@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
 
 from nets.models.convolutions import native_convolution
 from nets.training.config import TrainConfig
 from nets.training.ensemble import init_ensemble_state
+from nets.training.networks import network_of
 from nets.training.optimizers import optimizer
-from nets.training.step import build_network, chunk_function, image_rows
+from nets.training.step import chunk_function, image_rows
 from tests.nightly import nightly_but
 from tests.tolerances import BFLOAT16_FORMS, BFLOAT16_STEPS, FLOAT32_FORMS
 
@@ -50,7 +50,7 @@ def train(config, monkeypatch, platform):
     images = np.clip(60 * labels[:, None, None, None] + rng.integers(0, 70, (len(labels), *SHAPE)), 0, 255)
     data = jnp.asarray(image_rows(images), jnp.uint8), jnp.asarray(labels, jnp.int32)
     transform = optimizer(config, STEPS)
-    network = nnx.graphdef(nnx.eval_shape(lambda: build_network(config, SHAPE, CLASSES)))
+    network = network_of(config, SHAPE, CLASSES)
     chunk = chunk_function(network, transform, config, SHAPE, STEPS)
     state = init_ensemble_state(config, SHAPE, CLASSES, transform)
     before, totals, after = jax.tree.map(np.array, state.params), [np.zeros(config.members)], []

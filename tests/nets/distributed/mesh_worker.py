@@ -12,16 +12,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
 from nets.distributed.mesh import REPLICATED, describe_idle_devices, make_mesh, shard
+from nets.models.mlp import MLP
 from nets.training.config import TrainConfig
 from nets.training.ensemble import init_ensemble_state
 from nets.training.fitting import fit
 from nets.training.inference import device_logits_function
+from nets.training.networks import network_of
 from nets.training.optimizers import optimizer
-from nets.training.step import build_network, chunk_function, image_rows, shard_state
+from nets.training.step import chunk_function, image_rows, shard_state
 
 SHAPE, CLASSES, IMAGES, STEPS, EPOCHS = (8, 8, 1), 4, 101, 6, 3  # 5 images are dropped in each epoch
 NETWORK = TrainConfig(
@@ -36,7 +39,27 @@ NETWORK = TrainConfig(
     devices=1,
 )
 MEMBERS = replace(NETWORK, model="mlp", members=3, augmentation="flip")  # a crop takes longest to compile
+AVERAGING = TrainConfig(
+    dataset="digits",
+    model="tests.nets.distributed.mesh_worker:Averaging",
+    batch_size=16,
+    optimizer="sgd",
+    learning_rate=0.1,
+)
 RUN = TrainConfig(dataset="digits", model="mlp", hidden=(16,), batch_size=32, epochs=3, learning_rate=3e-3)
+
+
+class Averaging(MLP):
+    """A network that averages over the images of a step and counts its calls, and uses neither."""
+
+    def __init__(self, image_shape, classes, *, rngs):
+        super().__init__(image_shape, classes, hidden=(8,), rngs=rngs)
+        self.average, self.calls = nnx.BatchStat(jnp.zeros(image_shape)), nnx.BatchStat(jnp.zeros((), int))
+
+    def __call__(self, images):
+        self.average[...] = 0.5 * self.average + 0.5 * images.mean(axis=0)
+        self.calls[...] += 1
+        return super().__call__(images)
 
 
 def train(config):
@@ -45,7 +68,7 @@ def train(config):
     ``collectives`` counts the collective operations in the compiled chunk, whose loop body is one step.
     """
     mesh = make_mesh(config.devices, config.members, config.batch_size)
-    network, transform = nnx.graphdef(build_network(config, SHAPE, CLASSES)), optimizer(config, EPOCHS * STEPS)
+    network, transform = network_of(config, SHAPE, CLASSES), optimizer(config, EPOCHS * STEPS)
     state = shard_state(init_ensemble_state(config, SHAPE, CLASSES, transform), config.members, mesh)
     images, labels = images_and_labels()
     data = shard((image_rows(images), labels), mesh, REPLICATED)
@@ -62,8 +85,8 @@ def train(config):
         "collectives": count_collectives(chunk.as_text()),
         "losses": losses,
         "correct": correct,
-        "params": [np.asarray(leaf).ravel().tolist() for leaf in jax.tree.leaves(state.params)],
-        "logits": compute_logits(state.params, data[0][:5]).tolist(),
+        "params": [np.asarray(leaf).ravel().tolist() for leaf in jax.tree.leaves(state.variables)],
+        "logits": compute_logits(state.variables, data[0][:5]).tolist(),
     }
 
 
@@ -161,6 +184,8 @@ RESULTS = {
     **{f"network on {n}": one_network(n) for n in [1, 2, 8]},
     **{f"members on {n}": members(n) for n in [1, 3, 6]},
     **{f"bfloat16 on {n}": members(n, **BFLOAT16) for n in [1, 6]},
+    **{f"averaging on {n}": lambda _, n=n: train(replace(AVERAGING, devices=n)) for n in [1, 2]},
+    "averaging in parts": lambda _: train(replace(AVERAGING, members=2, accumulate=2, devices=4)),
     "mean instead of sum": lambda _: train_with_wrong_psum(replace(NETWORK, devices=2), mean_instead_of_sum),
     "one shard dropped": lambda _: train_with_wrong_psum(replace(NETWORK, devices=2), without_first_shard),
     "resumed": resume_on_other_devices,

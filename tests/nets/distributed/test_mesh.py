@@ -38,6 +38,7 @@ def results_of(folder, *names):
 
 
 PUSH = ["network on 1", "network on 2", "members on 1", "members on 6", "one shard dropped", "resumed"]
+PUSH += ["averaging on 1", "averaging on 2", "averaging in parts"]
 NIGHT = ["network on 8", "members on 3", "bfloat16 on 1", "bfloat16 on 6", "mean instead of sum"]
 
 
@@ -62,6 +63,14 @@ def assert_same(actual, expected):
 def test_a_network_is_the_same_on_two_devices(results):
     assert results["network on 2"]["mesh"] == [1, 2]
     assert_same(results["network on 2"], results["network on 1"])
+
+
+def test_statistics_are_the_mean_over_two_devices(results):
+    assert_same(results["averaging on 2"], results["averaging on 1"])
+    average, calls = results["averaging on 2"]["params"][:2]
+    assert (len(average), calls) == (64, [18])  # 3 epochs of 6 steps
+    _, calls = results["averaging in parts"]["params"][:2]
+    assert (results["averaging in parts"]["mesh"], calls) == ([2, 2], [36, 36])  # of two members
 
 
 def test_members_are_on_separate_devices_and_shard_batches(results):

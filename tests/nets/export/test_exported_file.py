@@ -67,8 +67,8 @@ class Scaled(Run):
     """A run with other parameters, by one part in a thousand."""
 
     @property
-    def params(self):
-        return jax.tree.map(lambda leaf: 1.001 * leaf, super().params)
+    def variables(self):
+        return jax.tree.map(lambda leaf: 1.001 * leaf, super().variables)
 
 
 def test_a_file_that_needs_closedform_is_found(run, tmp_path, monkeypatch):

@@ -15,8 +15,9 @@ from nets.models.convolutions import im2col_convolution, native_convolution, tra
 from nets.models.initialization import initializers
 from nets.models.linear_layers import bfloat16_linear, bfloat16_product, linear
 from nets.training.config import TrainConfig
+from nets.training.networks import Network, build_network, network_of
 from nets.training.optimizers import optimizer
-from nets.training.step import build_network, chunk_function, image_rows, init_train_state
+from nets.training.step import chunk_function, image_rows, init_train_state
 from tests.nightly import nightly_but
 from tests.tolerances import BFLOAT16_PRODUCT, BFLOAT16_STEPS, FLOAT32_SUM, MEMORY
 
@@ -203,7 +204,7 @@ def train(config, reference=False, contrast=50):
         for layer in [*network.head.hidden, network.head.logits]:
             layer.einsum_op = jnp.einsum
     transform = optimizer(config, config.epochs * STEPS)
-    chunk = chunk_function(nnx.graphdef(network), transform, config, SHAPE, STEPS)
+    chunk = chunk_function(Network.of(network), transform, config, SHAPE, STEPS)
     state, losses = init_train_state(network, transform, config.seed), []
     for epoch in range(1, config.epochs + 1):
         state = chunk(state, *data, epoch * STEPS)
@@ -229,7 +230,7 @@ def test_training_takes_little_more_memory_than_necessary(precision):
     config = TrainConfig(precision=precision, optimizer="sgd", nesterov=False, weight_decay=0.0, augmentation="none")
     shape, count = (32, 32, 3), 50_000
     transform = optimizer(config, 1)
-    network = nnx.graphdef(nnx.eval_shape(lambda: build_network(config, shape, 10)))
+    network = network_of(config, shape, 10)
     state = jax.eval_shape(lambda: init_train_state(build_network(config, shape, 10), transform, 0))
     chunk = chunk_function(network, transform, config, shape, count // config.batch_size)
     data = jax.ShapeDtypeStruct((count, math.prod(shape)), jnp.uint8), jax.ShapeDtypeStruct((count,), jnp.int32)

@@ -15,7 +15,7 @@ from nets.training.step import TrainState
 def state_at(step):
     """Return a state whose parameter is the step."""
     others = {name: jnp.zeros(()) for name in ["key", "epoch_loss", "epoch_correct", "nonfinite_step"]}
-    return TrainState(params=jnp.full((), step), opt_state=(), step=jnp.full((), step), **others)
+    return TrainState(params=jnp.full((), step), statistics={}, opt_state=(), step=jnp.full((), step), **others)
 
 
 def metrics_until(step, best):

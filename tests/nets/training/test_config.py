@@ -18,7 +18,7 @@ from nets.training.config import PRESETS, TrainConfig
         ({"label_smoothing": 1.0}, "`label_smoothing` must be at least 0 and below 1"),
         ({"hidden": (10, 0)}, r"`hidden` must be widths of 1 or more, got \(10, 0\)"),
         ({"hidden": [10]}, r"`hidden` must be a tuple of integers, got \[10\]"),
-        ({"model": "resnet"}, "`model` must be one of mlp, conv, got 'resnet'"),
+        ({"model": "resnet"}, "`model` must be mlp, conv, or the module:name of a network of your own, got 'resnet'"),
         ({"optimizer": "lion"}, "`optimizer` must be one of sgd, adam, adamw, muon, got 'lion'"),
         ({"validation": -1}, "`validation` must be 0 or more, got -1"),
         ({"seed": -1}, "`seed` must be between 0 and"),

@@ -11,7 +11,7 @@ from nets.data.arrays import from_arrays
 from nets.data.datasets import load
 from nets.training.early_stopping import stopped_early
 from nets.training.fitting import fit
-from nets.training.initial_parameters import parameters_of_run
+from nets.training.initial_parameters import state_from_run
 from nets.training.runs import load_run
 from nets.training.task import prepare
 from tests.nets.training.digits import CONFIG
@@ -97,8 +97,8 @@ def test_initial_parameters_are_those_of_another_run(run, tmp_path):
     assert json.loads((tmp_path / "run/config.json").read_text())["provenance"]["remarks"] in sentences[0]
     assert trained.config.init_from == run.folder
     task = prepare(config, lambda *_: None)
-    params, _ = parameters_of_run(task, task.initial_state().params)
-    jax.tree.map(np.testing.assert_array_equal, params, run.params)
+    state, _ = state_from_run(task, task.initial_state())
+    jax.tree.map(np.testing.assert_array_equal, state.params, run.params)
 
 
 def test_with_other_classes_the_last_layer_is_new(run):
@@ -106,11 +106,11 @@ def test_with_other_classes_the_last_layer_is_new(run):
     few = digits.train.labels < 7
     dataset = from_arrays(digits.train.images[few], digits.train.labels[few])
     task = prepare(replace(CONFIG, init_from=run.folder), lambda *_: None, dataset)
-    initial = task.initial_state().params
-    params, words = parameters_of_run(task, initial)
+    initial = task.initial_state()
+    state, words = state_from_run(task, initial)
     assert "but for the last layer, since the classes differ" in words
-    jax.tree.map(np.testing.assert_array_equal, params["logits"], initial["logits"])
-    jax.tree.map(np.testing.assert_array_equal, params["hidden"], run.params["hidden"])
+    jax.tree.map(np.testing.assert_array_equal, state.params["logits"], initial.params["logits"])
+    jax.tree.map(np.testing.assert_array_equal, state.params["hidden"], run.params["hidden"])
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,7 @@ def test_the_sha256_of_a_state_is_that_of_earlier_versions():
     zero = jnp.zeros((), jnp.int32)
     state = TrainState(
         params={"logits": {"kernel": jnp.arange(6.0).reshape(2, 3), "bias": jnp.ones(2)}},
+        statistics={},
         opt_state=({"trace": jnp.full(2, 0.5)},),
         key=jnp.array([1, 2], jnp.uint32),
         step=zero + 7,

@@ -18,9 +18,9 @@ from nets.models.losses import cross_entropy, smoothed
 from nets.models.mlp import MLP
 from nets.training.config import TrainConfig
 from nets.training.inference import device_logits_function, logits_function
+from nets.training.networks import Network, build_network, network_of
 from nets.training.optimizers import optimizer, schedule
 from nets.training.step import (
-    build_network,
     chunk_function,
     image_rows,
     init_train_state,
@@ -46,7 +46,7 @@ def data():
 def chunk_and_state(config):
     model = build_network(config, SHAPE, CLASSES)
     transform = optimizer(config, config.epochs * STEPS)
-    chunk = chunk_function(nnx.graphdef(model), transform, config, SHAPE, STEPS)
+    chunk = chunk_function(Network.of(model), transform, config, SHAPE, STEPS)
     return chunk, init_train_state(model, transform, config.seed)
 
 
@@ -121,7 +121,7 @@ def test_a_step_of_gradient_descent_is_the_gradient_by_hand(model, data):
     )
     network = build_network(config, SHAPE, CLASSES)
     transform = optimizer(config, 1)
-    chunk = chunk_function(nnx.graphdef(network), transform, config, SHAPE, 1)
+    chunk = chunk_function(Network.of(network), transform, config, SHAPE, 1)
     params = to_flax(init_train_state(network, transform, config.seed).params)  # copied before they are donated
     state = chunk(init_train_state(network, transform, config.seed), *data, 1)
     x, labels = np.asarray(scale_images(data[0].reshape(-1, *SHAPE))), data[1]
@@ -138,11 +138,11 @@ def test_the_sums_are_over_the_batches_of_the_current_epoch(data):
     config = replace(CONFIG, learning_rate=1e-30, augmentation="none", batch_size=16, optimizer="sgd")
     network = build_network(config, SHAPE, CLASSES)
     transform = optimizer(config, 8)
-    chunk = chunk_function(nnx.graphdef(network), transform, config, SHAPE, 4)
+    chunk = chunk_function(Network.of(network), transform, config, SHAPE, 4)
     state = init_train_state(network, transform, config.seed)
     for stop in [3, 4, 8]:  # 4 batches of 16 are all 64 images
         state = chunk(state, *data, stop)
-    logits = logits_function(nnx.graphdef(network))(state.params, np.asarray(data[0].reshape(-1, *SHAPE)))
+    logits = logits_function(Network.of(network))(state.params, np.asarray(data[0].reshape(-1, *SHAPE)))
     np.testing.assert_allclose(
         float(state.epoch_loss) / 4, float(cross_entropy(jnp.asarray(logits), data[1])), rtol=1e-5
     )
@@ -167,7 +167,7 @@ def test_the_first_nonfinite_step_is_recorded(data):
 
 def test_logits_do_not_depend_on_the_batches_and_where_the_images_are(data, monkeypatch):
     _, state = chunk_and_state(CONFIG)
-    module = nnx.graphdef(build_network(CONFIG, SHAPE, CLASSES))
+    module = network_of(CONFIG, SHAPE, CLASSES)
     rows, mesh = data[0], make_mesh(1, 1, 1)
     images = np.asarray(rows.reshape(-1, *SHAPE))
     logits = logits_function(module)(state.params, images)
@@ -259,7 +259,7 @@ def test_no_images_have_no_logits(model):
     config = replace(CONFIG, model=model, channels=(3,))
     network = nnx.eval_shape(lambda: build_network(config, SHAPE, CLASSES))
     params = nnx.to_pure_dict(nnx.state(network, nnx.Param))
-    logits = logits_function(nnx.graphdef(network))(params, np.zeros((0, *SHAPE), np.uint8))
+    logits = logits_function(Network.of(network))(params, np.zeros((0, *SHAPE), np.uint8))
     assert (logits.shape, logits.dtype) == ((0, CLASSES), "float32")
 
 

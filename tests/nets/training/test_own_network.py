@@ -1,0 +1,269 @@
+"""Training of anybody's own `flax.nnx.Module`: plain layers, running statistics, random layers, and bad ones."""
+
+from dataclasses import replace
+from functools import partial
+from itertools import count
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from nets.data.arrays import from_arrays
+from nets.data.datasets import load
+from nets.export.exported_file import export
+from nets.models.linear_layers import linear
+from nets.models.losses import cross_entropy
+from nets.models.mlp import MLP
+from nets.training import checkpoints
+from nets.training.config import TrainConfig
+from nets.training.fitting import fit
+from nets.training.initial_parameters import state_from_run
+from nets.training.networks import build_network, import_path, network_of
+from nets.training.runs import load_run
+from nets.training.step import epoch_order, scale_images, training_key
+from nets.training.task import prepare
+from tests import tolerances
+from tests.nets.training.digits import CONFIG
+
+pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
+HERE = __name__
+OWN = TrainConfig(dataset="digits", model=f"{HERE}:Normalized", epochs=3, learning_rate=3e-3, checkpoint_every=1)
+
+
+def as_in_the_project(image_shape, classes, rngs):
+    """Return the network of `--model mlp --hidden 64`."""
+    return MLP(image_shape, classes, hidden=(64,), linear=linear, rngs=rngs)
+
+
+class Normalized(nnx.Module):
+    """A network with running statistics."""
+
+    def __init__(self, image_shape, classes, *, rngs):
+        self.first = nnx.Linear(int(np.prod(image_shape)), 32, rngs=rngs)
+        self.norm = nnx.BatchNorm(32, momentum=0.9, rngs=rngs)
+        self.logits = nnx.Linear(32, classes, rngs=rngs)
+
+    def hidden(self, images):
+        return nnx.relu(self.norm(self.first(images.reshape(images.shape[0], -1))))
+
+    def __call__(self, images):
+        return self.logits(self.hidden(images))
+
+
+class Random(Normalized):
+    """A network with running statistics and a random layer."""
+
+    def __init__(self, image_shape, classes, *, rngs):
+        super().__init__(image_shape, classes, rngs=rngs)
+        self.dropout = nnx.Dropout(0.3, rngs=rngs)
+
+    def __call__(self, images):
+        return self.logits(self.dropout(self.hidden(images)))
+
+
+class WithoutParameters(nnx.Module):
+    def __init__(self, **shapes):
+        self.classes = shapes["classes"]
+
+    def __call__(self, images):
+        return images.reshape(len(images), -1)[:, : self.classes]
+
+
+class OneMoreLogit(Normalized):
+    def __init__(self, image_shape, classes, *, rngs):
+        super().__init__(image_shape, classes + 1, rngs=rngs)
+
+
+class Growing(Normalized):
+    def __call__(self, images):
+        self.seen = nnx.BatchStat(jnp.zeros(3))
+        return super().__call__(images)
+
+
+class Raising(Normalized):
+    def __call__(self, _):
+        raise TypeError("no images of this kind\nand more")
+
+
+def without_rngs(image_shape, classes):
+    return Normalized(image_shape, classes, rngs=nnx.Rngs(0))
+
+
+def no_module(**shapes):
+    return shapes["classes"]
+
+
+@pytest.fixture(scope="module")
+def own_run(tmp_path_factory):
+    return fit(replace(OWN, run_dir=tmp_path_factory.mktemp("own") / "run"), network=Random)
+
+
+def test_the_same_layers_train_as_those_of_the_project(run, tmp_path):
+    config = TrainConfig(**{name: value for name, value in vars(CONFIG).items() if name not in ("model", "hidden")})
+    own = fit(replace(config, run_dir=tmp_path / "own"), network=as_in_the_project)
+    assert (own.config.model, run.config.hidden) == (f"{HERE}:as_in_the_project", (64,))
+    np.testing.assert_array_equal(own.predictions["test_logits"], run.predictions["test_logits"])
+
+
+def test_parameters_and_statistics_are_those_of_a_plain_loop(tmp_path):
+    config = replace(
+        OWN,
+        run_dir=tmp_path / "run",
+        epochs=1,
+        optimizer="sgd",
+        schedule="constant",
+        weight_decay=0.0,
+        learning_rate=0.1,
+    )
+    run = fit(config)
+    task = prepare(config, lambda *_: None)
+    train, shape = task.splits["train"], task.dataset.image_shape
+    model = build_network(config, shape, 10)
+    transform = optax.sgd(0.1, momentum=0.9, nesterov=True)
+    optimizer = nnx.Optimizer(model, transform, wrt=nnx.Param)
+    order, _ = epoch_order(training_key(config.seed), jnp.asarray(0), len(train))
+    for step in range(task.steps):
+        batch = np.asarray(order[step * 128 : (step + 1) * 128])
+        images, labels = scale_images(jnp.asarray(train.images[batch])), jnp.asarray(train.labels[batch])
+        gradient = nnx.grad(lambda model, x, y: cross_entropy(model(x), y))(model, images, labels)
+        optimizer.update(model, gradient)
+    _, params, statistics = nnx.split(model, nnx.Param, ...)
+    check = partial(np.testing.assert_allclose, rtol=0, atol=tolerances.FLOAT32_FORMS)
+    jax.tree.map(check, run.params, nnx.to_pure_dict(params))
+    averages = {name: run.variables["norm"][name] for name in ["mean", "var"]}
+    jax.tree.map(check, averages, nnx.to_pure_dict(statistics)["norm"])
+    model.eval()
+    test = task.splits["test"]
+    check(run.predictions["test_logits"], model(scale_images(jnp.asarray(test.images))))
+
+
+def test_a_random_network_is_read_again_and_evaluated_without_its_random_numbers(own_run):
+    run = load_run(own_run.folder)
+    assert run.config.model == f"{HERE}:Random"
+    digits = load("digits")
+    images = digits.test.images
+    np.testing.assert_array_equal(run.logits(images), run.logits(images))
+    np.testing.assert_allclose(run.logits(images), run.predictions["test_logits"], atol=tolerances.OTHER_FORM)
+    assert (run.predictions["test_logits"].argmax(1) == digits.test.labels).mean() > 0.6
+
+
+def test_random_numbers_differ_between_keys_and_images():
+    network = network_of(replace(OWN, model=f"{HERE}:Random"), (8, 8, 1), 10)
+    model = Random((8, 8, 1), 10, rngs=nnx.Rngs(0))
+    images = jnp.asarray(np.random.default_rng(0).normal(size=(4, 8, 8, 1)), jnp.float32).at[1].set(0).at[0].set(0)
+    _, params, _, statistics = nnx.split(model, nnx.Param, nnx.RngState, ...)
+    arguments = nnx.to_pure_dict(params), nnx.to_pure_dict(statistics), images
+    first, _ = network.training_logits(*arguments, jax.random.key(0))
+    again, _ = network.training_logits(*arguments, jax.random.key(0))
+    other, _ = network.training_logits(*arguments, jax.random.key(1))
+    np.testing.assert_array_equal(first, again)
+    assert not np.allclose(first, other)
+    assert not np.allclose(first[0], first[1])  # equal images, other random numbers
+
+
+def test_a_random_network_resumes_where_it_was(own_run, tmp_path):
+    steps = count()
+    config = replace(own_run.config, run_dir=tmp_path / "run")
+    with pytest.raises(KeyboardInterrupt):
+        fit(config, stop=lambda: next(steps) == 4)
+    stopped = load_run(tmp_path / "run")
+    assert 0 < stopped.step % 12 < 12
+    resumed = fit(config, resume=True)
+    jax.tree.map(np.testing.assert_array_equal, resumed.variables, own_run.variables)
+    np.testing.assert_array_equal(resumed.predictions["test_logits"], own_run.predictions["test_logits"])
+
+
+def test_members_are_the_networks_of_their_seeds(tmp_path):
+    config = replace(OWN, optimizer="sgd", epochs=1, members=2, validation=0, run_dir=tmp_path / "both")
+    both, second = fit(config), fit(replace(config, members=1, seed=1, run_dir=tmp_path / "second"))
+    assert both.variables["norm"]["mean"].shape == (2, 32)
+    member = jax.tree.map(lambda leaf: leaf[1], both.variables)
+    jax.tree.map(partial(np.testing.assert_allclose, atol=tolerances.FLOAT32_FORMS), member, second.variables)
+
+
+def test_parts_of_a_batch_pass_the_statistics_on(tmp_path):
+    config = replace(OWN, epochs=1, accumulate=4, learning_rate=1e-9, batch_size=64, run_dir=tmp_path / "parts")
+    parts, whole = fit(config), fit(replace(config, accumulate=1, batch_size=16, run_dir=tmp_path / "small"))
+    means = [run.variables["norm"]["mean"] for run in (parts, whole)]
+    np.testing.assert_allclose(*means, atol=tolerances.FLOAT32_FORMS)  # with parameters that hardly change
+
+
+def test_a_run_starts_with_the_variables_of_another(own_run):
+    digits = load("digits")
+    few = digits.train.labels < 7
+    dataset = from_arrays(digits.train.images[few], digits.train.labels[few])
+    config = replace(OWN, model=own_run.config.model, init_from=own_run.folder)
+    task = prepare(config, lambda *_: None, dataset)
+    initial = task.initial_state()
+    state, words = state_from_run(task, initial)
+    assert "but for the last layer" in words
+    jax.tree.map(np.testing.assert_array_equal, state.variables["norm"], own_run.variables["norm"])
+    jax.tree.map(np.testing.assert_array_equal, state.params["logits"], initial.params["logits"])
+    assert not np.array_equal(state.variables["norm"]["mean"], initial.variables["norm"]["mean"])
+
+
+def test_the_sha256_of_the_variables_includes_the_statistics():
+    state = prepare(OWN, lambda *_: None).initial_state()
+    other = replace(state, statistics=jax.tree.map(lambda leaf: leaf + 1, state.statistics))
+    before, after = checkpoints._sums(state), checkpoints._sums(other)
+    assert before["params"] != after["params"]
+    assert before["rest"] == after["rest"]
+
+
+def test_an_own_network_is_exported_with_its_statistics(own_run, tmp_path):
+    export(own_run, "stablehlo", tmp_path / "net.stablehlo")  # it compares the logits in a fresh process
+    assert (tmp_path / "net.stablehlo").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (WithoutParameters, r"must return a module with parameters \(nnx.Param\), got none"),
+        (OneMoreLogit, r"maps images \(2, 8, 8, 1\) to logits \(2, 10\), got the shape \(2, 11\)"),
+        (Growing, "whose call adds no variables and changes no shape or type"),
+        (Raising, r"returns logits, but it raised TypeError: no images of this kind\.$"),
+        (without_rngs, r"must return a flax.nnx.Module \(TypeError: .* unexpected keyword argument 'rngs'"),
+        (no_module, r"must return a flax.nnx.Module \(TypeError: it returned int\)"),
+        (lambda **_: None, "`network` must be a class or a function that stands at the top of"),
+        (partial(Normalized), "`network` must be a class or a function that stands at the top of"),
+    ],
+)
+def test_what_is_no_network_is_refused_before_the_folder_is_made(tmp_path, network, message):
+    with pytest.raises(ValueError, match=message) as error:
+        fit(replace(OWN, model="mlp", run_dir=tmp_path / "run"), network=network)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"hidden": (64,)}, r"`hidden` must be left out: `model` .*:Normalized decides it itself, got \(64,\)"),
+        ({"precision": "bfloat16"}, "`precision` must be left out"),
+        ({"model": "nowhere:Net"}, r"`model` nowhere:Net cannot be imported \(ModuleNotFoundError: .*PYTHONPATH"),
+        ({"model": f"{HERE}:Nothing"}, r"Nothing cannot be imported \(AttributeError: "),
+        ({"model": "__main__:Nothing"}, "defined in a script or a notebook that is not running"),
+        ({"model": "my.py:"}, "`model` must be mlp, conv, or the module:name of a network of your own, got 'my.py:'"),
+    ],
+)
+def test_options_that_an_own_network_has_not_are_refused(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        fit(replace(OWN, run_dir=tmp_path / "run", **options))
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_command_line_trains_evaluates_and_predicts_it(command, tmp_path):
+    code, _, err = command(
+        "train", "--dataset", "digits", "--model", OWN.model, "--epochs", "1", "--run-dir", tmp_path / "r"
+    )
+    assert (code, err) == (0, err)
+    code, out, _ = command("evaluate", tmp_path / "r", "--checkpoint", "best")
+    assert (code, OWN.model in out) == (0, True)
+
+
+def test_the_default_folder_has_its_name():
+    assert str(OWN.folder) == "build/runs/digits-Normalized-seed0"
+    assert import_path(Normalized) == OWN.model
