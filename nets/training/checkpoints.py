@@ -41,6 +41,10 @@ STORED_NAMES = {
 logger = logging.getLogger(__name__)
 
 
+class OtherNetworkError(ValueError):
+    """A checkpoint has the variables of another network than the one that is to be restored."""
+
+
 class Checkpoints:
     """The checkpoints in ``folder``, by step; opened by `open_checkpoints`."""
 
@@ -65,8 +69,8 @@ class Checkpoints:
 
         Raises OSError if the checkpoint cannot be written.
         """
-        step = int(state.step)
-        args = ocp.args.Composite(state=ocp.args.StandardSave(_to_stored(state)), sum=ocp.args.JsonSave(_sums(state)))
+        step, sums = int(state.step), ocp.args.JsonSave(_sums(state) | {"shapes": _shapes(state)})
+        args = ocp.args.Composite(state=ocp.args.StandardSave(_to_stored(state)), sum=sums)
         try:
             if step in self._manager.all_steps():  # a damaged checkpoint, else this step would not run again
                 self._manager.delete(step)
@@ -100,11 +104,11 @@ class Checkpoints:
         """Return the train state saved at ``step``, with the shapes and shardings of ``like``.
 
         Arrays without a sharding in ``like`` are restored to one device. Raises ValueError if the checkpoint is
-        damaged, OSError if it cannot be read for another reason.
+        damaged, OtherNetworkError if it has variables of other shapes, OSError if it cannot be read for another reason.
         """
+        sums = self._read_sums(step, like)
         state_args = ocp.args.StandardRestore(_to_stored(_abstract(like)))
-        restored = self._read(step, state=state_args, sum=ocp.args.JsonRestore())
-        state, sums = _from_stored(restored["state"], like), restored["sum"]
+        state = _from_stored(self._read(step, state=state_args)["state"], like)
         self._require_equal_sums(step, sums, _sums(state) if "params" in sums else {"sha256": _sha256(state)})
         return state
 
@@ -114,7 +118,7 @@ class Checkpoints:
         The errors are those of `restore`. A checkpoint of an earlier version has one SHA-256, of the whole train state:
         it is read whole, with the shapes of ``like_state()``.
         """
-        sums = self._read(step, sum=ocp.args.JsonRestore())["sum"]
+        sums = self._read_sums(step, like)
         if "params" not in sums:
             return _only_variables(self.restore(step, like_state()))
         like = _only_variables(like)
@@ -122,7 +126,7 @@ class Checkpoints:
         restore_args = ocp.checkpoint_utils.construct_restore_args(abstract)
         state_args = ocp.args.PyTreeRestore(abstract, restore_args, partial_restore=True)
         variables = _from_stored(self._read(step, state=state_args)["state"], like)
-        self._require_equal_sums(step, {"params": sums["params"]}, {"params": _sha256(variables)})
+        self._require_equal_sums(step, sums, {"params": _sha256(variables)})
         return variables
 
     def _read(self, step: int, **items: Any) -> dict[str, Any]:
@@ -138,9 +142,23 @@ class Checkpoints:
             raise ValueError(f"checkpoint {step} in {self.folder} is damaged: {_reason(error)}") from error
         return contents
 
-    def _require_equal_sums(self, step: int, stored: dict[str, str], actual: dict[str, str]) -> None:
+    def _read_sums(self, step: int, like: TrainState) -> dict[str, Any]:
+        """Return what is stored beside the arrays; raise OtherNetworkError unless the shapes are those of ``like``."""
+        sums = self._read(step, sum=ocp.args.JsonRestore())["sum"]
+        here = _shapes(like)
+        there = sums.get("shapes", here)  # earlier versions stored none
+        for name in sorted(here.keys() | there.keys()):
+            if here.get(name) != there.get(name):
+                shapes = [f"the shape {tuple(of[name])}" if name in of else "none" for of in (there, here)]
+                raise OtherNetworkError(
+                    f"checkpoint {step} in {self.folder} is of another network: {name} has {shapes[0]} there, and "
+                    f"{shapes[1]} here; take the class as it was when the run was trained, or train again."
+                )
+        return sums
+
+    def _require_equal_sums(self, step: int, stored: dict[str, Any], actual: dict[str, str]) -> None:
         """Raise ValueError unless the SHA-256 sums of what was read are those stored."""
-        if stored != actual:
+        if any(stored.get(name) != digest for name, digest in actual.items()):
             raise ValueError(f"checkpoint {step} in {self.folder} is damaged: its SHA-256 differs")
 
     def restore_latest(self, like: TrainState) -> TrainState | None:
@@ -148,6 +166,8 @@ class Checkpoints:
         for step in sorted(self._manager.all_steps(), reverse=True):
             try:
                 return self.restore(step, like)
+            except OtherNetworkError:
+                raise
             except ValueError as error:
                 logger.warning("%s; it is skipped", error)
                 self._damaged.add(step)
@@ -228,6 +248,12 @@ def _sums(state: TrainState) -> dict[str, str]:
     """Return the SHA-256 of the parameters and statistics of a state, and of the rest."""
     variables, rest = _only_variables(state), replace(state, params=None, statistics=None)
     return {"params": _sha256(variables), "rest": _sha256(rest)}
+
+
+def _shapes(state: TrainState) -> dict[str, list[int]]:
+    """Return the shapes of the parameters and statistics of a state, by name."""
+    leaves = jax.tree_util.tree_leaves_with_path((state.params, state.statistics))
+    return {jax.tree_util.keystr(path[1:], simple=True, separator="."): list(leaf.shape) for path, leaf in leaves}
 
 
 def _sha256(state: TrainState) -> str:

@@ -1,5 +1,6 @@
 """Training of anybody's own `flax.nnx.Module`: plain layers, running statistics, random layers, and bad ones."""
 
+import shutil
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -211,6 +212,18 @@ def test_the_sha256_of_the_variables_includes_the_statistics():
     before, after = checkpoints._sums(state), checkpoints._sums(other)
     assert before["params"] != after["params"]
     assert before["rest"] == after["rest"]
+
+
+def test_a_run_of_a_class_that_has_changed_since_is_refused(own_run, tmp_path):
+    folder = shutil.copytree(own_run.folder, tmp_path / "run")
+    content = (folder / "config.json").read_text()
+    (folder / "config.json").write_text(content.replace(f"{HERE}:Random", f"{HERE}:as_in_the_project"))
+    changed = load_run(folder)
+    message = r"is of another network: first.bias has the shape \(32,\) there, and none here; take the class"
+    with pytest.raises(ValueError, match=message):
+        _ = changed.params
+    with pytest.raises(ValueError, match=message):
+        fit(replace(changed.config, run_dir=folder), resume=True)
 
 
 def test_an_own_network_is_exported_with_its_statistics(own_run, tmp_path):

@@ -113,10 +113,12 @@ def test_a_checkpoint_of_an_earlier_version_is_read_and_resumed(run, tmp_path, m
     stops = iter([False] * 3 + [True])
     with monkeypatch.context() as earlier:
         earlier.setattr(checkpoints, "_sums", lambda state: {"sha256": checkpoints._sha256(state)})
+        earlier.setattr(checkpoints, "_shapes", lambda _: {})
         with pytest.raises(KeyboardInterrupt):
             fit(config, stop=lambda: next(stops))
     (checkpoint,) = (config.folder / "checkpoints").iterdir()
-    assert set(json.loads((checkpoint / "sum/metadata").read_text())) == {"sha256"}
+    sums = json.loads((checkpoint / "sum/metadata").read_text())
+    (checkpoint / "sum/metadata").write_text(json.dumps({"sha256": sums["sha256"]}))
     stopped = runs.load_run(config.folder).params
     resumed = fit(config, resume=True)
     assert not np.array_equal(stopped["logits"]["kernel"], resumed.params["logits"]["kernel"])
