@@ -77,6 +77,7 @@ def main(arguments: list[str]) -> int:
 
 def run() -> None:
     """Run the console script."""
+    sys.path.append("")  # the current folder, as `python -m` has it: `--model my_networks:SmallNet` is found there
     sys.exit(command_line.run(main))
 
 

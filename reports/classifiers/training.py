@@ -61,6 +61,7 @@ def _architecture(run: ReportRun) -> Numbers:
     sizes = [int(np.prod(shape)) for shape in shapes.values()]
     return {
         "model": run.run.config.model,
+        "ours": not run.run.config.own_network,
         "size": sum(sizes),
         "parameters": {
             "parameter": list(shapes),

@@ -9,7 +9,9 @@ import contextlib
 import inspect
 import io
 import json
+import sys
 import tomllib
+from types import ModuleType
 
 import yaml
 from sybil import Sybil
@@ -54,6 +56,7 @@ def _python(example):
         for name in sorted(set(names) - before):
             if name.startswith("test_"):
                 _call(name, names[name], example)
+    sys.modules.setdefault("page", ModuleType("page")).__dict__.update(names)  # as a script's names are in __main__
     example.document.printed = (example.end, printed.getvalue())
 
 
