@@ -11,8 +11,11 @@ import errno
 import hashlib
 import logging
 import os
+import re
 import socket
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ from jax._src import distributed  # no public function exchanges anything before
 from jax.experimental import multihost_utils
 
 from closedform.reasons import of_file, one_line
+from nets.distributed.rendezvous import meet
 
 INITIALIZATION_TIMEOUT = 300
 """Seconds that a process waits for the others to start."""
@@ -74,7 +78,8 @@ def initialize_processes(
     elif missing:
         raise ValueError(f"`{missing[0]}` must be set, as every process needs {', '.join(arguments)}.")
     else:
-        _require_valid_address(**arguments)
+        address = _address(**arguments)
+        meet(address, num_processes or 1, process_id or 0, INITIALIZATION_TIMEOUT)
         options = {"coordinator_address": coordinator, "num_processes": num_processes, "process_id": process_id}
         options |= {"cluster_detection_method": "deactivate"}
     try:
@@ -126,22 +131,28 @@ def _take_own_gpu(process_id: int, num_processes: int) -> None:
         jax.config.update("jax_rocm_visible_devices", own)
 
 
-def _require_valid_address(coordinator: str, num_processes: int, process_id: int) -> None:
+def _address(coordinator: str, num_processes: int, process_id: int) -> tuple[str, int]:
+    """Return host and port of process 0; raise ValueError if an argument is invalid."""
     host, _, port = coordinator.rpartition(":")
-    if not host or not port.isdigit():
-        raise ValueError(f"`coordinator` must be HOST:PORT on which process 0 listens, got {coordinator!r}.")
+    if not host or not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
+        raise ValueError(f"`coordinator` must be HOST:PORT of process 0, a port of 1 to 65535, got {coordinator!r}.")
     if num_processes < 1:
         raise ValueError(f"`num_processes` must be 1 or more, got {num_processes}.")
     if not 0 <= process_id < num_processes:
         raise ValueError(f"`process_id` must be 0 to `num_processes` - 1 = {num_processes - 1}, got {process_id}.")
+    return host.strip("[]"), int(port)  # brackets are those of IPv6
 
 
 def _launcher_started_several() -> bool:
     """Say whether SLURM or Open MPI started several processes."""
-    counts = [os.environ.get("OMPI_COMM_WORLD_SIZE", "1")]
+    names = ["OMPI_COMM_WORLD_SIZE"]
     if "SLURM_STEP_NODELIST" in os.environ:  # inside `srun`; a batch script itself is one process
-        counts.append(os.environ.get("SLURM_NTASKS", "1"))
-    return any(int(count) > 1 for count in counts)
+        names.append("SLURM_NTASKS")
+    counts = {name: os.environ.get(name, "1") for name in names}
+    for name, count in counts.items():
+        if not count.isdecimal():
+            raise ValueError(f"`{name}` must be a number of processes, got {count!r}; unset it for one process.")
+    return any(int(count) > 1 for count in counts.values())
 
 
 def _local_device_ids() -> list[int] | None:
@@ -154,6 +165,25 @@ def _local_device_ids() -> list[int] | None:
     if not alone_on_host or not visible or "JAX_LOCAL_DEVICE_IDS" in os.environ:
         return None
     return list(range(len(visible.split(","))))
+
+
+class LostProcessError(OSError):
+    """A computation that processes share has failed, often because another process has died."""
+
+
+@contextmanager
+def ends_without_lost_ones() -> Iterator[None]:
+    """After a LostProcessError, say it and end this process, with exit code 2.
+
+    JAX would wait for the others before the end, and then end this process with a stack trace.
+    """
+    try:
+        yield
+    except LostProcessError as error:
+        sys.stderr.write(f"error: {of_file(error)}\n")
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(2)
 
 
 def is_first_process() -> bool:

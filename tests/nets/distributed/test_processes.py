@@ -132,7 +132,10 @@ def test_a_process_ends_if_the_first_dies(workers):
     [
         (("host:1", 2, None), "`process_id` must be set, as every process needs coordinator, num_processes, process"),
         ((None, 2, 0), "`coordinator` must be set"),
-        (("host", 2, 0), "`coordinator` must be HOST:PORT on which process 0 listens, got 'host'"),
+        (("host", 2, 0), "`coordinator` must be HOST:PORT of process 0, a port of 1 to 65535, got 'host'"),
+        (("host:0", 2, 0), "`coordinator` must be HOST:PORT of process 0, a port of 1 to 65535, got 'host:0'"),
+        (("host:99999", 2, 0), "`coordinator` must be HOST:PORT"),
+        (("host:²", 2, 0), "`coordinator` must be HOST:PORT"),
         (("host:1", 0, 0), "`num_processes` must be 1 or more, got 0"),
         (("host:1", 2, 2), "`process_id` must be 0 to `num_processes` - 1 = 1, got 2"),
     ],

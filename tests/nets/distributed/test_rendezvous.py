@@ -1,0 +1,75 @@
+"""Processes meet before JAX connects them; what is wrong is said in one line."""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from nets.distributed import rendezvous
+from nets.distributed.rendezvous import meet
+
+
+@pytest.fixture
+def port():
+    with socket.create_server(("", 0)) as server:
+        return server.getsockname()[1]
+
+
+def outcome(*arguments):
+    try:
+        return meet(*arguments)
+    except (OSError, ValueError) as error:
+        return error
+
+
+def outcomes(port, *processes, timeout=5.0):
+    """Return what `meet` returns or raises in each of ``processes``: number of processes, index."""
+    with ThreadPoolExecutor(len(processes)) as threads:
+        calls = [threads.submit(outcome, ("localhost", port), *process, timeout) for process in processes]
+        return [call.result() for call in calls]
+
+
+def test_all_go_on_when_all_are_there_and_the_port_is_free_again(port):
+    assert outcomes(port, (3, 2), (3, 0), (3, 1)) == [None] * 3
+    assert outcomes(port, (2, 0), (2, 1)) == [None] * 2
+
+
+def test_missing_processes_are_named(port, caplog, monkeypatch):
+    monkeypatch.setattr(rendezvous, "SECONDS_UNTIL_IT_IS_SAID", 0.1)
+    first, second = outcomes(port, (4, 0), (4, 2), timeout=0.6)
+    assert "process 1, 3 of 4 did not connect in time" in str(first)
+    assert f"process 0 of 4 did not answer at localhost:{port} in time" in str(second)
+    assert "process 0 waits for the other 3, for 1 s at most" in caplog.text
+
+
+def test_the_same_index_twice_or_another_number_is_an_error_of_all(port):
+    twice = outcomes(port, (3, 0), (3, 1), (3, 1))
+    assert {str(error) for error in twice} == {"`process_id` must be another in every process, got 1 in two."}
+    other = outcomes(port, (2, 0), (3, 1))
+    assert {type(error) for error in other} == {ValueError}
+    assert {str(error) for error in other} == {
+        "`num_processes` must be the same in every process, got 2 in process 0 and 3 in process 1."
+    }
+
+
+def test_strangers_are_ignored(port):
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(outcome, ("localhost", port), 2, 0, 5.0)
+        stranger = None
+        while stranger is None:
+            try:
+                stranger = socket.create_connection(("localhost", port))
+            except OSError:
+                continue
+        with stranger:
+            stranger.sendall(b"GET / HTTP/1.1\r\n")
+            assert outcome(("localhost", port), 2, 1, 5.0) is None
+        assert first.result() is None
+
+
+def test_a_port_in_use_and_an_unknown_host_are_named_at_once(port):
+    with socket.create_server(("", port)):
+        error = outcome(("localhost", port), 2, 0, 60.0)
+    assert f"process 0 cannot listen on port {port} (" in str(error)
+    error = outcome(("nowhere.invalid", port), 2, 1, 60.0)
+    assert f"`coordinator` nowhere.invalid:{port} is unknown" in str(error)
