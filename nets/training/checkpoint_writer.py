@@ -57,14 +57,12 @@ class CheckpointWriter:
     def save(self, state: TrainState, metrics: list[dict[str, float]]) -> None:
         """Copy ``state`` and write it in the background; ``metrics`` determine the best.
 
-        Raises OSError if the disk is full, or if an earlier checkpoint could not be written.
+        Raises OSError if the disk has no space for it, or if an earlier checkpoint could not be written.
         """
         if self._every_one:
             self.wait()
-        count = 1 + len(self._waiting) + (self._in_flight is not None)
-        folder, resumable = self._checkpoints.folder, self.step >= 0
-        on_first_process(lambda: require_disk_space(folder, state, resumable, count))
         if jax.process_count() > 1:
+            on_first_process(lambda: self._require_disk_space(state))
             self._checkpoints.save(state, metrics)
         else:
             due = Due(int(state.step), _copied(state), list(metrics))
@@ -74,11 +72,15 @@ class CheckpointWriter:
         self.step, self.time = int(state.step), time.monotonic()
 
     def advance(self) -> None:
-        """Begin with the next state that waits, if none is being written; raise OSError if the last one failed."""
+        """Begin with the next state that waits, if none is being written.
+
+        Raises OSError if the last one failed, or if the disk has no space for the next.
+        """
         if self._in_flight is not None and self._in_flight.done():
             self._finish()
         if self._in_flight is None and self._waiting:
             due = self._waiting.pop(0)
+            self._require_disk_space(due.state)
             self._in_flight = self._thread.submit(self._checkpoints.save, due.state, due.metrics)
 
     def wait(self) -> None:
@@ -95,9 +97,17 @@ class CheckpointWriter:
             self._in_flight.result()
         except Exception:
             self._waiting.clear()
-            raise
-        finally:
             self._in_flight = None
+            raise
+        self._in_flight = None
+
+    def _require_disk_space(self, state: TrainState) -> None:
+        """Raise OSError unless the disk has space for one checkpoint; after it, an old one is removed."""
+        require_disk_space(self._checkpoints.folder, state, resumable=self.step >= 0)
+
+    def drop_waiting(self) -> None:
+        """Leave out the states that wait."""
+        self._waiting.clear()
 
     def close(self) -> None:
         """End the thread."""
@@ -108,6 +118,8 @@ class CheckpointWriter:
 def background_writer(checkpoints: Checkpoints, last_step: int, every_one: bool) -> Iterator[CheckpointWriter]:
     """Write to ``checkpoints`` in the background; when the block ends, also by an error, all are written.
 
+    After a KeyboardInterrupt only the one that is being written is finished.
+
     ``last_step`` is the step of the checkpoint that was restored, or -1. With ``every_one`` each state that is saved
     gets a checkpoint. Otherwise those that are due while another is being written may be left out.
     """
@@ -115,7 +127,9 @@ def background_writer(checkpoints: Checkpoints, last_step: int, every_one: bool)
     try:
         yield writer
         writer.wait()
-    except BaseException:
+    except BaseException as end:
+        if isinstance(end, KeyboardInterrupt):
+            writer.drop_waiting()
         try:
             writer.wait()
         except OSError as error:  # the error that ended the block is the one to raise

@@ -69,9 +69,9 @@ class Checkpoints:
 
         Raises OSError if the checkpoint cannot be written.
         """
-        step, sums = int(state.step), ocp.args.JsonSave(_sums(state) | {"shapes": _shapes(state)})
-        args = ocp.args.Composite(state=ocp.args.StandardSave(_to_stored(state)), sum=sums)
         try:
+            step, sums = int(state.step), ocp.args.JsonSave(_sums(state) | {"shapes": _shapes(state)})
+            args = ocp.args.Composite(state=ocp.args.StandardSave(_to_stored(state)), sum=sums)
             if step in self._manager.all_steps():  # a damaged checkpoint, else this step would not run again
                 self._manager.delete(step)
             self._manager.save(step, args=args, force=True)

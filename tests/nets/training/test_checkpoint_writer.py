@@ -1,6 +1,7 @@
 """Checkpoints in the background: what is copied, what is left out, and where an error appears."""
 
 import threading
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import jax
@@ -107,15 +108,32 @@ def test_an_error_of_training_waits_for_the_checkpoints_and_remains(tmp_path, ca
     assert caplog.text.count("no checkpoint could be written") == warnings
 
 
-def test_disk_space_is_asked_for_all_that_wait(tmp_path, monkeypatch):
+@pytest.mark.parametrize("checkpoints_that_fit", [0.9, 1.1])
+def test_disk_space_is_asked_for_one_at_a_time_since_an_old_one_is_removed(tmp_path, monkeypatch, checkpoints_that_fit):
     state, checkpoints = state_at(1), SlowCheckpoints(tmp_path)
     size = 1.2 * sum(leaf.nbytes for leaf in jax.tree.leaves(state)) + 2**20
-    monkeypatch.setattr(module.require_disk_space.__globals__["shutil"], "disk_usage", lambda _: disk)
-    disk = SimpleNamespace(free=2 * size)
-    with background_writer(checkpoints, -1, every_one=False) as writer:
-        for step in [1, 2]:
+    free = SimpleNamespace(free=2 * size)
+    monkeypatch.setattr(module.require_disk_space.__globals__["shutil"], "disk_usage", lambda _: free)
+    fits = checkpoints_that_fit > 1
+    ends = nullcontext() if fits else pytest.raises(OSError, match=r"no disk space for a checkpoint .*, and --resume")
+    with ends, background_writer(checkpoints, -1, every_one=False) as writer:
+        for step in [1, 2, 3]:
             writer.save(state_at(step), metrics_until(step, 1))
-        with pytest.raises(OSError, match=r"no disk space for 3 checkpoints .* free some, and --resume"):
-            writer.save(state_at(3), metrics_until(3, 1))
+        free.free = checkpoints_that_fit * size
         checkpoints.disk.set()
-    assert checkpoints.saved == [1, 2]
+    assert checkpoints.saved == ([1, 2, 3] if fits else [1])
+
+
+def test_after_a_second_ctrl_c_only_the_one_that_is_being_written_is_finished(tmp_path):
+    checkpoints = SlowCheckpoints(tmp_path)
+
+    def interrupted():
+        with background_writer(checkpoints, -1, every_one=False) as writer:
+            for step in [1, 2, 3]:
+                writer.save(state_at(step), metrics_until(step, 3))
+            checkpoints.disk.set()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert checkpoints.saved == [1]
