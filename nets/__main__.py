@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields
 from itertools import zip_longest
@@ -140,11 +141,11 @@ def main(arguments: list[str], prog: str = "python -m nets") -> int:
         if isinstance(options, Runs):
             return _list_runs(options, console)
         if isinstance(options, Evaluate):
-            return _evaluate(options)
+            return _on_devices(lambda: _evaluate(options))
         if isinstance(options, predicting.Predict):
-            return predicting.run(options, console)
+            return _on_devices(lambda: predicting.run(options, console))
         if isinstance(options, exporting.ExportRun):
-            return exporting.run(options, console)
+            return _on_devices(lambda: exporting.run(options, console))
         return _train(options, console) if isinstance(options, Train) else _prepare(options, console)
     except ArithmeticError as error:
         console.print(f"error: {error}", style="red", markup=False)
@@ -162,6 +163,15 @@ def main(arguments: list[str], prog: str = "python -m nets") -> int:
         return 130
 
 
+def _on_devices(command: Callable[[], int]) -> int:
+    """Run a command that computes on JAX's devices, and return its exit code; their errors are in one line."""
+    from nets.distributed.device_errors import report_device_errors, require_devices
+
+    require_devices()
+    with report_device_errors():
+        return command()
+
+
 def _preset(arguments: list[str]) -> Train:
     """Return the options of the preset on the command line, before the other options are parsed."""
     name = "default"
@@ -177,7 +187,7 @@ def _train(options: Train, console: Console) -> int:
     config = TrainConfig(**{field.name: getattr(options, field.name) for field in fields(TrainConfig)})
     with handle_interrupts() as (defer_interrupts, interrupted):  # also while JAX is imported, which takes seconds
         from nets.distributed.device_errors import report_device_errors, require_devices
-        from nets.distributed.processes import initialize_processes, is_first_process
+        from nets.distributed.processes import ends_without_lost_ones, initialize_processes, is_first_process
         from nets.training.early_stopping import stopped_early
         from nets.training.fitting import fit
         from nets.training.tensorboard import tensorboard_log
@@ -187,7 +197,7 @@ def _train(options: Train, console: Console) -> int:
         require_devices()
         if not is_first_process():
             console = Console(quiet=True)
-        with report_device_errors(), progress_bar(console) as progress, ExitStack() as stack:
+        with ends_without_lost_ones(), report_device_errors(), progress_bar(console) as progress, ExitStack() as stack:
             log = lambda _: None  # noqa: E731
             if options.log == "tensorboard" and is_first_process():
                 log = stack.enter_context(tensorboard_log(config.folder / "tensorboard"))

@@ -4,6 +4,7 @@ import jax
 import pytest
 
 from nets.distributed.device_errors import report_device_errors, require_devices
+from nets.distributed.processes import LostProcessError
 
 
 def raise_(error):
@@ -18,7 +19,7 @@ def test_missing_devices_that_are_asked_for_are_named(monkeypatch, error):
     with pytest.raises(ValueError, match=r"`JAX_PLATFORMS` must name devices .* got 'cuda'.*; unset it, or install"):
         require_devices()
     monkeypatch.delenv("JAX_PLATFORMS")
-    with pytest.raises(type(error)):
+    with pytest.raises(OSError, match=r"JAX starts no device.*; look at XLA_FLAGS"):
         require_devices()
 
 
@@ -29,3 +30,16 @@ def test_too_little_memory_is_named_with_a_way_out_and_other_errors_remain():
         raise full
     with pytest.raises(jax.errors.JaxRuntimeError, match="INTERNAL"), report_device_errors():
         raise jax.errors.JaxRuntimeError("INTERNAL: a bug")
+    with pytest.raises(OSError, match=r"too little memory .*; take a smaller"), report_device_errors():
+        raise MemoryError
+
+
+@pytest.mark.parametrize("kind", [jax.errors.JaxRuntimeError, ValueError])
+def test_a_failed_collective_names_the_process(monkeypatch, kind):
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    failed = kind("INTERNAL: Gloo all-reduce failed")
+    message = r"process 0 stopped: a collective computation failed \(INTERNAL: Gloo all-reduce failed\); look at"
+    with pytest.raises(LostProcessError, match=message), report_device_errors():
+        raise failed
+    with pytest.raises(ValueError, match="`epochs`"), report_device_errors():
+        raise ValueError("`epochs` must be 1 or more")
