@@ -18,6 +18,7 @@ Exit code: 0 if every part is complete and what must hold holds, 1 if not or aft
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -32,7 +33,10 @@ from benchmarks.accelerator import jpeg_files
 from benchmarks.accelerator.process import run_part
 from benchmarks.accelerator.settings import QUICK, Settings
 from benchmarks.accelerator.tables import add_utilisation, lines
+from closedform import command_line
+from closedform.reasons import one_line
 
+COMMAND = "python -m benchmarks.accelerator"
 type Part = Literal["device", "training", "steps", "pytorch", "reproducibility", "epochs", "optimizers", "scaling"]
 SHARES: dict[Part, float] = {
     "device": 0.1,
@@ -71,12 +75,7 @@ class Options:
 
 def main(options: Options) -> int:
     """Run the parts, print and write the results, and return the exit code."""
-    if not options.minutes > 0:
-        raise ValueError(f"`minutes` must be positive, got {options.minutes}.")
-    if options.data and not options.data.exists():
-        raise ValueError(f"`data` must be a folder or a tar file, got {options.data}, which does not exist.")
-    if options.json and not options.json.parent.is_dir():
-        raise ValueError(f"`json` must be in an existing folder, got {options.json}.")
+    require_valid(options)
     end = time.monotonic() + 60 * options.minutes
     results: dict[str, Any] = {"command": sys.argv, "parts": {}}
     with tempfile.TemporaryDirectory(prefix="accelerator-") as temporary:
@@ -95,8 +94,30 @@ def main(options: Options) -> int:
                 add_utilisation(result["rows"], peaks)
             print("\n".join(lines(part, result)), flush=True)
             if options.json:
-                options.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
+                try:
+                    options.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
+                except OSError as error:  # the other parts are still printed
+                    print(f"warning: the results are not in {options.json}: {error.strerror}", file=sys.stderr)
     return 0 if all(passed(result) for result in results["parts"].values()) else 1
+
+
+def require_valid(options: Options) -> None:
+    """Raise ValueError for an option that would fail only after a part was measured."""
+    if not options.minutes > 0:
+        raise ValueError(f"`minutes` must be positive, got {options.minutes}.")
+    if not options.parts:
+        raise ValueError(f"`parts` must be one or more of {', '.join(SHARES)}, got none.")
+    if options.data and not options.data.exists():
+        raise ValueError(f"`data` must be a folder or a tar file, got {options.data}, which does not exist.")
+    json_file = options.json
+    if json_file and (not json_file.parent.is_dir() or json_file.is_dir() or json_file.suffix == ".log"):
+        raise ValueError(f"`json` must be a file in an existing folder, and not a .log, got {json_file}.")
+    if options.torch_python and "pytorch" in options.parts:
+        try:
+            subprocess.run([options.torch_python, "-c", "import numpy, torch"], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            given = f"{options.torch_python} ({one_line(error)})"
+            raise ValueError(f"`torch_python` must be a Python with PyTorch and NumPy, got {given}.") from error
 
 
 def prepare(options: Options, folder: Path) -> Settings:
@@ -127,7 +148,7 @@ def passed(result: dict[str, Any]) -> bool:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(tyro.cli(Options, description=__doc__)))
+        sys.exit(main(command_line.parsed(lambda: tyro.cli(Options, description=__doc__), f"{COMMAND} --help")))
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

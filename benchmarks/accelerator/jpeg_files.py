@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from closedform.reasons import one_line
 from nets.data import image_cache
 from nets.data.tfds_folder import decode_image
 
@@ -62,5 +63,7 @@ def jpeg_files(source: Path) -> Iterator[tuple[Path, bytes]]:
                 if stream is not None and member.name.endswith(".jpg") and member.name.count("/") >= 2:
                     contents[Path(member.name)] = stream.read()
     except (OSError, tarfile.TarError) as error:
-        raise ValueError(f"`data` must be a folder or a tar file of JPEG files, got {source} ({error}).") from error
+        raise ValueError(
+            f"`data` must be a folder or a tar file of JPEG files, got {source} ({one_line(error, 200)})."
+        ) from error
     yield from sorted(contents.items())

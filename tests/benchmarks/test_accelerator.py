@@ -65,11 +65,16 @@ def test_files_that_are_no_data_set_are_refused(tmp_path, monkeypatch):
     [
         ({"minutes": 0.0}, "`minutes` must be positive, got 0"),
         ({"data": "/none/images.tar"}, "`data` must be .* got /none/images.tar, which does not exist"),
-        ({"json": "/none/x.json"}, "`json` must be in an existing folder, got /none/x.json"),
+        ({"json": "/none/x.json"}, "`json` must be a file in an existing folder, .* got /none/x.json"),
+        ({"json": "x.log"}, "`json` must be a file in an existing folder, and not a .log, got .*x.log"),
+        ({"json": "."}, "`json` must be a file in an existing folder"),
+        ({"parts": ()}, "`parts` must be one or more of device, training, .*, got none"),
+        ({"torch_python": "/none/python"}, r"`torch_python` must be a Python with PyTorch .* got /none/python \("),
     ],
 )
 def test_invalid_options_are_refused(options, message, tmp_path):
-    paths = {name: value if name == "minutes" else tmp_path.joinpath(value) for name, value in options.items()}
+    others = ("minutes", "parts")
+    paths = {name: value if name in others else tmp_path.joinpath(value) for name, value in options.items()}
     with pytest.raises(ValueError, match=message):
         main(Options(**paths))
 
