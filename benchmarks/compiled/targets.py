@@ -27,8 +27,13 @@ GPUS = {
     "a100": Gpu("NVIDIA A100-SXM4-80GB", 2.04e12, 156e12, 312e12),
 }
 """GPUs by the name of the target."""
-TPU_ENVIRONMENT = {"TPU_SKIP_MDS_QUERY": "1", "TPU_WORKER_HOSTNAMES": "localhost"}
-"""Else libtpu asks Google Cloud's metadata server which TPU this machine has, and waits for the answer."""
+TPU_ENVIRONMENT = {
+    "TPU_SKIP_MDS_QUERY": "1",
+    "TPU_WORKER_HOSTNAMES": "localhost",
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
+}
+"""Else libtpu asks Google Cloud's metadata server which TPU this machine has, and waits for the answer; and it serves
+one process at a time, although two may compile."""
 
 
 def target_devices(target: str, hosts: int = 1, devices_per_host: int = 1) -> list[Any]:
