@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from closedform.validation import in_words
+from closedform.reasons import one_line
+from closedform.validation import in_words, shown
 from nets.data.splits import Dataset, Split, held_out_note, held_out_record, hold_out_test
 
 
@@ -28,7 +29,7 @@ def from_arrays(
     train_images
         (N, height, width, channels) or, for gray images, (N, height, width): uint8, 0 for black and 255 for white.
     train_labels
-        (N,) whole numbers or text, or (N, 1) as Keras has them.
+        (N,) whole numbers or text (also objects of Python, as in pandas), or (N, 1) as Keras has them.
     test_images, test_labels
         The same of the test images. Without them a tenth of the training images is held out, stratified by class.
     validation_images, validation_labels
@@ -57,6 +58,8 @@ def from_arrays(
         "test": (test_images, test_labels),
         "validation": (validation_images, validation_labels),
     }
+    if train_images is None:
+        raise ValueError("`train_images` must be an array of images, got None.")
     arrays = {}
     for split, (images, labels) in given.items():
         if (images is None) != (labels is None):
@@ -68,6 +71,8 @@ def from_arrays(
         values = np.unique(arrays["train"][1])
         names = tuple(str(value) for value in values)
     else:
+        if np.ndim(class_names) != 1:
+            raise ValueError(f"`class_names` must be a list with the name of each class, got {shown(class_names)}.")
         names = tuple(str(class_name) for class_name in class_names)
         if len(set(names)) < len(names):
             raise ValueError(f"`class_names` must differ from each other, got {list(names)}.")
@@ -94,14 +99,20 @@ def from_arrays(
     )
 
 
+def _array(name: str, values: Any) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # of different shapes
+        raise ValueError(f"`{name}` must be one array: {one_line(error)}") from error
+
+
 def _images(name: str, images: Any) -> np.ndarray:
-    array = np.asarray(images)
+    array = _array(name, images)
     if array.dtype != np.uint8:
-        way_out = (
-            "images in 0 .. 1 become `(255 * images).round().astype('uint8')`"
-            if array.dtype.kind == "f"
-            else "whole numbers in 0 .. 255 become `images.astype('uint8')`"
-        )
+        way_out = {
+            "f": "images in 0 .. 1 become `(255 * images).round().astype('uint8')`",
+            "b": "black and white become `255 * images.astype('uint8')`",
+        }.get(array.dtype.kind, "whole numbers in 0 .. 255 become `images.astype('uint8')`")
         raise ValueError(f"`{name}` must be uint8, got {array.dtype}; {way_out}.")
     if array.ndim == 3:
         array = array[..., np.newaxis]
@@ -116,11 +127,17 @@ def _images(name: str, images: Any) -> np.ndarray:
 
 
 def _labels(name: str, labels: Any) -> np.ndarray:
-    array = np.asarray(labels)
+    array = _array(name, labels)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
+    if array.dtype.kind in "OT" and all(isinstance(label, str) for label in array.flat):  # text of pandas
+        array = array.astype(str)
     if array.dtype.kind not in "iuUb":
-        raise ValueError(f"`{name}` must be whole numbers or text, got {in_words(array.dtype)} ({array.dtype}).")
+        way_out = {"f": "`labels.astype(int)`", "O": "`labels.astype(int)` or, of text, `labels.astype(str)`"}
+        raise ValueError(
+            f"`{name}` must be whole numbers or text, got {in_words(array.dtype)} ({array.dtype}); convert them by "
+            f"{way_out.get(array.dtype.kind, '`labels.astype(str)`')}."
+        )
     if array.ndim != 1:
         one_hot = array.ndim == 2 and (array.sum(axis=1) == 1).all() if array.dtype.kind != "U" else False
         way_out = "; one-hot labels become `labels.argmax(axis=1)`" if one_hot else ""

@@ -5,11 +5,14 @@ four big-endian bytes, and then its numbers: yann.lecun.com/exdb/mnist.
 """
 
 import gzip
+import math
 import struct
 import zlib
 from pathlib import Path
 
 import numpy as np
+
+from closedform.reasons import one_line
 
 UNSIGNED_BYTE = 8
 
@@ -55,13 +58,14 @@ def _read(file: Path) -> np.ndarray:
         with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
             content = stream.read()
         zeros, kind, axes = struct.unpack_from(">HBB", content)
+        if zeros or kind != UNSIGNED_BYTE:
+            raise ValueError(f"it begins with {content[:4].hex(' ')}, not with 00 00 08 as an IDX file of bytes")
         shape = struct.unpack_from(f">{axes}I", content, 4)
-    except (struct.error, EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{file.name} is damaged: {error}; download it again.") from error
+    except (struct.error, EOFError, OSError, ValueError, zlib.error) as error:
+        raise ValueError(f"{file.name} cannot be read: {one_line(error)}; download it again.") from error
     data = np.frombuffer(content, np.uint8, offset=4 + 4 * axes)
-    if zeros or kind != UNSIGNED_BYTE or len(data) != np.prod(shape):
+    if len(data) != math.prod(shape):
         raise ValueError(
-            f"{file.name} is damaged: it must be an IDX file of unsigned bytes, and its {len(data):,} "
-            f"bytes be those of an array of shape {shape}; download it again."
+            f"{file.name} is damaged: it has {len(data):,} bytes for an array of shape {shape}; download it again."
         )
     return data.reshape(shape)

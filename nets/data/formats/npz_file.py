@@ -1,6 +1,7 @@
 """Arrays of images and labels in an .npz file of NumPy."""
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,18 @@ def read_arrays(file: Path) -> dict[str, Any]:
         If the file is damaged, or has no arrays of known names.
     """
     try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+        with file.open("rb") as stream:
+            arrays = np.load(stream, allow_pickle=False)
+            if not isinstance(arrays, np.lib.npyio.NpzFile):
+                raise ValueError("it is one array, in NumPy's format .npy; write images and labels by `np.savez`.")
             found = {}
             for split, pairs in NAMES.items():
                 pair = next((pair for pair in pairs if set(pair) <= set(arrays.files)), None)
                 if pair:
-                    found |= {f"{split}_images": arrays[pair[0]], f"{split}_labels": arrays[pair[1]]}
+                    found |= {f"{split}_images": _array(arrays, pair[0]), f"{split}_labels": _array(arrays, pair[1])}
+                elif alone := [names for names in pairs if set(names) & set(arrays.files)]:
+                    present, missing = sorted(alone[0], key=lambda name: name not in arrays.files)
+                    raise ValueError(f"it has {present} and no {missing}; add it, or give the other another name.")
             if "train_images" not in found:
                 known = " or ".join(" and ".join(pair) for pair in NAMES["train"])
                 raise ValueError(
@@ -45,7 +52,16 @@ def read_arrays(file: Path) -> dict[str, Any]:
                     "them."
                 )
             if "class_names" in arrays.files:
-                found["class_names"] = arrays["class_names"].tolist()
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+                found["class_names"] = _array(arrays, "class_names")
+    except (ValueError, OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(one_line(error)) from error
     return found
+
+
+def _array(arrays: Any, name: str) -> np.ndarray:
+    try:
+        return arrays[name]
+    except ValueError as error:  # of objects
+        raise ValueError(
+            f"its array {name} cannot be read: {one_line(error)}; save text as `{name}.astype(str)`."
+        ) from error
