@@ -12,7 +12,7 @@ import numpy as np
 
 from nets.data import files, image_cache, tfds_folder
 from nets.data.formats.encoded_images import Progress
-from nets.data.splits import Dataset, Split, _stratified
+from nets.data.splits import Dataset, Split, stratified
 
 DIGITS_TEST_SIZE = 360
 """Test images of `digits`, a fifth: scikit-learn has no published split."""
@@ -60,12 +60,13 @@ def load(
     >>> digits.train.images.shape, digits.test.images.shape, digits.class_names[3]
     ((1437, 8, 8, 1), (360, 8, 8, 1), '3')
     """
-    source = None if name == "digits" else files.find_source(name, data_directory(data_dir))
-    if source is not None:
+    name = files.absolute_name(name, data_directory(data_dir))
+    if (source := Path(name)).is_absolute():
         return _of_entry(name, files.read(source, progress, image_size))
     if image_size is not None:
         raise ValueError(
-            f"`image_size` is for files of images, got {image_size} for {name}, which has one; leave it out."
+            f"`image_size` is for files of images, got {image_size}, and there are none of `dataset` {name}; correct "
+            "the path, or leave it out for digits and a data set of TensorFlow Datasets, whose images have one size."
         )
     if name == "digits":
         return _digits()
@@ -81,7 +82,10 @@ def _of_entry(name: str, entry: image_cache.Entry) -> Dataset:
     arrays = entry.arrays
     splits = {
         split: Split(
-            arrays[f"{split}_images"], np.asarray(arrays[f"{split}_labels"]), np.arange(len(arrays[f"{split}_labels"]))
+            arrays[f"{split}_images"],
+            np.asarray(arrays[f"{split}_labels"]),
+            np.arange(len(arrays[f"{split}_labels"])),
+            arrays.get(f"{split}_files"),
         )
         for split in ["train", "test", "validation"]
         if f"{split}_images" in arrays
@@ -110,7 +114,7 @@ def _digits() -> Dataset:
     bunch = load_digits()
     images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., np.newaxis]  # (N, 8, 8, 1)
     labels = bunch.target.astype(np.int32)
-    positions = _stratified(labels, DIGITS_TEST_SIZE, seed=0)
+    positions = stratified(labels, DIGITS_TEST_SIZE, seed=0)
     train, test = (Split(images[chosen], labels[chosen], np.arange(len(chosen))) for chosen in positions)
     sha256 = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
     return Dataset("digits", tuple(str(name) for name in bunch.target_names), train, test, sha256)

@@ -1,5 +1,6 @@
 """A data set in a file or folder of a person's own: its format is found, and its images are put into the cache."""
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,17 @@ FORMATS = "a folder of images, an .npz file, a folder of MNIST's IDX files, or P
 def find_source(name: str, data_dir: Path) -> Path | None:
     """Return the file or folder ``name``, or None if it is the name of a data set of TensorFlow Datasets.
 
-    A name is a path if it begins with ``.``, ``/`` or ``~``, if it ends with ``.npz`` or ``.parquet``, or if there is
-    such a file or folder and no data set of that name in ``data_dir``. Raises ValueError if there is no such file.
+    A name is a path if it begins with ``.``, ``/`` or ``~``, if it ends with ``/``, ``.npz`` or ``.parquet``, or if
+    there is such a file or folder and no data set of that name in ``data_dir``. Raises ValueError if there is no such
+    file.
     """
-    path = Path(name).expanduser()
-    if name.startswith((".", "/", "~")) or path.suffix in (".npz", ".parquet"):
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"`dataset` must be a file or folder, got {name!r}: {error}") from error
+    if not name:
+        raise ValueError("`dataset` must be a file or folder, or the name of a data set, got ''.")
+    if name.startswith((".", "/", "~")) or name.endswith("/") or path.suffix in (".npz", ".parquet"):
         if not path.exists():
             raise ValueError(f"`dataset` must be a file or folder, or the name of a data set; there is no {path}.")
         return path
@@ -33,6 +40,12 @@ def find_source(name: str, data_dir: Path) -> Path | None:
     except (NotPreparedError, ValueError):
         return path
     return None
+
+
+def absolute_name(name: str, data_dir: Path) -> str:
+    """Return ``name``, as an absolute path if it is that of a file or folder: `find_source`, with its errors."""
+    source = None if name == "digits" else find_source(name, data_dir)
+    return name if source is None else os.path.normpath(source.absolute())
 
 
 def read(source: Path, progress: Progress, image_size: tuple[int, ...] | None) -> image_cache.Entry:
@@ -62,7 +75,7 @@ def read(source: Path, progress: Progress, image_size: tuple[int, ...] | None) -
         progress(f"{task} {label}", done, total)
 
     idx = idx_files.find_files(source) if source.is_dir() else {}
-    if idx or source.suffix == ".npz":
+    if idx or (source.suffix == ".npz" and not source.is_dir()):
         if image_size is not None:
             raise ValueError(
                 f"`image_size` must be left out for the arrays of {source}, got {image_size}; resize them."
@@ -72,15 +85,15 @@ def read(source: Path, progress: Progress, image_size: tuple[int, ...] | None) -
         def decode_arrays(out: Path) -> dict[str, Any]:
             return _write_arrays(idx_files.read_arrays(idx) if idx else npz_file.read_arrays(source), out)
 
-        return cached(decode_arrays, image_cache.stats(files))
+        return cached(decode_arrays, image_cache.stats(source, files))
     options = [] if image_size is None else [list(image_size)]
     if parquet := parquet_files.find_files(source):
         files = [file for members in parquet.values() for file in members]
 
         def decode_parquet(out: Path) -> dict[str, Any]:
-            return parquet_files.decode(parquet, out, image_size, report)
+            return parquet_files.decode(source, parquet, out, image_size, report)
 
-        return cached(decode_parquet, image_cache.stats(files), options)
+        return cached(decode_parquet, image_cache.stats(source, files), options)
     if not source.is_dir():
         raise ValueError(f"`dataset` must be {FORMATS}, got the file {source}.")
     if any(next(source.glob(f"{above}dataset_info.json"), None) for above in ("", "*/", "*/*/")):
@@ -93,7 +106,9 @@ def read(source: Path, progress: Progress, image_size: tuple[int, ...] | None) -
     def decode_images(out: Path) -> dict[str, Any]:
         return image_folder.decode(source, images, out, image_size, report)
 
-    return cached(decode_images, images.stats, options)
+    entry = cached(decode_images, images.stats, options)
+    image_folder.add_ignored(entry.content, images.ignored)
+    return entry
 
 
 def _write_arrays(arrays: dict[str, Any], out: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Incremented when the format of an entry changes, so that old entries are written again."""
 
 STALE_SECONDS = 86400.0
@@ -46,7 +46,7 @@ class Entry:
     content: dict[str, Any]
     """The content of entry.json: what ``decode`` returned, such as ``class_names``."""
     sha256: str
-    """Computed from the stored checksums of the arrays, so that no array is read again for it."""
+    """Computed from the stored checksums of the images and labels, so that no array is read again for it."""
 
 
 def open_or_write(
@@ -75,7 +75,7 @@ def open_or_write(
     options
         What else the arrays depend on, as JSON.
     """
-    files = stats(source.iterdir()) if files is None else files
+    files = stats(source, source.iterdir()) if files is None else files
     entry = cache_directory() / f"{name.replace('/', '-').replace(':', '-')}-{_key(source, files, options)}"
     damage = _damage(entry)
     if damage is None:
@@ -94,9 +94,9 @@ def open_or_write(
     return _open(entry)
 
 
-def stats(files: Iterable[Path]) -> list[tuple[str, int, int]]:
-    """Return name, size in bytes and time of modification in nanoseconds of each file."""
-    return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+def stats(source: Path, files: Iterable[Path]) -> list[tuple[str, int, int]]:
+    """Return path in ``source``, size in bytes and time of modification in nanoseconds of each file."""
+    return [(str(file.relative_to(source)), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
 
 
 def _key(source: Path, files: Iterable[tuple[str, int, int]], options: Sequence[Any]) -> str:
@@ -138,7 +138,8 @@ def _open(entry: Path) -> Entry:
     content = _content(entry)
     checksums = content["sha256"]
     arrays = {Path(name).stem: np.load(entry / name, mmap_mode="r") for name in checksums}
-    return Entry(arrays, content, hashlib.sha256(json.dumps(checksums, sort_keys=True).encode()).hexdigest())
+    data = {name: checksum for name, checksum in checksums.items() if not name.endswith("_files.npy")}
+    return Entry(arrays, content, hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest())
 
 
 def _content(entry: Path) -> dict[str, Any]:

@@ -17,31 +17,38 @@ class Split:
     """Images with their labels.
 
     ``images`` (N, height, width, channels) uint8, in memory or stored, ``labels`` (N,) int32 in 0 .. K - 1, and
-    ``index`` (N,) int64, the position of each image in the published split.
+    ``index`` (N,) int64, the position of each image in the published split. ``published_files`` are the names of the
+    files of all images of the published split, if they were files.
     """
 
     images: np.ndarray | StoredImages
     labels: np.ndarray
     index: np.ndarray
+    published_files: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def files(self) -> np.ndarray | None:
+        """(N,) the name of the file of each image, or None if they were not files."""
+        return None if self.published_files is None else np.asarray(self.published_files[self.index])
 
     def take(self, positions: np.ndarray) -> "Split":
         """Return the images at ``positions``."""
         stored = isinstance(self.images, StoredImages)
         images = self.images.take(positions) if stored else self.images[positions]
-        return Split(images, self.labels[positions], self.index[positions])
+        return replace(self, images=images, labels=self.labels[positions], index=self.index[positions])
 
     def stored(self) -> "Split":
-        """Return the same images, each read from disk when it is indexed."""
+        """Return the same images, each read when it is indexed."""
         if isinstance(self.images, StoredImages):
             return self
         return replace(self, images=StoredImages(self.images, np.arange(len(self))))
 
     def renumbered(self) -> "Split":
         """Return the images as a published split of their own: ``index`` is 0 .. N - 1."""
-        return replace(self, index=np.arange(len(self)))
+        return replace(self, index=np.arange(len(self)), published_files=self.files)
 
 
 @dataclass(frozen=True)
@@ -67,13 +74,8 @@ class Dataset:
         height, width, channels = self.train.images.shape[1:]
         return height, width, channels
 
-    @property
-    def nbytes(self) -> int:
-        """Size of all images in bytes."""
-        return sum(split.images.nbytes for split in (self.train, self.test, self.validation) if split)
-
     def stored(self) -> "Dataset":
-        """Return the same data set, whose images are read from disk when they are indexed."""
+        """Return the same data set, whose images are read when they are indexed."""
         validation = self.validation.stored() if self.validation else None
         return replace(self, train=self.train.stored(), test=self.test.stored(), validation=validation)
 
@@ -89,7 +91,7 @@ def hold_out(split: Split, validation: int | None, seed: int) -> tuple[Split, Sp
     if count == 0 and validation == 0:
         return split, split.take(np.arange(0))
     if classes <= count <= len(split) - classes:
-        train, held_out = _stratified(split.labels, count, seed)
+        train, held_out = stratified(split.labels, count, seed)
         if len(np.unique(split.labels[train])) == len(np.unique(split.labels[held_out])) == classes:
             return split.take(train), split.take(held_out)
     raise ValueError(
@@ -109,7 +111,7 @@ def subset(train: Split, limit: int, seed: int) -> Split:
             f"`limit` must be between {classes}, the number of classes, and {len(train)}, that of the training images, "
             f"got {limit}."
         )
-    _, chosen = _stratified(train.labels, limit, seed)
+    _, chosen = stratified(train.labels, limit, seed)
     return train.take(chosen)
 
 
@@ -119,7 +121,7 @@ def hold_out_test(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Raises ValueError if a class would have no image on one side.
     """
     classes = len(np.unique(labels))
-    train, test = _stratified(labels, max(len(labels) // 10, min(classes, len(labels))), TEST_SEED)
+    train, test = stratified(labels, max(len(labels) // 10, min(classes, len(labels))), TEST_SEED)
     for positions in (train, test):
         if missing := sorted(set(np.unique(labels)) - set(np.unique(labels[positions]))):
             raise ValueError(
@@ -142,14 +144,16 @@ def held_out_note(record: Mapping[str, Any]) -> str:
     )
 
 
-def _stratified(labels: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sorted positions of the training labels and of ``count`` held-out labels, stratified by class."""
+def stratified(labels: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sorted positions of the training labels and of ``count`` held-out labels, stratified by class.
+
+    Every class has a held-out label if ``count`` is at least the number of classes.
+    """
     # Systematic sampling: sort the labels by class, in random order within each, and hold out every (N / count)-th.
     rng = np.random.default_rng(seed)
     by_class = np.lexsort([rng.random(len(labels)), labels])
     held_out = by_class[((np.arange(count) + rng.random()) * len(labels) / count).astype(int)]
     for label in np.setdiff1d(labels, labels[held_out]):  # a rare class: one of its images for one of the largest class
-        if np.sum(labels == label) > 1 and len(held_out):
-            largest = np.argmax(np.bincount(labels[held_out]))
-            held_out[np.flatnonzero(labels[held_out] == largest)[0]] = by_class[labels[by_class] == label][0]
+        largest = np.argmax(np.bincount(labels[held_out]))
+        held_out[np.flatnonzero(labels[held_out] == largest)[0]] = by_class[labels[by_class] == label][0]
     return np.setdiff1d(np.arange(len(labels)), held_out), np.sort(held_out)

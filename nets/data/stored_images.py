@@ -1,4 +1,4 @@
-"""Images that stay on disk until they are needed, for data sets that are larger than the memory."""
+"""Images that are read when they are needed, for data sets that are larger than the memory."""
 
 import mmap
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ MAPPED_BYTES = 2**24
 
 @dataclass(frozen=True)
 class StoredImages:
-    """Images at ``positions`` (N,) of a memory-mapped array (all images, height, width, channels).
+    """Images at ``positions`` (N,) of an array (all images, height, width, channels), memory-mapped or in memory.
 
     It is indexed like an array of shape (N, height, width, channels), by a slice or by positions, and returns what it
     reads as an array in memory. The pages of the file are released while it reads: mapped memory counts as memory of
@@ -38,6 +38,11 @@ class StoredImages:
     def nbytes(self) -> int:
         """Size in bytes of an array of these images."""
         return len(self.positions) * self.images[:1].nbytes
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether the images are in a memory-mapped file."""
+        return isinstance(self.images.base, mmap.mmap)
 
     def __len__(self) -> int:
         return len(self.positions)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from closedform.reasons import one_line
+from nets.data.array_files import written_images
 from nets.data.formats.one_image import eight_bits
 
 BLOCK_SIZE = 1000
@@ -32,7 +33,7 @@ def find_dataset(name: str, data_dir: Path) -> Path:
     try:
         versions = [file.parent for file in (data_dir / base).glob(f"{version or '[0-9]*'}/dataset_info.json")]
         available = [file.parent.name for file in (data_dir / base).glob("[0-9]*/dataset_info.json")]
-        other = next(data_dir.glob(f"{base.split('/')[-1]}/**/dataset_info.json"), None)
+        other = next(data_dir.glob(f"{base.split('/')[-1] or '*'}/**/dataset_info.json"), None)
         nested = next(chain(data_dir.glob("dataset_info.json"), data_dir.glob("[0-9]*/dataset_info.json")), None)
     except OSError as error:
         raise ValueError(f"`data_dir` {data_dir} cannot be read: {error.strerror}.") from error
@@ -77,9 +78,7 @@ def decode_dataset(folder: Path, out: Path, progress: Callable[[str, int, int], 
     for split, source in sources.items():
         labels = np.zeros(source.num_examples, np.int32)
         start = 0
-        with (out / f"{split}_images.npy").open("wb") as file:  # not memory-mapped: a full disk is an OSError
-            header = {"descr": "|u1", "fortran_order": False, "shape": (len(labels), *shape)}
-            np.lib.format.write_array_header_1_0(file, header)
+        with written_images(out / f"{split}_images.npy", shape) as append:
             while start < len(labels):
                 stop = min(start + BLOCK_SIZE, len(labels))
                 try:
@@ -94,7 +93,7 @@ def decode_dataset(folder: Path, out: Path, progress: Callable[[str, int, int], 
                         f"the data set in {folder} cannot be read: {split} image {start} to {stop - 1}: {reason}; "
                         "prepare it again."
                     ) from error
-                file.write(images.tobytes())
+                append(images)
                 done, start = done + stop - start, stop
                 progress(f"decode {folder.parent.name}", done, total)
         if next(records[split], None):

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from nets.data.datasets import Progress
-from nets.data.decoding import DecodedImage, decode_image
+from nets.data.formats import one_image
+from nets.data.formats.one_image import DecodedImage
 from nets.evaluation.calibration_error import TemperatureScaling
 from nets.evaluation.metrics import fit_validation_temperature
 from nets.training.runs import Run
@@ -67,10 +68,8 @@ def predict_files(run: Run, files: Sequence[Path], progress: Progress = lambda *
     logits = [np.empty((0, len(run.class_names)), np.float32)]
 
     def decode(file: Path) -> DecodedImage | str:
-        try:
-            return decode_image(file, run.image_shape)
-        except ValueError as error:
-            return str(error)
+        image = one_image.decode(file, run.image_shape)
+        return f"{file} cannot be decoded: {image}" if isinstance(image, str) else image
 
     with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:  # of Pillow, of odd metadata
         for block in batched(files, FILES_PER_BLOCK, strict=False):
@@ -79,7 +78,7 @@ def predict_files(run: Run, files: Sequence[Path], progress: Progress = lambda *
             damaged |= {file: result for file, result in results.items() if isinstance(result, str)}
             if images:
                 logits.append(run.logits(np.stack([image.pixels for image in images.values()])))
-            stored += [(file, image.stored_size, image.stored_mode) for file, image in images.items()]
+            stored += [(file, *image.header) for file, image in images.items()]
             progress("predict", len(stored) + len(damaged), len(files))
     return Predictions(
         class_names=run.class_names,

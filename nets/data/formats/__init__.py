@@ -11,4 +11,5 @@ In reading order:
 
 A reader writes ``{train,test,validation}_{images,labels}.npy`` into a folder of the cache (`nets.data.image_cache`) and
 returns the content of its ``entry.json``: ``class_names``, and ``notes``, sentences that say how the images were read.
+For encoded images it also writes ``{train,test,validation}_files.npy``, the name of the file of each.
 """

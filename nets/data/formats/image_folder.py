@@ -41,7 +41,8 @@ def find_images(folder: Path) -> ImageFolder:
     Raises
     ------
     ValueError
-        If there is no image, a class without one, fewer than two classes, or if the splits have other classes.
+        If there is no image, a class without one, fewer than two classes, if the splits have other classes, or if a
+        class is a link to a folder above it.
     OSError
         If a folder cannot be read.
     """
@@ -93,20 +94,26 @@ def decode(
     """Write the images into ``out`` by `write_arrays`, and return the content of the entry of the cache."""
 
     def encoded(files: list[tuple[str, int]]) -> Callable[[], Iterator[Encoded]]:
-        return lambda: ((name, label, folder / name) for name, label in files)
+        return lambda: ((_printable(name), label, folder / name) for name, label in files)
 
     splits = {split: encoded(files) for split, files in images.files.items()}
     total = sum(map(len, images.files.values()))
-    content = write_arrays(splits, total, images.class_names, out, image_size, progress)
-    if images.ignored:
-        count = images.ignored.total()
-        kinds = ", ".join(
-            name if number == 1 else f"{name} {number:,}" for name, number in images.ignored.most_common(5)
-        )
+    return write_arrays(splits, total, images.class_names, out, image_size, progress)
+
+
+def add_ignored(content: dict[str, Any], ignored: Counter[str]) -> None:
+    """Add the other files to the content of an entry of the cache, which does not depend on them."""
+    if ignored:
+        count = ignored.total()
+        kinds = ", ".join(name if number == 1 else f"{name} {number:,}" for name, number in ignored.most_common(5))
         files = "1 other file is" if count == 1 else f"{count:,} other files are"
         content["notes"].append(f"{files} ignored: {kinds}.")
-    content["reading"]["ignored"] = dict(images.ignored)
-    return content
+    content["reading"]["ignored"] = dict(ignored)
+
+
+def _printable(name: str) -> str:
+    """Return the name of a file with the bytes that are not UTF-8 written as ``\\udc..``."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def _require_classes(folder: Path, path: Path, names: list[str]) -> None:
@@ -126,6 +133,10 @@ def _subfolders(folder: Path, ignored: Counter[str]) -> list[Path]:
             if entry.name.startswith("."):
                 ignored["hidden"] += 1
             elif entry.is_dir():
+                if entry.is_symlink() and folder.resolve().is_relative_to(Path(entry.path).resolve()):
+                    raise ValueError(
+                        f"`dataset` {folder} has {entry.name}/, a link to a folder that it is in; remove the link."
+                    )
                 found.append(Path(entry.path))
             else:
                 ignored["without a class"] += 1
@@ -150,4 +161,4 @@ def _images(classfolder: Path, root: Path, ignored: Counter[str]) -> Iterator[tu
                         continue
                     yield os.path.relpath(entry.path, root), stat.st_size, stat.st_mtime_ns
                 else:
-                    ignored[Path(entry.name).suffix.lower() or "without a suffix"] += 1
+                    ignored[_printable(Path(entry.name).suffix.lower()) or "without a suffix"] += 1

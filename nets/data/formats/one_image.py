@@ -1,6 +1,7 @@
 """One encoded image: its header, and its pixels in a given shape."""
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,40 @@ EXIF_FORMATS = {"JPEG", "MPO", "WEBP", "TIFF"}
 """Formats whose EXIF orientation is known from the header; of a PNG, Pillow would decode all."""
 ORIENTATION = 0x0112
 """The EXIF tag of the orientation; from 5 on, height and width are swapped."""
+SIXTEEN_BIT_FORMATS = {"PNG", "PPM"}
+"""Formats whose images of Pillow's mode I, integers of 32 bits, have 16 bits; those of others have no known range."""
+
+type Header = tuple[tuple[int, int], str]
+"""(height, width) in pixels, and Pillow's mode, such as RGB, L for gray, or I;16."""
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """An image as bytes, and what its file has."""
+
+    pixels: np.ndarray
+    """(height, width, channels) uint8."""
+    header: Header
+    """Size and mode of the image in the file."""
+
+
+def read_header(source: Path | bytes) -> Header | str:
+    """Return the header of an image, or why it cannot be read."""
+    try:
+        with _open(source) as image:
+            return _header(image)
+    except Exception as error:  # Pillow raises many types
+        return _reason(error)
+
+
+def decode(source: Path | bytes, shape: tuple[int, int, int]) -> DecodedImage | str:
+    """Return an image with pixels of ``shape`` (`to_array`), or why it cannot be decoded."""
+    try:
+        with _open(source) as image:
+            header = _header(image)
+            return DecodedImage(to_array(image, shape), header)
+    except Exception as error:
+        return _reason(error)
 
 
 def _open(source: Path | bytes) -> Any:
@@ -20,27 +55,14 @@ def _open(source: Path | bytes) -> Any:
     return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
 
 
-def read_header(source: Path | bytes) -> tuple[tuple[int, int], str] | str:
-    """Return (height, width) and mode of an image, or why it cannot be read."""
-    try:
-        with _open(source) as image:
-            width, height = image.size
-            if image.format in EXIF_FORMATS and image.getexif().get(ORIENTATION, 1) >= 5:
-                height, width = width, height
-            if image.mode == "F":
-                raise ValueError("floating-point pixels have no known range")
-            return (height, width), image.mode
-    except Exception as error:  # Pillow raises many types
-        return _reason(error)
-
-
-def decode(source: Path | bytes, shape: tuple[int, int, int]) -> np.ndarray | str:
-    """Return an image of ``shape``, or why it cannot be decoded."""
-    try:
-        with _open(source) as image:
-            return to_array(image, shape)
-    except Exception as error:
-        return _reason(error)
+def _header(image: Any) -> Header:
+    """Return the header of a Pillow image; raise ValueError if its pixels cannot be converted to bytes."""
+    width, height = image.size
+    if image.format in EXIF_FORMATS and image.getexif().get(ORIENTATION, 1) >= 5:
+        height, width = width, height
+    if image.mode == "F" or (image.mode == "I" and image.format not in SIXTEEN_BIT_FORMATS):
+        raise ValueError(f"pixels of 32 bits (mode {image.mode}) have no known range")
+    return (height, width), image.mode
 
 
 def _reason(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """Image data sets in Parquet files, as those of the Hugging Face Hub: an image and a label in each row."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ from closedform.reasons import one_line
 from nets.data.formats.encoded_images import Encoded, Progress, write_arrays
 from nets.data.formats.image_folder import SPLITS
 
-ROWS = 256
-"""Rows in memory at a time."""
+ROWS = 32
+"""Rows that are read at a time."""
 LABELS = ("label", "labels", "class", "target", "fine_label")
 """Names of the column of the label, the first first, where there are several that could be it."""
 
@@ -20,15 +21,23 @@ def find_files(source: Path) -> dict[str, list[Path]]:
     """Return the Parquet files of each split, sorted; none if there are none.
 
     The name of a file, or of a folder that it is in, begins with its split: ``data/train-00000-of-00002.parquet``,
-    ``train/0000.parquet``. A file alone, or files without the name of a split, are training images.
+    ``train/0000.parquet``, ``default/train/0000.parquet``. A file alone, or files without the name of a split, are
+    training images. Raises ValueError if there are files of several configurations, or not all have a split.
     """
     if source.suffix == ".parquet" and source.is_file():
         return {"train": [source]}
     found: dict[str, list[Path]] = {}
-    for file in sorted([*source.glob("*.parquet"), *source.glob("*/*.parquet")]):
-        words = [part.lower() for part in file.relative_to(source).parts]
-        split = next((split for split, names in SPLITS.items() for word in words if word.startswith(names)), "")
-        found.setdefault(split, []).append(file)
+    configurations = set()
+    for file in sorted(file for above in ("", "*/", "*/*/") for file in source.glob(f"{above}*.parquet")):
+        parts = file.relative_to(source).parts
+        found.setdefault(next(filter(None, map(_split, parts)), ""), []).append(file)
+        configurations.add(source.joinpath(*(part for part in parts[:-1] if not _split(part))))
+    if len(configurations) > 1:
+        names = sorted(str(folder.relative_to(source)) for folder in configurations)
+        raise ValueError(
+            f"`dataset` {source} has Parquet files of several data sets, in {', '.join(names)}; name the folder of "
+            f"one, such as {max(configurations)}."
+        )
     others = found.pop("", [])
     if others and not found:
         return {"train": others}
@@ -41,7 +50,14 @@ def find_files(source: Path) -> dict[str, list[Path]]:
     return found
 
 
+def _split(name: str) -> str:
+    """Return the split that is the first word in the name of a file or folder, or nothing."""
+    word = re.match("[a-z]*", name.lower())
+    return next((split for split, names in SPLITS.items() if word and word[0] in names), "")
+
+
 def decode(
+    source: Path,
     files: dict[str, list[Path]],
     out: Path,
     image_size: tuple[int, ...] | None,
@@ -50,12 +66,13 @@ def decode(
     """Write the images into ``out`` by `write_arrays`, and return the content of the entry of the cache.
 
     The column of images is the one of structs with the field ``bytes``, or of binary values. That of labels has whole
-    numbers or text. The names of classes are those of the ``ClassLabel`` in the metadata, or else the labels.
+    numbers, text, or true and false, also as categories of pandas. The names of classes are those of the ``ClassLabel``
+    in the metadata, or else the labels.
 
     Raises
     ------
     ValueError
-        If a file is damaged, or has no such columns.
+        If a file is damaged or has no such columns, or the files differ in their columns or classes.
     ModuleNotFoundError
         If pyarrow, of the extra ``parquet``, is not installed.
     """
@@ -63,17 +80,19 @@ def decode(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    paths = {file: _name(file, source) for members in files.values() for file in members}
     try:
-        first = pq.read_schema(files["train"][0])
-        image, label, names = _columns(first)
-        rows = {split: {file: pq.read_metadata(file).num_rows for file in members} for split, members in files.items()}
+        image, label, names = _columns(pq.read_schema(files["train"][0]))
+        for file, path in paths.items():
+            schema = pq.read_schema(file)
+            if lacking := {image, label} - {*schema.names}:
+                raise ValueError(f"{path} has no column {lacking.pop()}; its columns are {', '.join(schema.names)}")
+            if names and (others := _class_labels(schema).get(label)) not in (None, names):
+                raise ValueError(f"{path} has the classes {', '.join(others or [])}, and not {', '.join(names)}")
+        if not (total := sum(pq.read_metadata(file).num_rows for file in paths)):
+            raise ValueError("there are no rows")
         if names is None:
-            stored = {
-                value
-                for members in files.values()
-                for file in members
-                for value in pq.read_table(file, columns=[label])[label].to_pylist()
-            }
+            stored = {value for file in paths for value in pq.read_table(file, columns=[label])[label].to_pylist()}
             if None in stored:
                 raise ValueError(f"its column {label} has rows without a label; remove them")
             values = sorted(stored)
@@ -81,20 +100,19 @@ def decode(
             classes = {value: index for index, value in enumerate(values)}
         else:
             classes = {index: index for index in range(len(names))}
-    except (pa.ArrowException, ValueError, TypeError) as error:
+    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
         raise ValueError(f"{one_line(error)}.") from error
 
     def encoded(members: list[Path]) -> Callable[[], Iterator[Encoded]]:
         def iterate() -> Iterator[Encoded]:
             for file in members:
                 try:
-                    yield from _rows(file, image, label, classes)
+                    yield from _rows(file, paths[file], image, label, classes)
                 except (pa.ArrowException, OSError) as error:
-                    raise ValueError(f"{file.name} is damaged: {one_line(error)}; download it again.") from error
+                    raise ValueError(f"{paths[file]} is damaged: {one_line(error)}; download it again.") from error
 
         return iterate
 
-    total = sum(sum(counts.values()) for counts in rows.values())
     splits = {split: encoded(members) for split, members in files.items()}
     return write_arrays(splits, total, names, out, image_size, progress)
 
@@ -110,18 +128,29 @@ def _columns(schema: Any) -> tuple[str, str, list[str] | None]:
             or (types.is_struct(kind) and kind.get_field_index("bytes") >= 0)
         )
 
+    def holds_labels(kind: Any) -> bool:
+        if types.is_dictionary(kind):
+            kind = kind.value_type
+        text = types.is_string(kind) or types.is_large_string(kind)
+        return text or types.is_integer(kind) or types.is_boolean(kind)
+
     images = [field.name for field in schema if holds_images(field.type)]
     named = _class_labels(schema)
-    labels = list(named) or [
-        field.name
-        for field in schema
-        if types.is_integer(field.type) or types.is_string(field.type) or types.is_large_string(field.type)
-    ]
-    preferred = [name for name in LABELS if name in labels] or (labels if len(labels) == 1 else [])
+    labels = list(named) or [field.name for field in schema if holds_labels(field.type)]
+    known = [name for name in LABELS if name in (named or schema.names)]  # of another type, no other column is taken
+    preferred = [name for name in known if name in labels] or (labels if len(labels) == 1 and not known else [])
     if not images or not preferred:
-        lacking = "images (structs with the field `bytes`)" if not images else "labels (named `label`)"
-        raise ValueError(f"it has no column of {lacking}; its columns are {', '.join(schema.names)}")
+        lacking = "images (structs with the field `bytes`)"
+        if images:
+            lacking = "labels (whole numbers or text, and named `label` if there are several)"
+        columns = ", ".join(f"{field.name} ({field.type})" for field in schema)
+        raise ValueError(f"it has no column of {lacking}; its columns are {columns}")
     return images[0], preferred[0], named.get(preferred[0])
+
+
+def _name(file: Path, source: Path) -> str:
+    """Return the name of a file in ``source``, which may be the file itself."""
+    return file.name if file == source else str(file.relative_to(source))
 
 
 def _class_labels(schema: Any) -> dict[str, list[str]]:
@@ -137,7 +166,7 @@ def _class_labels(schema: Any) -> dict[str, list[str]]:
         return {}
 
 
-def _rows(file: Path, image: str, label: str, classes: dict[Any, int]) -> Iterator[Encoded]:
+def _rows(file: Path, path: str, image: str, label: str, classes: dict[Any, int]) -> Iterator[Encoded]:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(file) as reader:
@@ -147,8 +176,8 @@ def _rows(file: Path, image: str, label: str, classes: dict[Any, int]) -> Iterat
                 content = encoded.get("bytes") if isinstance(encoded, dict) else encoded
                 if value not in classes:
                     raise ValueError(
-                        f"the label {value!r} in row {row} of {file.name} is none of the {len(classes)} "
+                        f"the label {value!r} in row {row} of {path} is none of the {len(classes)} "
                         "classes; remove the row."
                     )
-                yield f"{file.name} row {row}", classes[value], content or b""
+                yield f"{path} row {row}", classes[value], content or b""
                 row += 1

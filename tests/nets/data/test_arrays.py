@@ -33,6 +33,8 @@ def test_arrays_become_a_data_set():
     text = from_arrays(IMAGES[..., 0], np.array(["emu", "cat", "dog", "bee"])[LABELS])
     assert (text.class_names, text.image_shape, len(text.test)) == (("bee", "cat", "dog", "emu"), (6, 5, 1), 4)
     assert text.notes[0].startswith("There is no test split: a tenth of the images, 4, is held out")
+    objects = from_arrays(IMAGES[..., 0], np.array(["emu", "cat", "dog", "bee"], object)[LABELS])  # as in pandas
+    assert (objects.class_names, objects.sha256) == (text.class_names, text.sha256)
     named = from_arrays(IMAGES, LABELS, IMAGES[:8], LABELS[:8], class_names=list("abcde"))
     assert named.class_names == tuple("abcde")
 
@@ -42,16 +44,25 @@ def test_arrays_become_a_data_set():
     [
         ({"train_images": IMAGES / 255}, r"must be uint8, got float64; images in 0 .. 1 become `\(255"),
         ({"train_images": IMAGES.astype(int)}, r"must be uint8, got int64; whole numbers .* `images.astype"),
+        (
+            {"train_images": IMAGES > 9},
+            r"must be uint8, got bool; black and white become `255 \* images.astype\('uint8'",
+        ),
+        ({"train_images": [IMAGES[0], IMAGES[0, 0]]}, "`train_images` must be one array: .*inhomogeneous"),
+        ({"train_images": None, "train_labels": None}, "`train_images` must be an array of images, got None"),
         ({"train_images": IMAGES.transpose(0, 3, 1, 2)}, r"got \(40, 3, 6, 5\); transpose it by"),
         ({"train_images": IMAGES[0, 0]}, r"must have the shape \(N, height, width, channels\)"),
         ({"train_labels": LABELS[:-1]}, "must have a label for each of the 40 images, got 39 labels"),
-        ({"train_labels": LABELS / 2}, r"must be whole numbers or text, got numbers \(float64\)"),
+        ({"train_labels": LABELS / 2}, r"text, got numbers \(float64\); convert them by `labels.astype\(int"),
+        ({"train_labels": LABELS.astype(object)}, r"text, got objects \(object\); convert them by `labels.astype\(int"),
         ({"train_labels": np.eye(4, dtype=int)[LABELS]}, r"got \(40, 4\); one-hot labels become `labels.argmax"),
         ({"test_images": IMAGES}, "`test_labels` must be given with `test_images`"),
         ({"test_images": IMAGES[:, :3], "test_labels": LABELS}, r"the shape \(N, 6, 5, 3\) as the training images"),
         ({"test_images": IMAGES, "test_labels": LABELS + 1}, "`test_labels` must be of the 4 classes, got 4;"),
         ({"class_names": ["a", "b"]}, "`train_labels` must be of the 2 classes, got 2;"),
         ({"class_names": list("abca")}, "`class_names` must differ from each other"),
+        ({"class_names": 3}, "`class_names` must be a list with the name of each class, got 3"),
+        ({"class_names": np.array("cat")}, r"`class_names` must be a list .*, got array\('cat'"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(changes, message):
@@ -95,6 +106,38 @@ def test_an_npz_file_without_a_test_split_or_that_does_not_fit(tmp_path):
         load(str(tmp_path / "cut.npz"))
     with pytest.raises(ValueError, match=r"`image_size` must be left out for the arrays"):
         load(str(tmp_path / "whole.npz"), image_size=(4,))
+    (tmp_path / "folder.npz").mkdir()
+    with pytest.raises(ValueError, match="must have a folder of images for each class"):
+        load(str(tmp_path / "folder.npz"))
+    np.save(tmp_path / "one.npy", IMAGES)
+    (tmp_path / "one.npy").rename(tmp_path / "one.npz")
+    with pytest.raises(ValueError, match=r"one.npz cannot be used: it is one array, in NumPy's format .npy; write"):
+        load(str(tmp_path / "one.npz"))
+    np.savez_compressed(tmp_path / "bits.npz", images=IMAGES, labels=LABELS)
+    content = bytearray((tmp_path / "bits.npz").read_bytes())
+    content[200:2000] = bytes(1800)
+    (tmp_path / "bits.npz").write_bytes(content)
+    with pytest.raises(ValueError, match=r"`dataset` .*bits.npz cannot be used"):
+        load(str(tmp_path / "bits.npz"))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"x_test": IMAGES}, "it has x_test and no y_test; add it, or give the other another name"),
+        ({"x_test": IMAGES, "test_labels": LABELS}, "it has x_test and no y_test"),
+        ({"val_labels": LABELS}, "it has val_labels and no val_images"),
+        ({"class_names": np.array("cat")}, "`class_names` must be a list with the name of each class"),
+        (
+            {"y_train": LABELS.astype(str).astype(object)},
+            r"array y_train cannot be .*; save text as `y_train.astype\(str",
+        ),
+    ],
+)
+def test_an_npz_file_with_half_a_split_or_objects_is_refused(tmp_path, arrays, message):
+    np.savez(tmp_path / "mine.npz", allow_pickle=True, **({"x_train": IMAGES, "y_train": LABELS} | arrays))
+    with pytest.raises(ValueError, match=message):
+        load(str(tmp_path / "mine.npz"))
 
 
 def write_idx(file, array):
@@ -114,8 +157,21 @@ def test_the_files_of_mnist_are_read(tmp_path):
     assert dataset.class_names == tuple("0123")
     file = tmp_path / "train-images-idx3-ubyte.gz"
     file.write_bytes(file.read_bytes()[:300])
-    with pytest.raises(ValueError, match=r"train-images-idx3-ubyte.gz is damaged"):
+    with pytest.raises(ValueError, match=r"train-images-idx3-ubyte.gz cannot be read: .* download it again"):
         load(str(tmp_path))
+    file.write_bytes(gzip.compress(b"\x7fELF" + bytes(10)))
+    with pytest.raises(
+        ValueError, match=r"cannot be read: it begins with 7f 45 4c 46, not with 00 00 08 as an IDX file"
+    ):
+        load(str(tmp_path))
+    file.write_bytes(gzip.compress(struct.pack(">HBB3I", 0, 8, 3, 2**32 - 1, 2**32 - 1, 2**32 - 1)))
+    with pytest.raises(ValueError, match=r"is damaged: it has 0 bytes for an array of shape \(4294967295, 4294967295"):
+        load(str(tmp_path))
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(ValueError, match=r"`dataset` .* cannot be used: train-images-idx3-ubyte.gz cannot be read: .*"):
+        load(str(tmp_path))
+    file.rmdir()
     write_idx(file, gray[:-1])
     with pytest.raises(ValueError, match="must have a label for each of the 39 images, got 40 labels"):
         load(str(tmp_path))
@@ -130,11 +186,11 @@ def png(image):
     return stream.getvalue()
 
 
-def write_parquet(file, images, labels, names=None):
+def write_parquet(file, images, labels, names=None, column="image"):
     file.parent.mkdir(parents=True, exist_ok=True)
     rows = [{"bytes": image if isinstance(image, bytes) else png(image), "path": None} for image in images]
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    table = pa.table({"image": pa.array(rows, kind), "id": np.arange(len(images)), "label": labels})
+    table = pa.table({column: pa.array(rows, kind), "id": np.arange(len(images)), "label": labels})
     if names:
         features = {"image": {"_type": "Image"}, "label": {"names": names, "_type": "ClassLabel"}}
         table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
@@ -161,11 +217,48 @@ def test_a_parquet_file_alone_has_its_labels_as_names(tmp_path):
     assert dataset.class_names == ("bee", "cat", "dog", "emu")
     assert (len(dataset.train), len(dataset.test), dataset.image_shape) == (36, 4, (4, 4, 3))
     assert "1 damaged image is left out: mine.parquet row 40 (not an image)." in dataset.notes
+    assert {*dataset.train.files, *dataset.test.files} == {f"mine.parquet row {row}" for row in range(40)}
+
+
+@pytest.mark.parametrize("above", ["", "default/"])
+def test_parquet_files_in_folders_of_splits_are_told_apart(tmp_path, above):
+    for split in ["train", "test"]:
+        images = [b"damaged", *(IMAGES if split == "train" else IMAGES[::-1])]
+        write_parquet(tmp_path / f"{above}{split}/0000.parquet", images, [0, *LABELS])
+    dataset = load(str(tmp_path))
+    assert (len(dataset.train), len(dataset.test)) == (40, 40)
+    damaged = {f"{above}{split}/0000.parquet row 0": "not an image" for split in ["train", "test"]}
+    assert dataset.reading["damaged_files"] == damaged
+    for old, new in [("train", "other"), ("test", "train"), ("other", "test")]:
+        (tmp_path / f"{above}{old}").rename(tmp_path / f"{above}{new}")
+    assert load(str(tmp_path)).sha256 != dataset.sha256  # not those of the cache
+    write_parquet(tmp_path / "other/train/0000.parquet", IMAGES, LABELS)
+    with pytest.raises(
+        ValueError, match=rf"Parquet files of several data sets, in {above[:-1] or '.'}, other; name the"
+    ):
+        load(str(tmp_path))
+
+
+def test_only_the_first_word_of_a_name_is_a_split(tmp_path):
+    write_parquet(tmp_path / "values.parquet", IMAGES, LABELS)
+    assert load(str(tmp_path)).validation is None
+    write_parquet(tmp_path / "train-0.parquet", IMAGES, LABELS)
+    with pytest.raises(ValueError, match=r"must have Parquet files named train-\.\.\., .* and has values.parquet"):
+        load(str(tmp_path))
+
+
+@pytest.mark.parametrize("labels", [LABELS % 2 == 0, pa.array(["cat", "dog"] * 20).dictionary_encode()])
+def test_labels_of_pandas_in_parquet_files(tmp_path, labels):
+    write_parquet(tmp_path / "mine.parquet", IMAGES, labels)
+    dataset = load(str(tmp_path / "mine.parquet"))
+    first = np.array([name.endswith(("0", "2", "4", "6", "8")) for name in dataset.train.files])
+    assert dataset.class_names in [("False", "True"), ("cat", "dog")]
+    np.testing.assert_array_equal(dataset.train.labels, first == (dataset.class_names[0] == "False"))
 
 
 def test_parquet_files_that_do_not_fit_are_refused(tmp_path):
     pq.write_table(pa.table({"pixels": [1], "label": [2]}), tmp_path / "none.parquet")
-    with pytest.raises(ValueError, match=r"no column of images .*; its columns are pixels, label"):
+    with pytest.raises(ValueError, match=r"no column of images .*; its columns are pixels \(int64\), label"):
         load(str(tmp_path / "none.parquet"))
     write_parquet(tmp_path / "odd.parquet", IMAGES[:4], [0, 1, 2, 1], ["a", "b"])
     with pytest.raises(ValueError, match=r"the label 2 in row 2 of odd.parquet is none of the 2 classes"):
@@ -173,3 +266,39 @@ def test_parquet_files_that_do_not_fit_are_refused(tmp_path):
     (tmp_path / "cut.parquet").write_bytes((tmp_path / "odd.parquet").read_bytes()[:100])
     with pytest.raises(ValueError, match=r"cut.parquet cannot be used"):
         load(str(tmp_path / "cut.parquet"))
+    write_parquet(tmp_path / "float.parquet", IMAGES, LABELS / 2)
+    message = r"no column of labels \(whole numbers or text, and named `label` if .*, label \(double\)"
+    with pytest.raises(ValueError, match=message):
+        load(str(tmp_path / "float.parquet"))
+
+
+def test_parquet_files_without_rows_are_refused(tmp_path):
+    write_parquet(tmp_path / "test.parquet", IMAGES[:0], LABELS[:0], list("abcd"))
+    with pytest.raises(ValueError, match=r"test.parquet cannot be used: there are no rows"):
+        load(str(tmp_path / "test.parquet"))
+    write_parquet(tmp_path / "train.parquet", IMAGES, LABELS, list("abcd"))
+    with pytest.raises(ValueError, match="there are no intact test images; copy them again"):
+        load(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("test", "message"),
+    [({"column": "picture"}, "test.parquet has no column image;"), ({"names": list("badc")}, "has the classes b, a")],
+)
+def test_parquet_files_of_two_kinds_are_refused(tmp_path, test, message):
+    write_parquet(tmp_path / "train.parquet", IMAGES, LABELS, list("abcd"))
+    write_parquet(tmp_path / "test.parquet", IMAGES, LABELS, **test)
+    with pytest.raises(ValueError, match=message):
+        load(str(tmp_path))
+
+
+def test_a_damaged_column_of_labels_is_no_matter_of_the_cache(tmp_path):
+    file = tmp_path / "mine.parquet"
+    write_parquet(file, IMAGES, LABELS)
+    column = pq.read_metadata(file).row_group(0).column(3)
+    content = bytearray(file.read_bytes())
+    start = column.dictionary_page_offset
+    content[start : start + column.total_compressed_size] = b"\xff" * column.total_compressed_size
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"`dataset` .*mine.parquet cannot be used"):
+        load(str(file))

@@ -12,7 +12,7 @@ from PIL import Image
 
 from nets.data import image_cache, tfds_folder
 from nets.data.datasets import data_directory, load
-from nets.data.splits import Split, hold_out
+from nets.data.splits import Split, hold_out, subset
 from tests.nets.data import tfds_data
 
 NAMES = ["ship", "a class with a long name", "c"]
@@ -296,6 +296,16 @@ def test_held_out_images_are_a_stratified_sample(count):
     other = hold_out(split, count, seed=1)[1]
     assert set(other.index) != set(validation.index)
     np.testing.assert_array_equal(hold_out(split, count, seed=0)[1].index, validation.index)
+
+
+def test_a_subset_has_every_class():
+    labels = np.array([0] * 60 + [1] * 59 + [2])
+    split = Split(np.zeros((120, 1, 1, 1), np.uint8), labels, np.arange(120))
+    for limit in [3, 30, 119]:
+        counts = np.bincount(subset(split, limit, seed=0).labels)
+        assert (counts[2], counts.sum(), counts[:2].min() >= (limit - 1) // 2 - 1) == (1, limit, True)
+    with pytest.raises(ValueError, match=r"`limit` must be between 3, the number of classes, and 120"):
+        subset(split, 2, seed=0)
 
 
 def test_zero_images_can_be_held_out_and_too_few_or_too_many_cannot():
