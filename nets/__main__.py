@@ -295,7 +295,7 @@ def _list_runs(options: Runs, console: Console) -> int:
         epochs = f"{len(run.metrics)}/{run.config.epochs}"
         finished = "yes" if run.finished else "no"
         model = run.config.model if run.config.members == 1 else f"{run.config.members} x {run.config.model}"
-        table.add_row(Text(folder.name), model, run.config.dataset, epochs, *scores, finished)
+        table.add_row(*map(Text, [folder.name, model, run.config.dataset, epochs, *scores, finished]))
     if not table.row_count:
         console.print(f"no runs in {options.folder}; `train` writes them to {Runs.folder}", markup=False)
         return 0

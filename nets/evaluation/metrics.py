@@ -34,6 +34,13 @@ class Misclassification:
     label: int
     predicted: int
     probability: float
+    file: str | None = None
+    """The name of its file, if the images were files."""
+
+    @property
+    def name(self) -> str:
+        """The file, or the index in words."""
+        return self.file or f"image {self.index}"
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,8 @@ class Evaluation:
     """(N,)"""
     index: NDArray[np.int64]
     """(N,) positions in the published split."""
+    files: NDArray[np.str_] | None = None
+    """(N,) names of the files, if the images were files."""
 
     @cached_property
     def log_predictive(self) -> NDArray[np.float64]:
@@ -118,13 +127,16 @@ class Evaluation:
                 int(self.labels[i]),
                 int(self.predicted[i]),
                 float(np.exp(self.log_predictive[i, self.predicted[i]])),
+                None if self.files is None else str(self.files[i]),
             )
             for i in most_confident
         ]
 
     def take(self, positions: NDArray[np.integer]) -> "Evaluation":
         """Return the evaluation of the images at ``positions``."""
-        return replace(self, logits=self.logits[positions], labels=self.labels[positions], index=self.index[positions])
+        files = None if self.files is None else self.files[positions]
+        logits, labels, index = self.logits[positions], self.labels[positions], self.index[positions]
+        return replace(self, logits=logits, labels=labels, index=index, files=files)
 
     def describe_pair(self, pair: ConfusedPair) -> str:
         """Return a pair of confused classes in words."""
@@ -160,7 +172,8 @@ def _evaluation(run: Run, split: SplitName, logits: Any) -> Evaluation:
     labels = run.predictions[f"{split}_labels"]
     if not len(labels):
         raise ValueError(f"`split` must contain images, but run {run.folder} has no {split} images.")
-    return Evaluation(run.class_names, logits, labels, run.predictions[f"{split}_index"])
+    index, files = run.predictions[f"{split}_index"], run.predictions.get(f"{split}_file")
+    return Evaluation(run.class_names, logits, labels, index, files)
 
 
 def scale_temperature(evaluation: Evaluation, temperature: TemperatureScaling) -> Evaluation:

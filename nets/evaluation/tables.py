@@ -70,7 +70,7 @@ def evaluation_tables(run: Run, against: Run | None) -> Iterator[Table | Text]:
         evaluation = evaluations[split]
         names = evaluation.class_names
         errors = (
-            f"image {error.index}: {names[error.label]} predicted as {names[error.predicted]}, "
+            f"{error.name}: {names[error.label]} predicted as {names[error.predicted]}, "
             f"with probability {error.probability:.4f}"
             for error in evaluation.most_confident_errors(MAX_LISTED)
         )

@@ -1,6 +1,7 @@
 """The configuration of a training run: a frozen dataclass whose fields are the options of the command line."""
 
 import math
+import os
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -49,7 +50,7 @@ class TrainConfig:
     """Folder of this run (default: build/runs/DATASET-MODEL-seedSEED, with -xMEMBERS for an ensemble). It must not
     contain another run."""
     stream: Stream = "auto"
-    """Whether batches are read from disk as they are needed: auto (if the training images take more than half of the
+    """Whether batches are read from disk as they are needed: auto (if the images of the run take more than half of the
     free memory of a device, or a quarter of that of the host), always or never. The result is the same."""
     epochs: int = 10
     """Passes over the training images."""
@@ -184,8 +185,9 @@ class TrainConfig:
     @property
     def folder(self) -> Path:
         """The folder of the run."""
-        path = self.dataset.startswith((".", "/", "~"))
-        dataset = Path(self.dataset).expanduser().resolve().name if path else self.dataset
+        path = Path(self.dataset)
+        is_path = self.dataset.startswith((".", "/", "~")) or path.exists()
+        dataset = Path(os.path.normpath(path.expanduser().absolute())).name if is_path else self.dataset
         model = self.model.rpartition(":")[2]
         name = f"{dataset.replace('/', '-').replace(':', '-')}-{model}-seed{self.seed}"
         return self.run_dir or Path("build/runs") / (name if self.members == 1 else f"{name}-x{self.members}")

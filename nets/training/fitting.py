@@ -33,7 +33,7 @@ from nets.training.profiling import profiled_chunks
 from nets.training.run_lock import locked_run_folder, require_free_or_resumable, require_same_data, restore_run
 from nets.training.step import TrainState, chunk_function, shard_state
 from nets.training.streaming import StreamedBlocks, blocks_in_memory
-from nets.training.task import Task, prepare
+from nets.training.task import Task, prepare, with_data
 
 type Metrics = dict[str, float]
 """The metrics of an epoch: losses in nats, accuracies, seconds, images a second."""
@@ -107,11 +107,10 @@ def fit(
     >>> run.predict(np.zeros((5, 8, 8, 1), np.uint8)).shape
     (5, 10)
     """
-    if dataset is not None:
-        config = replace(config, dataset=dataset.name)
     if network is not None:
         config = replace(config, model=import_path(network))
     require_equal("options", repr((replace(config, data_dir=None), resume)))
+    config = on_all_processes(lambda: with_data(config, dataset))
     if resume:  # before the data set is loaded
         on_first_process(lambda: require_free_or_resumable(config, resume))
     task = prepare(config, progress, dataset)

@@ -8,8 +8,9 @@ The folder has these files::
     predictions.npz    the logits of the final parameters for every image, once training is finished
 
 `predictions.npz` holds, for SPLIT in train, validation, test: ``SPLIT_logits`` (N, K) float32, ``SPLIT_labels`` (N,)
-int32 and ``SPLIT_index`` (N,) int64, the position of each image in the published train or test split. It also
-holds ``class_names`` (K,) and ``schema_version``. The logits of an ensemble are those of its predictive, and
+int32 and ``SPLIT_index`` (N,) int64, the position of each image in the published train or test split. If the images
+were files, ``SPLIT_file`` (N,) str is the name of each, relative to the folder of the data set. It also holds
+``class_names`` (K,) and ``schema_version``. The logits of an ensemble are those of its predictive, and
 ``SPLIT_member_logits`` (members, N, K) float32 are those of its members. It loads without pickle.
 """
 
@@ -240,6 +241,8 @@ def prediction_arrays(
     arrays = {"schema_version": np.array(SCHEMA_VERSION), "class_names": np.array(class_names)}
     for name, split in splits.items():
         arrays |= {f"{name}_labels": split.labels, f"{name}_index": split.index}
+        if split.files is not None:
+            arrays |= {f"{name}_file": split.files}
         arrays |= {f"{name}_logits": ensemble_logits(logits[name])}
         if logits[name].ndim == 3:
             arrays |= {f"{name}_member_logits": logits[name]}

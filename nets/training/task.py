@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -11,8 +11,11 @@ import optax
 from jax.sharding import Mesh
 
 from closedform.provenance import BFLOAT16_INSTRUCTION_SETS, commit, cpu_instruction_sets, versions
-from nets.data.datasets import Dataset, Progress, load
+from closedform.validation import shown
+from nets.data.datasets import Dataset, Progress, data_directory, load
+from nets.data.files import absolute_name
 from nets.data.splits import Split, hold_out, subset
+from nets.data.stored_images import StoredImages
 from nets.data.tfds_folder import NotPreparedError
 from nets.distributed.mesh import BATCH_AXIS, describe_devices, describe_idle_devices, make_mesh
 from nets.distributed.processes import on_all_processes, require_equal
@@ -34,12 +37,12 @@ class Task:
     config: TrainConfig
     dataset: Dataset
     splits: dict[str, Split]
-    """The images for train, validation and test."""
+    """The images for train, validation and test, each read when it is indexed."""
     network: Network
     optimizer: optax.GradientTransformation
     mesh: Mesh
     streamed: bool = False
-    """Whether images are read from disk as they are needed."""
+    """Whether images are read batch by batch, as they are needed."""
     class_weights: np.ndarray | None = None
     """(K,) the weight of each class in the loss, or None if all are 1."""
 
@@ -101,10 +104,12 @@ class Task:
         config = self.config
         networks = config.model if config.members == 1 else f"{config.members} {config.model} networks, each"
         images = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
+        on_disk = isinstance(self.splits["train"].images, StoredImages) and self.splits["train"].images.on_disk
+        streamed = f", streamed from {'disk' if on_disk else 'memory'}" if self.streamed else ""
         notes = "".join(f"{note}\n" for note in [*self.dataset.notes, *self._notes_on_classes()])
         return (
             f"{notes}{networks} with {self._parameters(state):,} parameters on {describe_devices(self.mesh)}: "
-            f"{config.dataset}, {images} images{', streamed from disk' if self.streamed else ''}"
+            f"{config.dataset}, {images} images{streamed}{self._left_out()}"
             f"{describe_idle_devices(self.mesh)}{_slow_bfloat16(config)}"
         )
 
@@ -123,6 +128,15 @@ class Task:
                 f"{counts[smallest]:,}): balanced accuracy and macro F1 are shown{weighted}."
             )
 
+    def _left_out(self) -> str:
+        """Return how many images an epoch leaves out, if it is a tenth of them or more, else nothing."""
+        images, used = len(self.splits["train"]), self.steps * self.config.batch_size
+        if images - used < images / 10:
+            return ""
+        steps = "1 step" if self.steps == 1 else f"{self.steps} steps"
+        left_out = f"leaves out {images - used:,} of the training images at random"
+        return f"; an epoch has {steps} of {self.config.batch_size}, and {left_out}"
+
     def _parameters(self, state: TrainState) -> int:
         """Return the number of parameters of one network."""
         return sum(leaf.size for leaf in jax.tree.leaves(state.params)) // self.config.members
@@ -140,11 +154,11 @@ def prepare(config: TrainConfig, progress: Progress, dataset: Dataset | None = N
         raise ValueError(
             f"`dataset` must have training images of at least two classes, got {num_classes} in {config.dataset}."
         )
-    if streamed := must_stream(config, dataset.nbytes):
-        dataset = dataset.stored()
+    dataset = dataset.stored()
     train, validation = _hold_out(config, dataset)
     if config.limit is not None:
         train = subset(train, config.limit, config.seed)
+    splits = {"train": train, "validation": validation, "test": dataset.test}
     mesh = make_mesh(config.devices, config.members, config.batch_size)
     shards = mesh.shape[BATCH_AXIS]
     if config.batch_size % (shards * config.accumulate):
@@ -162,15 +176,32 @@ def prepare(config: TrainConfig, progress: Progress, dataset: Dataset | None = N
     task = Task(
         config=config,
         dataset=dataset,
-        splits={"train": train, "validation": validation, "test": dataset.test},
+        splits=splits,
         network=network_of(config, dataset.image_shape, len(dataset.class_names)),
         optimizer=optimizer(config, config.epochs * (len(train) // config.batch_size)),
         mesh=mesh,
-        streamed=streamed,
+        streamed=must_stream(config, sum(split.images.nbytes for split in splits.values())),
         class_weights=weights,
     )
     require_equal("data", repr(task.data))
     return task
+
+
+def with_data(config: TrainConfig, dataset: Dataset | None) -> TrainConfig:
+    """Return ``config`` with the name of its data: that of ``dataset``, or the absolute path of its files.
+
+    Raises ValueError if ``dataset`` is no data set, or its images have another size than ``config`` says.
+    """
+    if dataset is None:
+        return replace(config, dataset=absolute_name(config.dataset, data_directory(config.data_dir)))
+    if not isinstance(dataset, Dataset):
+        raise ValueError(
+            f"`dataset` must be a data set, got {shown(dataset)}; `nets.from_arrays` makes one of images and labels."
+        )
+    size, (height, width, _) = config.image_size, dataset.image_shape
+    if size is not None and (size[0], size[-1]) != (height, width):
+        raise ValueError(f"`image_size` must be left out for images of {height} x {width} in `dataset`, got {size}.")
+    return replace(config, dataset=dataset.name)
 
 
 def _slow_bfloat16(config: TrainConfig) -> str:

@@ -119,6 +119,9 @@ def test_help_describes_the_options(command, capfd):
 def test_runs_are_listed_with_their_state(command, run, tmp_path):
     shutil.copytree(run.folder, tmp_path / "runs" / "finished")
     shutil.copytree(run.folder, tmp_path / "runs" / "stopped")
+    content = json.loads((run.folder / "config.json").read_text())
+    content["config"]["dataset"] = "/x[/y]"  # no markup
+    (tmp_path / "runs/stopped/config.json").write_text(json.dumps(content))
     (tmp_path / "runs/stopped/predictions.npz").unlink()
     (tmp_path / "runs/broken").mkdir()
     (tmp_path / "runs/broken/config.json").write_text("{")
@@ -131,7 +134,7 @@ def test_runs_are_listed_with_their_state(command, run, tmp_path):
     accuracy = f"{100 * run.metrics[-1]['test_accuracy']:.1f}"
     assert rows["finished"][:3] == ["mlp", "digits", "4/4"]
     assert rows["finished"][-3:] == [accuracy, "%", "yes"]
-    assert rows["stopped"][-1] == "no"
+    assert (rows["stopped"][1], rows["stopped"][-1]) == ("/x[/y]", "no")
     assert "runs/broken cannot be read" in err
     assert "runs/killed is not a run folder: there is no" in err
     assert "notes" not in out + err

@@ -138,7 +138,7 @@ def test_a_run_is_only_resumed_on_its_own_data(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"was started on: sha256 [0-9a-f]{64}, not e86d4f8f1e"):
         fit(config, resume=True)
     task = fitting.prepare(config, lambda *_: None)
-    parts = [array.tobytes() for split in task.splits.values() for array in (split.images, split.labels)]
+    parts = [array.tobytes() for split in task.splits.values() for array in (split.images[:], split.labels)]
     as_before(config.folder, hashlib.sha256(b"".join(parts)).hexdigest())
     assert fit(config, resume=True).finished
 
@@ -148,10 +148,10 @@ def test_a_run_is_only_resumed_on_its_own_split(tmp_path, monkeypatch):
     stops = iter([False, True])
     with pytest.raises(KeyboardInterrupt):
         fit(config, stop=lambda: next(stops))
-    stratified = splits._stratified
+    stratified = splits.stratified
     for module in (splits, datasets):  # of the images for validation, and of those for test
         with monkeypatch.context() as other_numpy:
-            other_numpy.setattr(module, "_stratified", lambda labels, count, seed: stratified(labels, count, seed + 1))
+            other_numpy.setattr(module, "stratified", lambda labels, count, seed: stratified(labels, count, seed + 1))
             with pytest.raises(ValueError, match="started on: splits_sha256"):
                 fit(config, resume=True)
     assert fit(config, resume=True).finished

@@ -31,7 +31,7 @@ def test_a_streamed_run_is_that_in_memory_to_the_bit_also_when_it_is_resumed(run
     sentences, stops = [], iter([False] * 5 + [True] * 9)
     with pytest.raises(KeyboardInterrupt):
         fit(config, stop=lambda: next(stops), on_start=sentences.append)
-    assert "images, streamed from disk;" in sentences[0]
+    assert "images, streamed from memory;" in sentences[0]
     stops = iter([False] * 4 + [True] * 9)
     with pytest.raises(KeyboardInterrupt):  # the next steps in memory
         fit(replace(config, stream="never"), stop=lambda: next(stops), resume=True)
@@ -80,6 +80,20 @@ def test_images_are_streamed_where_they_take_too_much_of_the_memory(monkeypatch)
         assert must_stream(CONFIG, size) is expected
     assert must_stream(replace(CONFIG, stream="always"), 1)
     assert not must_stream(replace(CONFIG, stream="never"), 10**15)
+
+
+def test_only_the_images_of_a_run_count_and_those_of_files_come_from_disk(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLOSEDFORM_CACHE", str(tmp_path / "cache"))
+    sizes, images = [], np.zeros((200, 4, 4, 1), np.uint8)
+    monkeypatch.setattr("nets.training.task.must_stream", lambda _, size: sizes.append(size) or True)
+    np.savez(tmp_path / "mine.npz", images=images, labels=np.arange(200) % 2)
+    config = replace(
+        CONFIG, epochs=1, hidden=(4,), limit=50, dataset=str(tmp_path / "mine.npz"), run_dir=tmp_path / "a"
+    )
+    sentences = []
+    fit(config, on_start=sentences.append)
+    assert sizes == [16 * (50 + 18 + 20)]
+    assert ", streamed from disk; an epoch has 1 step of 32, and leaves out 18 of the training images" in sentences[0]
 
 
 def test_an_error_of_the_reading_thread_is_raised(tmp_path, monkeypatch):

@@ -1,0 +1,71 @@
+"""Runs on files of a person's own: their path is absolute, and a position leads to the name of a file."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nets import from_arrays
+from nets.data.datasets import load
+from nets.evaluation.metrics import evaluate
+from nets.training.config import TrainConfig
+from nets.training.fitting import fit
+from nets.training.runs import load_run
+from nets.training.task import with_data
+from tests.nets.data.image_files import write_folder
+
+pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
+
+CONFIG = TrainConfig(dataset="data/pets", model="mlp", hidden=(4,), epochs=1, batch_size=16)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLOSEDFORM_CACHE", str(tmp_path / "cache"))
+    write_folder(tmp_path / "home/data/pets")
+    monkeypatch.chdir(tmp_path / "home")
+    return tmp_path / "home/data/pets"
+
+
+def test_a_run_is_evaluated_and_resumed_from_another_working_directory(folder, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path / "home")
+    run = fit(CONFIG)
+    assert str(run.folder) == "build/runs/pets-mlp-seed0" == str(replace(CONFIG, dataset="./data/pets/").folder)
+    assert run.config.dataset == str(folder)
+    for name in ["./data/pets", "data/pets/", "data/../data/pets"]:
+        assert with_data(replace(CONFIG, dataset=name), None) == run.config
+    assert fit(replace(CONFIG, dataset="./data/pets"), resume=True).finished
+    (error,) = evaluate(run, "test").most_confident_errors(1)
+    monkeypatch.chdir(tmp_path)
+    best = load_run(tmp_path / "home" / run.folder, checkpoint="best")
+    np.testing.assert_array_equal(best.predictions["test_file"], run.predictions["test_file"])
+    code, out, _ = command("evaluate", best.folder)
+    assert code == 0
+    assert f"  {error.file}: {('cat', 'dog')[error.label]} predicted as" in out
+
+
+def test_a_position_of_every_split_leads_to_a_file(folder, tmp_path):
+    run = fit(replace(CONFIG, run_dir=tmp_path / "run"))
+    names = []
+    for split in ["train", "validation", "test"]:
+        evaluation = evaluate(run, split)
+        expected = [run.class_names.index(name.split("/")[0]) for name in evaluation.files]
+        np.testing.assert_array_equal(evaluation.labels, expected)
+        names += [*evaluation.files]
+    assert sorted(names) == sorted(str(file.relative_to(folder)) for file in folder.glob("*/*"))
+
+
+def test_arrays_have_no_files(run):
+    assert "test_file" not in run.predictions
+    assert evaluate(run, "test").most_confident_errors(1)[0].name.startswith("image ")
+
+
+def test_what_is_no_data_set_is_refused_in_one_line(folder):
+    X, y = np.zeros((40, 8, 6, 3), np.uint8), np.arange(40) % 2
+    for wrong in [(X, y), X]:
+        with pytest.raises(ValueError, match=r"`dataset` must be a data set, got .*; `nets.from_arrays` makes one"):
+            fit(CONFIG, dataset=wrong)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match=r"`image_size` must be left out for images of 8 x 6 in `dataset`, got \(5,\)"):
+        fit(replace(CONFIG, image_size=(5,)), dataset=from_arrays(X, y))
+    resized = replace(CONFIG, image_size=(5,))
+    assert with_data(resized, load("data/pets", image_size=(5,))) == replace(resized, dataset=str(folder))
