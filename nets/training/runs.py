@@ -278,6 +278,8 @@ def _require_predictions(arrays: dict[str, np.ndarray], class_names: tuple[str, 
                 raise ValueError(f"`{name}` has shape {arrays[name].shape}, not {shape}")
             if not np.isfinite(arrays[name]).all():
                 raise ValueError(f"`{name}` is not finite everywhere")
+        if (files := arrays.get(f"{split}_file")) is not None and files.shape != labels.shape:
+            raise ValueError(f"`{split}_file` has shape {files.shape}, not {labels.shape}")
         if not ((labels >= 0) & (labels < K)).all():
             raise ValueError(f"`{split}_labels` must lie in 0 .. {K - 1}")
 

@@ -52,6 +52,9 @@ def test_a_position_of_every_split_leads_to_a_file(folder, tmp_path):
         expected = [run.class_names.index(name.split("/")[0]) for name in evaluation.files]
         np.testing.assert_array_equal(evaluation.labels, expected)
         names += [*evaluation.files]
+    np.savez(run.folder / "predictions.npz", **run.predictions | {"test_file": run.predictions["test_file"][:-1]})
+    with pytest.raises(ValueError, match=r"damaged predictions.npz: `test_file` has shape \(3,\), not \(4,\)"):
+        _ = load_run(run.folder).predictions
     assert sorted(names) == sorted(str(file.relative_to(folder)) for file in folder.glob("*/*"))
 
 
