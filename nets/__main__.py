@@ -56,13 +56,14 @@ class Train(TrainConfig):
     resume: bool = False
     """Continue the run in the run folder from its last intact checkpoint, with the same options. On a CPU the result is
     identical to the bit, on a GPU or another number of devices within rounding. With more --epochs a run goes on after
-    its end, with the schedule of the larger number from the step where it stands. --patience may differ too."""
+    its end, with the schedule of the larger number from the step where it stands. --patience may differ too; left out,
+    it stays."""
     log: Log | None = None
     """tensorboard: also write the metrics of each epoch into the folder `tensorboard` of the run, for
     `tensorboard --logdir` (extra tensorboard)."""
     profile: bool = False
-    """Write a profile of some of the first steps into the folder `profile` of the run. https://ui.perfetto.dev opens
-    its perfetto_trace.json.gz, and XProf the folder."""
+    """Write a profile of some of the first steps after compilation, or of the last ones of a short run, into the folder
+    `profile` of the run. https://ui.perfetto.dev opens its perfetto_trace.json.gz, and XProf the folder."""
     coordinator: str | None = None
     """HOST:PORT on which process 0 listens, for training in several processes, usually one on each host. Not needed
     under SLURM, under Open MPI and on a TPU pod. Each process needs the same options and data, and the run folder must
@@ -141,7 +142,7 @@ def main(arguments: list[str], prog: str = "python -m nets") -> int:
         if isinstance(options, Runs):
             return _list_runs(options, console)
         if isinstance(options, Evaluate):
-            return _on_devices(lambda: _evaluate(options))
+            return _on_devices(lambda: _evaluate(options, console))
         if isinstance(options, predicting.Predict):
             return _on_devices(lambda: predicting.run(options, console))
         if isinstance(options, exporting.ExportRun):
@@ -190,6 +191,7 @@ def _train(options: Train, console: Console) -> int:
         from nets.distributed.processes import ends_without_lost_ones, initialize_processes, is_first_process
         from nets.training.early_stopping import stopped_early
         from nets.training.fitting import fit
+        from nets.training.profiling import traces
         from nets.training.tensorboard import tensorboard_log
 
         enable_compilation_cache()
@@ -218,6 +220,7 @@ def _train(options: Train, console: Console) -> int:
                 "on_start": start,
                 "stop": interrupted,
             }
+            traces_before = traces(config.folder / "profile")
             try:
                 run = fit(config, **arguments)
             except NotPreparedError as error:
@@ -231,8 +234,8 @@ def _train(options: Train, console: Console) -> int:
         if is_first_process():
             if stopped_early(run.config, run.metrics):
                 console.print(_describe_early_stop(run), markup=False)
-            if traces := sorted((run.folder / "profile").rglob("perfetto_trace.json.gz")) if options.profile else []:
-                console.print(f"profile of some steps: open {traces[-1]} at https://ui.perfetto.dev", markup=False)
+            for trace, _ in traces(run.folder / "profile").items() - traces_before.items():
+                console.print(f"profile of some steps: open {trace} at https://ui.perfetto.dev", markup=False)
             print(run.folder)
     return 0
 
@@ -303,28 +306,32 @@ def _list_runs(options: Runs, console: Console) -> int:
     return 0
 
 
-def _evaluate(options: Evaluate) -> int:
+def _evaluate(options: Evaluate, console: Console) -> int:
     from nets.evaluation.tables import evaluation_record, evaluation_tables
     from nets.training.runs import load_run
 
-    run = load_run(options.run, options.checkpoint)
-    against = load_run(options.against, options.checkpoint) if options.against else None
-    if options.json:
-        print(json.dumps(evaluation_record(run, against), indent=1))
-        return 0
-    console = wide_console()
-    for table in evaluation_tables(run, against):
-        console.print(table)
+    with progress_bar(console) as progress:
+        run = load_run(options.run, options.checkpoint, progress=progress)
+        against = load_run(options.against, options.checkpoint, progress=progress) if options.against else None
+        record = evaluation_record(run, against) if options.json else None
+        tables = [] if options.json else list(evaluation_tables(run, against))
+    if record is not None:
+        print(json.dumps(record, indent=1))
+    for table in tables:
+        wide_console().print(table)
     return 0
 
 
 def _describe_early_stop(run: "Run") -> str:
-    """Return why and when training stopped early, and which epoch is the best."""
-    waited = run.metrics[-1]["epochs_without_improvement"]
-    best = run.metrics[-1]["epoch"] - waited
+    """Return why and when training stopped early, and the epoch of the best checkpoint."""
+    from nets.training.early_stopping import epochs_without_improvement
+    from nets.training.runs import load_run
+
+    step = load_run(run.folder, "best").step
+    best = next(line["epoch"] for line in run.metrics if line["step"] == step)
     return (
-        f"stopped early after epoch {run.metrics[-1]['epoch']:.0f}: no better validation accuracy for {waited:.0f} "
-        f"epochs; --checkpoint best has epoch {best:.0f}"
+        f"stopped early after epoch {run.metrics[-1]['epoch']:.0f}: no better validation accuracy for "
+        f"{epochs_without_improvement(run.metrics)} epochs; --checkpoint best has epoch {best:.0f}"
     )
 
 

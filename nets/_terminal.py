@@ -71,7 +71,7 @@ def progress_bar(console: Console) -> Iterator[Callable[[str, int, int], None]]:
 
         yield report
         return
-    columns = [TextColumn("{task.description}"), BarColumn(), Speed(), TimeRemainingColumn()]
+    columns = [TextColumn("{task.description}", markup=False), BarColumn(), Speed(), TimeRemainingColumn()]
     with Progress(*columns, console=console, transient=True) as bar:
         task_id = bar.add_task("starting", total=None)
 

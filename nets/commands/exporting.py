@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,6 +11,7 @@ import tyro
 from rich.console import Console
 
 from closedform.environments import command_with_extra
+from nets._terminal import progress_bar
 from nets.export import Format
 
 
@@ -35,10 +36,12 @@ class ExportRun:
 
 def run(options: ExportRun, console: Console) -> int:
     """Export the run and return the exit code; ONNX in an environment with its converter."""
+    from nets.export.exported_file import export, require_output
     from nets.training.runs import load_run
 
     trained = load_run(options.run, options.checkpoint)
     file = options.output or options.run / f"model.{options.format}"
+    require_output(trained, file)
     if options.format == "onnx" and find_spec("jax2onnx") is None:
         arguments = ["export-run", str(options.run.resolve()), "--format", "onnx", "--output", str(file.resolve())]
         command = command_with_extra(
@@ -49,9 +52,9 @@ def run(options: ExportRun, console: Console) -> int:
         )
         console.print("jax2onnx is not in this environment; exporting in an environment with it", markup=False)
         return subprocess.run(command, check=False).returncode
-    from nets.export.exported_file import export
-
-    exported = export(trained, options.format, file)
+    with progress_bar(console) as progress:
+        exported = export(replace(trained, progress=progress), options.format, file)
+    console.print(exported.temperature.words, markup=False)
     console.print(
         f"checked in a new process without closedform: logits differ by {exported.difference:.1g} of the largest; "
         f"class names and temperature are in {exported.description}",

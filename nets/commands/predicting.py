@@ -27,8 +27,8 @@ class Predict:
     """Predict the class of image files with a trained network.
 
     Files of any size and mode are read as those of a training folder: cropped at the centre, resized and converted. The
-    probabilities are those with the temperature fitted to the validation data of the run. Exit code: 1 if a file cannot
-    be decoded; the others are predicted all the same.
+    probabilities are those with the temperature fitted to the validation data of the run, if it differs significantly
+    from 1. Exit code: 1 if a file cannot be decoded; the others are predicted all the same.
     """
 
     run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -53,9 +53,9 @@ def run(options: Predict, console: Console) -> int:
         raise ValueError("`--csv` and `--json` must not both be given; take one of them.")
     if not options.images:
         raise ValueError("`images` must be one image file or folder at least, got none.")
-    trained = load_run(options.run, options.checkpoint)
     files = image_files(options.images)
     with progress_bar(console) as progress:
+        trained = load_run(options.run, options.checkpoint, progress=progress)
         predictions = predict_files(trained, files, progress)
     for sentence in _remarks(predictions, trained.image_shape):
         console.print(sentence, markup=False)
@@ -73,13 +73,11 @@ def run(options: Predict, console: Console) -> int:
 def _remarks(predictions: "Predictions", image_shape: tuple[int, int, int]) -> list[str]:
     """Return sentences on the temperature, and on images that were resized or converted."""
     height, width, channels = image_shape
-    temperature, total = predictions.temperature, len(predictions.files)
-    resized, converted, damaged = predictions.resized, predictions.converted, len(predictions.damaged)
+    total, resized, converted = len(predictions.files), predictions.resized, predictions.converted
+    damaged = len(predictions.damaged)
     mode = "gray" if channels == 1 else "RGB"
     return [
-        f"probabilities with temperature {temperature.value:.3f}, fitted to {temperature.images:,} validation images"
-        if temperature
-        else f"no temperature: {predictions.no_temperature}",
+        f"probabilities with {predictions.temperature.words}",
         *([f"cropped and resized to {height} x {width} pixels: {resized:,} of {total:,}"] if resized else []),
         *([f"converted to {mode}: {converted:,} of {total:,}"] if converted else []),
         *([f"not decoded: {damaged:,}"] if damaged else []),
@@ -106,12 +104,12 @@ def _write_csv(predictions: "Predictions") -> None:
 
 
 def _record(options: Predict, predictions: "Predictions") -> dict[str, Any]:
-    names, temperature = predictions.class_names, predictions.temperature
+    names = predictions.class_names
     return {
         "run": str(options.run),
         "checkpoint": options.checkpoint,
-        "temperature": temperature.value if temperature else None,
-        "no_temperature": predictions.no_temperature,
+        "temperature": predictions.temperature.value,
+        "temperature_note": predictions.temperature.words,
         "images": [
             {
                 "image": str(file),

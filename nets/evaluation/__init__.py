@@ -8,6 +8,7 @@ In reading order:
 - ``comparison``: McNemar's exact test of two classifiers.
 - ``confused_classes``: groups of classes that are confused.
 - ``translation_robustness``: accuracy on translated images.
+- ``temperature``: the temperature for predictions.
 - ``predictions``: the classes of image files.
 - ``tables``: an evaluation as tables for a terminal and as a JSON record.
 """

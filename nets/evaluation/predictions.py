@@ -1,4 +1,4 @@
-"""Predictions of a run for image files, with the temperature that is fitted to its validation data."""
+"""Predictions of a run for image files, with its temperature."""
 
 import warnings
 from collections.abc import Sequence
@@ -14,8 +14,7 @@ from scipy.special import softmax
 from nets.data.datasets import Progress
 from nets.data.formats import one_image
 from nets.data.formats.one_image import DecodedImage
-from nets.evaluation.calibration_error import TemperatureScaling
-from nets.evaluation.metrics import fit_validation_temperature
+from nets.evaluation.temperature import Temperature, temperature_of
 from nets.training.runs import Run
 
 FILES_PER_BLOCK = 500
@@ -30,10 +29,8 @@ class Predictions:
     files: tuple[Path, ...]
     """The N files that could be decoded."""
     probabilities: NDArray[np.float64]
-    """(N, K), with the temperature if there is one; each row sums to 1."""
-    temperature: TemperatureScaling | None
-    no_temperature: str
-    """Why there is no temperature; empty if there is one."""
+    """(N, K), with the temperature; each row sums to 1."""
+    temperature: Temperature
     damaged: dict[Path, str]
     """The files that could not be decoded, each with a sentence that names it and the reason."""
     resized: int
@@ -50,11 +47,11 @@ class Predictions:
 def predict_files(run: Run, files: Sequence[Path], progress: Progress = lambda *_: None) -> Predictions:
     """Return the predictions of ``run`` for image files of any size and mode.
 
-    The files are decoded as those of a training folder, and classified in blocks, so memory does not grow
-    with their number. Probabilities are those of logits divided by the temperature fitted to the validation data of the
-    run; for the best checkpoint, or if training is not finished, this needs its data set. ``progress`` is called as in
-    `fit`. Raises ValueError if the run has no readable
-    checkpoint, or its images have an alpha channel.
+    The files are decoded as those of a training folder, and classified in blocks, so memory does not grow with their
+    number. A file that is given twice is predicted twice. Probabilities are those of logits divided by the temperature
+    of the run (`nets.evaluation.temperature`); for the best checkpoint, or if training is not finished, this needs its
+    data set. ``progress`` is called as in `fit`. Raises ValueError if the run has no readable checkpoint, or its images
+    have an alpha channel.
     """
     height, width, channels = run.image_shape
     if channels not in (1, 3):
@@ -62,8 +59,9 @@ def predict_files(run: Run, files: Sequence[Path], progress: Progress = lambda *
             f"`run` must be of gray or RGB images to predict files, got {run.folder} with {channels} channels; "
             "`Run.predict` takes arrays."
         )
-    temperature, no_temperature = _temperature(run)
+    temperature = temperature_of(run)
     damaged: dict[Path, str] = {}
+    count = 0
     stored: list[tuple[Path, tuple[int, int], str]] = []
     logits = [np.empty((0, len(run.class_names)), np.float32)]
 
@@ -73,30 +71,22 @@ def predict_files(run: Run, files: Sequence[Path], progress: Progress = lambda *
 
     with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:  # of Pillow, of odd metadata
         for block in batched(files, FILES_PER_BLOCK, strict=False):
-            results = dict(zip(block, pool.map(decode, block), strict=True))
-            images = {file: result for file, result in results.items() if isinstance(result, DecodedImage)}
-            damaged |= {file: result for file, result in results.items() if isinstance(result, str)}
-            if images:
-                logits.append(run.logits(np.stack([image.pixels for image in images.values()])))
-            stored += [(file, *image.header) for file, image in images.items()]
-            progress("predict", len(stored) + len(damaged), len(files))
+            pixels = []
+            for file, result in zip(block, pool.map(decode, block), strict=True):
+                if isinstance(result, DecodedImage):
+                    pixels.append(result.pixels)
+                    stored.append((file, *result.header))
+                else:
+                    damaged[file] = result
+                progress("predict", count := count + 1, len(files))
+            if pixels:
+                logits.append(run.logits(np.stack(pixels)))
     return Predictions(
         class_names=run.class_names,
         files=tuple(file for file, *_ in stored),
-        probabilities=softmax(
-            np.concatenate(logits).astype(np.float64) / (temperature.value if temperature else 1), axis=1
-        ),
+        probabilities=softmax(np.concatenate(logits).astype(np.float64) / temperature.value, axis=1),
         temperature=temperature,
-        no_temperature=no_temperature,
         damaged=damaged,
         resized=sum(size != (height, width) for _, size, _ in stored),
         converted=sum(mode != ("L" if channels == 1 else "RGB") for *_, mode in stored),
     )
-
-
-def _temperature(run: Run) -> tuple[TemperatureScaling | None, str]:
-    """Return the temperature fitted to the validation data of ``run``, or None and the reason."""
-    try:
-        return fit_validation_temperature(run), ""
-    except ValueError as error:
-        return None, str(error)

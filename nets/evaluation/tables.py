@@ -12,7 +12,7 @@ from rich.text import Text
 
 from nets.evaluation.calibration_error import fit_temperature
 from nets.evaluation.comparison import Comparison, compare
-from nets.evaluation.intervals import CONFIDENCE, F1, Proportion
+from nets.evaluation.intervals import F1, Proportion
 from nets.evaluation.metrics import (
     Evaluation,
     SplitName,
@@ -21,6 +21,7 @@ from nets.evaluation.metrics import (
     fit_validation_temperature,
     scale_temperature,
 )
+from nets.evaluation.temperature import temperature_of
 from nets.training.runs import Run
 
 MAX_LISTED = 10
@@ -50,7 +51,7 @@ def evaluation_tables(run: Run, against: Run | None) -> Iterator[Table | Text]:
         table.add_row("  if calibrated", *[f"{diagram.ece_if_calibrated[0]:.4f}" for diagram in diagrams])
     table.add_row("calibration", *[calibration.equal_mass.verdict for calibration in calibrations])
     yield table
-    yield Text(describe_temperature(run))
+    yield Text(temperature_of(run).words)
     if len(predictive_scores) > 1:
         table = Table("test images", *["accuracy, %", "loss, nats", "Brier score", "ECE"], box=SIMPLE)
         for predictive, scores in predictive_scores.items():
@@ -110,11 +111,14 @@ def evaluation_record(run: Run, against: Run | None) -> dict[str, Any]:
             "most_confident_errors": [vars(error) for error in evaluation.most_confident_errors(MAX_LISTED)],
         }
     record["test_predictives"] = _test_predictive_scores(run)
-    try:
-        temperature = fit_validation_temperature(run)
-        record |= {"temperature": temperature.value, "temperature_p_value": temperature.p_value}
-    except ValueError as error:
-        record |= {"temperature": None, "temperature_error": str(error)}
+    temperature = temperature_of(run)
+    fitted = temperature.fitted
+    record |= {
+        "temperature": fitted and fitted.value,
+        "temperature_p_value": fitted and fitted.p_value,
+        "temperature_used": temperature.value,
+        "temperature_note": temperature.words,
+    }
     if against is not None:
         comparison = compare(evaluate(run, "test"), evaluate(against, "test"))
         record["comparison"] = {
@@ -183,22 +187,6 @@ def _confusion_table(evaluation: Evaluation, split: str) -> Table:
         ]
         table.add_row(Text(name), *cells)
     return table
-
-
-def describe_temperature(run: Run) -> str:
-    """Return the temperature fitted to the validation data of a run, in a sentence."""
-    try:
-        temperature = fit_validation_temperature(run)
-    except ValueError as error:
-        return f"no temperature: {error}"
-    size = "large" if temperature.value > 1 else "small"
-    verdict = (
-        f"the logits are too {size}" if temperature.p_value < 1 - CONFIDENCE else "not significantly different from 1"
-    )
-    return (
-        f"temperature {temperature.value:.3f} fitted to {temperature.images:,} validation images: {verdict} "
-        f"({f'p = {temperature.p_value:.2g}' if temperature.p_value else 'p < 1e-300'})"
-    )
 
 
 def describe_comparison(comparison: Comparison, first: str, second: str) -> str:

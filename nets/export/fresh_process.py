@@ -45,8 +45,8 @@ assert not ours, f"the file needs {{ours}}"
 """
 
 
-def require_same_logits(run: Run, file: Path, format: Format) -> float:
-    """Return the largest relative difference between the logits of ``file`` and of ``run``.
+def require_same_logits(run: Run, content: bytes, format: Format) -> float:
+    """Return the largest relative difference between the logits of a file with ``content`` and of ``run``.
 
     A new Python process with JAX (or ONNX Runtime) and NumPy, and without closedform, reads the file and computes the
     logits of random images. Raises ArithmeticError if they differ by more than rounding, or there are none.
@@ -60,7 +60,7 @@ def require_same_logits(run: Run, file: Path, format: Format) -> float:
     # ONNX Runtime has no TF32, in which a GPU computes unless it is told not to.
     with jax.default_matmul_precision("highest") if format == "onnx" else nullcontext():
         expected = {name: run.logits(batch) for name, batch in images.items()}
-    actual = _logits_in_a_new_process(file, format, images)
+    actual = _logits_in_a_new_process(content, format, images)
     difference = max(
         float(np.abs(actual[name] - expected[name]).max()) / max(1.0, float(np.abs(expected[name]).max()))
         if actual[name].shape == expected[name].shape
@@ -69,22 +69,24 @@ def require_same_logits(run: Run, file: Path, format: Format) -> float:
     )
     if not difference <= TOLERANCE[run.config.precision]:
         raise ArithmeticError(
-            f"{file} gives other logits than the run: they differ by {difference:.2g} of the largest, and rounding "
-            f"explains {TOLERANCE[run.config.precision]:g}; use the other --format."
+            f"the {format} file gives other logits than the run: they differ by {difference:.2g} of the largest, and "
+            f"rounding explains {TOLERANCE[run.config.precision]:g}; use the other --format."
         )
     return difference
 
 
-def _logits_in_a_new_process(file: Path, format: Format, images: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _logits_in_a_new_process(content: bytes, format: Format, images: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     with tempfile.TemporaryDirectory() as folder:
-        inputs, outputs = (Path(folder) / name for name in ["images.npz", "logits.npz"])
+        file, inputs, outputs = (Path(folder) / name for name in [f"model.{format}", "images.npz", "logits.npz"])
+        file.write_bytes(content)
         np.savez(inputs, allow_pickle=False, **images)
-        command = [sys.executable, "-I", "-c", SCRIPT.format(logits=LOGITS[format]), file.resolve(), inputs, outputs]
+        command = [sys.executable, "-I", "-c", SCRIPT.format(logits=LOGITS[format]), file, inputs, outputs]
         result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         if result.returncode:
             last_line = (result.stderr.strip().splitlines() or ["no message"])[-1]
             raise ArithmeticError(
-                f"{file} cannot be run in a new process without closedform ({last_line}); use the other --format."
+                f"the {format} file cannot be run in a new process without closedform ({last_line}); use the other "
+                "--format."
             )
         with np.load(outputs, allow_pickle=False) as logits:
             return dict(logits)

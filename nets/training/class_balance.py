@@ -46,9 +46,10 @@ def confusion_counts(logits: jax.Array, labels: jax.Array) -> jax.Array:
 def balanced_scores(confusion: NDArray[np.integer]) -> dict[str, float]:
     """Return ``balanced_accuracy`` and ``macro_f1`` from the counts (K, K) of `confusion_counts`.
 
-    Balanced accuracy is the mean of the recalls of the classes, and macro F1 that of their F1 scores
-    2 TP / (2 TP + FP + FN), both over the classes that have images (Brodersen et al. 2010, "The balanced accuracy and
-    its posterior distribution"; Opitz and Burst 2019, "Macro F1 and macro F1").
+    Balanced accuracy is the mean of the recalls of the classes that have images (Brodersen et al. 2010, "The balanced
+    accuracy and its posterior distribution"). Macro F1 is the mean of the F1 scores 2 TP / (2 TP + FP + FN) of the
+    classes that have images or are predicted (Opitz and Burst 2019, "Macro F1 and macro F1"). Both are those of
+    scikit-learn.
 
     Examples
     --------
@@ -56,7 +57,7 @@ def balanced_scores(confusion: NDArray[np.integer]) -> dict[str, float]:
     0.75
     """
     images, predictions, correct = confusion.sum(axis=1), confusion.sum(axis=0), np.diag(confusion)
-    present = images > 0
+    present, scored = images > 0, images + predictions > 0
     recall = correct[present] / images[present]
-    f1 = 2 * correct[present] / (images + predictions)[present]
+    f1 = 2 * correct[scored] / (images + predictions)[scored]
     return {"balanced_accuracy": float(recall.mean()), "macro_f1": float(f1.mean())}

@@ -1,9 +1,11 @@
 """The predictions of a run that its folder does not have: of the best checkpoint, or before training is finished."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
+from nets.data.tfds_folder import NotPreparedError
 from nets.training.run_lock import require_same_data
 from nets.training.runs import Run, prediction_arrays
 from nets.training.task import prepare
@@ -12,11 +14,21 @@ from nets.training.task import prepare
 def compute_predictions(run: Run) -> dict[str, np.ndarray]:
     """Return the arrays of predictions.npz for the parameters of ``run``, on one device.
 
-    The data set is read again, and divided as in training. Raises ValueError if it is not there, or is another than
-    that of the run.
+    The data set is read again, unless the run has it, and divided as in training. Raises ValueError if it is not there,
+    or is another than that of the run.
     """
     run.params  # noqa: B018 (a damaged or missing checkpoint is reported before the data set is decoded)
-    task = prepare(replace(run.config, devices=1), progress=lambda *_: None)
-    require_same_data(run.folder, task)
-    logits = {name: run.member_logits(split.images) for name, split in task.splits.items()}
+    progress = run.progress or (lambda *_: None)
+    way_out = "restore the data of the run; those of a run on arrays are given by `load_run(folder, dataset=...)`"
+    if run.finished:
+        way_out += "; the last checkpoint needs none"
+    try:
+        task = prepare(replace(run.config, devices=1), progress, run.dataset)
+    except NotPreparedError as error:
+        raise ValueError(f"{error}; {way_out}.") from error
+    require_same_data(run.folder, task, way_out)
+    logits = {
+        name: run.member_logits(split.images, partial(progress, f"predict {name} images"))
+        for name, split in task.splits.items()
+    }
     return prediction_arrays(task.splits, logits, run.class_names)

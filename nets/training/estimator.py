@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
 
 from nets.data.arrays import from_arrays
 from nets.training.config import TrainConfig
@@ -16,8 +17,8 @@ from nets.training.fitting import fit
 class ClosedformClassifier(ClassifierMixin, BaseEstimator):
     """`fit` and `Run.predict` for images (N, height, width, channels) or (N, height, width), uint8.
 
-    ``config`` is the configuration; its run is ``run_`` after `fit`, in a temporary folder unless it has a ``run_dir``.
-    Of the images given to `fit` a tenth is held out as test images, and a tenth of the rest for validation.
+    ``config`` is the configuration; its run is ``run_`` after `fit`, in memory alone unless it has a ``run_dir``. Of
+    the images given to `fit` a tenth is held out as test images, and a tenth of the rest for validation.
 
     Examples
     --------
@@ -30,14 +31,18 @@ class ClosedformClassifier(ClassifierMixin, BaseEstimator):
         self.config = config
 
     def fit(self, X: Any, y: Any) -> Self:
-        folder = self.config.run_dir or Path(tempfile.mkdtemp(prefix="closedform-")) / "run"
+        with tempfile.TemporaryDirectory(prefix="closedform-") as temporary:
+            config = replace(self.config, run_dir=self.config.run_dir or Path(temporary) / "run")
+            self.run_ = fit(config, dataset=from_arrays(X, y))
+            _ = self.run_.variables, self.run_.predictions  # from now on in memory
         self.classes_ = np.unique(y)
-        self.run_ = fit(replace(self.config, run_dir=folder), dataset=from_arrays(X, y))
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
         images = np.asarray(X)
         return self.run_.predict(images[..., np.newaxis] if images.ndim == 3 else images)
 
     def predict(self, X: Any) -> np.ndarray:
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        p = self.predict_proba(X)
+        return self.classes_[p.argmax(axis=1)]

@@ -25,7 +25,7 @@ from nets.training.checkpoints import BEST_METRIC, MAX_CHECKPOINTS, open_checkpo
 from nets.training.config import TrainConfig
 from nets.training.early_stopping import WAITED, epochs_without_improvement, stopped_early
 from nets.training.evaluation import DeviceImages, Evaluation, NonFiniteLossError, put_on_devices
-from nets.training.extension import describe_schedule, extend_run
+from nets.training.extension import describe_schedule, extend_run, resumed_config
 from nets.training.initial_parameters import state_from_run
 from nets.training.networks import import_path
 from nets.training.optimizers import schedule
@@ -72,7 +72,8 @@ def fit(
         `flax.nnx.Module` that maps images, float32 -1 .. 1 of shape (N, height, width, channels), to logits (N,
         classes).
     resume
-        Continue the run in that folder from its last checkpoint, with the same configuration, or with more epochs.
+        Continue the run in that folder from its last checkpoint, with the same configuration, or with more epochs or
+        another patience. ``patience`` and ``init_from`` keep the value of the run if they are None.
     progress
         Called with the current task, the number of finished images, and their total number.
     on_epoch
@@ -121,14 +122,17 @@ def fit(
     with locked_run_folder(config, resume) as folder:
         epochs_before = config.epochs
         if resume:
-            on_all_processes(lambda: require_same_data(folder, task))
-            epochs_before = on_all_processes(lambda: runs.load_run(folder).config.epochs)
-            on_first_process(lambda: extend_run(folder, task))
+            way_out = "resume it on the same data, or train in another --run-dir"
+            on_all_processes(lambda: require_same_data(folder, task, way_out))
+            before = on_all_processes(lambda: runs.load_run(folder).config)
+            epochs_before, config = before.epochs, resumed_config(config, before)
+            task = replace(task, config=config)
         else:
             on_first_process(lambda: create_run(folder, task, state, remarks))
         with open_checkpoints(folder / "checkpoints") as checkpoints:
             if resume:
-                state, metrics = restore_run(folder, checkpoints, state, task.steps)
+                state, metrics = restore_run(folder, checkpoints, state, task)
+                on_first_process(lambda: extend_run(folder, task))
             if config.epochs > epochs_before:
                 remarks = describe_schedule(task, epochs_before, int(state.step))
             on_start(f"{task.describe(state)}; run folder {folder}{remarks and f'; {remarks}'}")
@@ -145,7 +149,7 @@ def fit(
             profile_folder = folder / "profile" if profile and is_first_process() else None
             with (
                 background_writer(checkpoints, last_step, every_one) as writer,
-                profiled_chunks(profile_folder) as profile_chunk,
+                profiled_chunks(profile_folder, task.total_steps - int(state.step)) as profile_chunk,
             ):
                 for epoch in range(int(state.step) // task.steps + 1, config.epochs + 1):
                     if stopped_early(config, metrics):
@@ -162,7 +166,7 @@ def fit(
                     on_first_process(lambda: runs.write_metrics(folder, metrics))
                     if last or epoch % (config.checkpoint_every or 1) == 0:
                         writer.save(state, metrics)
-                    on_epoch(line)
+                    on_epoch(dict(line))  # a copy, which the caller may change
         progress("predict", 0, 1)
         logits = evaluation.logits(state)
         on_first_process(lambda: runs.write_predictions(folder, task.splits, logits, task.dataset.class_names))

@@ -13,16 +13,19 @@ from nets.distributed.mesh import BATCH_AXIS, MEMBERS_AXIS, REPLICATED, shard
 from nets.training.networks import Network
 from nets.training.step import image_rows, scale_images, state_partition_specs
 
+type Report = Callable[[int, int], None]
+
 EVALUATION_BATCH_SIZE = 500
 """Largest number of images whose activations a device holds at a time."""
 MAX_PENDING = 4
 """Batches from the host that may wait for the device: each holds its images."""
 
 
-def logits_function(network: Network, members: int = 1) -> Callable[[Any, Any], np.ndarray]:
+def logits_function(network: Network, members: int = 1) -> Callable[..., np.ndarray]:
     """Return ``compute_logits(variables, images)``: float32 logits (N, K) of bytes (N, height, width, channels).
 
-    The images are on the host, and go to one device batch by batch. The logits of an ensemble are (members, N, K).
+    The images are on the host, and go to one device batch by batch. The logits of an ensemble are (members, N, K). A
+    third argument ``report`` is called with the number of images so far, and N.
     """
 
     def batch_logits(variables: Any, images: jax.Array) -> jax.Array:
@@ -30,11 +33,11 @@ def logits_function(network: Network, members: int = 1) -> Callable[[Any, Any], 
 
     batch_logits = jax.jit(jax.vmap(batch_logits, in_axes=(0, None)) if members > 1 else batch_logits)
 
-    def compute_logits(variables: Any, images: Any) -> np.ndarray:
+    def compute_logits(variables: Any, images: Any, report: Report = lambda *_: None) -> np.ndarray:
         if not len(images):  # JAX cannot reshape an empty batch to (0, -1)
             batch = jax.ShapeDtypeStruct((1, *images.shape[1:]), images.dtype)
             return np.zeros(jax.eval_shape(batch_logits, variables, batch).shape, np.float32)[..., :0, :]
-        return _batch_by_batch(partial(batch_logits, variables), images, EVALUATION_BATCH_SIZE)
+        return _batch_by_batch(partial(batch_logits, variables), images, EVALUATION_BATCH_SIZE, report)
 
     return compute_logits
 
@@ -94,7 +97,9 @@ def device_logits_function(
     return jax.jit(compute_logits, out_shardings=NamedSharding(mesh, REPLICATED))
 
 
-def _batch_by_batch(batch_logits: Callable[[Any], jax.Array], images: Any, batch_size: int) -> np.ndarray:
+def _batch_by_batch(
+    batch_logits: Callable[[Any], jax.Array], images: Any, batch_size: int, report: Report = lambda *_: None
+) -> np.ndarray:
     """Return the logits (..., N, K) of ``images`` on the host, of which ``batch_logits`` gets a batch at a time."""
     size = min(batch_size, len(images))
     starts = [min(start, len(images) - size) for start in range(0, max(1, len(images)), batch_size)]
@@ -103,6 +108,7 @@ def _batch_by_batch(batch_logits: Callable[[Any], jax.Array], images: Any, batch
         if len(batches) >= MAX_PENDING:
             batches[-MAX_PENDING].block_until_ready()
         batches.append(batch_logits(images[start : start + size]))
+        report(start + size, len(images))
     *leading, _, classes = batches[0].shape
     logits = np.empty((*leading, len(images), classes), np.float32)
     for start, batch in zip(starts, batches, strict=True):  # the last batch may overlap the one before

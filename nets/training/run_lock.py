@@ -15,11 +15,12 @@ from nets.distributed.processes import on_all_processes, on_first_process
 from nets.training import runs
 from nets.training.checkpoints import Checkpoints, open_checkpoints
 from nets.training.config import TrainConfig
+from nets.training.extension import KEPT_OPTIONS, require_more_to_train, resumed_config
 from nets.training.step import TrainState
 from nets.training.task import Task
 
 CHANGEABLE_OPTIONS = {
-    *["run_dir", "data_dir", "init_from", "accumulate"],
+    *["run_dir", "data_dir", "accumulate"],
     *["checkpoint_every", "checkpoint_minutes", "devices", "patience", "stream"],
 }
 """Options that may differ when a run is resumed: its epochs do not depend on them, except for rounding."""
@@ -93,15 +94,18 @@ def require_free_or_resumable(config: TrainConfig, resume: bool) -> None:
         )
     stored = asdict(run.config) | {"epochs": config.epochs}
     for name, value in asdict(config).items():
-        if resume and name not in CHANGEABLE_OPTIONS and stored[name] != value:
+        kept = value is None and name in KEPT_OPTIONS
+        if resume and name not in CHANGEABLE_OPTIONS and not kept and stored[name] != value:
             raise ValueError(
                 f"`{name}` is {value!r}, but the run in {folder} has {stored[name]!r}; resume it with the same "
                 "configuration, or train in another --run-dir."
             )
+    if resume:
+        require_more_to_train(run, resumed_config(config, run.config))
 
 
-def require_same_data(folder: Path, task: Task) -> None:
-    """Raise ValueError unless the run in ``folder`` was started on the data of ``task``."""
+def require_same_data(folder: Path, task: Task, way_out: str) -> None:
+    """Raise ValueError, with a ``way_out``, unless the run in ``folder`` was started on the data of ``task``."""
     stored = runs.load_run(folder).provenance["data"]
     data = task.data
     if "sha256" in stored:  # of an earlier version, which recorded the SHA-256 of the splits
@@ -110,7 +114,7 @@ def require_same_data(folder: Path, task: Task) -> None:
         if data[name] != value:
             raise ValueError(
                 f"`dataset` {task.config.dataset} has other data than the run in {folder} was started on: {name} "
-                f"{data[name]}, not {value}; resume it on the same data, or train in another --run-dir."
+                f"{data[name]}, not {value}; {way_out}."
             )
 
 
@@ -124,25 +128,25 @@ def _splits_sha256(splits: dict[str, Split]) -> str:
 
 
 def restore_run(
-    folder: Path, checkpoints: Checkpoints, like: TrainState, steps: int
+    folder: Path, checkpoints: Checkpoints, like: TrainState, task: Task
 ) -> tuple[TrainState, list[dict[str, float]]]:
     """Return the latest state that can be read, and the metrics up to it; raise ValueError if there is none.
 
-    The first process removes the metrics and predictions of later steps, which are computed again.
+    The first process removes the metrics and predictions of later steps, which are computed again. Predictions are also
+    removed if ``task`` has more steps than those of the state.
     """
     state = checkpoints.restore_latest(like)
     if state is None:
         raise ValueError(f"`run_dir` {folder} has no readable checkpoint; train in another --run-dir.")
     metrics = [line for line in on_all_processes(lambda: runs.read_metrics(folder)) if line["step"] <= int(state.step)]
-    if len(metrics) < int(state.step) // steps:
+    if len(metrics) < (epochs := int(state.step) // task.steps):
         raise ValueError(
-            f"metrics.jsonl in {folder} has {len(metrics)} epochs and the checkpoint {int(state.step) // steps}; train "
-            "in another --run-dir."
+            f"metrics.jsonl in {folder} has {len(metrics)} epochs and the checkpoint {epochs}; train in another "
+            "--run-dir."
         )
-    finished = int(state.step) == runs.load_run(folder).config.epochs * steps
 
     def remove_later_results() -> None:
-        if not finished:
+        if int(state.step) < task.total_steps:
             (folder / "predictions.npz").unlink(missing_ok=True)
         runs.write_metrics(folder, metrics)
 

@@ -16,7 +16,7 @@ were files, ``SPLIT_file`` (N,) str is the name of each, relative to the folder 
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -28,12 +28,13 @@ from flax import nnx
 from scipy.special import softmax
 
 from closedform.files import written_whole
+from nets.data.datasets import Dataset, Progress
 from nets.data.splits import Split
 from nets.training.checkpoints import Checkpoints, open_checkpoints
 from nets.training.config import TrainConfig
 from nets.training.early_stopping import stopped_early
 from nets.training.ensemble import ensemble_logits, init_ensemble_state
-from nets.training.inference import logits_function
+from nets.training.inference import Report, logits_function
 from nets.training.networks import Network, build_network, merged, network_of
 from nets.training.optimizers import optimizer
 from nets.training.step import TrainState
@@ -56,6 +57,16 @@ class Run:
     """One dictionary per epoch: the lines of metrics.jsonl."""
     checkpoint: Literal["last", "best"] = "last"
     """Parameters for `predict` and `predictions`: of the last checkpoint, or of the best on validation data."""
+    dataset: Dataset | None = field(default=None, compare=False, repr=False)
+    """The data for `predictions` that are not in the folder; by default those that the configuration names."""
+    progress: Progress | None = field(default=None, compare=False, repr=False)
+    """Called while such predictions are computed, as in `nets.fit`."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a pickled run has: what was read and computed so far, without functions and data set."""
+        functions = ("network", "_compute_logits")
+        state = {name: value for name, value in vars(self).items() if name not in functions}
+        return state | {"dataset": None, "progress": None}
 
     @property
     def finished(self) -> bool:
@@ -106,7 +117,11 @@ class Run:
                         lambda: self._abstract_state(optimizer(self.config, 1)),
                     )
                     return state.params, state.statistics
-        raise ValueError(f"run {self.folder} has no {self.checkpoint} checkpoint; the best needs validation data.")
+        if self.checkpoint == "best" and replace(self, checkpoint="last").step is not None:
+            rule = "no checkpoint was evaluated on validation data; take the last"
+        else:
+            rule = "none was written yet, or its folder `checkpoints` was removed; train it, or restore the folder"
+        raise ValueError(f"run {self.folder} has no {self.checkpoint} checkpoint: {rule}.")
 
     @cached_property
     def step(self) -> int | None:
@@ -145,16 +160,19 @@ class Run:
             )
         return ensemble_logits(self.member_logits(images))
 
-    def member_logits(self, images: Any) -> np.ndarray:
-        """Return the logits (N, K) of ``images`` as in `logits`, or (members, N, K) in an ensemble."""
-        return self._compute_logits(self.variables, images)
+    def member_logits(self, images: Any, report: Report = lambda *_: None) -> np.ndarray:
+        """Return the logits (N, K) of ``images`` as in `logits`, or (members, N, K) in an ensemble.
+
+        ``report`` is called with the number of images so far, and N.
+        """
+        return self._compute_logits(self.variables, images, report)
 
     def predict(self, images: Any) -> np.ndarray:
         """Return the predictive distribution of each image: probabilities (N, K), whose rows sum to 1."""
         return softmax(self.logits(images), axis=1)
 
     @cached_property
-    def _compute_logits(self) -> Callable[[Any, Any], np.ndarray]:
+    def _compute_logits(self) -> Callable[..., np.ndarray]:
         return logits_function(self.network, self.config.members)
 
     @cached_property
@@ -163,10 +181,18 @@ class Run:
         return network_of(self.config, self.image_shape, len(self.class_names))
 
 
-def load_run(folder: Path | str, checkpoint: Literal["last", "best"] = "last") -> Run:
+def load_run(
+    folder: Path | str,
+    checkpoint: Literal["last", "best"] = "last",
+    *,
+    dataset: Dataset | None = None,
+    progress: Progress | None = None,
+) -> Run:
     """Return the run in ``folder``; raise ValueError, in one line, if there is none or it cannot be read.
 
-    ``checkpoint`` selects the parameters for predictions: the last, or the best on validation data.
+    ``checkpoint`` selects the parameters for predictions: the last, or the best on validation data. The predictions of
+    the best, and those of a run that is not finished, need the data of the run: ``dataset`` is those of a run that was
+    trained on arrays, as they were given to `fit`. ``progress`` is called meanwhile, as in `fit`.
     """
     if checkpoint not in ("last", "best"):
         raise ValueError(f"`checkpoint` must be 'last' or 'best', got {checkpoint!r}.")
@@ -177,7 +203,7 @@ def load_run(folder: Path | str, checkpoint: Literal["last", "best"] = "last") -
         config = TrainConfig(**_from_json(content["config"]))
         metrics = read_metrics(folder)
         names, shape = tuple(content["class_names"]), tuple(content["image_shape"])
-        return Run(folder, config, names, shape, content["provenance"], metrics, checkpoint)
+        return Run(folder, config, names, shape, content["provenance"], metrics, checkpoint, dataset, progress)
     except FileNotFoundError as error:
         raise ValueError(f"{folder} is not a run folder: there is no {error.filename}.") from error
     except OSError as error:

@@ -1,5 +1,6 @@
 """The command line of `python -m nets`."""
 
+import io
 import json
 import shutil
 import signal
@@ -11,9 +12,10 @@ import jax
 import numpy as np
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
+from rich.console import Console
 
 import nets.__main__
-from nets._terminal import handle_interrupts
+from nets._terminal import handle_interrupts, progress_bar
 from nets.training import runs
 from nets.training.config import PRESETS
 from nets.training.fitting import fit
@@ -119,10 +121,10 @@ def test_help_describes_the_options(command, capfd):
 def test_runs_are_listed_with_their_state(command, run, tmp_path):
     shutil.copytree(run.folder, tmp_path / "runs" / "finished")
     shutil.copytree(run.folder, tmp_path / "runs" / "stopped")
-    content = json.loads((run.folder / "config.json").read_text())
-    content["config"]["dataset"] = "/x[/y]"  # no markup
-    (tmp_path / "runs/stopped/config.json").write_text(json.dumps(content))
     (tmp_path / "runs/stopped/predictions.npz").unlink()
+    content = json.loads((run.folder / "config.json").read_text())
+    content["config"]["dataset"] = "./a[red]b/x[/y]"  # is no markup
+    (tmp_path / "runs/stopped/config.json").write_text(json.dumps(content))
     (tmp_path / "runs/broken").mkdir()
     (tmp_path / "runs/broken/config.json").write_text("{")
     (tmp_path / "runs/killed").mkdir()
@@ -134,7 +136,7 @@ def test_runs_are_listed_with_their_state(command, run, tmp_path):
     accuracy = f"{100 * run.metrics[-1]['test_accuracy']:.1f}"
     assert rows["finished"][:3] == ["mlp", "digits", "4/4"]
     assert rows["finished"][-3:] == [accuracy, "%", "yes"]
-    assert (rows["stopped"][1], rows["stopped"][-1]) == ("/x[/y]", "no")
+    assert (rows["stopped"][1], rows["stopped"][-1]) == ("./a[red]b/x[/y]", "no")
     assert "runs/broken cannot be read" in err
     assert "runs/killed is not a run folder: there is no" in err
     assert "notes" not in out + err
@@ -180,6 +182,13 @@ def test_a_run_is_evaluated_and_compared_as_tables_and_as_json(command, run, tmp
     assert set(content["test_predictives"]) == {"network", "network, with temperature"}
     code, out, err = command("evaluate", tmp_path)
     assert (code, out, "is not a run folder" in err) == (2, "", True)
+
+
+def test_the_progress_bar_shows_a_name_as_it_is():
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    with progress_bar(console) as progress:
+        progress("decode ./a[red]b/x[/y]", 1, 2)
+    assert "decode ./a[red]b/x[/y]" in console.file.getvalue()
 
 
 def test_a_second_ctrl_c_stops_at_once(monkeypatch, capfd):

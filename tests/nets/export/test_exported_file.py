@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def test_the_file_gives_the_logits_of_the_run_in_a_new_process(command, run, tmp
     description = json.loads((tmp_path / "out/net.stablehlo.json").read_text())
     assert (description["class_names"], description["image_shape"]) == (list(run.class_names), [8, 8, 1])
     assert description["temperature"] == fit_validation_temperature(run).value
+    assert description["temperature_note"] in err
     assert {file.name for file in (tmp_path / "out").iterdir()} == {"net.stablehlo", "net.stablehlo.json"}
 
 
@@ -69,6 +71,46 @@ class Scaled(Run):
     @property
     def variables(self):
         return jax.tree.map(lambda leaf: 1.001 * leaf, super().variables)
+
+
+def test_without_a_temperature_the_file_has_1_and_says_why(command, run, tmp_path):
+    shutil.copytree(run.folder, tmp_path / "run")
+    (tmp_path / "run/predictions.npz").write_bytes(b"PK")
+    code, _, err = command("export", "run", "--output", "net")
+    assert (code, "temperature 1, since none could be fitted: run run has a damaged predictions.npz" in err) == (
+        0,
+        True,
+    )
+    description = json.loads((tmp_path / "net.json").read_text())
+    assert description["temperature"] == 1
+    assert description["temperature_note"].startswith("temperature 1, since none could be fitted")
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("run/config.json", "`output` must not be a file of a run, got run/config.json; choose another with --output"),
+        ("run/config", "`output` must not be a file of a run, got run/config;"),  # its description is run/config.json
+        ("run/predictions.npz", "`output` must not be a file of a run, got run/predictions.npz;"),
+        ("run/checkpoints/net", "`output` must not be a file of a run, got run/checkpoints/net;"),
+        ("run", "`output` must be a file, and run is a folder; name a file in it"),
+        (
+            "/proc/model",
+            "`output` /proc/model cannot be written (No such file or directory); choose another with --output",
+        ),
+    ],
+)
+@pytest.mark.parametrize("format", ["stablehlo", "onnx"])
+def test_an_output_that_must_not_be_written_is_refused(command, run, tmp_path, monkeypatch, format, output, message):
+    shutil.copytree(run.folder, tmp_path / "run")
+    monkeypatch.setattr("nets.export.exported_file.require_same_logits", lambda *_: 0.0)
+    monkeypatch.setattr("nets.export.exported_file._content", lambda *_: b"")
+    monkeypatch.setattr(exporting, "find_spec", lambda _: output.startswith("/proc"))
+    before = {file: file.read_bytes() for file in sorted(tmp_path.rglob("*")) if file.is_file()}
+    code, out, err = command("export", "run", "--format", format, "--output", output)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+    assert {file: file.read_bytes() for file in sorted(tmp_path.rglob("*")) if file.is_file()} == before
 
 
 def test_a_file_that_needs_closedform_is_found(run, tmp_path, monkeypatch):

@@ -35,6 +35,15 @@ def test_weights_and_scores_are_those_of_scikit_learn():
         class_weights(LABELS, 5)
 
 
+def test_a_class_without_images_counts_in_macro_f1_if_it_is_predicted():
+    labels, predicted = np.repeat([0, 1], [8, 2]), np.array([0] * 6 + [2, 2] + [1, 0])
+    confusion = np.array([[6, 0, 2, 0], [1, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])  # nothing is, or is taken for, 3
+    scores = balanced_scores(confusion)
+    assert scores["macro_f1"] == pytest.approx(f1_score(labels, predicted, average="macro"))
+    assert scores["macro_f1"] == pytest.approx((12 / 15 + 2 / 3 + 0) / 3)
+    assert scores["balanced_accuracy"] == pytest.approx((6 / 8 + 1 / 2) / 2)
+
+
 def test_classes_are_uneven_from_one_and_a_half_times_on():
     assert are_uneven(np.repeat([0, 1], [15, 10]))
     assert not are_uneven(np.repeat([0, 1], [14, 10]))

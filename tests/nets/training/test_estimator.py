@@ -1,5 +1,7 @@
 """The estimator works where those of scikit-learn do, and predicts as its run."""
 
+import pickle
+import tempfile
 from dataclasses import replace
 
 import numpy as np
@@ -9,13 +11,16 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils.validation import check_is_fitted
 
 from nets.data.datasets import load
+from nets.evaluation.metrics import evaluate
 from nets.training.estimator import ClosedformClassifier
 from tests.nets.training.digits import CONFIG
 
 pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
 
 
-def test_it_predicts_labels_in_a_grid_search(tmp_path):
+def test_it_predicts_labels_in_a_grid_search(tmp_path, monkeypatch):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     train, test = load("digits").train, load("digits").test
     names = np.array([f"digit {k}" for k in range(10)])
     configs = [replace(CONFIG, epochs=1, learning_rate=rate) for rate in (1e-5, 1e-2)]
@@ -26,7 +31,12 @@ def test_it_predicts_labels_in_a_grid_search(tmp_path):
     assert best.score(test.images[..., 0], names[test.labels]) > 0.8  # chance is 0.1
     np.testing.assert_array_equal(best.predict_proba(test.images), best.run_.predict(test.images))
     assert set(best.predict(test.images[:20])) <= set(names)
-    with pytest.raises(NotFittedError):
-        check_is_fitted(ClosedformClassifier())
+    assert not list((tmp_path / "temporary").iterdir())  # the runs are in memory
+    assert evaluate(best.run_, "test").accuracy.value == pytest.approx(best.run_.metrics[-1]["test_accuracy"])
+    unpickled = pickle.loads(pickle.dumps(search)).best_estimator_
+    np.testing.assert_array_equal(unpickled.predict_proba(test.images), best.predict_proba(test.images))
+    for predict in (check_is_fitted, lambda classifier: classifier.predict(test.images)):
+        with pytest.raises(NotFittedError):
+            predict(ClosedformClassifier())
     mine = ClosedformClassifier(replace(configs[1], run_dir=tmp_path / "run")).fit(train.images, train.labels)
     assert mine.run_.folder == tmp_path / "run"

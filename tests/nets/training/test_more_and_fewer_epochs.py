@@ -1,6 +1,7 @@
 """A run stops early on validation data, goes on for more epochs, or starts with the parameters of another."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import jax
@@ -12,7 +13,7 @@ from nets.data.datasets import load
 from nets.training.early_stopping import stopped_early
 from nets.training.fitting import fit
 from nets.training.initial_parameters import state_from_run
-from nets.training.runs import load_run
+from nets.training.runs import load_run, write_metrics
 from nets.training.task import prepare
 from tests.nets.training.digits import CONFIG
 
@@ -46,7 +47,13 @@ def test_training_stops_early_and_resuming_respects_that(tmp_path):
     interrupted = replace(config, run_dir=tmp_path / "interrupted")
     with pytest.raises(KeyboardInterrupt):
         fit(interrupted, on_epoch=interrupt_after(best + 1))
-    assert without_times(fit(interrupted, resume=True).metrics) == without_times(run.metrics)
+    resumed = fit(replace(interrupted, patience=None), resume=True)  # left out, it stays
+    assert (without_times(resumed.metrics), resumed.config.patience) == (without_times(run.metrics), 2)
+    content = (run.folder / "config.json").read_text()
+    for patience in (None, 1, 2):  # exhausted
+        with pytest.raises(ValueError, match=r"`patience` must be 3 or more to resume .*, whose last 2 epochs "):
+            fit(replace(config, epochs=60, patience=patience), resume=True)
+    assert (run.folder / "config.json").read_text() == content
     more = fit(replace(config, patience=3), resume=True)
     assert len(more.metrics) > len(run.metrics)
     assert more.config.patience == 3
@@ -67,7 +74,7 @@ def test_it_does_not_stop_between_evaluations_or_at_the_last_epoch():
 
 def test_a_run_goes_on_for_more_epochs_as_if_it_had_always_been_longer(tmp_path):
     config = replace(CONFIG, run_dir=tmp_path / "run", epochs=2, schedule="constant")
-    fit(config)
+    fit(config, on_epoch=dict.clear)  # the metrics are a copy
     longer = fit(replace(config, epochs=4), resume=True)
     straight = fit(replace(config, epochs=4, run_dir=tmp_path / "straight"))
     assert without_times(longer.metrics) == without_times(straight.metrics)
@@ -76,6 +83,27 @@ def test_a_run_goes_on_for_more_epochs_as_if_it_had_always_been_longer(tmp_path)
     assert longer.provenance["extended_from"] == [{"after_epochs": 2, "epochs": 2, "patience": None}]
     with pytest.raises(ValueError, match=r"`epochs` must be 4 or more to resume the run in .*, got 3"):
         fit(replace(config, epochs=3), resume=True)
+
+
+def test_a_patience_that_a_run_without_one_has_exhausted_is_refused(run, tmp_path):
+    shutil.copytree(run.folder, tmp_path / "run")
+    write_metrics(tmp_path / "run", [line | {"validation_accuracy": 0.5} for line in run.metrics])
+    config = replace(CONFIG, run_dir=tmp_path / "run", epochs=9, patience=3)
+    with pytest.raises(ValueError, match=r"`patience` must be 4 or more to resume .*, whose last 3 epochs .*, got 3"):
+        fit(config, resume=True)
+    assert load_run(tmp_path / "run").config.patience is None
+
+
+def test_the_command_names_the_epoch_of_the_best_checkpoint(command):
+    options = ["--hidden", "4", "--epochs", "90", "--schedule", "constant", "--learning-rate", "0.03"]
+    code, _, err = command(
+        *["train", "--dataset", "digits", "--model", "mlp", "--run-dir", "run", *options],
+        *["--patience", "2", "--checkpoint-every", "90"],
+    )
+    assert code == 0, err
+    last = len(load_run("run").metrics)  # the only one with a checkpoint, and two epochs after the best
+    assert f"stopped early after epoch {last}: no better validation accuracy for 2 epochs" in err
+    assert f"; --checkpoint best has epoch {last}\n" in err
 
 
 def test_more_epochs_continue_the_schedule_of_the_larger_number_and_say_so(run, tmp_path):
@@ -95,7 +123,10 @@ def test_initial_parameters_are_those_of_another_run(run, tmp_path):
     assert trained.metrics[0]["train_loss"] < 0.5 * run.metrics[0]["train_loss"]
     assert f"the initial parameters are those of {run.folder} at step 160" in sentences[0]
     assert json.loads((tmp_path / "run/config.json").read_text())["provenance"]["remarks"] in sentences[0]
-    assert trained.config.init_from == run.folder
+    with pytest.raises(ValueError, match=r"`init_from` is PosixPath.*, but the run in .* has PosixPath"):
+        fit(replace(config, epochs=2, init_from=trained.folder), resume=True)
+    resumed = fit(replace(config, epochs=2, init_from=None), resume=True)  # left out, it stays
+    assert (trained.config.init_from, resumed.config.init_from, len(resumed.metrics)) == (run.folder, run.folder, 2)
     task = prepare(config, lambda *_: None)
     state, _ = state_from_run(task, task.initial_state())
     jax.tree.map(np.testing.assert_array_equal, state.params, run.params)
