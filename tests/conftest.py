@@ -11,6 +11,9 @@ from closedform.provenance import cpu_fingerprint
 
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"  # read when jax is first imported
 
+# Tests take the CPU, whatever a machine has. Read when JAX's devices start; a plugin for a GPU then needs no driver.
+os.environ["JAX_PLATFORMS"] = "cpu"
+
 # Commands keep what they compile: not in the user's folder, and between tests.
 os.environ.setdefault("CLOSEDFORM_CACHE", str(Path(tempfile.gettempdir()) / "closedform-tests"))
 
