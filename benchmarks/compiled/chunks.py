@@ -82,5 +82,6 @@ def compile_chunk(config: TrainConfig, devices: Sequence[Any], options: dict[str
         return CompiledChunk(config, devices, lowered.compile(options), None)
     with tempfile.TemporaryDirectory() as folder:
         executable = lowered.compile(WITHOUT_A_DEVICE | (options or {}) | {"xla_dump_to": folder})
-        (dump,) = Path(folder).glob("*.thunk_sequence_after_thunk_passes.txt")
+        # XLA writes a second one, `..._after_thunk_passes`, if its passes change anything.
+        dump = max(Path(folder).glob("*.thunk_sequence*.txt"))
         return CompiledChunk(config, devices, executable, dump.read_text(encoding="utf-8"))

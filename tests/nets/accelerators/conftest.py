@@ -4,6 +4,7 @@ import os
 
 import jax
 import pytest
+from jax.experimental.compilation_cache.compilation_cache import reset_cache
 
 from benchmarks.compiled.chunks import compile_chunk
 from benchmarks.compiled.facts import facts_of
@@ -25,6 +26,7 @@ def compiler():
     before[FEW_OPTIMIZATIONS] = os.environ[FEW_OPTIMIZATIONS.upper()] == "1"
     for name, value in (settings | {FEW_OPTIMIZATIONS: False}).items():
         jax.config.update(name, value)
+    reset_cache()  # or JAX goes on with the choice of its first program, and cannot read these again
 
     def compiled(target, count=1, options=None, hosts=1, **config):
         try:
@@ -38,3 +40,4 @@ def compiler():
         yield compiled
     for name, value in before.items():
         jax.config.update(name, value)
+    reset_cache()
