@@ -7,13 +7,17 @@ other process says which one it is, and what is wrong is an error in one line.
 import errno
 import logging
 import re
+import selectors
 import socket
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from threading import Timer
+from typing import cast
 
 ALL_ARE_THERE = b"go"
 """What process 0 answers in the end."""
+ERROR = b"error: "
+"""Beginning of what it answers if processes do not fit each other."""
 SECONDS_BETWEEN_TRIES = 0.2
 SECONDS_OF_ONE_TRY = 5.0
 SECONDS_UNTIL_IT_IS_SAID = 2.0
@@ -45,38 +49,64 @@ def meet(address: tuple[str, int], num_processes: int, process_id: int, timeout:
 
 
 def _await_others(port: int, num_processes: int, end: float) -> None:
-    missing = set(range(1, num_processes))
+    there: dict[int, socket.socket] = {}
     with ExitStack() as stack:
+        selector = stack.enter_context(selectors.DefaultSelector())
         server = stack.enter_context(_listening(port))
-        connections: list[socket.socket] = []
-        while missing:
-            server.settimeout(max(1e-3, end - time.monotonic()))
-            try:
-                connection = stack.enter_context(server.accept()[0])
-                connection.settimeout(SECONDS_OF_ONE_TRY)
-                said = re.fullmatch(rb"process (\d+) of (\d+)", connection.recv(MAX_BYTES))
-            except OSError as error:
-                if time.monotonic() < end:  # one that connected and said nothing
+        selector.register(server, selectors.EVENT_READ)
+        while len(there) < num_processes - 1:
+            ready = selector.select(max(0.0, end - time.monotonic()))
+            if not ready:
+                missing = ", ".join(str(index) for index in range(1, num_processes) if index not in there)
+                raise OSError(errno.ETIMEDOUT, f"process {missing} of {num_processes} did not connect in time")
+            for key, _ in ready:
+                if key.fileobj is server:
+                    selector.register(stack.enter_context(server.accept()[0]), selectors.EVENT_READ)
                     continue
-                names = ", ".join(map(str, sorted(missing)))
-                raise OSError(errno.ETIMEDOUT, f"process {names} of {num_processes} did not connect in time") from error
-            if said is None:  # a stranger
-                continue
-            index, count = map(int, said.groups())
-            if count != num_processes or index not in missing:
-                reason = (
-                    f"`num_processes` must be the same in every process, got {num_processes} in process 0 and {count} "
-                    f"in process {index}."
-                    if count != num_processes
-                    else f"`process_id` must be another in every process, got {index} in two."
-                )
-                for other in [connection, *connections]:
-                    other.sendall(reason.encode())
-                raise ValueError(reason)
-            missing.remove(index)
-            connections.append(connection)
-        for connection in connections:
-            connection.sendall(ALL_ARE_THERE)
+                connection = cast(socket.socket, key.fileobj)
+                said = _received(connection)
+                known = [index for index, other in there.items() if other is connection]
+                if not said or known:  # it has gone
+                    selector.unregister(connection)
+                    for index in known:
+                        del there[index]
+                elif match := re.fullmatch(rb"process (\d+) of (\d+)", said):  # else a stranger
+                    index, count = map(int, match.groups())
+                    _require_one_of(num_processes, index, count, connection, there)
+                    there[index] = connection
+        for connection in there.values():
+            _send(connection, ALL_ARE_THERE)
+
+
+def _require_one_of(
+    num_processes: int, index: int, count: int, connection: socket.socket, there: dict[int, socket.socket]
+) -> None:
+    """Raise ValueError, also in the other processes, unless a process is a new one of as many."""
+    if count == num_processes and index not in there:
+        return
+    reason = f"`process_id` must be another in every process, got {index} in two."
+    if count != num_processes:
+        reason = (
+            f"`num_processes` must be the same in every process, got {num_processes} in process 0 and {count} in "
+            f"process {index}."
+        )
+    for other in [connection, *there.values()]:
+        _send(other, ERROR + reason.encode())
+    raise ValueError(reason)
+
+
+def _received(connection: socket.socket) -> bytes:
+    """Return what was sent on a connection that is ready; nothing if it has gone."""
+    try:
+        return connection.recv(MAX_BYTES)
+    except OSError:
+        return b""
+
+
+def _send(connection: socket.socket, message: bytes) -> None:
+    """Send a message, unless the other side has gone; JAX then says which process is missing."""
+    with suppress(OSError):
+        connection.sendall(message)
 
 
 def _listening(port: int) -> socket.socket:
@@ -91,7 +121,7 @@ def _listening(port: int) -> socket.socket:
 
 
 def _report_to_first(address: tuple[str, int], num_processes: int, process_id: int, end: float) -> None:
-    where, reason = f"{address[0]}:{address[1]}", "no answer"
+    where, no_answer, stranger = f"{address[0]}:{address[1]}", "no answer", ""
     while (left := end - time.monotonic()) > 0:
         try:
             with socket.create_connection(address, timeout=min(left, SECONDS_OF_ONE_TRY)) as connection:
@@ -101,10 +131,13 @@ def _report_to_first(address: tuple[str, int], num_processes: int, process_id: i
         except socket.gaierror as error:
             raise OSError(errno.EHOSTUNREACH, f"`coordinator` {where} is unknown: {error.strerror}") from error
         except OSError as error:  # it does not listen yet
-            answer, reason = b"", error.strerror or str(error)
+            answer, no_answer = b"", error.strerror or str(error)
         if answer == ALL_ARE_THERE:
             return
+        if answer.startswith(ERROR):
+            raise ValueError(answer.removeprefix(ERROR).decode())
         if answer:
-            raise ValueError(answer.decode())
+            stranger = "another program listens there"
         time.sleep(SECONDS_BETWEEN_TRIES)
-    raise OSError(errno.ETIMEDOUT, f"process 0 of {num_processes} did not answer at {where} in time ({reason})")
+    reason = f"process 0 of {num_processes} did not answer at {where} in time ({stranger or no_answer})"
+    raise OSError(errno.ETIMEDOUT, reason)

@@ -2,6 +2,7 @@
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -52,19 +53,39 @@ def test_the_same_index_twice_or_another_number_is_an_error_of_all(port):
     }
 
 
-def test_strangers_are_ignored(port):
+def connected(port):
+    """Return a connection to the port, as soon as a process listens there."""
+    while True:
+        with suppress(OSError):
+            return socket.create_connection(("localhost", port))
+
+
+def test_strangers_are_ignored_silent_ones_too(port):
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(outcome, ("localhost", port), 2, 0, 5.0)
-        stranger = None
-        while stranger is None:
-            try:
-                stranger = socket.create_connection(("localhost", port))
-            except OSError:
-                continue
-        with stranger:
+        with connected(port) as stranger, connected(port):
             stranger.sendall(b"GET / HTTP/1.1\r\n")
             assert outcome(("localhost", port), 2, 1, 5.0) is None
         assert first.result() is None
+
+
+def test_a_process_that_died_while_it_waited_may_start_again(port):
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(outcome, ("localhost", port), 3, 0, 5.0)
+        with connected(port) as dead:
+            dead.sendall(b"process 1 of 3")
+        assert outcomes(port, (3, 1), (3, 2)) == [None, None]
+        assert first.result() is None
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\nx: y\r\n", b"\xff\xfe"])
+def test_another_program_on_the_port_is_named(port, answer):
+    with socket.create_server(("localhost", port)) as server, ThreadPoolExecutor(1) as threads:
+        second = threads.submit(outcome, ("localhost", port), 2, 1, 0.3)
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(answer)
+        assert f"did not answer at localhost:{port} in time (another program listens there)" in str(second.result())
 
 
 def test_a_port_in_use_and_an_unknown_host_are_named_at_once(port):
