@@ -104,7 +104,7 @@ class Checkpoints:
         """Return the train state saved at ``step``, with the shapes and shardings of ``like``.
 
         Arrays without a sharding in ``like`` are restored to one device. Raises ValueError if the checkpoint is
-        damaged, OtherNetworkError if it has variables of other shapes, OSError if it cannot be read for another reason.
+        damaged, OtherNetworkError if it has other variables, OSError if it cannot be read for another reason.
         """
         sums = self._read_sums(step, like)
         state_args = ocp.args.StandardRestore(_to_stored(_abstract(like)))
@@ -143,16 +143,16 @@ class Checkpoints:
         return contents
 
     def _read_sums(self, step: int, like: TrainState) -> dict[str, Any]:
-        """Return what is stored beside the arrays; raise OtherNetworkError unless the shapes are those of ``like``."""
+        """Return what is stored beside the arrays; raise OtherNetworkError unless the arrays are those of ``like``."""
         sums = self._read(step, sum=ocp.args.JsonRestore())["sum"]
         here = _shapes(like)
         there = sums.get("shapes", here)  # earlier versions stored none
         for name in sorted(here.keys() | there.keys()):
             if here.get(name) != there.get(name):
-                shapes = [f"the shape {tuple(of[name])}" if name in of else "none" for of in (there, here)]
                 raise OtherNetworkError(
-                    f"checkpoint {step} in {self.folder} is of another network: {name} has {shapes[0]} there, and "
-                    f"{shapes[1]} here; take the class as it was when the run was trained, or train again."
+                    f"checkpoint {step} in {self.folder} is of another network: {name} is {there.get(name, 'missing')} "
+                    f"there, and {here.get(name, 'missing')} here; take the class as it was when the run was trained, "
+                    "or train again."
                 )
         return sums
 
@@ -250,10 +250,11 @@ def _sums(state: TrainState) -> dict[str, str]:
     return {"params": _sha256(variables), "rest": _sha256(rest)}
 
 
-def _shapes(state: TrainState) -> dict[str, list[int]]:
-    """Return the shapes of the parameters and statistics of a state, by name."""
+def _shapes(state: TrainState) -> dict[str, str]:
+    """Return the types and shapes of the parameters and statistics of a state, by name."""
     leaves = jax.tree_util.tree_leaves_with_path((state.params, state.statistics))
-    return {jax.tree_util.keystr(path[1:], simple=True, separator="."): list(leaf.shape) for path, leaf in leaves}
+    names = [jax.tree_util.keystr(path[1:], simple=True, separator=".") for path, _ in leaves]
+    return {name: f"{leaf.dtype}{list(leaf.shape)}" for name, (_, leaf) in zip(names, leaves, strict=True)}
 
 
 def _sha256(state: TrainState) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from nets.data.tfds_folder import NotPreparedError
 from nets.training.run_lock import require_same_data
 from nets.training.runs import Run, prediction_arrays
-from nets.training.task import prepare
+from nets.training.task import prepare, with_data
 
 
 def compute_predictions(run: Run) -> dict[str, np.ndarray]:
@@ -23,7 +23,8 @@ def compute_predictions(run: Run) -> dict[str, np.ndarray]:
     if run.finished:
         way_out += "; the last checkpoint needs none"
     try:
-        task = prepare(replace(run.config, devices=1), progress, run.dataset)
+        config = run.config if run.dataset is None else with_data(run.config, run.dataset)
+        task = prepare(replace(config, devices=1), progress, run.dataset)
     except NotPreparedError as error:
         raise ValueError(f"{error}; {way_out}.") from error
     require_same_data(run.folder, task, way_out)

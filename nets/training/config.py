@@ -137,7 +137,7 @@ class TrainConfig:
             for field in fields(self):
                 if field.name in NETWORK_OPTIONS:
                     value = getattr(self, field.name)
-                    rule = f"left out: `model` {self.model} decides it itself"
+                    rule = f"left out, also by a preset, since `model` {self.model} decides it itself"
                     require(field.name, value, value == field.default, rule)
         for name in ["epochs", "batch_size", "accumulate", "eval_every", "members"]:
             require(name, getattr(self, name), getattr(self, name) >= 1, "1 or more")

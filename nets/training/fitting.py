@@ -27,8 +27,8 @@ from nets.training.early_stopping import WAITED, epochs_without_improvement, sto
 from nets.training.evaluation import DeviceImages, Evaluation, NonFiniteLossError, put_on_devices
 from nets.training.extension import describe_schedule, extend_run, resumed_config
 from nets.training.initial_parameters import state_from_run
-from nets.training.networks import import_path
 from nets.training.optimizers import schedule
+from nets.training.own_networks import import_path
 from nets.training.profiling import profiled_chunks
 from nets.training.run_lock import locked_run_folder, require_free_or_resumable, require_same_data, restore_run
 from nets.training.step import TrainState, chunk_function, shard_state

@@ -30,13 +30,15 @@ def state_from_run(task: Task, state: TrainState) -> tuple[TrainState, str]:
     theirs, ours = _by_name(source.variables), _by_name(state.variables)
     own = {name for name in ours if other_classes and HEAD in name.split(".")}
     for name in sorted((ours.keys() | theirs.keys()) - own):
-        shapes = [by_name[name].shape if name in by_name else None for by_name in (theirs, ours)]
-        if shapes[0] != shapes[1]:
-            there, here = ("none" if shape is None else f"the shape {shape}" for shape in shapes)
+        there, here = (
+            f"the shape {by_name[name].shape} and type {by_name[name].dtype}" if name in by_name else "none"
+            for by_name in (theirs, ours)
+        )
+        if there != here:
             raise ValueError(
                 f"`init_from` must be a run of the same network, but the parameter {name} has {there} in "
-                f"{source.folder} and {here} here; take the same --model, --hidden and --channels, and images of the "
-                f"same size. With other classes, the last layer is recognized by its name, {HEAD}."
+                f"{source.folder} and {here} here; take the same --model and its options, and images of the same size. "
+                f"With other classes, the last layer is recognized by its name, {HEAD}."
             )
     taken = {name: ours[name] if name in own else theirs[name] for name in ours}
     words = f"the initial parameters are those of {source.folder} at step {source.step}"

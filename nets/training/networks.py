@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
-from operator import attrgetter
 from typing import Any, Self
 
 import jax
@@ -15,6 +13,7 @@ from nets.models.convolutions import training_convolution
 from nets.models.linear_layers import bfloat16_linear, linear
 from nets.models.mlp import MLP
 from nets.training.config import TrainConfig
+from nets.training.own_networks import first_line, imported, require_module, require_trainable
 
 
 @dataclass(frozen=True)
@@ -38,18 +37,18 @@ class Network:
 
     def logits(self, variables: Any, images: jax.Array) -> jax.Array:
         """Return the logits (N, K) float32 of ``images``, floats (N, height, width, channels), in evaluation."""
-        model = nnx.merge(self.graphdef, variables, self._random_state(None))
+        model = nnx.merge(self.graphdef, variables, self.random_state(None))
         model.eval()
         return model(images).astype(jnp.float32)
 
     def training_logits(self, params: Any, statistics: Any, images: jax.Array, key: jax.Array) -> tuple[jax.Array, Any]:
         """Return the logits as in `logits`, but in training with the random numbers of ``key``; and new statistics."""
-        model = nnx.merge(self.graphdef, params, statistics, self._random_state(key))
+        model = nnx.merge(self.graphdef, params, statistics, self.random_state(key))
         model.train()
         logits = model(images).astype(jnp.float32)
-        return logits, variables_of(model)[1]
+        return logits, jax.tree.map(_as_varying, variables_of(model)[1], statistics)
 
-    def _random_state(self, key: jax.Array | None) -> Any:
+    def random_state(self, key: jax.Array | None) -> Any:
         """Return the random state from ``key``, or for evaluation, which uses none, from a constant."""
         shapes, tree = jax.tree.flatten(self.random)
         if not shapes:
@@ -62,6 +61,11 @@ class Network:
             return jax.random.split(jax.random.fold_in(key, index), shape.shape)
 
         return jax.tree.unflatten(tree, [initial(index, shape) for index, shape in enumerate(shapes)])
+
+
+def _as_varying(new: jax.Array, old: jax.Array) -> jax.Array:
+    """Return ``new`` as an array that differs between the same devices as ``old``, as the loop over steps requires."""
+    return jnp.where(False, old, new)
 
 
 def variables_of(model: nnx.Module) -> tuple[Any, Any]:
@@ -100,80 +104,33 @@ def build_network(
 
 
 def network_of(config: TrainConfig, image_shape: tuple[int, int, int], classes: int) -> Network:
-    """Return the network of ``config``; raise ValueError if an own network cannot be built, or returns no logits."""
-    if not config.own_network:
-        return Network.of(nnx.eval_shape(lambda: build_network(config, image_shape, classes)))
-    imported(config.model)  # its errors are its own
-    called = f"`model` {config.model}, called with image_shape={tuple(image_shape)}, classes={classes} and rngs"
+    """Return the network of ``config``; raise ValueError if an own network cannot be built or trained."""
 
     def build() -> nnx.Module:
         model = build_network(config, image_shape, classes)
-        if not isinstance(model, nnx.Module):
-            raise TypeError(f"it returned {type(model).__name__}")
+        require_module(model)
         return model
 
+    if not config.own_network:
+        return _traced(build)[0]
+    imported(config.model)  # its errors are its own
+    called = f"`model` {config.model}, called with image_shape={tuple(image_shape)}, classes={classes} and rngs"
     try:
-        model = nnx.eval_shape(build)
+        network, params, statistics = _traced(build)
     except Exception as error:
-        raise ValueError(f"{called}, must return a flax.nnx.Module ({_first_line(error)}).") from error
-    _require_logits(called, model, image_shape, classes)
-    return Network.of(model)
+        raise ValueError(f"{called}, must return a flax.nnx.Module ({first_line(error)}).") from error
+    require_trainable(called, network, params, statistics, image_shape, classes)
+    return network
 
 
-def import_path(network: Callable[..., nnx.Module]) -> str:
-    """Return the path ``module:name`` of a class or function; raise ValueError if it is not found there."""
-    path = f"{getattr(network, '__module__', '')}:{getattr(network, '__qualname__', '')}"
-    try:
-        found = imported(path)
-    except ValueError:
-        found = None
-    if found is not network:
-        raise ValueError(
-            "`network` must be a class or a function that stands at the top of a module, a script or a notebook, so "
-            f"that its runs can be read again by its name, got {network!r}."
-        )
-    return path
+def _traced(build: Callable[[], nnx.Module]) -> tuple[Network, Any, Any]:
+    """Return the network of the module that ``build`` returns, and the shapes of its parameters and statistics."""
+    networks: list[Network] = []
 
+    def variables() -> tuple[Any, Any]:
+        model = build()
+        networks.append(Network.of(model))
+        return variables_of(model)
 
-def imported(path: str) -> Callable[..., nnx.Module]:
-    """Return the class or function at ``module:name``; raise ValueError if there is none."""
-    module, _, name = path.partition(":")
-    try:
-        return attrgetter(name)(import_module(module))
-    except Exception as error:  # whatever a module raises as it is imported
-        where = (
-            "it was defined in a script or a notebook that is not running; define it in a module of its own"
-            if module == "__main__"
-            else f"put the folder of {module.partition('.')[0]}.py on PYTHONPATH, or start there"
-        )
-        raise ValueError(f"`model` {path} cannot be imported ({_first_line(error)}); {where}.") from error
-
-
-def _require_logits(called: str, model: nnx.Module, image_shape: tuple[int, int, int], classes: int) -> None:
-    """Raise ValueError unless ``model``, of shapes only, returns logits in training and in evaluation."""
-    network, (params, statistics) = Network.of(model), variables_of(model)
-    if not jax.tree.leaves(params):
-        raise ValueError(f"{called}, must return a module with parameters (nnx.Param), got none.")
-    images, key = jax.ShapeDtypeStruct((2, *image_shape), jnp.float32), jax.eval_shape(lambda: jax.random.key(0))
-    try:
-        evaluated = jax.eval_shape(network.logits, merged(params, statistics), images)
-        trained, changed = jax.eval_shape(network.training_logits, params, statistics, images, key)
-    except Exception as error:
-        raise ValueError(
-            f"{called}, must return a module whose call with float32 images {images.shape} returns logits, but it "
-            f"raised {_first_line(error)}."
-        ) from error
-    for logits in [evaluated, trained]:
-        if logits.shape != (2, classes):
-            raise ValueError(
-                f"{called}, must return a module that maps images {images.shape} to logits {(2, classes)}, got the "
-                f"shape {logits.shape}."
-            )
-    before, after = (jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), tree) for tree in [statistics, changed])
-    if before != after:
-        raise ValueError(f"{called}, must return a module whose call adds no variables and changes no shape or type.")
-
-
-def _first_line(error: Exception) -> str:
-    """Return the type of an error and the first line of its message."""
-    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+    params, statistics = jax.eval_shape(variables)
+    return networks[0], params, statistics

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -95,6 +96,7 @@ def require_free_or_resumable(config: TrainConfig, resume: bool) -> None:
     stored = asdict(run.config) | {"epochs": config.epochs}
     for name, value in asdict(config).items():
         kept = value is None and name in KEPT_OPTIONS
+        kept |= name == "dataset" and _of_an_earlier_version(stored[name], value)
         if resume and name not in CHANGEABLE_OPTIONS and not kept and stored[name] != value:
             raise ValueError(
                 f"`{name}` is {value!r}, but the run in {folder} has {stored[name]!r}; resume it with the same "
@@ -102,6 +104,15 @@ def require_free_or_resumable(config: TrainConfig, resume: bool) -> None:
             )
     if resume:
         require_more_to_train(run, resumed_config(config, run.config))
+
+
+def _of_an_earlier_version(stored: Any, dataset: Any) -> bool:
+    """Say whether ``stored`` may be the folder ``dataset`` as earlier versions recorded it, relative to any folder.
+
+    Whether it is the same data is compared later.
+    """
+    absolute = Path(dataset)
+    return absolute.is_absolute() and not Path(stored).is_absolute() and Path(stored).name == absolute.name
 
 
 def require_same_data(folder: Path, task: Task, way_out: str) -> None:

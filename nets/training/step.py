@@ -111,9 +111,11 @@ def image_rows(images: np.ndarray) -> np.ndarray:
 
 
 def mean_over_shards(statistic: jax.Array) -> jax.Array:
-    """Return the mean of a statistic over the shards of a batch; of integers, which count steps, the maximum."""
-    if jnp.issubdtype(statistic.dtype, jnp.floating):
+    """Return the mean of a statistic over the shards of a batch; of whole numbers and truth values the maximum."""
+    if jnp.issubdtype(statistic.dtype, jnp.inexact):
         return jax.lax.pmean(statistic, BATCH_AXIS)
+    if statistic.dtype == bool:
+        return jax.lax.pmax(statistic.astype(jnp.int32), BATCH_AXIS).astype(bool)
     return jax.lax.pmax(statistic, BATCH_AXIS)
 
 

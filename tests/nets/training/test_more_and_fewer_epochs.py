@@ -147,8 +147,11 @@ def test_with_other_classes_the_last_layer_is_new(run):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"hidden": (32,)}, r"the parameter hidden.0.bias has the shape \(64,\) in .* and the shape \(32,\) here"),
-        ({"hidden": (64, 5)}, r"the parameter hidden.1.bias has none in .* and the shape \(5,\) here"),
+        (
+            {"hidden": (32,)},
+            r"the parameter hidden.0.bias has the shape \(64,\) .* in .* and the shape \(32,\) .* here",
+        ),
+        ({"hidden": (64, 5)}, r"the parameter hidden.1.bias has none in .* and the shape \(5,\) and type"),
         ({"members": 2}, r"`init_from` must be a run with 2 members, got .* with 1; take --members 1"),
     ],
 )

@@ -22,7 +22,8 @@ from nets.training import checkpoints
 from nets.training.config import TrainConfig
 from nets.training.fitting import fit
 from nets.training.initial_parameters import state_from_run
-from nets.training.networks import build_network, import_path, network_of
+from nets.training.networks import build_network, network_of
+from nets.training.own_networks import import_path, imported
 from nets.training.runs import load_run
 from nets.training.step import epoch_order, scale_images, training_key
 from nets.training.task import prepare
@@ -82,6 +83,64 @@ class Growing(Normalized):
     def __call__(self, images):
         self.seen = nnx.BatchStat(jnp.zeros(3))
         return super().__call__(images)
+
+
+class Reshaping(Normalized):
+    def __call__(self, images):
+        logits = super().__call__(images)
+        self.norm.mean.set_value(jnp.zeros(3))
+        return logits
+
+
+class Table(Normalized):
+    def __init__(self, image_shape, classes, *, rngs):
+        super().__init__(image_shape, classes, rngs=rngs)
+        self.norm.table = jnp.arange(32.0) / 32
+
+
+class Statistics(Normalized):
+    """A network with an array of NumPy, which is no variable, and one statistic of each kind."""
+
+    def __init__(self, image_shape, classes, *, rngs):
+        super().__init__(image_shape, classes, rngs=rngs)
+        self.table = np.arange(32, dtype=np.float32) / 32
+        self.seen, self.constant = nnx.BatchStat(jnp.zeros((), bool)), nnx.BatchStat(jnp.zeros(()))
+        self.phase = nnx.BatchStat(jnp.zeros((), jnp.complex64))
+
+    def __call__(self, images):
+        self.seen[...] = jnp.ones((), bool)
+        self.constant[...] = jnp.ones(())
+        self.phase[...] = self.phase[...] + 1j
+        return self.logits(self.hidden(images) + self.table)
+
+
+class Spectral(nnx.Module):
+    def __init__(self, image_shape, classes, *, rngs):
+        self.logits = nnx.SpectralNorm(nnx.Linear(int(np.prod(image_shape)), classes, rngs=rngs), rngs=rngs)
+
+    def __call__(self, images):
+        return self.logits(images.reshape(len(images), -1), update_stats=True)
+
+
+class NoisyEvaluation(Normalized):
+    def __init__(self, image_shape, classes, *, rngs):
+        super().__init__(image_shape, classes, rngs=rngs)
+        self.rngs = rngs
+
+    def __call__(self, images):
+        hidden = self.hidden(images)
+        return self.logits(hidden + jax.random.normal(self.rngs.noise(), hidden.shape))
+
+
+class WholeNumbers(Normalized):
+    def __init__(self, image_shape, classes, *, rngs):
+        super().__init__(image_shape, classes, rngs=rngs)
+        self.number = nnx.Param(jnp.ones((), int))
+
+
+class Two(Normalized):
+    def __call__(self, images):
+        return super().__call__(images), images
 
 
 class Raising(Normalized):
@@ -165,6 +224,25 @@ def test_random_numbers_differ_between_keys_and_images():
     assert not np.allclose(first[0], first[1])  # equal images, other random numbers
 
 
+def test_arrays_that_are_no_variables_and_statistics_of_any_type_train(tmp_path):
+    run = fit(replace(OWN, epochs=1, run_dir=tmp_path / "run"), network=Statistics)
+    np.testing.assert_array_equal(run.variables["table"], np.arange(32) / np.float32(32))
+    assert (run.variables["seen"], run.variables["phase"]) == (True, run.metrics[-1]["step"] * 1j)
+
+
+def test_a_module_that_ends_or_prints_as_it_is_imported(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "prints.py").write_text("print('hello')\ndef net(**_): ...\n")
+    (tmp_path / "ends.py").write_text("raise SystemExit('usage')\n")
+    (tmp_path / "broken.py").write_text("def net(:\n")
+    assert imported("prints:net").__name__ == "net"
+    assert capsys.readouterr() == ("", "hello\n")
+    with pytest.raises(ValueError, match=r"`model` ends:net cannot be imported \(SystemExit: usage\); look at ends\."):
+        imported("ends:net")
+    with pytest.raises(ValueError, match=r"cannot be imported \(SyntaxError: .*; look at broken\."):
+        imported("broken:net")
+
+
 def test_a_random_network_resumes_where_it_was(own_run, tmp_path):
     steps = count()
     config = replace(own_run.config, run_dir=tmp_path / "run")
@@ -219,7 +297,7 @@ def test_a_run_of_a_class_that_has_changed_since_is_refused(own_run, tmp_path):
     content = (folder / "config.json").read_text()
     (folder / "config.json").write_text(content.replace(f"{HERE}:Random", f"{HERE}:as_in_the_project"))
     changed = load_run(folder)
-    message = r"is of another network: first.bias has the shape \(32,\) there, and none here; take the class"
+    message = r"is of another network: first.bias is float32\[32\] there, and missing here; take the class"
     with pytest.raises(ValueError, match=message):
         _ = changed.params
     with pytest.raises(ValueError, match=message):
@@ -236,8 +314,14 @@ def test_an_own_network_is_exported_with_its_statistics(own_run, tmp_path):
     [
         (WithoutParameters, r"must return a module with parameters \(nnx.Param\), got none"),
         (OneMoreLogit, r"maps images \(2, 8, 8, 1\) to logits \(2, 10\), got the shape \(2, 11\)"),
-        (Growing, "whose call adds no variables and changes no shape or type"),
-        (Raising, r"returns logits, but it raised TypeError: no images of this kind\.$"),
+        (Growing, "whose call adds no variables, as `sow` does, got seen"),
+        (Reshaping, r"changes no shape or type, but it changes norm.mean from \(32,\) float32 to \(3,\) float32"),
+        (Spectral, r"changed by the optimizer alone, but the call changes logits.layer_instance.kernel \(as nnx.Spec"),
+        (NoisyEvaluation, r"draws no random numbers in evaluation, after its `eval\(\)`, but it draws some of rngs"),
+        (WholeNumbers, "returns logits with a gradient, but it raised TypeError: grad requires real"),
+        (Table, r"\(TypeError: its attribute norm.table is an array of JAX; make it an nnx.Variable or a"),
+        (Two, r"to logits \(2, 10\), got a tuple"),
+        (Raising, r"returns logits with a gradient, but it raised TypeError: no images of this kind\.$"),
         (without_rngs, r"must return a flax.nnx.Module \(TypeError: .* unexpected keyword argument 'rngs'"),
         (no_module, r"must return a flax.nnx.Module \(TypeError: it returned int\)"),
         (lambda **_: None, "`network` must be a class or a function that stands at the top of"),
@@ -254,7 +338,10 @@ def test_what_is_no_network_is_refused_before_the_folder_is_made(tmp_path, netwo
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"hidden": (64,)}, r"`hidden` must be left out: `model` .*:Normalized decides it itself, got \(64,\)"),
+        (
+            {"hidden": (64,)},
+            r"`hidden` must be left out, also by a preset, since `model` .*:Normalized decides it .*, got \(64,\)",
+        ),
         ({"precision": "bfloat16"}, "`precision` must be left out"),
         ({"model": "nowhere:Net"}, r"`model` nowhere:Net cannot be imported \(ModuleNotFoundError: .*PYTHONPATH"),
         ({"model": f"{HERE}:Nothing"}, r"Nothing cannot be imported \(AttributeError: "),

@@ -1,0 +1,124 @@
+"""Networks that are not the project's: found by the name of their class, and tried before they are trained."""
+
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from functools import partial
+from importlib import import_module
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+if TYPE_CHECKING:
+    from nets.training.networks import Network
+
+
+def import_path(network: Callable[..., nnx.Module]) -> str:
+    """Return the path ``module:name`` of a class or function; raise ValueError if it is not found there."""
+    path = f"{getattr(network, '__module__', '')}:{getattr(network, '__qualname__', '')}"
+    try:
+        found = imported(path)
+    except ValueError:
+        found = None
+    if found is not network:
+        raise ValueError(
+            "`network` must be a class or a function that stands at the top of a module, a script or a notebook, so "
+            f"that its runs can be read again by its name, got {network!r}."
+        )
+    return path
+
+
+def imported(path: str) -> Callable[..., nnx.Module]:
+    """Return the class or function at ``module:name``; raise ValueError if there is none.
+
+    What the module prints as it is imported goes to stderr, so that the output of a command is only its own.
+    """
+    module, _, name = path.partition(":")
+    try:
+        with redirect_stdout(sys.stderr):
+            return attrgetter(name)(import_module(module))
+    except (Exception, SystemExit) as error:  # whatever a module raises as it is imported
+        way_out = f"look at {module}"
+        if module == "__main__":
+            way_out = "it was defined in a script or a notebook that is not running; define it in a module of its own"
+        elif isinstance(error, ModuleNotFoundError):
+            way_out = f"put the folder of {module.partition('.')[0]}.py on PYTHONPATH, or start there"
+        raise ValueError(f"`model` {path} cannot be imported ({first_line(error)}); {way_out}.") from error
+
+
+def require_module(model: Any) -> None:
+    """Raise TypeError unless ``model`` is a module whose arrays of JAX are variables; Flax loses others in a trace."""
+    if not isinstance(model, nnx.Module):
+        raise TypeError(f"it returned {type(model).__name__}")
+    for path, node in nnx.iter_graph(model):
+        for name, value in vars(node).items() if isinstance(node, nnx.Module) else []:
+            if isinstance(value, jax.Array):
+                where = ".".join(map(str, (*path, name)))
+                raise TypeError(f"its attribute {where} is an array of JAX; make it an nnx.Variable or a NumPy array")
+
+
+def require_trainable(
+    called: str, network: "Network", params: Any, statistics: Any, image_shape: tuple[int, int, int], classes: int
+) -> None:
+    """Raise ValueError, which begins with ``called``, unless a network of these shapes can be trained and evaluated."""
+    if not jax.tree.leaves(params):
+        raise ValueError(f"{called}, must return a module with parameters (nnx.Param), got none.")
+    images, key = jax.ShapeDtypeStruct((2, *image_shape), jnp.float32), jax.eval_shape(lambda: jax.random.key(0))
+    gradient = jax.grad(lambda *arrays: network.training_logits(*arrays)[0].sum())
+    try:
+        for attempt in [partial(_call, network, False, classes), partial(_call, network, True, classes), gradient]:
+            jax.eval_shape(attempt, params, statistics, images, key)
+    except _UnfitError as error:
+        raise ValueError(f"{called}, must return a module {error}.") from error
+    except Exception as error:
+        raise ValueError(
+            f"{called}, must return a module whose call with float32 images {images.shape} returns logits with a "
+            f"gradient, but it raised {first_line(error)}."
+        ) from error
+
+
+class _UnfitError(Exception):
+    """What a module must be, and what it is."""
+
+
+def _call(
+    network: "Network", training: bool, classes: int, params: Any, statistics: Any, images: jax.Array, key: jax.Array
+) -> None:
+    """Call a network, and raise _UnfitError if it returns no logits, or changes what training would not keep."""
+    model = nnx.merge(network.graphdef, params, statistics, network.random_state(key))
+    before = _by_name(nnx.to_pure_dict(nnx.state(model)))
+    model.train() if training else model.eval()
+    logits = model(images)
+    after = _by_name(nnx.to_pure_dict(nnx.state(model)))
+    if not isinstance(logits, jax.Array) or logits.shape != (len(images), classes):
+        got = f"the shape {logits.shape}" if isinstance(logits, jax.Array) else f"a {type(logits).__name__}"
+        raise _UnfitError(f"that maps images {images.shape} to logits {(len(images), classes)}, got {got}")
+    if added := sorted(after.keys() - before.keys()):
+        raise _UnfitError(f"whose call adds no variables, as `sow` does, got {', '.join(added)}")
+    changed = [name for name in before if after.get(name) is not before[name]]
+    for name in changed:
+        if after[name].shape != before[name].shape or after[name].dtype != before[name].dtype:
+            change = f"{before[name].shape} {before[name].dtype} to {after[name].shape} {after[name].dtype}"
+            raise _UnfitError(f"whose call changes no shape or type, but it changes {name} from {change}")
+    if training and (parameters := sorted(_by_name(params).keys() & set(changed))):
+        raise _UnfitError(
+            f"whose parameters are changed by the optimizer alone, but the call changes {', '.join(parameters)} (as "
+            "nnx.SpectralNorm and nnx.WeightNorm do)"
+        )
+    if not training and (drawn := sorted(_by_name(network.random).keys() & set(changed))):
+        raise _UnfitError(
+            f"that draws no random numbers in evaluation, after its `eval()`, but it draws some of {', '.join(drawn)}"
+        )
+
+
+def _by_name(tree: Any) -> dict[str, Any]:
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
+
+
+def first_line(error: BaseException) -> str:
+    """Return the type of an error and the first line of its message."""
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
