@@ -15,7 +15,10 @@ COPIED_BYTES = 2**26
 
 @contextmanager
 def written_images(path: Path, shape: tuple[int, ...]) -> Iterator[Callable[[np.ndarray], None]]:
-    """Yield a function that appends images (N, *shape), uint8, to the file; their number need not be known before."""
+    """Yield a function that appends images, uint8, to the file; their number need not be known before.
+
+    ``shape`` is (height, width, channels).
+    """
     count = 0
     with path.open("wb") as file:  # not memory-mapped: a full disk is an OSError
 
