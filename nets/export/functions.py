@@ -27,8 +27,7 @@ def network_function(run: Run) -> Callable[[jax.Array], jax.Array]:
     def logits(variables: Any, images: jax.Array) -> jax.Array:
         return network.logits(variables, scale_images(images))  # (N, K)
 
-    if len(members) == 1:
-        return lambda images: logits(members[0], images)
-    return lambda images: predictive_logits(
-        jnp.stack([logits(variables, images) for variables in members])
-    )  # (M, N, K)
+    def ensemble_logits(images: jax.Array) -> jax.Array:
+        return predictive_logits(jnp.stack([logits(variables, images) for variables in members]))  # (M, N, K) to (N, K)
+
+    return ensemble_logits if len(members) > 1 else lambda images: logits(members[0], images)
