@@ -6,6 +6,8 @@ In reading order:
 - ``fitting``: ``fit``, which trains a configuration and returns its run.
 - ``estimator``: the same as an estimator of scikit-learn.
 - ``task``: what ``fit`` prepares before the first step: data, network, optimizer and devices.
+- ``networks``: the network of a configuration; ``own_networks``: those that are not the project's, found and tried.
+- ``variables``: parameters and statistics of a network as trees.
 - ``step``: the train state, and the compiled function that runs a chunk of training steps.
 - ``streaming``: the training images on the device, or read from disk in the order of the same shuffle.
 - ``inference``: the logits of images under given parameters; ``evaluation``: their loss and accuracy after an epoch.

@@ -25,6 +25,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import SingleDeviceSharding
 
 from nets.training.step import TrainState
+from nets.training.variables import by_name
 
 BEST_METRIC = "validation_accuracy"
 """Metric that is largest in the best checkpoint."""
@@ -252,9 +253,8 @@ def _sums(state: TrainState) -> dict[str, str]:
 
 def _shapes(state: TrainState) -> dict[str, str]:
     """Return the types and shapes of the parameters and statistics of a state, by name."""
-    leaves = jax.tree_util.tree_leaves_with_path((state.params, state.statistics))
-    names = [jax.tree_util.keystr(path[1:], simple=True, separator=".") for path, _ in leaves]
-    return {name: f"{leaf.dtype}{list(leaf.shape)}" for name, (_, leaf) in zip(names, leaves, strict=True)}
+    leaves = by_name(state.params) | by_name(state.statistics)
+    return {name: f"{leaf.dtype}{list(leaf.shape)}" for name, leaf in leaves.items()}
 
 
 def _sha256(state: TrainState) -> str:

@@ -1,13 +1,13 @@
 """Initial parameters that are those of another run, as in transfer learning."""
 
 from dataclasses import replace
-from typing import Any
 
 import jax
 
 from nets.training.runs import load_run
 from nets.training.step import TrainState
 from nets.training.task import Task
+from nets.training.variables import by_name
 
 HEAD = "logits"
 """Name of the last layer in the paths of its parameters."""
@@ -27,12 +27,11 @@ def state_from_run(task: Task, state: TrainState) -> tuple[TrainState, str]:
             f"{source.config.members}; take --members {source.config.members}."
         )
     other_classes = source.class_names != task.dataset.class_names
-    theirs, ours = _by_name(source.variables), _by_name(state.variables)
+    theirs, ours = by_name(source.variables), by_name(state.variables)
     own = {name for name in ours if other_classes and HEAD in name.split(".")}
     for name in sorted((ours.keys() | theirs.keys()) - own):
         there, here = (
-            f"the shape {by_name[name].shape} and type {by_name[name].dtype}" if name in by_name else "none"
-            for by_name in (theirs, ours)
+            f"the shape {of[name].shape} and type {of[name].dtype}" if name in of else "none" for of in (theirs, ours)
         )
         if there != here:
             raise ValueError(
@@ -45,13 +44,7 @@ def state_from_run(task: Task, state: TrainState) -> tuple[TrainState, str]:
     if own:
         words += ", but for the last layer, since the classes differ"
     params, statistics = (
-        jax.tree.unflatten(jax.tree.structure(tree), [taken[name] for name in _by_name(tree)])
+        jax.tree.unflatten(jax.tree.structure(tree), [taken[name] for name in by_name(tree)])
         for tree in [state.params, state.statistics]
     )
     return replace(state, params=params, statistics=statistics), words
-
-
-def _by_name(variables: Any) -> dict[str, jax.Array]:
-    """Return the arrays of a tree by their paths, in the order of the tree."""
-    leaves = jax.tree_util.tree_leaves_with_path(variables)
-    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}

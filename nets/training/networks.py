@@ -14,6 +14,7 @@ from nets.models.linear_layers import bfloat16_linear, linear
 from nets.models.mlp import MLP
 from nets.training.config import TrainConfig
 from nets.training.own_networks import first_line, imported, require_module, require_trainable
+from nets.training.variables import variables_of
 
 
 @dataclass(frozen=True)
@@ -66,20 +67,6 @@ class Network:
 def _as_varying(new: jax.Array, old: jax.Array) -> jax.Array:
     """Return ``new`` as an array that differs between the same devices as ``old``, as the loop over steps requires."""
     return jnp.where(False, old, new)
-
-
-def variables_of(model: nnx.Module) -> tuple[Any, Any]:
-    """Return the parameters of a module, and its statistics (`Network`)."""
-    _, params, _, statistics = nnx.split(model, nnx.Param, nnx.RngState, ...)
-    return nnx.to_pure_dict(params), nnx.to_pure_dict(statistics)
-
-
-def merged(params: Any, statistics: Any) -> Any:
-    """Return the variables for evaluation: parameters and statistics in one tree."""
-    if not statistics:
-        return params
-    flat = nnx.traversals.flatten_mapping(params) | nnx.traversals.flatten_mapping(statistics)
-    return nnx.traversals.unflatten_mapping(flat)
 
 
 def build_network(

@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from nets.training.variables import by_name
+
 if TYPE_CHECKING:
     from nets.training.networks import Network
 
@@ -89,10 +91,10 @@ def _call(
 ) -> None:
     """Call a network, and raise _UnfitError if it returns no logits, or changes what training would not keep."""
     model = nnx.merge(network.graphdef, params, statistics, network.random_state(key))
-    before = _by_name(nnx.to_pure_dict(nnx.state(model)))
+    before = by_name(nnx.to_pure_dict(nnx.state(model)))
     model.train() if training else model.eval()
     logits = model(images)
-    after = _by_name(nnx.to_pure_dict(nnx.state(model)))
+    after = by_name(nnx.to_pure_dict(nnx.state(model)))
     if not isinstance(logits, jax.Array) or logits.shape != (len(images), classes):
         got = f"the shape {logits.shape}" if isinstance(logits, jax.Array) else f"a {type(logits).__name__}"
         raise _UnfitError(f"that maps images {images.shape} to logits {(len(images), classes)}, got {got}")
@@ -103,20 +105,15 @@ def _call(
         if after[name].shape != before[name].shape or after[name].dtype != before[name].dtype:
             change = f"{before[name].shape} {before[name].dtype} to {after[name].shape} {after[name].dtype}"
             raise _UnfitError(f"whose call changes no shape or type, but it changes {name} from {change}")
-    if training and (parameters := sorted(_by_name(params).keys() & set(changed))):
+    if training and (parameters := sorted(by_name(params).keys() & set(changed))):
         raise _UnfitError(
             f"whose parameters are changed by the optimizer alone, but the call changes {', '.join(parameters)} (as "
             "nnx.SpectralNorm and nnx.WeightNorm do)"
         )
-    if not training and (drawn := sorted(_by_name(network.random).keys() & set(changed))):
+    if not training and (drawn := sorted(by_name(network.random).keys() & set(changed))):
         raise _UnfitError(
             f"that draws no random numbers in evaluation, after its `eval()`, but it draws some of {', '.join(drawn)}"
         )
-
-
-def _by_name(tree: Any) -> dict[str, Any]:
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 
 
 def first_line(error: BaseException) -> str:

@@ -35,9 +35,10 @@ from nets.training.config import TrainConfig
 from nets.training.early_stopping import stopped_early
 from nets.training.ensemble import ensemble_logits, init_ensemble_state
 from nets.training.inference import Report, logits_function
-from nets.training.networks import Network, build_network, merged, network_of
+from nets.training.networks import Network, build_network, network_of
 from nets.training.optimizers import optimizer
 from nets.training.step import TrainState
+from nets.training.variables import by_name, merged, variables_of
 
 SCHEMA_VERSION = 4
 RUN_FILES = ("config.json", "metrics.jsonl", "predictions.npz")
@@ -144,8 +145,8 @@ class Run:
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the parameters of one network, by name, layer by layer."""
         model = nnx.eval_shape(lambda: build_network(self.config, self.image_shape, len(self.class_names)))
-        leaves = jax.tree_util.tree_leaves_with_path(nnx.to_pure_dict(nnx.state(model, nnx.Param)))
-        return {jax.tree_util.keystr(path, simple=True, separator="."): leaf.shape for path, leaf in leaves}
+        params, _ = variables_of(model)
+        return {name: leaf.shape for name, leaf in by_name(params).items()}
 
     def logits(self, images: Any) -> np.ndarray:
         """Return the logits (N, K), float32, of ``images``: uint8 of shape (N, height, width, channels).

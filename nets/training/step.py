@@ -17,7 +17,8 @@ from nets.data.augmentation import augment
 from nets.distributed.mesh import BATCH_AXIS, MEMBERS_AXIS, REPLICATED, shard
 from nets.models.losses import cross_entropy, smoothed, weighted_cross_entropy
 from nets.training.config import TrainConfig
-from nets.training.networks import Network, merged, variables_of
+from nets.training.networks import Network
+from nets.training.variables import merged, variables_of
 
 
 @partial(
