@@ -50,6 +50,7 @@ def meet(address: tuple[str, int], num_processes: int, process_id: int, timeout:
 
 def _await_others(port: int, num_processes: int, end: float) -> None:
     there: dict[int, socket.socket] = {}
+    gone: set[int] = set()
     with ExitStack() as stack:
         selector = stack.enter_context(selectors.DefaultSelector())
         server = stack.enter_context(_listening(port))
@@ -57,8 +58,7 @@ def _await_others(port: int, num_processes: int, end: float) -> None:
         while len(there) < num_processes - 1:
             ready = selector.select(max(0.0, end - time.monotonic()))
             if not ready:
-                missing = ", ".join(str(index) for index in range(1, num_processes) if index not in there)
-                raise OSError(errno.ETIMEDOUT, f"process {missing} of {num_processes} did not connect in time")
+                raise OSError(errno.ETIMEDOUT, _who_is_missing(num_processes, {*there}, gone))
             for key, _ in ready:
                 if key.fileobj is server:
                     selector.register(stack.enter_context(server.accept()[0]), selectors.EVENT_READ)
@@ -70,12 +70,24 @@ def _await_others(port: int, num_processes: int, end: float) -> None:
                     selector.unregister(connection)
                     for index in known:
                         del there[index]
+                    gone.update(known)
                 elif match := re.fullmatch(rb"process (\d+) of (\d+)", said):  # else a stranger
                     index, count = map(int, match.groups())
                     _require_one_of(num_processes, index, count, connection, there)
                     there[index] = connection
         for connection in there.values():
             _send(connection, ALL_ARE_THERE)
+
+
+def _who_is_missing(num_processes: int, there: set[int], gone: set[int]) -> str:
+    """Return which processes never connected, and which did and have not come back."""
+    missing = set(range(1, num_processes)) - there
+    reasons = {"did not connect in time": missing - gone, "connected, but ended before the others came": missing & gone}
+    return "; ".join(
+        f"process {', '.join(map(str, sorted(which)))} of {num_processes} {reason}"
+        for reason, which in reasons.items()
+        if which
+    )
 
 
 def _require_one_of(
