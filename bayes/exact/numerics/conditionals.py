@@ -102,7 +102,9 @@ def _ppf(places: Array, weights: Array, q: Array) -> Array:
     level = q - (cumulative - masses)[rows, panel]
     integral = (weights[rows, panel] @ _TO_INTEGRAL).T
     slope = (weights[rows, panel] @ _TO_SERIES).T
-    low, high, x = np.full(len(q), -1.0), np.ones(len(q)), np.zeros(len(q))
+    # beginning with the last node whose cumulative weight is below the level
+    x = _X[np.sum(np.cumsum(weights[rows, panel], axis=1)[:, :-1] < level[:, None], axis=1)]
+    low, high = np.full(len(q), -1.0), np.ones(len(q))
     for _ in range(STEPS):
         excess = legendre.legval(x, integral, tensor=False) - level
         low, high = np.where(excess < 0, x, low), np.where(excess < 0, high, x)
@@ -110,7 +112,7 @@ def _ppf(places: Array, weights: Array, q: Array) -> Array:
             newton = x - excess / legendre.legval(x, slope, tensor=False)
         step = np.where((newton >= low) & (newton <= high), newton, (low + high) / 2) - x
         x = x + step
-        if np.all(abs(step) < np.finfo(float).eps):
+        if np.all((abs(step) < np.finfo(float).eps) | (abs(excess) < np.finfo(float).eps * q)):
             break
     return left[rows, panel] + half[rows, panel] * (1 + x)
 

@@ -95,6 +95,19 @@ def test_rare_outcomes_keep_their_digits():
     assert_allclose(model.predictive([]).logpmf(1), -40 + 0.01**2 / 2, rtol=IDENTITY)
 
 
+@pytest.mark.parametrize("beta", [[0.0, 0.0], [0.3, -1.0], [40.0, 0.1], [700.0, 2.0], [-700.0, 2.0]])
+def test_the_log_likelihood_keeps_its_digits_for_any_number_of_rows(beta):
+    x = np.random.default_rng(3).normal(size=2500)
+    design = np.column_stack([np.ones(2800), [*x, *x[:300]]])  # some rows twice
+    y = np.arange(2800) % 5 < 4
+    model = LogisticRegression(design=design, prior_mean=[0, 0], prior_sds=[1, 1])
+    expected = model.pointwise_log_likelihood({"beta": beta}, y.astype(int)).sum()
+    assert_allclose(model.log_likelihood({"beta": beta}, y.astype(int)), expected, rtol=IDENTITY)
+    ones = np.ones(2800, dtype=int)  # the log likelihood may be as small as exp(-700)
+    expected = model.pointwise_log_likelihood({"beta": beta}, ones).sum()
+    assert_allclose(model.log_likelihood({"beta": beta}, ones), expected, rtol=IDENTITY)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
