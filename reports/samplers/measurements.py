@@ -20,7 +20,7 @@ ALPHAS = (0.2, 0.05, 0.01)
 DRAWS = 1000
 SHIFTS = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1)
 """Errors of the mean, in posterior sds."""
-FAMILIES_A_TASK = 5
+FAMILIES_A_TASK = 2
 
 type Detections = list[tuple[FaultySampler, list[Detection], list[Detection]]]
 """Each faulty sampler, its detections by size, and the detections of its correct variant by size."""
@@ -51,7 +51,7 @@ def tasks(models: Sequence[str], seed: int, repeats: Repeats) -> list[Task]:
             function=false_alarms,
             arguments=(tuple(models), seed, first, min(first + FAMILIES_A_TASK, repeats.false_alarms)),
             label=f"correct samplers, runs {first + 1} and on",
-            seconds=0.08 * len(models) * FAMILIES_A_TASK,
+            seconds=0.3 * len(models) * FAMILIES_A_TASK,
         )
         for first in range(0, repeats.false_alarms, FAMILIES_A_TASK)
     ]
