@@ -6,6 +6,7 @@ import json
 import struct
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -53,7 +54,9 @@ def test_arrays_become_a_data_set():
         ({"train_images": IMAGES.transpose(0, 3, 1, 2)}, r"got \(40, 3, 6, 5\); transpose it by"),
         ({"train_images": IMAGES[0, 0]}, r"must have the shape \(N, height, width, channels\)"),
         ({"train_labels": LABELS[:-1]}, "must have a label for each of the 40 images, got 39 labels"),
-        ({"train_labels": LABELS / 2}, r"text, got numbers \(float64\); convert them by `labels.astype\(int"),
+        ({"train_labels": LABELS * 1.0}, r"text, got numbers \(float64\); convert them by `labels.astype\(int"),
+        ({"train_labels": LABELS / 2}, r"text, got numbers \(float64\); convert them by `labels.astype\(str"),
+        ({"train_labels": LABELS.astype("S")}, r"text, got bytes \(\|S21\); convert them by `labels.astype\(str"),
         ({"train_labels": LABELS.astype(object)}, r"text, got objects \(object\); convert them by `labels.astype\(int"),
         ({"train_labels": np.eye(4, dtype=int)[LABELS]}, r"got \(40, 4\); one-hot labels become `labels.argmax"),
         ({"test_images": IMAGES}, "`test_labels` must be given with `test_images`"),
@@ -61,6 +64,13 @@ def test_arrays_become_a_data_set():
         ({"test_images": IMAGES, "test_labels": LABELS + 1}, "`test_labels` must be of the 4 classes, got 4;"),
         ({"class_names": ["a", "b"]}, "`train_labels` must be of the 2 classes, got 2;"),
         ({"class_names": list("abca")}, "`class_names` must differ from each other"),
+        (
+            {"class_names": np.array([b"a", b"b", b"c", b"d"])},
+            r"must be text, got np.bytes_\(b'a'\); take .*decode\(\)",
+        ),
+        ({"class_names": ["a", b"b", "c", "d"]}, r"`class_names` must be text, got b'b'; take `\[name.decode\(\) for"),
+        ({"class_names": ["a", None, "c", "d"]}, "`class_names` must be text, got None; take a name instead"),
+        ({"train_images": np.ma.array(IMAGES, mask=IMAGES < 9)}, "must have no masked values, got"),
         ({"class_names": 3}, "`class_names` must be a list with the name of each class, got 3"),
         ({"class_names": np.array("cat")}, r"`class_names` must be a list .*, got array\('cat'"),
     ],
@@ -68,6 +78,34 @@ def test_arrays_become_a_data_set():
 def test_arrays_that_do_not_fit_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         from_arrays(**{"train_images": IMAGES, "train_labels": LABELS} | changes)
+
+
+WITH_NAN = np.where(np.isin(np.arange(40), [7, 9]), np.nan, LABELS)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        WITH_NAN,
+        WITH_NAN[:, None],
+        pd.Series(WITH_NAN),
+        pd.Series(WITH_NAN).astype("Int64"),
+        pd.Categorical(WITH_NAN),
+        [None if np.isnan(label) else str(label) for label in WITH_NAN],
+        [label if np.isnan(label) else str(label) for label in WITH_NAN],  # NumPy makes the text "nan" of it
+        pd.Series([pd.NA if np.isnan(label) else "cat" for label in WITH_NAN], dtype=object),
+        np.ma.array(LABELS, mask=np.isnan(WITH_NAN)),
+        np.ma.array(WITH_NAN, mask=np.arange(40) == 7),
+        WITH_NAN.astype("datetime64[D]"),
+    ],
+)
+def test_missing_labels_are_counted_and_never_a_class(labels):
+    message = (
+        r"`train_labels` must have no missing labels \(None, NaN or masked\), got 2 of 40, the first at position 7;"
+    )
+    with pytest.raises(ValueError, match=message):
+        from_arrays(IMAGES, labels)
+    assert from_arrays(IMAGES, np.ma.array(LABELS), class_names=["nan", "None", "b", "c"]).class_names[0] == "nan"
 
 
 @pytest.mark.parametrize(
