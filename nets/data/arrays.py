@@ -31,6 +31,7 @@ def from_arrays(
     ----------
     train_images
         (N, height, width, channels) or, for gray images, (N, height, width): uint8, 0 for black and 255 for white.
+        Those of ``np.load(file, mmap_mode="r")`` stay in their file, if test images are given too.
     train_labels
         (N,) whole numbers or text (also objects of Python, as in pandas), or (N, 1) as Keras has them.
     test_images, test_labels
