@@ -206,7 +206,7 @@ def _require_alike(schemas: dict[str, Any], first: str, image: str, label: str) 
 
 
 def _labels(files: list[Path], paths: dict[Path, str], label: str) -> set[Any]:
-    """Return the different labels in the files; raise ValueError if one is missing."""
+    """Return the different labels in the files; raise ValueError if one is missing, or there are none."""
     import pyarrow.parquet as pq
 
     found = set()
@@ -215,6 +215,8 @@ def _labels(files: list[Path], paths: dict[Path, str], label: str) -> set[Any]:
             found.update(pq.read_table(file, columns=[label])[label].to_pylist())
         if None in found:
             raise ValueError(f"the column {label} of {paths[file]} has rows without a label; remove them.")
+    if not found:
+        raise ValueError("there are no training images; download them again.")
     return found
 
 

@@ -400,6 +400,10 @@ def test_parquet_files_without_rows_are_refused(tmp_path):
     write_parquet(tmp_path / "train.parquet", IMAGES, LABELS, list("abcd"))
     with pytest.raises(ValueError, match="there are no intact test images; copy them again"):
         load(str(tmp_path))
+    write_parquet(tmp_path / "train.parquet", IMAGES[:0], LABELS[:0])
+    write_parquet(tmp_path / "test.parquet", IMAGES, LABELS)
+    with pytest.raises(ValueError, match="there are no training images; download them again"):
+        load(str(tmp_path))
 
 
 @pytest.mark.parametrize(
