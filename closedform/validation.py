@@ -11,7 +11,7 @@ HOLDS = {
     "u": "integers",
     "f": "numbers",
     "U": "text",
-    "S": "text",
+    "S": "bytes",
     "c": "complex numbers",
     "b": "true and false",
     "M": "dates",

@@ -10,6 +10,9 @@ from closedform.reasons import one_line
 from closedform.validation import in_words, shown
 from nets.data.splits import Dataset, Split, held_out_note, held_out_record, hold_out_test
 
+MISSING = ("None", "nan", "NaT", "<NA>")
+"""What values that stand for a missing one are as text: those of Python, NumPy and pandas."""
+
 
 def from_arrays(
     train_images: ArrayLike,
@@ -28,6 +31,7 @@ def from_arrays(
     ----------
     train_images
         (N, height, width, channels) or, for gray images, (N, height, width): uint8, 0 for black and 255 for white.
+        Those of ``np.load(file, mmap_mode="r")`` stay in their file, if test images are given too.
     train_labels
         (N,) whole numbers or text (also objects of Python, as in pandas), or (N, 1) as Keras has them.
     test_images, test_labels
@@ -43,7 +47,8 @@ def from_arrays(
     Raises
     ------
     ValueError
-        If an array has another shape or type, images and labels differ in number, or a label has no class.
+        If an array has another shape or type, images and labels differ in number, or a label is missing (None, NaN,
+        masked) or has no class.
 
     Examples
     --------
@@ -73,6 +78,10 @@ def from_arrays(
     else:
         if np.ndim(class_names) != 1:
             raise ValueError(f"`class_names` must be a list with the name of each class, got {shown(class_names)}.")
+        for class_name in class_names:
+            if isinstance(class_name, bytes) or _is_missing(class_name):
+                way_out = "`[name.decode() for name in class_names]`" if isinstance(class_name, bytes) else "a name"
+                raise ValueError(f"`class_names` must be text, got {shown(class_name)}; take {way_out} instead.")
         names = tuple(str(class_name) for class_name in class_names)
         if len(set(names)) < len(names):
             raise ValueError(f"`class_names` must differ from each other, got {list(names)}.")
@@ -108,6 +117,11 @@ def _array(name: str, values: Any) -> np.ndarray:
 
 def _images(name: str, images: Any) -> np.ndarray:
     array = _array(name, images)
+    if isinstance(images, np.ma.MaskedArray) and (masked := np.ma.count_masked(images)):
+        raise ValueError(
+            f"`{name}` must have no masked values, got {masked:,}; fill them, as by `images.filled(0)`, or drop these "
+            "images."
+        )
     if array.dtype != np.uint8:
         way_out = {
             "f": "images in 0 .. 1 become `(255 * images).round().astype('uint8')`",
@@ -128,12 +142,21 @@ def _images(name: str, images: Any) -> np.ndarray:
 
 def _labels(name: str, labels: Any) -> np.ndarray:
     array = _array(name, labels)
+    if missing := np.unique(np.argwhere(_missing(labels, array))[:, :1]).tolist():
+        raise ValueError(
+            f"`{name}` must have no missing labels (None, NaN or masked), got {len(missing):,} of {len(array):,}, the "
+            f"first at position {missing[0]}; drop these images and labels."
+        )
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.dtype.kind in "OT" and all(isinstance(label, str) for label in array.flat):  # text of pandas
         array = array.astype(str)
     if array.dtype.kind not in "iuUb":
-        way_out = {"f": "`labels.astype(int)`", "O": "`labels.astype(int)` or, of text, `labels.astype(str)`"}
+        whole = array.dtype.kind == "f" and np.isfinite(array).all() and (array == array.round()).all()
+        way_out = {
+            "f": "`labels.astype(int)`" if whole else "`labels.astype(str)`",
+            "O": "`labels.astype(int)` or, of text, `labels.astype(str)`",
+        }
         raise ValueError(
             f"`{name}` must be whole numbers or text, got {in_words(array.dtype)} ({array.dtype}); convert them by "
             f"{way_out.get(array.dtype.kind, '`labels.astype(str)`')}."
@@ -143,6 +166,20 @@ def _labels(name: str, labels: Any) -> np.ndarray:
         way_out = "; one-hot labels become `labels.argmax(axis=1)`" if one_hot else ""
         raise ValueError(f"`{name}` must have the shape (N,), got {array.shape}{way_out}.")
     return array
+
+
+def _missing(labels: Any, array: np.ndarray) -> np.ndarray:
+    """Return which of the labels, whose array is ``array``, are missing: None, NaN, NaT, NA or masked."""
+    masked = np.ma.getmaskarray(labels) if isinstance(labels, np.ma.MaskedArray) else np.zeros(array.shape, bool)
+    if array.dtype.kind in "iub":
+        return masked
+    if isinstance(labels, list | tuple):  # in an array of text and NaN, that is the text "nan"
+        array = np.array(labels, object)
+    return masked | np.array([_is_missing(label) for label in array.flat], bool).reshape(array.shape)
+
+
+def _is_missing(value: Any) -> bool:
+    return not isinstance(value, str) and str(value) in MISSING
 
 
 def _split(name: str, images: np.ndarray, labels: np.ndarray, train_images: np.ndarray, values: np.ndarray) -> Split:

@@ -9,9 +9,9 @@ from nets.data.formats.image_folder import SUFFIXES
 def image_files(paths: Iterable[Path]) -> list[Path]:
     """Return the image files among ``paths``: each file, and in each folder all files with the suffix of an image.
 
-    Folders are searched with their subfolders, in the order of the names; hidden files and folders are left out. A link
-    to nowhere is one of them, as it is a damaged file in training. Raises ValueError if a path does not exist, or a
-    folder has no image.
+    Folders are searched with their subfolders, in the order of the names; hidden files and folders, and links to
+    folders, are left out. A link to nowhere is one of the files, as it is a damaged file in training. Raises ValueError
+    if a path does not exist, or a folder has no image.
     """
     files = []
     for path in paths:

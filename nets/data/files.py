@@ -81,6 +81,7 @@ def read(source: Path, progress: Progress, image_size: tuple[int, ...] | None) -
                 f"`image_size` must be left out for the arrays of {source}, got {image_size}; resize them."
             )
         files = [file for pair in idx.values() for file in pair] or [source]
+        _require_regular(source, files)
 
         def decode_arrays(out: Path) -> dict[str, Any]:
             return _write_arrays(idx_files.read_arrays(idx) if idx else npz_file.read_arrays(source), out)
@@ -89,6 +90,7 @@ def read(source: Path, progress: Progress, image_size: tuple[int, ...] | None) -
     options = [] if image_size is None else [list(image_size)]
     if parquet := parquet_files.find_files(source):
         files = [file for members in parquet.values() for file in members]
+        _require_regular(source, files)
 
         def decode_parquet(out: Path) -> dict[str, Any]:
             return parquet_files.decode(source, parquet, out, image_size, report)
@@ -109,6 +111,12 @@ def read(source: Path, progress: Progress, image_size: tuple[int, ...] | None) -
     entry = cached(decode_images, images.stats, options)
     image_folder.add_ignored(entry.content, images.ignored)
     return entry
+
+
+def _require_regular(source: Path, files: list[Path]) -> None:
+    """Raise ValueError if a file is a folder or a pipe, whose reader would wait for a writer."""
+    if odd := [file for file in files if file.exists() and not file.is_file()]:
+        raise ValueError(f"`dataset` {source} cannot be used: {odd[0].name} is not a regular file; copy it into one.")
 
 
 def _write_arrays(arrays: dict[str, Any], out: Path) -> dict[str, Any]:

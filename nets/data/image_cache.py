@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-SCHEMA_VERSION = 2
-"""Incremented when the format of an entry changes, so that old entries are written again."""
+SCHEMA_VERSION = 3
+"""Incremented when what is in an entry changes, so that old entries are written again."""
 
 STALE_SECONDS = 86400.0
 """Age after which an unfinished entry has no living writer."""

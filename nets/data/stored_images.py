@@ -10,6 +10,8 @@ FAULT_BYTES = 2**16
 """Bytes that Linux maps around an address that is read."""
 MAPPED_BYTES = 2**24
 """Bytes of a file that are mapped at a time."""
+SHARED_MODES = {"r", "r+", "w+"}
+"""Modes of `np.memmap` whose pages are those of the file."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,19 @@ class StoredImages:
     @property
     def on_disk(self) -> bool:
         """Whether the images are in a memory-mapped file."""
-        return isinstance(self.images.base, mmap.mmap)
+        return self._mapping is not None
+
+    @property
+    def _mapping(self) -> mmap.mmap | None:
+        """The mapped file that the images are a view of, or None.
+
+        ``mmap_mode="c"`` counts as memory: what was written to such an array would be lost with its pages.
+        """
+        base, modes = self.images, set()
+        while isinstance(base, np.ndarray):
+            modes.add(getattr(base, "mode", None))
+            base = base.base
+        return base if isinstance(base, mmap.mmap) and modes & SHARED_MODES else None
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -55,12 +69,13 @@ class StoredImages:
         chosen = np.atleast_1d(self.positions[key])
         order = np.argsort(chosen)  # a disk is read in the order of its file
         read = np.empty((len(chosen), *self.images.shape[1:]), self.images.dtype)
+        mapping = self._mapping
         rows = max(1, MAPPED_BYTES // max(FAULT_BYTES, self.images[:1].nbytes))
         for start in range(0, len(order), rows):
             part = order[start : start + rows]
             read[part] = self.images[chosen[part]]
-            if isinstance(self.images.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-                self.images.base.madvise(mmap.MADV_DONTNEED)
+            if mapping and hasattr(mmap, "MADV_DONTNEED"):
+                mapping.madvise(mmap.MADV_DONTNEED)
         return read if np.ndim(self.positions[key]) else read[0]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

@@ -30,13 +30,14 @@ class ImageFolder:
     stats: list[tuple[str, int, int]]
     """Relative path, size and time of modification of each file: what identifies them."""
     ignored: Counter[str]
-    """Suffix -> number of other files, which are ignored; hidden ones are counted as `hidden`."""
+    """Suffix, or `hidden` or `linked folder` -> number of other files, which are ignored."""
 
 
 def find_images(folder: Path) -> ImageFolder:
     """Return the image files in ``folder``: ``CLASS/IMAGE``, or ``train/CLASS/IMAGE`` with ``test/`` and ``val/``.
 
-    Images may lie in further folders within that of their class.
+    Images may lie in further folders within that of their class. The folder of a class may be a link; links to folders
+    within it are ignored, so that no image is found twice.
 
     Raises
     ------
@@ -74,12 +75,15 @@ def find_images(folder: Path) -> ImageFolder:
             )
         files[split] = []
         for label, classfolder in enumerate(classes):
-            found = sorted(_images(classfolder, folder, ignored))
+            others: Counter[str] = Counter()
+            found = sorted(_images(classfolder, folder, others))
             if not found:
+                instead = f", only other files ({_kinds(others)})" if others else ""
                 raise ValueError(
-                    f"`dataset` {folder} has no images in {classfolder.relative_to(folder)}/; add some "
+                    f"`dataset` {folder} has no images in {classfolder.relative_to(folder)}/{instead}; add some "
                     f"({' '.join(SUFFIXES)}), or remove the folder."
                 )
+            ignored += others
             stats += found
             files[split] += [(name, label) for name, _, _ in found]
     if splits["train"] != folder:
@@ -105,10 +109,14 @@ def add_ignored(content: dict[str, Any], ignored: Counter[str]) -> None:
     """Add the other files to the content of an entry of the cache, which does not depend on them."""
     if ignored:
         count = ignored.total()
-        kinds = ", ".join(name if number == 1 else f"{name} {number:,}" for name, number in ignored.most_common(5))
         files = "1 other file is" if count == 1 else f"{count:,} other files are"
-        content["notes"].append(f"{files} ignored: {kinds}.")
+        content["notes"].append(f"{files} ignored: {_kinds(ignored)}.")
     content["reading"]["ignored"] = dict(ignored)
+
+
+def _kinds(ignored: Counter[str]) -> str:
+    """Return the most common kinds of other files, and their numbers, in words."""
+    return ", ".join(name if number == 1 else f"{name} {number:,}" for name, number in ignored.most_common(5))
 
 
 def _printable(name: str) -> str:
@@ -132,7 +140,7 @@ def _subfolders(folder: Path, ignored: Counter[str]) -> list[Path]:
         for entry in entries:
             if entry.name.startswith("."):
                 ignored["hidden"] += 1
-            elif entry.is_dir():
+            elif Path(entry.path).is_dir():  # that of the entry raises an error for a link to itself
                 if entry.is_symlink() and folder.resolve().is_relative_to(Path(entry.path).resolve()):
                     raise ValueError(
                         f"`dataset` {folder} has {entry.name}/, a link to a folder that it is in; remove the link."
@@ -153,6 +161,8 @@ def _images(classfolder: Path, root: Path, ignored: Counter[str]) -> Iterator[tu
                     ignored["hidden"] += 1
                 elif entry.is_dir(follow_symlinks=False):
                     pending.append(Path(entry.path))
+                elif entry.is_symlink() and Path(entry.path).is_dir():
+                    ignored["linked folder"] += 1
                 elif entry.name.lower().endswith(SUFFIXES):
                     try:
                         stat = entry.stat()

@@ -3,7 +3,7 @@
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -34,27 +34,40 @@ def read_arrays(file: Path) -> dict[str, Any]:
     """
     try:
         with file.open("rb") as stream:
-            arrays = np.load(stream, allow_pickle=False)
-            if not isinstance(arrays, np.lib.npyio.NpzFile):
-                raise ValueError("it is one array, in NumPy's format .npy; write images and labels by `np.savez`.")
-            found = {}
-            for split, pairs in NAMES.items():
-                pair = next((pair for pair in pairs if set(pair) <= set(arrays.files)), None)
-                if pair:
-                    found |= {f"{split}_images": _array(arrays, pair[0]), f"{split}_labels": _array(arrays, pair[1])}
-                elif alone := [names for names in pairs if set(names) & set(arrays.files)]:
-                    present, missing = sorted(alone[0], key=lambda name: name not in arrays.files)
-                    raise ValueError(f"it has {present} and no {missing}; add it, or give the other another name.")
-            if "train_images" not in found:
-                known = " or ".join(" and ".join(pair) for pair in NAMES["train"])
-                raise ValueError(
-                    f"it must have a pair of arrays named {known}, and has {', '.join(arrays.files) or 'none'}; rename "
-                    "them."
-                )
-            if "class_names" in arrays.files:
-                found["class_names"] = _array(arrays, "class_names")
-    except (ValueError, OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(one_line(error)) from error
+            return _named_arrays(_load(stream))
+    except (OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(
+            f"it cannot be read: {one_line(error).rstrip('.')}; write it again by `np.savez`, or download it again."
+        ) from error
+
+
+def _load(stream: IO[bytes]) -> Any:
+    try:
+        arrays = np.load(stream, allow_pickle=False)
+    except ValueError as error:  # neither a zip file nor .npy, which NumPy takes for objects of Python
+        raise ValueError("it is no .npz file; write images and labels by `np.savez`.") from error
+    if not isinstance(arrays, np.lib.npyio.NpzFile):
+        raise ValueError("it is one array, in NumPy's format .npy; write images and labels by `np.savez`.")
+    return arrays
+
+
+def _named_arrays(arrays: Any) -> dict[str, Any]:
+    """Return the arrays with the names in `NAMES` as arguments of `nets.data.arrays.from_arrays`."""
+    found = {}
+    for split, pairs in NAMES.items():
+        pair = next((pair for pair in pairs if set(pair) <= set(arrays.files)), None)
+        if pair:
+            found |= {f"{split}_images": _array(arrays, pair[0]), f"{split}_labels": _array(arrays, pair[1])}
+        elif alone := [names for names in pairs if set(names) & set(arrays.files)]:
+            present, missing = sorted(alone[0], key=lambda name: name not in arrays.files)
+            raise ValueError(f"it has {present} and no {missing}; add it, or give the other another name.")
+    if "train_images" not in found:
+        known = " or ".join(" and ".join(pair) for pair in NAMES["train"])
+        raise ValueError(
+            f"it must have a pair of arrays named {known}, and has {', '.join(arrays.files) or 'none'}; rename them."
+        )
+    if "class_names" in arrays.files:
+        found["class_names"] = _array(arrays, "class_names")
     return found
 
 

@@ -1,6 +1,7 @@
 """One encoded image: its header, and its pixels in a given shape."""
 
 import io
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,17 @@ import numpy as np
 
 from closedform.reasons import one_line
 
-EXIF_FORMATS = {"JPEG", "MPO", "WEBP", "TIFF"}
-"""Formats whose EXIF orientation is known from the header; of a PNG, Pillow would decode all."""
 ORIENTATION = 0x0112
-"""The EXIF tag of the orientation; from 5 on, height and width are swapped."""
+"""The EXIF tag of the orientation."""
+QUARTER_TURNS = {5, 6, 7, 8}
+"""Orientations that swap height and width."""
+WIDTH, HEIGHT = 256, 257
+"""The tags of a TIFF's stored size."""
 SIXTEEN_BIT_FORMATS = {"PNG", "PPM"}
 """Formats whose images of Pillow's mode I, integers of 32 bits, have 16 bits; those of others have no known range."""
 
 type Header = tuple[tuple[int, int], str]
-"""(height, width) in pixels, and Pillow's mode, such as RGB, L for gray, or I;16."""
+"""(height, width) in pixels of the upright image, and Pillow's mode, such as RGB, L for gray, or I;16."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +55,51 @@ def decode(source: Path | bytes, shape: tuple[int, int, int]) -> DecodedImage | 
 def _open(source: Path | bytes) -> Any:
     from PIL import Image
 
-    return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+    if isinstance(source, bytes):
+        if not source:
+            raise ValueError("empty")
+        return Image.open(io.BytesIO(source))
+    if not source.is_file() and source.exists():  # a pipe, for one: opening it would wait for its writer
+        raise ValueError("not a regular file")
+    return Image.open(source)
 
 
 def _header(image: Any) -> Header:
     """Return the header of a Pillow image; raise ValueError if its pixels cannot be converted to bytes."""
     width, height = image.size
-    if image.format in EXIF_FORMATS and image.getexif().get(ORIENTATION, 1) >= 5:
+    if image.format == "TIFF":  # of some, Pillow has swapped the size already
+        width, height = image.tag_v2[WIDTH], image.tag_v2[HEIGHT]
+    if _orientation(image) in QUARTER_TURNS:
         height, width = width, height
     if image.mode == "F" or (image.mode == "I" and image.format not in SIXTEEN_BIT_FORMATS):
         raise ValueError(f"pixels of 32 bits (mode {image.mode}) have no known range")
     return (height, width), image.mode
+
+
+def _orientation(image: Any) -> int:
+    """Return the EXIF orientation of a Pillow image; only a PNG with metadata behind its pixels is decoded for it."""
+    from PIL import Image
+
+    if image.format == "PNG" and _has_late_metadata(image.fp):
+        image.load()
+    return Image.Image.getexif(image).get(ORIENTATION, 1)  # that of the class of PNG decodes all
+
+
+def _has_late_metadata(png: Any) -> bool:
+    """Return whether the stream of a PNG has metadata with an orientation, EXIF or XMP, behind its pixels."""
+    before, position, pixels = png.tell(), 8, False
+    try:
+        while png.seek(position) and len(head := png.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            if pixels and (
+                kind == b"eXIf" or png.read(21).startswith((b"Raw profile type exif", b"XML:com.adobe.xmp"))
+            ):
+                return True
+            pixels |= kind == b"IDAT"
+            position += 12 + length  # with the kind, the length and the checksum
+        return False
+    finally:
+        png.seek(before)
 
 
 def _reason(error: Exception) -> str:

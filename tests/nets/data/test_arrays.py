@@ -6,6 +6,7 @@ import json
 import struct
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -53,7 +54,9 @@ def test_arrays_become_a_data_set():
         ({"train_images": IMAGES.transpose(0, 3, 1, 2)}, r"got \(40, 3, 6, 5\); transpose it by"),
         ({"train_images": IMAGES[0, 0]}, r"must have the shape \(N, height, width, channels\)"),
         ({"train_labels": LABELS[:-1]}, "must have a label for each of the 40 images, got 39 labels"),
-        ({"train_labels": LABELS / 2}, r"text, got numbers \(float64\); convert them by `labels.astype\(int"),
+        ({"train_labels": LABELS * 1.0}, r"text, got numbers \(float64\); convert them by `labels.astype\(int"),
+        ({"train_labels": LABELS / 2}, r"text, got numbers \(float64\); convert them by `labels.astype\(str"),
+        ({"train_labels": LABELS.astype("S")}, r"text, got bytes \(\|S21\); convert them by `labels.astype\(str"),
         ({"train_labels": LABELS.astype(object)}, r"text, got objects \(object\); convert them by `labels.astype\(int"),
         ({"train_labels": np.eye(4, dtype=int)[LABELS]}, r"got \(40, 4\); one-hot labels become `labels.argmax"),
         ({"test_images": IMAGES}, "`test_labels` must be given with `test_images`"),
@@ -61,6 +64,13 @@ def test_arrays_become_a_data_set():
         ({"test_images": IMAGES, "test_labels": LABELS + 1}, "`test_labels` must be of the 4 classes, got 4;"),
         ({"class_names": ["a", "b"]}, "`train_labels` must be of the 2 classes, got 2;"),
         ({"class_names": list("abca")}, "`class_names` must differ from each other"),
+        (
+            {"class_names": np.array([b"a", b"b", b"c", b"d"])},
+            r"must be text, got np.bytes_\(b'a'\); take .*decode\(\)",
+        ),
+        ({"class_names": ["a", b"b", "c", "d"]}, r"`class_names` must be text, got b'b'; take `\[name.decode\(\) for"),
+        ({"class_names": ["a", None, "c", "d"]}, "`class_names` must be text, got None; take a name instead"),
+        ({"train_images": np.ma.array(IMAGES, mask=IMAGES < 9)}, "must have no masked values, got"),
         ({"class_names": 3}, "`class_names` must be a list with the name of each class, got 3"),
         ({"class_names": np.array("cat")}, r"`class_names` must be a list .*, got array\('cat'"),
     ],
@@ -68,6 +78,34 @@ def test_arrays_become_a_data_set():
 def test_arrays_that_do_not_fit_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         from_arrays(**{"train_images": IMAGES, "train_labels": LABELS} | changes)
+
+
+WITH_NAN = np.where(np.isin(np.arange(40), [7, 9]), np.nan, LABELS)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        WITH_NAN,
+        WITH_NAN[:, None],
+        pd.Series(WITH_NAN),
+        pd.Series(WITH_NAN).astype("Int64"),
+        pd.Categorical(WITH_NAN),
+        [None if np.isnan(label) else str(label) for label in WITH_NAN],
+        [label if np.isnan(label) else str(label) for label in WITH_NAN],  # NumPy makes the text "nan" of it
+        pd.Series([pd.NA if np.isnan(label) else "cat" for label in WITH_NAN], dtype=object),
+        np.ma.array(LABELS, mask=np.isnan(WITH_NAN)),
+        np.ma.array(WITH_NAN, mask=np.arange(40) == 7),
+        WITH_NAN.astype("datetime64[D]"),
+    ],
+)
+def test_missing_labels_are_counted_and_never_a_class(labels):
+    message = (
+        r"`train_labels` must have no missing labels \(None, NaN or masked\), got 2 of 40, the first at position 7;"
+    )
+    with pytest.raises(ValueError, match=message):
+        from_arrays(IMAGES, labels)
+    assert from_arrays(IMAGES, np.ma.array(LABELS), class_names=["nan", "None", "b", "c"]).class_names[0] == "nan"
 
 
 @pytest.mark.parametrize(
@@ -102,8 +140,16 @@ def test_an_npz_file_without_a_test_split_or_that_does_not_fit(tmp_path):
     with pytest.raises(ValueError, match=r"`dataset` .*float.npz cannot be used: `train_images` must be uint8"):
         load(str(tmp_path / "float.npz"))
     (tmp_path / "cut.npz").write_bytes((tmp_path / "whole.npz").read_bytes()[:500])
-    with pytest.raises(ValueError, match=r"cut.npz cannot be used: File is not a zip file"):
+    with pytest.raises(
+        ValueError, match=r"cut.npz cannot be used: it cannot be read: File is not a zip file; write it"
+    ):
         load(str(tmp_path / "cut.npz"))
+    (tmp_path / "text.npz").write_text("no arrays")
+    with pytest.raises(ValueError, match=r"text.npz cannot be used: it is no .npz file; write images and labels by"):
+        load(str(tmp_path / "text.npz"))
+    (tmp_path / "empty.npz").touch()
+    with pytest.raises(ValueError, match=r"empty.npz cannot be used: it cannot be read: No data left in file; write"):
+        load(str(tmp_path / "empty.npz"))
     with pytest.raises(ValueError, match=r"`image_size` must be left out for the arrays"):
         load(str(tmp_path / "whole.npz"), image_size=(4,))
     (tmp_path / "folder.npz").mkdir()
@@ -117,7 +163,7 @@ def test_an_npz_file_without_a_test_split_or_that_does_not_fit(tmp_path):
     content = bytearray((tmp_path / "bits.npz").read_bytes())
     content[200:2000] = bytes(1800)
     (tmp_path / "bits.npz").write_bytes(content)
-    with pytest.raises(ValueError, match=r"`dataset` .*bits.npz cannot be used"):
+    with pytest.raises(ValueError, match=r"`dataset` .*bits.npz cannot be used: .*; (write|save) "):
         load(str(tmp_path / "bits.npz"))
 
 
@@ -169,7 +215,7 @@ def test_the_files_of_mnist_are_read(tmp_path):
         load(str(tmp_path))
     file.unlink()
     file.mkdir()
-    with pytest.raises(ValueError, match=r"`dataset` .* cannot be used: train-images-idx3-ubyte.gz cannot be read: .*"):
+    with pytest.raises(ValueError, match=r"`dataset` .* cannot be used: train-images-idx3-ubyte.gz is not a regular"):
         load(str(tmp_path))
     file.rmdir()
     write_idx(file, gray[:-1])
@@ -258,18 +304,93 @@ def test_labels_of_pandas_in_parquet_files(tmp_path, labels):
 
 def test_parquet_files_that_do_not_fit_are_refused(tmp_path):
     pq.write_table(pa.table({"pixels": [1], "label": [2]}), tmp_path / "none.parquet")
-    with pytest.raises(ValueError, match=r"no column of images .*; its columns are pixels \(int64\), label"):
+    with pytest.raises(ValueError, match=r"no column of images .*; rename .* its columns: pixels \(int64\), label"):
         load(str(tmp_path / "none.parquet"))
     write_parquet(tmp_path / "odd.parquet", IMAGES[:4], [0, 1, 2, 1], ["a", "b"])
     with pytest.raises(ValueError, match=r"the label 2 in row 2 of odd.parquet is none of the 2 classes"):
         load(str(tmp_path / "odd.parquet"))
     (tmp_path / "cut.parquet").write_bytes((tmp_path / "odd.parquet").read_bytes()[:100])
-    with pytest.raises(ValueError, match=r"cut.parquet cannot be used"):
+    with pytest.raises(ValueError, match=r"cut.parquet cannot be read: [^.]*[.] [^.]*; download it again\.$"):
         load(str(tmp_path / "cut.parquet"))
     write_parquet(tmp_path / "float.parquet", IMAGES, LABELS / 2)
     message = r"no column of labels \(whole numbers or text, and named `label` if .*, label \(double\)"
     with pytest.raises(ValueError, match=message):
         load(str(tmp_path / "float.parquet"))
+
+
+ENCODED = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
+def structs(images):
+    return pa.array([{"bytes": png(image), "path": None} for image in images], ENCODED)
+
+
+def declared(**features):
+    return {
+        "huggingface": json.dumps({"info": {"features": {name: {"_type": kind} for name, kind in features.items()}}})
+    }
+
+
+@pytest.mark.parametrize("other", ["mask", "audio"])
+def test_of_several_columns_of_images_the_usual_or_declared_one_is_read_and_named(tmp_path, other):
+    masks = pa.array([b"no image"] * 40) if other == "audio" else structs(IMAGES[:, :3])
+    for file, column, metadata in [
+        ("usual", "image", None),
+        ("declared", "photo", declared(photo="Image", audio="Audio")),
+    ]:
+        table = pa.table({other: masks, column: structs(IMAGES), "label": LABELS}).replace_schema_metadata(metadata)
+        pq.write_table(table, tmp_path / f"{file}.parquet")
+        dataset = load(str(tmp_path / f"{file}.parquet"))
+        assert dataset.image_shape == (6, 5, 3)
+        assert dataset.notes[-1] == f"Images are those of the column {column}, and labels those of label."
+        assert dataset.reading["columns"] == {"image": column, "label": "label"}
+    table = pa.table({other: masks, "photo": structs(IMAGES), "label": LABELS})
+    for columns in [table, table.add_column(0, "image", pa.array(["1.png"] * 40))]:  # of paths: not what is meant
+        pq.write_table(columns, tmp_path / "unclear.parquet")
+        with pytest.raises(
+            ValueError, match=rf"and named `image` if there are several.; rename .* columns: .*{other} "
+        ):
+            load(str(tmp_path / "unclear.parquet"))
+
+
+def test_rows_without_an_image_are_damaged_and_a_path_in_place_of_it_is_refused(tmp_path):
+    rows = structs(IMAGES).to_pylist()
+    rows[3] = None
+    rows[5]["bytes"] = None
+    pq.write_table(pa.table({"image": pa.array(rows, ENCODED), "label": LABELS}), tmp_path / "gaps.parquet")
+    dataset = load(str(tmp_path / "gaps.parquet"))
+    assert dataset.reading["damaged_files"] == {f"gaps.parquet row {row}": "empty" for row in (3, 5)}
+    rows = [{"bytes": None, "path": f"{row}.png"} for row in range(40)]
+    for kind in [ENCODED, None]:  # None: the type of `bytes` is null
+        pq.write_table(pa.table({"image": pa.array(rows, kind), "label": LABELS}), tmp_path / "paths.parquet")
+        with pytest.raises(ValueError, match=r"row 0 of paths.parquet has only the path of its image, 0.png, and not"):
+            load(str(tmp_path / "paths.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (
+            structs(IMAGES),
+            [-1] * 40,
+            r"label -1 in row 0 of test.parquet is none of the 4 classes of the training images",
+        ),
+        (structs(IMAGES), [None, *LABELS[1:]], r"label None in row 0 of test.parquet is none of the 4 classes"),
+        (
+            structs(IMAGES),
+            LABELS.astype(str),
+            r"test.parquet has labels of another type \(string\) than train.parquet \(i",
+        ),
+        (["1.png"] * 40, LABELS, "test.parquet has no images in its column image, but string; write all files alike"),
+    ],
+)
+def test_parquet_files_with_other_labels_or_images_than_the_training_ones_are_refused(
+    tmp_path, images, labels, message
+):
+    write_parquet(tmp_path / "train.parquet", IMAGES, LABELS)
+    pq.write_table(pa.table({"image": images, "label": labels}), tmp_path / "test.parquet")
+    with pytest.raises(ValueError, match=message):
+        load(str(tmp_path))
 
 
 def test_parquet_files_without_rows_are_refused(tmp_path):
@@ -279,11 +400,18 @@ def test_parquet_files_without_rows_are_refused(tmp_path):
     write_parquet(tmp_path / "train.parquet", IMAGES, LABELS, list("abcd"))
     with pytest.raises(ValueError, match="there are no intact test images; copy them again"):
         load(str(tmp_path))
+    write_parquet(tmp_path / "train.parquet", IMAGES[:0], LABELS[:0])
+    write_parquet(tmp_path / "test.parquet", IMAGES, LABELS)
+    with pytest.raises(ValueError, match="there are no training images; download them again"):
+        load(str(tmp_path))
 
 
 @pytest.mark.parametrize(
     ("test", "message"),
-    [({"column": "picture"}, "test.parquet has no column image;"), ({"names": list("badc")}, "has the classes b, a")],
+    [
+        ({"column": "picture"}, "test.parquet has no column image as train.parquet has; rename"),
+        ({"names": list("badc")}, "has the classes b, a"),
+    ],
 )
 def test_parquet_files_of_two_kinds_are_refused(tmp_path, test, message):
     write_parquet(tmp_path / "train.parquet", IMAGES, LABELS, list("abcd"))

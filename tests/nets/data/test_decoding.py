@@ -38,6 +38,7 @@ def test_folders_are_searched_for_image_files(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / "b/gone.png").symlink_to(tmp_path / "nowhere")  # damaged, as in training
     (tmp_path / "b/folder.png").mkdir()
+    (tmp_path / "b/linked").symlink_to(tmp_path / "a")  # found there
     named = tmp_path / "a/notes.txt"  # a file that is named is tried, whatever its suffix
     found = [str(file.relative_to(tmp_path)) for file in image_files([named, tmp_path])]
     assert found == ["a/notes.txt", "a/3.webp", "b/1.png", "b/2.JPG", "b/gone.png"]

@@ -1,6 +1,7 @@
 """Folders of image files: every mode and size, damaged files, splits, and what is refused."""
 
 import json
+import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -140,6 +141,37 @@ def test_test_images_are_held_out_of_the_intact_images(tmp_path):
         path.write_bytes(path.read_bytes()[:-60])
     with pytest.raises(ValueError, match="a class has 1 of the 2 images, too few to hold one out"):
         load(str(tmp_path / "few"))
+
+
+def test_a_linked_class_is_read_and_a_linked_folder_within_a_class_is_counted(tmp_path):
+    folder = tmp_path / "pets"
+    write_folder(tmp_path / "elsewhere", ["fox"])
+    write_folder(folder)
+    (folder / "fox").symlink_to(tmp_path / "elsewhere/fox")
+    for name in ["more", "more.png"]:
+        (folder / "cat" / name).symlink_to(tmp_path / "elsewhere/fox")
+    (folder / "itself").symlink_to(folder / "itself")
+    dataset = load(str(folder))
+    assert (dataset.class_names, len(dataset.train) + len(dataset.test)) == (("cat", "dog", "fox"), 60)
+    assert dataset.reading["ignored"] == {"linked folder": 2, "without a class": 1}
+    assert dataset.reading["damaged"] == 0
+    assert dataset.notes[-1] == "3 other files are ignored: linked folder 2, without a class."
+    (folder / "gnu").mkdir()
+    (folder / "gnu/more").symlink_to(tmp_path / "elsewhere/fox")
+    (folder / "gnu/1.heic").touch()
+    message = r"has no images in gnu/, only other files \((linked folder, .heic|.heic, linked folder)\); add some"
+    with pytest.raises(ValueError, match=message):
+        load(str(folder))
+
+
+def test_a_pipe_does_not_stop_the_reading(tmp_path):
+    write_folder(tmp_path / "pets")
+    os.mkfifo(tmp_path / "pets/cat/000.jpg")
+    dataset = load(str(tmp_path / "pets"))
+    assert dataset.reading["damaged_files"] == {"cat/000.jpg": "not a regular file"}
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(ValueError, match=r"cannot be used: pipe.npz is not a regular file; copy it into one"):
+        load(str(tmp_path / "pipe.npz"))
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.int32])
