@@ -41,7 +41,7 @@ def run(options: ExportRun, console: Console) -> int:
 
     trained = load_run(options.run, options.checkpoint)
     file = options.output or options.run / f"model.{options.format}"
-    require_output(trained, file)
+    require_output(file)
     if options.format == "onnx" and find_spec("jax2onnx") is None:
         arguments = ["export-run", str(options.run.resolve()), "--format", "onnx", "--output", str(file.resolve())]
         command = command_with_extra(

@@ -91,7 +91,7 @@ class _UnfitError(Exception):
 
 
 def _require_real_parameters(params: Any) -> None:
-    """Raise _UnfitError unless there are parameters, and all are real; the optimizers would misuse complex gradients."""
+    """Raise _UnfitError unless there are parameters, and all are real: optimizers misuse complex gradients."""
     if not jax.tree.leaves(params):
         raise _UnfitError("with parameters (nnx.Param), got none")
     for name, leaf in by_name(params).items():

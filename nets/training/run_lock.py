@@ -34,7 +34,7 @@ def locked_run_folder(config: TrainConfig, resume: bool) -> Iterator[Path]:
     The first process holds the lock for all processes.
     """
     folder = config.folder
-    lock = FileLock(folder / ".lock", timeout=0)
+    lock = FileLock(folder / runs.LOCK, timeout=0)
 
     def acquire() -> None:
         require_free_or_resumable(config, resume)  # before a file is written into the folder
@@ -49,7 +49,7 @@ def locked_run_folder(config: TrainConfig, resume: bool) -> Iterator[Path]:
         require_free_or_resumable(config, resume)
 
     def require_visible() -> None:
-        if not (folder / ".lock").exists():
+        if not (folder / runs.LOCK).exists():
             raise ValueError(f"`run_dir` {folder} must be a folder on a file system that all processes share.")
 
     try:
@@ -65,7 +65,7 @@ def require_free_or_resumable(config: TrainConfig, resume: bool) -> None:
     folder = config.folder
     files = {file.name: file for file in folder.iterdir()} if folder.is_dir() else {}
     partial = {name for name in files if name.startswith(".") and name.endswith(PARTIAL)}
-    incomplete = {".lock", *partial}  # of a run that was killed at its start
+    incomplete = {runs.LOCK, *partial}  # of a run that was killed at its start
     if "metrics.jsonl" in files and files["metrics.jsonl"].stat().st_size == 0:
         incomplete.add("metrics.jsonl")
     if files.keys() <= incomplete:

@@ -43,6 +43,8 @@ from nets.training.variables import by_name, merged, variables_of
 SCHEMA_VERSION = 4
 RUN_FILES = ("config.json", "metrics.jsonl", "predictions.npz")
 """Files by which a folder is recognized as a run folder."""
+LOCK = ".lock"
+"""The file that a process locks while it trains in the folder."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from flax import nnx
 from nets.data.arrays import from_arrays
 from nets.data.datasets import load
 from nets.export.exported_file import export
+from nets.export.stablehlo import to_stablehlo
 from nets.models.linear_layers import linear
 from nets.models.losses import cross_entropy
 from nets.models.mlp import MLP
@@ -64,6 +65,22 @@ class Random(Normalized):
 
     def __call__(self, images):
         return self.logits(self.dropout(self.hidden(images)))
+
+
+class Length(Random):
+    def __call__(self, images):
+        return super().__call__(images.reshape(len(images), -1))
+
+
+class Branching(Random):
+    def __call__(self, images):
+        return super().__call__(images if images.shape[0] > 1 else images[:1])
+
+
+class Printing(Random):
+    def __call__(self, images):
+        jax.debug.print("{}", images.sum())
+        return super().__call__(images)
 
 
 class WithoutParameters(nnx.Module):
@@ -388,6 +405,26 @@ def test_what_training_does_not_lose_is_not_refused():
 
 
 @pytest.mark.parametrize(
+    ("network", "reason"),
+    [
+        (Length, "TypeError: '_DimExpr' object cannot be interpreted as an integer"),
+        (Branching, "InconclusiveDimensionOperation: "),
+        (Printing, ""),
+    ],
+)
+def test_a_network_that_needs_the_number_of_images_trains_and_its_export_says_so(own_run, network, reason):
+    config = replace(own_run.config, model=f"{HERE}:{network.__name__}")
+    run = replace(own_run, config=config)
+    images = load("digits").test.images[:3]
+    np.testing.assert_array_equal(run.logits(images), own_run.logits(images))
+    message = rf"cannot be exported: called with images of shape \(N, 8, 8, 1\) for any N, it raised {reason}"
+    with pytest.raises(ValueError, match=message) as error:
+        to_stablehlo(run)
+    assert "\n" not in str(error.value)
+    assert "take N from `images.shape[0]`, not `len(images)`" in str(error.value)
+
+
+@pytest.mark.parametrize(
     ("network", "message"),
     [
         (WithoutParameters, r"must return a module with parameters \(nnx.Param\), got none"),
@@ -403,7 +440,7 @@ def test_what_training_does_not_lose_is_not_refused():
         (Stopped, "whose logits have a gradient with respect to its parameters, got zero for all, as after `stop_"),
         (Rounded, "whose logits have a gradient with respect to its parameters, got zero for all, as after `stop_"),
         (Counting, "whose call changes no attribute, .* but it changes norm.calls from 0 to 1; make it an nnx.Var"),
-        (Collecting, r"but it changes seen from {1} to {1, 2}; make it an nnx.Variable"),
+        (Collecting, r"but it changes seen from \{1\} to \{1, 2\}; make it an nnx.Variable"),
         (Appending, "but it changes options.sizes.1 from none to 2; make it an nnx.Variable"),
         (Remembering, "but it changes shape.0 from none to 2; make it an nnx.Variable"),
         (Table, r"\(TypeError: its attribute norm.table is an array of JAX; make it an nnx.Variable or a"),
