@@ -243,7 +243,7 @@ def test_without_disk_space_the_previous_checkpoint_remains(tmp_path, monkeypatc
     def fill(_):
         monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
 
-    with pytest.raises(OSError, match=r"no disk space for a checkpoint of 57,\d\d\d bytes in"):
+    with pytest.raises(OSError, match=r"of 57,\d\d\d bytes in .*: 1,11\d,\d\d\d bytes are needed.* 1,000 are free"):
         fit(config, on_epoch=fill)
     monkeypatch.undo()
     assert fit(config, resume=True).finished
