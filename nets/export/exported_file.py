@@ -79,7 +79,7 @@ def _description(run: Run, format: Format) -> dict[str, Any]:
         "output": "logits: float32, (N, classes); probabilities are softmax(logits / temperature)",
         "image_shape": run.image_shape,
         "class_names": run.class_names,
-        "run": str(run.folder),
+        "run": str(run.folder) if run.folder.exists() else None,  # in memory alone
         "checkpoint": run.checkpoint,
         "step": run.step,
         "versions": run.provenance["versions"],

@@ -71,7 +71,7 @@ class Run:
         state = {name: value for name, value in vars(self).items() if name not in functions}
         return state | {"dataset": None, "progress": None}
 
-    @property
+    @cached_property
     def finished(self) -> bool:
         """Whether every epoch was trained, or training stopped early, and the predictions were written."""
         trained = len(self.metrics) == self.config.epochs or stopped_early(self.config, self.metrics)
