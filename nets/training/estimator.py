@@ -19,9 +19,9 @@ from nets.training.runs import RUN_FILES
 class ClosedformClassifier(ClassifierMixin, BaseEstimator):
     """`fit` and `Run.predict` for images (N, height, width, channels) or (N, height, width), uint8.
 
-    ``config`` is the configuration; its run is ``run_`` after `fit`, in memory alone unless it has a ``run_dir``. With a
-    ``run_dir`` there is one `fit` for it, so cross-validation needs a configuration without. Of the images given to
-    `fit` a tenth is held out as test images, and a tenth of the rest for validation.
+    ``config`` is the configuration; its run is ``run_`` after `fit`, in memory alone unless it has a ``run_dir``. A
+    ``run_dir`` is for one `fit`, so cross-validation needs a configuration without. Of the images given to `fit` a
+    tenth is held out as test images, and a tenth of the rest for validation.
 
     Examples
     --------

@@ -70,7 +70,10 @@ def require_free_or_resumable(config: TrainConfig, resume: bool) -> None:
         incomplete.add("metrics.jsonl")
     if files.keys() <= incomplete:
         if resume:
-            raise ValueError(f"`run_dir` {folder} has no checkpoint to resume from; leave --resume out.")
+            raise ValueError(
+                f"`run_dir` {folder} has no checkpoint to resume from; leave --resume out, or give the folder of the "
+                "run by --run-dir."
+            )
         return
     try:
         run = runs.load_run(folder)
@@ -96,7 +99,7 @@ def require_free_or_resumable(config: TrainConfig, resume: bool) -> None:
     stored = asdict(run.config) | {"epochs": config.epochs}
     for name, value in asdict(config).items():
         kept = value is None and name in KEPT_OPTIONS
-        kept |= name == "dataset" and _of_an_earlier_version(stored[name], value)
+        kept |= name == "dataset" and Path(config.dataset).is_absolute()  # files may have moved
         if resume and name not in CHANGEABLE_OPTIONS and not kept and stored[name] != value:
             raise ValueError(
                 f"`{name}` is {value!r}, but the run in {folder} has {stored[name]!r}; resume it with the same "
@@ -104,15 +107,6 @@ def require_free_or_resumable(config: TrainConfig, resume: bool) -> None:
             )
     if resume:
         require_more_to_train(run, resumed_config(config, run.config))
-
-
-def _of_an_earlier_version(stored: Any, dataset: Any) -> bool:
-    """Say whether ``stored`` may be the folder ``dataset`` as earlier versions recorded it, relative to any folder.
-
-    Whether it is the same data is compared later.
-    """
-    absolute = Path(dataset)
-    return absolute.is_absolute() and not Path(stored).is_absolute() and Path(stored).name == absolute.name
 
 
 def require_same_data(folder: Path, task: Task, way_out: str) -> None:
@@ -125,8 +119,18 @@ def require_same_data(folder: Path, task: Task, way_out: str) -> None:
         if data[name] != value:
             raise ValueError(
                 f"`dataset` {task.config.dataset} has other data than the run in {folder} was started on: {name} "
-                f"{data[name]}, not {value}; {way_out}."
+                f"{_in_words(data[name])}, not {_in_words(value)}; {way_out}."
             )
+
+
+def _in_words(value: Any) -> str:
+    """Return what identifies data in words: numbers of images by split, names of classes, or a SHA-256."""
+    if isinstance(value, dict):
+        return ", ".join(f"{count:,} {split}" for split, count in value.items())
+    if isinstance(value, list):
+        names = ", ".join(value)
+        return names if len(names) <= 200 else f"{names[:200]}... ({len(value):,})"
+    return str(value)
 
 
 def _splits_sha256(splits: dict[str, Split]) -> str:

@@ -49,7 +49,9 @@ def test_it_predicts_labels_in_a_grid_search(tmp_path, monkeypatch):
     mine = ClosedformClassifier(replace(configs[1], run_dir=tmp_path / "run")).fit(train.images, train.labels)
     assert mine.run_.folder == tmp_path / "run"
     before = (tmp_path / "run/metrics.jsonl").read_text()
-    with pytest.raises(ValueError, match=r"`run_dir` must be a new folder for each `fit`, got .*; take another, or leav"):
+    with pytest.raises(
+        ValueError, match=r"`run_dir` must be a new folder for each `fit`, got .*; take another, or leav"
+    ):
         mine.fit(train.images, train.labels)
     assert (tmp_path / "run/metrics.jsonl").read_text() == before
 
