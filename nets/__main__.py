@@ -58,7 +58,7 @@ class Train(TrainConfig):
     """Continue the run in the run folder from its last intact checkpoint, with the same options. On a CPU the result is
     identical to the bit, on a GPU or another number of devices within rounding. With more --epochs a run goes on after
     its end, with the schedule of the larger number from the step where it stands. --patience may differ too; left out,
-    it stays."""
+    it stays. If the folder of the data has moved, --dataset is where it is now."""
     log: Log | None = None
     """tensorboard: also write the metrics of each epoch into the folder `tensorboard` of the run, for
     `tensorboard --logdir` (extra tensorboard)."""
