@@ -27,13 +27,16 @@ CLOSED_PIPE = 141
 def run(main: Callable[[list[str]], int]) -> int:
     """Run a command line with the arguments of this process, and return the exit code.
 
-    If a package is not installed, a message in one line says which extra of closedform has it.
+    If a package is not installed, a message in one line says which extra of closedform has it. Characters that the
+    encoding of the output lacks are escaped, such as those of a file name that is not UTF-8.
     """
     if sys.stderr is None:  # after `2>&-`
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (until the process ends)
     if sys.stdout is None:  # after `>&-`
         sys.stderr.write("error: the standard output is closed; leave it open, or send it to /dev/null.\n")
         return 2
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     if "--version" in sys.argv[1:]:
         sys.stdout.write(f"closedform {version('closedform')}\n")
         return 0

@@ -30,6 +30,7 @@ from closedform import command_line
 from closedform.reasons import of_file
 from nets._terminal import handle_interrupts, progress_bar, wide_console
 from nets.commands import exporting, predicting
+from nets.commands.trained_run import TrainedRun
 from nets.data.datasets import data_directory
 from nets.data.tfds_folder import NotPreparedError
 from nets.data.tfds_preparation import prepare, prepare_in_subprocess, require_preparable
@@ -57,7 +58,7 @@ class Train(TrainConfig):
     """Continue the run in the run folder from its last intact checkpoint, with the same options. On a CPU the result is
     identical to the bit, on a GPU or another number of devices within rounding. With more --epochs a run goes on after
     its end, with the schedule of the larger number from the step where it stands. --patience may differ too; left out,
-    it stays."""
+    it stays. If the folder of the data has moved, --dataset is where it is now."""
     log: Log | None = None
     """tensorboard: also write the metrics of each epoch into the folder `tensorboard` of the run, for
     `tensorboard --logdir` (extra tensorboard)."""
@@ -93,16 +94,11 @@ class Runs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate:
+class Evaluate(TrainedRun):
     """Evaluate a run on train and test images, with 95 % intervals, and compare it with another run."""
 
-    run: Annotated[Path, tyro.conf.Positional]
-    """Folder of the run, as printed by `train`."""
     against: Path | None = None
-    """Folder of another run, for McNemar's exact test on the same test images."""
-    checkpoint: Literal["last", "best"] = "last"
-    """Parameters of both runs: the last, or the best on validation data. For the best, or if training is not finished,
-    the data set is read again."""
+    """Folder of another run, for McNemar's exact test on the same test images. The other options are for both runs."""
     json: bool = False
     """Print all results as JSON."""
 
@@ -308,11 +304,10 @@ def _list_runs(options: Runs, console: Console) -> int:
 
 def _evaluate(options: Evaluate, console: Console) -> int:
     from nets.evaluation.tables import evaluation_record, evaluation_tables
-    from nets.training.runs import load_run
 
     with progress_bar(console) as progress:
-        run = load_run(options.run, options.checkpoint, progress=progress)
-        against = load_run(options.against, options.checkpoint, progress=progress) if options.against else None
+        run = options.load(options.run, progress)
+        against = options.load(options.against, progress) if options.against else None
         record = evaluation_record(run, against) if options.json else None
         tables = [] if options.json else list(evaluation_tables(run, against))
     if record is not None:

@@ -5,50 +5,49 @@ import sys
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
 
-import tyro
 from rich.console import Console
 
 from closedform.environments import command_with_extra
 from nets._terminal import progress_bar
+from nets.commands.trained_run import TrainedRun
 from nets.export import Format
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportRun:
+class ExportRun(TrainedRun):
     """Write a trained network to one file, which needs nothing of closedform, and check it in a new process.
 
     The file takes images as bytes, (N, height, width, channels) for any N, and returns logits. The names of the classes
     and the temperature are in a JSON file beside it. Exit code: 1 if the file gives other logits than the run.
     """
 
-    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Folder of the run, as printed by `train`."""
     format: Format = "stablehlo"
     """stablehlo: for JAX, on CPU, GPU and TPU. onnx: for ONNX Runtime and others; the converter, jax2onnx, has an
     environment of its own (the extra onnx), which pixi or uv creates by itself."""
     output: Path | None = None
     """The file (default: RUN/model.stablehlo or RUN/model.onnx). It is replaced if it exists."""
-    checkpoint: Literal["last", "best"] = "last"
-    """Parameters: the last, or the best on validation data."""
 
 
 def run(options: ExportRun, console: Console) -> int:
     """Export the run and return the exit code; ONNX in an environment with its converter."""
     from nets.export.exported_file import export, require_output
-    from nets.training.runs import load_run
 
-    trained = load_run(options.run, options.checkpoint)
+    trained = options.load(options.run)
     file = options.output or options.run / f"model.{options.format}"
-    require_output(trained, file)
+    require_output(file)
     if options.format == "onnx" and find_spec("jax2onnx") is None:
         arguments = ["export-run", str(options.run.resolve()), "--format", "onnx", "--output", str(file.resolve())]
+        arguments += ["--checkpoint", options.checkpoint]
+        if options.dataset is not None:
+            arguments += ["--dataset", trained.config.dataset]  # an absolute path
+        if options.data_dir is not None:
+            arguments += ["--data-dir", str(options.data_dir.resolve())]
         command = command_with_extra(
             "onnx",
             "jax2onnx",
             "`--format onnx` needs jax2onnx, which needs an older Orbax than training",
-            [*arguments, "--checkpoint", options.checkpoint],
+            arguments,
         )
         console.print("jax2onnx is not in this environment; exporting in an environment with it", markup=False)
         return subprocess.run(command, check=False).returncode

@@ -5,7 +5,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from rich.box import SIMPLE
@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nets._terminal import progress_bar, wide_console
+from nets.commands.trained_run import TrainedRun
 
 if TYPE_CHECKING:
     from nets.evaluation.predictions import Predictions
@@ -23,7 +24,7 @@ MAX_ROWS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Predict:
+class Predict(TrainedRun):
     """Predict the class of image files with a trained network.
 
     Files of any size and mode are read as those of a training folder: cropped at the centre, resized and converted. The
@@ -31,12 +32,8 @@ class Predict:
     from 1. Exit code: 1 if a file cannot be decoded; the others are predicted all the same.
     """
 
-    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Folder of the run, as printed by `train`."""
     images: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE ...")]
     """Image files, or folders that are searched for some."""
-    checkpoint: Literal["last", "best"] = "last"
-    """Parameters: the last, or the best on validation data. The temperature of the best needs the data set."""
     csv: bool = False
     """Print a line of CSV for each image, with the probabilities of all classes."""
     json: bool = False
@@ -47,7 +44,6 @@ def run(options: Predict, console: Console) -> int:
     """Print the predictions, name damaged files on ``console``, and return the exit code."""
     from nets.data.decoding import image_files
     from nets.evaluation.predictions import predict_files
-    from nets.training.runs import load_run
 
     if options.csv and options.json:
         raise ValueError("`--csv` and `--json` must not both be given; take one of them.")
@@ -55,7 +51,7 @@ def run(options: Predict, console: Console) -> int:
         raise ValueError("`images` must be one image file or folder at least, got none.")
     files = image_files(options.images)
     with progress_bar(console) as progress:
-        trained = load_run(options.run, options.checkpoint, progress=progress)
+        trained = options.load(options.run, progress)
         predictions = predict_files(trained, files, progress)
     for sentence in _remarks(predictions, trained.image_shape):
         console.print(sentence, markup=False)

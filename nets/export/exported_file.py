@@ -9,7 +9,7 @@ from closedform.files import write_text, written_whole
 from nets.evaluation.temperature import Temperature, temperature_of
 from nets.export import Format
 from nets.export.fresh_process import require_same_logits
-from nets.training.runs import RUN_FILES, Run
+from nets.training.runs import LOCK, RUN_FILES, Run
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def export(run: Run, format: Format, output: Path) -> ExportedFile:
     checkpoint or ``output`` is a folder or a file of a run, ArithmeticError if the file gives other logits,
     ModuleNotFoundError if an extra is missing, and OSError if the file cannot be written.
     """
-    description = require_output(run, output)
+    description = require_output(output)
     content = _content(run, format)
     difference = require_same_logits(run, content, format)
     temperature = temperature_of(run)
@@ -47,14 +47,17 @@ def export(run: Run, format: Format, output: Path) -> ExportedFile:
     return ExportedFile(output, description, difference, temperature)
 
 
-def require_output(run: Run, output: Path) -> Path:
+def require_output(output: Path) -> Path:
     """Return the file beside ``output`` for the description; raise ValueError if either is no place for an export."""
     description = output.with_name(f"{output.name}.json") if output.name else output
     for path in [output, description]:
         if path.is_dir():
             raise ValueError(f"`output` must be a file, and {path} is a folder; name a file in it.")
-        checkpoints = (run.folder / "checkpoints").resolve()
-        if path.name in RUN_FILES or checkpoints in path.resolve().parents:
+        in_checkpoints = any(
+            parent.name == "checkpoints" and (parent.parent / "config.json").exists()
+            for parent in path.resolve().parents
+        )
+        if path.name in (*RUN_FILES, LOCK) or in_checkpoints:
             raise ValueError(f"`output` must not be a file of a run, got {output}; choose another with --output.")
     return description
 
@@ -76,7 +79,7 @@ def _description(run: Run, format: Format) -> dict[str, Any]:
         "output": "logits: float32, (N, classes); probabilities are softmax(logits / temperature)",
         "image_shape": run.image_shape,
         "class_names": run.class_names,
-        "run": str(run.folder),
+        "run": str(run.folder) if run.folder.exists() else None,  # in memory alone
         "checkpoint": run.checkpoint,
         "step": run.step,
         "versions": run.provenance["versions"],

@@ -180,14 +180,16 @@ class Checkpoints:
 
 
 def require_disk_space(folder: Path, state: TrainState, resumable: bool, count: int = 1) -> None:
-    """Raise OSError unless ``folder`` has disk space for ``count`` checkpoints of ``state``."""
+    """Raise OSError unless ``folder`` has disk space for ``count`` checkpoints of ``state``, and for what is beside."""
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
-    free = shutil.disk_usage(folder).free
-    if free < count * (1.2 * size + 2**20):
+    needed, free = count * (1.2 * size + 2**20), shutil.disk_usage(folder).free  # blocks of the disk, and metadata
+    if free < needed:
         checkpoints = f"a checkpoint of {size:,} bytes" if count == 1 else f"{count} checkpoints of {size:,} bytes each"
         way_out = "free some, and --resume" if resumable else "free some, and start again, or choose another --run-dir"
         raise OSError(
-            errno.ENOSPC, f"no disk space for {checkpoints} in {folder}: {free:,.0f} bytes are free; {way_out}"
+            errno.ENOSPC,
+            f"no disk space for {checkpoints} in {folder}: {needed:,.0f} bytes are needed, with metadata and rounding "
+            f"to blocks of the disk, and {free:,.0f} are free; {way_out}",
         )
 
 

@@ -5,7 +5,6 @@ from functools import partial
 
 import numpy as np
 
-from nets.data.tfds_folder import NotPreparedError
 from nets.training.run_lock import require_same_data
 from nets.training.runs import Run, prediction_arrays
 from nets.training.task import prepare, with_data
@@ -19,14 +18,18 @@ def compute_predictions(run: Run) -> dict[str, np.ndarray]:
     """
     run.params  # noqa: B018 (a damaged or missing checkpoint is reported before the data set is decoded)
     progress = run.progress or (lambda *_: None)
-    way_out = "restore the data of the run; those of a run on arrays are given by `load_run(folder, dataset=...)`"
+    way_out = (
+        "restore the data of the run, or give them where they are now by --dataset or --data-dir, in Python by "
+        "`load_run(folder, dataset=...)`"
+    )
     if run.finished:
         way_out += "; the last checkpoint needs none"
     try:
         config = run.config if run.dataset is None else with_data(run.config, run.dataset)
         task = prepare(replace(config, devices=1), progress, run.dataset)
-    except NotPreparedError as error:
-        raise ValueError(f"{error}; {way_out}.") from error
+    except ValueError as error:
+        reason = str(error).rstrip(".")
+        raise ValueError(f"the predictions of run {run.folder} need its data, but {reason}; {way_out}.") from error
     require_same_data(run.folder, task, way_out)
     logits = {
         name: run.member_logits(split.images, partial(progress, f"predict {name} images"))

@@ -30,15 +30,16 @@ def require_more_to_train(run: runs.Run, config: TrainConfig) -> None:
 
 
 def extend_run(folder: Path, task: Task) -> None:
-    """Record the number of epochs and the patience of ``task`` in config.json, if they are not those of the run."""
+    """Record in config.json the number of epochs and the patience of ``task``, and where its data are now."""
     run, config = runs.load_run(folder), task.config
     extended = replace(run.config, epochs=config.epochs, patience=config.patience)
-    if extended == run.config:
-        return
-    change = {"after_epochs": len(run.metrics), "epochs": run.config.epochs, "patience": run.config.patience}
-    history = [*run.provenance.get("extended_from", []), change]
-    provenance = run.provenance | {"extended_from": history}
-    runs.write_config(folder, extended, run.class_names, run.image_shape, provenance)
+    provenance = run.provenance
+    if extended != run.config:
+        change = {"after_epochs": len(run.metrics), "epochs": run.config.epochs, "patience": run.config.patience}
+        provenance = provenance | {"extended_from": [*provenance.get("extended_from", []), change]}
+    extended = replace(extended, dataset=config.dataset, data_dir=config.data_dir)
+    if extended != run.config:
+        runs.write_config(folder, extended, run.class_names, run.image_shape, provenance)
 
 
 def describe_schedule(task: Task, epochs_before: int, step: int) -> str:

@@ -72,8 +72,9 @@ def fit(
         `flax.nnx.Module` that maps images, float32 -1 .. 1 of shape (N, height, width, channels), to logits (N,
         classes).
     resume
-        Continue the run in that folder from its last checkpoint, with the same configuration, or with more epochs or
-        another patience. ``patience`` and ``init_from`` keep the value of the run if they are None.
+        Continue the run in that folder from its last checkpoint, with the same configuration, or with more epochs,
+        another patience, or the folder of the data where it is now. ``patience`` and ``init_from`` keep the value of
+        the run if they are None.
     progress
         Called with the current task, the number of finished images, and their total number.
     on_epoch

@@ -1,7 +1,7 @@
 """Networks that are not the project's: found by the name of their class, and tried before they are trained."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from functools import partial
 from importlib import import_module
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
+from closedform.validation import shown
 from nets.training.variables import by_name
 
 if TYPE_CHECKING:
@@ -66,12 +68,11 @@ def require_trainable(
     called: str, network: "Network", params: Any, statistics: Any, image_shape: tuple[int, int, int], classes: int
 ) -> None:
     """Raise ValueError, which begins with ``called``, unless a network of these shapes can be trained and evaluated."""
-    if not jax.tree.leaves(params):
-        raise ValueError(f"{called}, must return a module with parameters (nnx.Param), got none.")
     images, key = jax.ShapeDtypeStruct((2, *image_shape), jnp.float32), jax.eval_shape(lambda: jax.random.key(0))
-    gradient = jax.grad(lambda *arrays: network.training_logits(*arrays)[0].sum())
+    evaluation, training = (partial(_call, network, training, classes) for training in (False, True))
     try:
-        for attempt in [partial(_call, network, False, classes), partial(_call, network, True, classes), gradient]:
+        _require_real_parameters(params)
+        for attempt in [evaluation, training, partial(_differentiate, network)]:
             jax.eval_shape(attempt, params, statistics, images, key)
     except _UnfitError as error:
         raise ValueError(f"{called}, must return a module {error}.") from error
@@ -82,8 +83,23 @@ def require_trainable(
         ) from error
 
 
+_MISSING = object()
+
+
 class _UnfitError(Exception):
     """What a module must be, and what it is."""
+
+
+def _require_real_parameters(params: Any) -> None:
+    """Raise _UnfitError unless there are parameters, and all are real: optimizers misuse complex gradients."""
+    if not jax.tree.leaves(params):
+        raise _UnfitError("with parameters (nnx.Param), got none")
+    for name, leaf in by_name(params).items():
+        if not jnp.issubdtype(leaf.dtype, jnp.floating):
+            raise _UnfitError(
+                f"whose parameters are real floating-point numbers, got {name} of {leaf.dtype}; what is not trained is "
+                "an nnx.Variable, and a complex parameter two real ones"
+            )
 
 
 def _call(
@@ -93,13 +109,25 @@ def _call(
     model = nnx.merge(network.graphdef, params, statistics, network.random_state(key))
     before = by_name(nnx.to_pure_dict(nnx.state(model)))
     model.train() if training else model.eval()
+    attributes = _attributes(model)
     logits = model(images)
     after = by_name(nnx.to_pure_dict(nnx.state(model)))
     if not isinstance(logits, jax.Array) or logits.shape != (len(images), classes):
         got = f"the shape {logits.shape}" if isinstance(logits, jax.Array) else f"a {type(logits).__name__}"
         raise _UnfitError(f"that maps images {images.shape} to logits {(len(images), classes)}, got {got}")
+    if not jnp.issubdtype(logits.dtype, jnp.floating):
+        raise _UnfitError(f"that returns logits as floating-point numbers, got {logits.dtype}")
     if added := sorted(after.keys() - before.keys()):
         raise _UnfitError(f"whose call adds no variables, as `sow` does, got {', '.join(added)}")
+    attributes_after = _attributes(model)
+    for name in sorted(attributes.keys() | attributes_after.keys()):
+        values = [of.get(name, _MISSING) for of in (attributes, attributes_after)]
+        if values[0] is not values[1] and values[0] != values[1]:
+            was, became = ("none" if value is _MISSING else shown(value) for value in values)
+            raise _UnfitError(
+                f"whose call changes no attribute, since each call begins with the old ones, but it changes {name} "
+                f"from {was} to {became}; make it an nnx.Variable"
+            )
     changed = [name for name in before if after.get(name) is not before[name]]
     for name in changed:
         if after[name].shape != before[name].shape or after[name].dtype != before[name].dtype:
@@ -113,6 +141,37 @@ def _call(
     if not training and (drawn := sorted(by_name(network.random).keys() & set(changed))):
         raise _UnfitError(
             f"that draws no random numbers in evaluation, after its `eval()`, but it draws some of {', '.join(drawn)}"
+        )
+
+
+def _attributes(model: nnx.Module) -> dict[str, Any]:
+    """Return the attributes of a module and its parts, and the elements of lists, that are no arrays, by name."""
+    others = (jax.Array, np.ndarray, nnx.Variable, nnx.Pytree, Mapping, list, tuple)  # arrays, and what has parts
+    return {
+        ".".join(map(str, path)): set(value) if isinstance(value, set) else value
+        for path, value in nnx.iter_graph(model)
+        if not isinstance(value, others) and not str(path[-1]).startswith("_pytree__")
+    }
+
+
+def _differentiate(network: "Network", params: Any, statistics: Any, images: jax.Array, key: jax.Array) -> None:
+    """Differentiate the logits with respect to the parameters; raise _UnfitError if none has an effect on them."""
+    tangents: list[jax.Array] = []
+
+    @jax.custom_jvp
+    def noted(logits: jax.Array) -> jax.Array:
+        return logits
+
+    @noted.defjvp
+    def noted_jvp(primals: tuple[jax.Array], tangents_in: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
+        tangents.extend(tangents_in)  # JAX calls this only if the tangent is not zero by its rules
+        return *primals, *tangents_in
+
+    jax.grad(lambda params: noted(network.training_logits(params, statistics, images, key)[0]).sum())(params)
+    if not tangents:
+        raise _UnfitError(
+            "whose logits have a gradient with respect to its parameters, got zero for all, as after `stop_gradient`, "
+            "`round` or `argmax`"
         )
 
 

@@ -34,7 +34,7 @@ def locked_run_folder(config: TrainConfig, resume: bool) -> Iterator[Path]:
     The first process holds the lock for all processes.
     """
     folder = config.folder
-    lock = FileLock(folder / ".lock", timeout=0)
+    lock = FileLock(folder / runs.LOCK, timeout=0)
 
     def acquire() -> None:
         require_free_or_resumable(config, resume)  # before a file is written into the folder
@@ -49,7 +49,7 @@ def locked_run_folder(config: TrainConfig, resume: bool) -> Iterator[Path]:
         require_free_or_resumable(config, resume)
 
     def require_visible() -> None:
-        if not (folder / ".lock").exists():
+        if not (folder / runs.LOCK).exists():
             raise ValueError(f"`run_dir` {folder} must be a folder on a file system that all processes share.")
 
     try:
@@ -65,12 +65,15 @@ def require_free_or_resumable(config: TrainConfig, resume: bool) -> None:
     folder = config.folder
     files = {file.name: file for file in folder.iterdir()} if folder.is_dir() else {}
     partial = {name for name in files if name.startswith(".") and name.endswith(PARTIAL)}
-    incomplete = {".lock", *partial}  # of a run that was killed at its start
+    incomplete = {runs.LOCK, *partial}  # of a run that was killed at its start
     if "metrics.jsonl" in files and files["metrics.jsonl"].stat().st_size == 0:
         incomplete.add("metrics.jsonl")
     if files.keys() <= incomplete:
         if resume:
-            raise ValueError(f"`run_dir` {folder} has no checkpoint to resume from; leave --resume out.")
+            raise ValueError(
+                f"`run_dir` {folder} has no checkpoint to resume from; leave --resume out, or give the folder of the "
+                "run by --run-dir."
+            )
         return
     try:
         run = runs.load_run(folder)
@@ -96,7 +99,7 @@ def require_free_or_resumable(config: TrainConfig, resume: bool) -> None:
     stored = asdict(run.config) | {"epochs": config.epochs}
     for name, value in asdict(config).items():
         kept = value is None and name in KEPT_OPTIONS
-        kept |= name == "dataset" and _of_an_earlier_version(stored[name], value)
+        kept |= name == "dataset" and Path(config.dataset).is_absolute()  # files may have moved
         if resume and name not in CHANGEABLE_OPTIONS and not kept and stored[name] != value:
             raise ValueError(
                 f"`{name}` is {value!r}, but the run in {folder} has {stored[name]!r}; resume it with the same "
@@ -104,15 +107,6 @@ def require_free_or_resumable(config: TrainConfig, resume: bool) -> None:
             )
     if resume:
         require_more_to_train(run, resumed_config(config, run.config))
-
-
-def _of_an_earlier_version(stored: Any, dataset: Any) -> bool:
-    """Say whether ``stored`` may be the folder ``dataset`` as earlier versions recorded it, relative to any folder.
-
-    Whether it is the same data is compared later.
-    """
-    absolute = Path(dataset)
-    return absolute.is_absolute() and not Path(stored).is_absolute() and Path(stored).name == absolute.name
 
 
 def require_same_data(folder: Path, task: Task, way_out: str) -> None:
@@ -125,8 +119,18 @@ def require_same_data(folder: Path, task: Task, way_out: str) -> None:
         if data[name] != value:
             raise ValueError(
                 f"`dataset` {task.config.dataset} has other data than the run in {folder} was started on: {name} "
-                f"{data[name]}, not {value}; {way_out}."
+                f"{_in_words(data[name])}, not {_in_words(value)}; {way_out}."
             )
+
+
+def _in_words(value: Any) -> str:
+    """Return what identifies data in words: numbers of images by split, names of classes, or a SHA-256."""
+    if isinstance(value, dict):
+        return ", ".join(f"{count:,} {split}" for split, count in value.items())
+    if isinstance(value, list):
+        names = ", ".join(value)
+        return names if len(names) <= 200 else f"{names[:200]}... ({len(value):,})"
+    return str(value)
 
 
 def _splits_sha256(splits: dict[str, Split]) -> str:

@@ -43,6 +43,8 @@ from nets.training.variables import by_name, merged, variables_of
 SCHEMA_VERSION = 4
 RUN_FILES = ("config.json", "metrics.jsonl", "predictions.npz")
 """Files by which a folder is recognized as a run folder."""
+LOCK = ".lock"
+"""The file that a process locks while it trains in the folder."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Run:
         state = {name: value for name, value in vars(self).items() if name not in functions}
         return state | {"dataset": None, "progress": None}
 
-    @property
+    @cached_property
     def finished(self) -> bool:
         """Whether every epoch was trained, or training stopped early, and the predictions were written."""
         trained = len(self.metrics) == self.config.epochs or stopped_early(self.config, self.metrics)

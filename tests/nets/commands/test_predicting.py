@@ -3,11 +3,18 @@
 import csv
 import io
 import json
+import os
+import sys
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
+import nets.__main__
+from closedform import command_line
 from nets.data.datasets import load
+from nets.evaluation import predictions
+from nets.evaluation.temperature import Temperature
 
 pytestmark = pytest.mark.usefixtures("flax_promotes_ranks")
 
@@ -43,6 +50,24 @@ def test_damaged_files_are_named_and_the_others_predicted(command, run, tmp_path
         assert sentence in err
     code, out, err = command("predict", run.folder, "broken.png")
     assert (code, out) == (1, "")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+@pytest.mark.parametrize("options", [[], ["--csv"], ["--json"]])
+def test_names_that_the_output_cannot_encode_are_escaped(run, tmp_path, monkeypatch, encoding, options):
+    Image.new("L", (8, 8)).save(tmp_path / "im.png")
+    (tmp_path / "im.png").rename(tmp_path / os.fsdecode(b"im\xe9.png"))
+    class_names = ("\u00dcber", *run.class_names[1:])
+    monkeypatch.setattr("nets.training.runs.load_run", lambda *_, **__: replace(run, class_names=class_names))
+    monkeypatch.setattr(predictions, "temperature_of", lambda _: Temperature(1.0, "temperature 1", None))
+    monkeypatch.setattr(sys, "argv", ["nets", "predict", str(run.folder), str(tmp_path), *options])
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding, errors="strict"))
+    assert command_line.run(nets.__main__.main) == 0
+    text = written.getvalue().decode(encoding)
+    assert "im\\udce9.png" in text
+    if options == ["--csv"]:
+        assert {"utf-8": "\u00dcber", "ascii": "\\xdcber"}[encoding] in text
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,7 @@ def test_without_a_temperature_the_file_has_1_and_says_why(command, run, tmp_pat
         ("run/config", "`output` must not be a file of a run, got run/config;"),  # its description is run/config.json
         ("run/predictions.npz", "`output` must not be a file of a run, got run/predictions.npz;"),
         ("run/checkpoints/net", "`output` must not be a file of a run, got run/checkpoints/net;"),
+        ("run/.lock", "`output` must not be a file of a run, got run/.lock;"),
         ("run", "`output` must be a file, and run is a folder; name a file in it"),
         (
             "/proc/model",

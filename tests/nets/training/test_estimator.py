@@ -12,6 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from nets.data.datasets import load
 from nets.evaluation.metrics import evaluate
+from nets.evaluation.tables import describe_checkpoint, evaluation_record
+from nets.export import exported_file
 from nets.training.estimator import ClosedformClassifier
 from tests.nets.training.digits import CONFIG
 
@@ -38,5 +40,24 @@ def test_it_predicts_labels_in_a_grid_search(tmp_path, monkeypatch):
     for predict in (check_is_fitted, lambda classifier: classifier.predict(test.images)):
         with pytest.raises(NotFittedError):
             predict(ClosedformClassifier())
+    run = best.run_
+    assert (run.finished, run.step, unpickled.run_.finished) == (True, run.metrics[-1]["step"], True)
+    assert evaluation_record(run, None)["step"] == run.step
+    assert describe_checkpoint(run) == "last checkpoint (after epoch 1 of 1)"
+    description = exported_file._description(run, "stablehlo")
+    assert (description["run"], description["step"]) == (None, run.step)
     mine = ClosedformClassifier(replace(configs[1], run_dir=tmp_path / "run")).fit(train.images, train.labels)
     assert mine.run_.folder == tmp_path / "run"
+    before = (tmp_path / "run/metrics.jsonl").read_text()
+    with pytest.raises(
+        ValueError, match=r"`run_dir` must be a new folder for each `fit`, got .*; take another, or leav"
+    ):
+        mine.fit(train.images, train.labels)
+    assert (tmp_path / "run/metrics.jsonl").read_text() == before
+
+
+def test_a_configuration_is_asked_for():
+    images, labels = load("digits").train.images, load("digits").train.labels
+    for config in (None, {"model": "mlp"}):
+        with pytest.raises(ValueError, match=r"`config` must be a `nets.TrainConfig`, got (None|{'model': 'mlp'})\."):
+            ClosedformClassifier(config).fit(images, labels)

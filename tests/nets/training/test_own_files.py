@@ -1,5 +1,6 @@
 """Runs on files of a person's own: their path is absolute, and a position leads to the name of a file."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -42,6 +43,33 @@ def test_a_run_is_evaluated_and_resumed_from_another_working_directory(folder, t
     code, out, _ = command("evaluate", best.folder)
     assert code == 0
     assert f"  {error.file}: {('cat', 'dog')[error.label]} predicted as" in out
+
+
+def test_a_run_whose_folder_has_moved_is_resumed_and_evaluated(folder, tmp_path, command):
+    config = replace(CONFIG, dataset=str(folder), run_dir=tmp_path / "run")
+    run = fit(config)
+    moved = folder.rename(tmp_path / "moved")
+    code, out, err = command("evaluate", run.folder, "--checkpoint", "best")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    for words in [
+        f"the predictions of run {run.folder} need its data, but",
+        f"there is no {folder}; restore",
+        "--dataset",
+    ]:
+        assert words in err
+    code, out, err = command("evaluate", run.folder, "--checkpoint", "best", "--dataset", "moved", "--json")
+    assert (code, json.loads(out)["checkpoint"]) == (0, "best"), err
+    with pytest.raises(ValueError, match=r"`dataset` is 'digits', but the run in .* has '.*pets'"):
+        fit(replace(config, dataset="digits"), resume=True)
+    resumed = fit(replace(config, dataset="moved", epochs=2), resume=True)
+    assert (len(resumed.metrics), resumed.config.dataset) == (2, str(moved))
+    assert [list(change) for change in resumed.provenance["extended_from"]] == [["after_epochs", "epochs", "patience"]]
+    assert load_run(run.folder, "best").predictions["test_file"].tolist() == run.predictions["test_file"].tolist()
+    (moved / "cat/000.png").unlink()
+    other = r"other data than the run in .*: images 33 train, 3 validation, 3 test, not 33 train, 3 validation, 4 test;"
+    with pytest.raises(ValueError, match=other):
+        fit(replace(config, dataset=str(moved), epochs=3), resume=True)
+    assert load_run(run.folder).config.epochs == 2
 
 
 def test_a_position_of_every_split_leads_to_a_file(folder, tmp_path):

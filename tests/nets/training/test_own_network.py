@@ -15,6 +15,7 @@ from flax import nnx
 from nets.data.arrays import from_arrays
 from nets.data.datasets import load
 from nets.export.exported_file import export
+from nets.export.stablehlo import to_stablehlo
 from nets.models.linear_layers import linear
 from nets.models.losses import cross_entropy
 from nets.models.mlp import MLP
@@ -64,6 +65,22 @@ class Random(Normalized):
 
     def __call__(self, images):
         return self.logits(self.dropout(self.hidden(images)))
+
+
+class Length(Random):
+    def __call__(self, images):
+        return super().__call__(images.reshape(len(images), -1))
+
+
+class Branching(Random):
+    def __call__(self, images):
+        return super().__call__(images if images.shape[0] > 1 else images[:1])
+
+
+class Printing(Random):
+    def __call__(self, images):
+        jax.debug.print("{}", images.sum())
+        return super().__call__(images)
 
 
 class WithoutParameters(nnx.Module):
@@ -136,6 +153,80 @@ class WholeNumbers(Normalized):
     def __init__(self, image_shape, classes, *, rngs):
         super().__init__(image_shape, classes, rngs=rngs)
         self.number = nnx.Param(jnp.ones((), int))
+
+
+class ComplexParameter(Normalized):
+    def __init__(self, image_shape, classes, *, rngs):
+        super().__init__(image_shape, classes, rngs=rngs)
+        self.phase = nnx.Param(jnp.ones((), complex))
+
+
+class WholeLogits(Normalized):
+    def __call__(self, images):
+        return super().__call__(images).astype(int)
+
+
+class ComplexLogits(Normalized):
+    def __call__(self, images):
+        return super().__call__(images) + 0j
+
+
+class Stopped(Normalized):
+    def __call__(self, images):
+        return jax.jit(jax.lax.stop_gradient)(super().__call__(images))
+
+
+class Rounded(Normalized):
+    def __call__(self, images):
+        return jnp.round(super().__call__(images))
+
+
+@jax.custom_vjp
+def straight_through(x):
+    return jnp.round(x)
+
+
+straight_through.defvjp(lambda x: (jnp.round(x), None), lambda _, gradient: (gradient,))
+
+
+class StraightThrough(Normalized):
+    """A network whose gradient is not that of its function, with attributes of all kinds that no call changes."""
+
+    def __init__(self, image_shape, classes, *, rngs):
+        super().__init__(image_shape, classes, rngs=rngs)
+        self.seen, self.sizes, self.options = {1}, [1, 2], {"rate": float("nan")}
+        self.function, self.object = jax.jit(lambda x: x), object()
+
+    def __call__(self, images):
+        return straight_through(self.function(super().__call__(images)))
+
+
+class Counting(Normalized):
+    def __init__(self, image_shape, classes, *, rngs):
+        super().__init__(image_shape, classes, rngs=rngs)
+        self.norm.calls, self.seen, self.options = 0, {1}, {"sizes": [1]}
+
+    def __call__(self, images):
+        self.norm.calls += 1
+        return super().__call__(images)
+
+
+class Collecting(Counting):
+    def __call__(self, images):
+        self.seen.add(len(images))
+        return Normalized.__call__(self, images)
+
+
+class Appending(Counting):
+    def __call__(self, images):
+        self.options["sizes"].append(len(images))
+        return Normalized.__call__(self, images)
+
+
+class Remembering(Normalized):
+    def __call__(self, images):
+        self.shape = images.shape
+        return super().__call__(images)
 
 
 class Two(Normalized):
@@ -309,6 +400,30 @@ def test_an_own_network_is_exported_with_its_statistics(own_run, tmp_path):
     assert (tmp_path / "net.stablehlo").stat().st_size > 1000
 
 
+def test_what_training_does_not_lose_is_not_refused():
+    network_of(replace(OWN, model=f"{HERE}:StraightThrough"), (8, 8, 1), 10)
+
+
+@pytest.mark.parametrize(
+    ("network", "reason"),
+    [
+        (Length, "TypeError: '_DimExpr' object cannot be interpreted as an integer"),
+        (Branching, "InconclusiveDimensionOperation: "),
+        (Printing, ""),
+    ],
+)
+def test_a_network_that_needs_the_number_of_images_trains_and_its_export_says_so(own_run, network, reason):
+    config = replace(own_run.config, model=f"{HERE}:{network.__name__}")
+    run = replace(own_run, config=config)
+    images = load("digits").test.images[:3]
+    np.testing.assert_array_equal(run.logits(images), own_run.logits(images))
+    message = rf"cannot be exported: called with images of shape \(N, 8, 8, 1\) for any N, it raised {reason}"
+    with pytest.raises(ValueError, match=message) as error:
+        to_stablehlo(run)
+    assert "\n" not in str(error.value)
+    assert "take N from `images.shape[0]`, not `len(images)`" in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("network", "message"),
     [
@@ -318,7 +433,16 @@ def test_an_own_network_is_exported_with_its_statistics(own_run, tmp_path):
         (Reshaping, r"changes no shape or type, but it changes norm.mean from \(32,\) float32 to \(3,\) float32"),
         (Spectral, r"changed by the optimizer alone, but the call changes logits.layer_instance.kernel \(as nnx.Spec"),
         (NoisyEvaluation, r"draws no random numbers in evaluation, after its `eval\(\)`, but it draws some of rngs"),
-        (WholeNumbers, "returns logits with a gradient, but it raised TypeError: grad requires real"),
+        (WholeNumbers, "whose parameters are real floating-point numbers, got number of int32; what is not trained is"),
+        (ComplexParameter, "got phase of complex64; what is not trained is an nnx.Variable, and a complex parameter"),
+        (WholeLogits, "that returns logits as floating-point numbers, got int32"),
+        (ComplexLogits, "that returns logits as floating-point numbers, got complex64"),
+        (Stopped, "whose logits have a gradient with respect to its parameters, got zero for all, as after `stop_"),
+        (Rounded, "whose logits have a gradient with respect to its parameters, got zero for all, as after `stop_"),
+        (Counting, "whose call changes no attribute, .* but it changes norm.calls from 0 to 1; make it an nnx.Var"),
+        (Collecting, r"but it changes seen from \{1\} to \{1, 2\}; make it an nnx.Variable"),
+        (Appending, "but it changes options.sizes.1 from none to 2; make it an nnx.Variable"),
+        (Remembering, "but it changes shape.0 from none to 2; make it an nnx.Variable"),
         (Table, r"\(TypeError: its attribute norm.table is an array of JAX; make it an nnx.Variable or a"),
         (Two, r"to logits \(2, 10\), got a tuple"),
         (Raising, r"returns logits with a gradient, but it raised TypeError: no images of this kind\.$"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nets.data.datasets import load
-from nets.training import checkpoints, run_lock, runs
+from nets.training import checkpoints, runs
 from nets.training.fitting import fit
 from nets.training.step import TrainState
 from tests.nets.training.damage import flip_a_bit
@@ -91,20 +91,6 @@ def test_the_names_of_arrays_in_checkpoints_are_those_of_earlier_versions(run):
     metadata = json.loads((run.folder / "checkpoints/step_160/state/_METADATA").read_text())
     names = {path.split("'")[1] for path in metadata["tree_metadata"]}
     assert names == {"params", "optimizer", "key", "step", "loss", "correct", "lost"}
-
-
-@pytest.mark.parametrize(
-    ("stored", "dataset", "same"),
-    [
-        ("../images/photos", "/home/me/photos", True),
-        ("photos", "/home/me/photos", True),
-        ("others", "/home/me/photos", False),
-        ("/home/you/photos", "/home/me/photos", False),
-        ("cifar10", "cifar10", False),
-    ],
-)
-def test_a_run_of_an_earlier_version_may_have_a_relative_folder(stored, dataset, same):
-    assert run_lock._of_an_earlier_version(stored, dataset) is same
 
 
 def test_the_sha256_of_a_state_is_that_of_earlier_versions():
