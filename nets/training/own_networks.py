@@ -69,11 +69,14 @@ def require_trainable(
 ) -> None:
     """Raise ValueError, which begins with ``called``, unless a network of these shapes can be trained and evaluated."""
     images, key = jax.ShapeDtypeStruct((2, *image_shape), jnp.float32), jax.eval_shape(lambda: jax.random.key(0))
-    evaluation, training = (partial(_call, network, training, classes) for training in (False, True))
+    shapes = (params, statistics, images, key)
     try:
         _require_real_parameters(params)
-        for attempt in [evaluation, training, partial(_differentiate, network)]:
-            jax.eval_shape(attempt, params, statistics, images, key)
+        for training in (False, True):
+            attempt = partial(_call, network, training, classes)
+            if jax.eval_shape(attempt, *shapes):  # `nnx.jit` and `nnx.remat` return unchanged arrays as others
+                _require_unchanged(training, jax.jit(attempt)(*jax.tree.map(_some_array, shapes)))
+        jax.eval_shape(partial(_differentiate, network), *shapes)
     except _UnfitError as error:
         raise ValueError(f"{called}, must return a module {error}.") from error
     except Exception as error:
@@ -104,8 +107,12 @@ def _require_real_parameters(params: Any) -> None:
 
 def _call(
     network: "Network", training: bool, classes: int, params: Any, statistics: Any, images: jax.Array, key: jax.Array
-) -> None:
-    """Call a network, and raise _UnfitError if it returns no logits, or changes what training would not keep."""
+) -> dict[str, tuple[jax.Array, jax.Array]]:
+    """Call a network, and raise _UnfitError if it returns no logits, or changes what training would not keep.
+
+    Return, before and after the call, the arrays that it must not change and that are others after it: parameters in
+    training, and the random state in evaluation.
+    """
     model = nnx.merge(network.graphdef, params, statistics, network.random_state(key))
     before = by_name(nnx.to_pure_dict(nnx.state(model)))
     model.train() if training else model.eval()
@@ -133,15 +140,31 @@ def _call(
         if after[name].shape != before[name].shape or after[name].dtype != before[name].dtype:
             change = f"{before[name].shape} {before[name].dtype} to {after[name].shape} {after[name].dtype}"
             raise _UnfitError(f"whose call changes no shape or type, but it changes {name} from {change}")
-    if training and (parameters := sorted(by_name(params).keys() & set(changed))):
+    fixed = by_name(params if training else network.random).keys()
+    return {name: (before[name], after[name]) for name in sorted(fixed & set(changed))}
+
+
+def _require_unchanged(training: bool, arrays: dict[str, tuple[jax.Array, jax.Array]]) -> None:
+    """Raise _UnfitError if arrays, before and after a call, differ: parameters in training, else the random state."""
+    changed = [name for name, (before, after) in arrays.items() if not bool((before == after).all())]
+    if changed and training:
         raise _UnfitError(
-            f"whose parameters are changed by the optimizer alone, but the call changes {', '.join(parameters)} (as "
+            f"whose parameters are changed by the optimizer alone, but the call changes {', '.join(changed)} (as "
             "nnx.SpectralNorm and nnx.WeightNorm do)"
         )
-    if not training and (drawn := sorted(by_name(network.random).keys() & set(changed))):
+    if changed:
         raise _UnfitError(
-            f"that draws no random numbers in evaluation, after its `eval()`, but it draws some of {', '.join(drawn)}"
+            f"that draws no random numbers in evaluation, after its `eval()`, but it draws some of {', '.join(changed)}"
         )
+
+
+def _some_array(shape: jax.ShapeDtypeStruct) -> jax.Array:
+    """Return an array of a shape whose numbers differ, so that few functions leave them as they are."""
+    if jnp.issubdtype(shape.dtype, jax.dtypes.prng_key):
+        return jax.random.key(0)
+    if jnp.issubdtype(shape.dtype, jnp.floating):
+        return jax.random.normal(jax.random.key(0), shape.shape, shape.dtype)
+    return jnp.ones(shape.shape, shape.dtype)
 
 
 def _attributes(model: nnx.Module) -> dict[str, Any]:

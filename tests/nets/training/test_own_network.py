@@ -67,6 +67,31 @@ class Random(Normalized):
         return self.logits(self.dropout(self.hidden(images)))
 
 
+class Compiled(Random):
+    """The same, with functions that return unchanged variables as new arrays."""
+
+    @nnx.jit
+    def hidden(self, images):
+        return super().hidden(images)
+
+    @nnx.remat
+    def __call__(self, images):
+        return super().__call__(images)
+
+
+class Scanned(nnx.Module):
+    """A network whose layers have their parameters in common arrays."""
+
+    def __init__(self, image_shape, classes, *, rngs):
+        self.first = nnx.Linear(int(np.prod(image_shape)), 16, rngs=rngs)
+        self.layers = nnx.vmap(lambda rngs: nnx.Linear(16, 16, rngs=rngs), in_axes=0)(rngs.split(3))
+        self.logits = nnx.Linear(16, classes, rngs=rngs)
+
+    def __call__(self, images):
+        layers = nnx.scan(lambda x, layer: nnx.relu(layer(x)), in_axes=(nnx.Carry, 0), out_axes=nnx.Carry)
+        return self.logits(layers(self.first(images.reshape(images.shape[0], -1)), self.layers))
+
+
 class Length(Random):
     def __call__(self, images):
         return super().__call__(images.reshape(len(images), -1))
@@ -137,6 +162,12 @@ class Spectral(nnx.Module):
 
     def __call__(self, images):
         return self.logits(images.reshape(len(images), -1), update_stats=True)
+
+
+class CompiledSpectral(Spectral):
+    @nnx.jit
+    def __call__(self, images):
+        return super().__call__(images)
 
 
 class NoisyEvaluation(Normalized):
@@ -404,6 +435,19 @@ def test_what_training_does_not_lose_is_not_refused():
     network_of(replace(OWN, model=f"{HERE}:StraightThrough"), (8, 8, 1), 10)
 
 
+def test_a_network_with_transformations_of_flax_trains_as_without(own_run, tmp_path):
+    run = fit(replace(own_run.config, model="mlp", run_dir=tmp_path / "compiled"), network=Compiled)
+    np.testing.assert_allclose(
+        run.predictions["test_logits"], own_run.predictions["test_logits"], atol=tolerances.OTHER_FORM
+    )
+
+
+def test_a_network_of_scanned_layers_trains(tmp_path):
+    run = fit(replace(OWN, model="mlp", epochs=2, run_dir=tmp_path / "scanned"), network=Scanned)
+    assert run.params["layers"]["kernel"].shape == (3, 16, 16)
+    assert run.metrics[-1]["train_loss"] < run.metrics[0]["train_loss"]
+
+
 @pytest.mark.parametrize(
     ("network", "reason"),
     [
@@ -432,6 +476,7 @@ def test_a_network_that_needs_the_number_of_images_trains_and_its_export_says_so
         (Growing, "whose call adds no variables, as `sow` does, got seen"),
         (Reshaping, r"changes no shape or type, but it changes norm.mean from \(32,\) float32 to \(3,\) float32"),
         (Spectral, r"changed by the optimizer alone, but the call changes logits.layer_instance.kernel \(as nnx.Spec"),
+        (CompiledSpectral, "changed by the optimizer alone, but the call changes logits.layer_instance.kernel"),
         (NoisyEvaluation, r"draws no random numbers in evaluation, after its `eval\(\)`, but it draws some of rngs"),
         (WholeNumbers, "whose parameters are real floating-point numbers, got number of int32; what is not trained is"),
         (ComplexParameter, "got phase of complex64; what is not trained is an nnx.Variable, and a complex parameter"),
