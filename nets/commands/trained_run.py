@@ -9,7 +9,7 @@ import tyro
 from nets.data.datasets import Progress
 
 if TYPE_CHECKING:
-    from nets.training.runs import Run
+    from nets.training import runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class TrainedRun:
     data_dir: Path | None = None
     """Folder of TensorFlow Datasets, if it has moved since training."""
 
-    def load(self, folder: Path, progress: Progress | None = None) -> "Run":
+    def load(self, folder: Path, progress: Progress | None = None) -> "runs.Run":
         """Return the run in ``folder``; raise ValueError if it cannot be read, or `dataset` is not there."""
         from nets.training.runs import load_run
 
