@@ -12,8 +12,8 @@ from bayes.exact.numerics.exact_sums import difference_of_products
 BLOCK = 2**15
 """Terms of the log likelihood that are computed at once, so that they fit in a cache."""
 
-FACTORS = 1000
-"""Factors, of 2 at most, in a product that float64 has room for."""
+HALVINGS = 9
+"""Times that factors, of 2 at most, are multiplied in pairs: float64 has room for products of 2^9."""
 
 type Array = NDArray[np.float64]
 
@@ -68,18 +68,18 @@ class Rows:
 def _log_product(eta: Array, counts: Array) -> Array:
     """Return the log of the product of (1 + exp(-|eta|))^count over the rows of ``eta`` (G, M); it overwrites ``eta``.
 
-    Rows with a count of 1 share a logarithm, which takes more time than all else: with 1 + a as the product of some, a
-    becomes a + e (1 + a) with another. All terms are positive, so that small ones keep their digits.
+    Rows with a count of 1 share logarithms, which take more time than all else: (1 + a)(1 + b) = 1 + (a + b (1 + a)).
+    All terms are positive, so that small ones keep their digits.
     """
     np.negative(np.abs(eta, out=eta), out=eta)
     e = np.exp(eta, out=eta)
     total = counts[counts > 1] @ np.log1p(e[counts > 1])
-    single = e[counts == 1]
-    for rows in np.array_split(single, 1 + len(single) // FACTORS):
-        a = np.zeros(eta.shape[1])
-        for row in rows:
-            a += row * (1 + a)
-        total += np.log1p(a)
+    a = e[counts == 1]
+    for _ in range(HALVINGS):
+        half = len(a) // 2
+        a[:half] += a[half : 2 * half] * (1 + a[:half])
+        a = a[:half] if len(a) == 2 * half else np.concatenate([a[:half], a[-1:]])
+    total += np.log1p(a).sum(axis=0)
     return total
 
 
