@@ -14,6 +14,7 @@ import numpy as np
 from flax import nnx
 
 from closedform.validation import shown
+from nets.training.handed_on import changed
 from nets.training.variables import by_name
 
 if TYPE_CHECKING:
@@ -73,9 +74,7 @@ def require_trainable(
     try:
         _require_real_parameters(params)
         for training in (False, True):
-            attempt = partial(_call, network, training, classes)
-            if jax.eval_shape(attempt, *shapes):  # `nnx.jit` and `nnx.remat` return unchanged arrays as others
-                _require_unchanged(training, jax.jit(attempt)(*jax.tree.map(_some_array, shapes)))
+            _require_unchanged(training, changed(partial(_call, network, training, classes), *shapes))
         jax.eval_shape(partial(_differentiate, network), *shapes)
     except _UnfitError as error:
         raise ValueError(f"{called}, must return a module {error}.") from error
@@ -110,8 +109,8 @@ def _call(
 ) -> dict[str, tuple[jax.Array, jax.Array]]:
     """Call a network, and raise _UnfitError if it returns no logits, or changes what training would not keep.
 
-    Return, before and after the call, the arrays that it must not change and that are others after it: parameters in
-    training, and the random state in evaluation.
+    Return the arrays that it must not change, before and after the call: parameters in training, and the random state
+    in evaluation.
     """
     model = nnx.merge(network.graphdef, params, statistics, network.random_state(key))
     before = by_name(nnx.to_pure_dict(nnx.state(model)))
@@ -126,6 +125,8 @@ def _call(
         raise _UnfitError(f"that returns logits as floating-point numbers, got {logits.dtype}")
     if added := sorted(after.keys() - before.keys()):
         raise _UnfitError(f"whose call adds no variables, as `sow` does, got {', '.join(added)}")
+    if removed := sorted(before.keys() - after.keys()):
+        raise _UnfitError(f"whose call removes no variables, got {', '.join(removed)}")
     attributes_after = _attributes(model)
     for name in sorted(attributes.keys() | attributes_after.keys()):
         values = [of.get(name, _MISSING) for of in (attributes, attributes_after)]
@@ -135,36 +136,25 @@ def _call(
                 f"whose call changes no attribute, since each call begins with the old ones, but it changes {name} "
                 f"from {was} to {became}; make it an nnx.Variable"
             )
-    changed = [name for name in before if after.get(name) is not before[name]]
-    for name in changed:
+    for name in before:
         if after[name].shape != before[name].shape or after[name].dtype != before[name].dtype:
             change = f"{before[name].shape} {before[name].dtype} to {after[name].shape} {after[name].dtype}"
             raise _UnfitError(f"whose call changes no shape or type, but it changes {name} from {change}")
     fixed = by_name(params if training else network.random).keys()
-    return {name: (before[name], after[name]) for name in sorted(fixed & set(changed))}
+    return {name: (before[name], after[name]) for name in fixed}
 
 
-def _require_unchanged(training: bool, arrays: dict[str, tuple[jax.Array, jax.Array]]) -> None:
-    """Raise _UnfitError if arrays, before and after a call, differ: parameters in training, else the random state."""
-    changed = [name for name, (before, after) in arrays.items() if not bool((before == after).all())]
-    if changed and training:
+def _require_unchanged(training: bool, names: list[str]) -> None:
+    """Raise _UnfitError if a call changes the arrays of ``names``: parameters in training, else the random state."""
+    if names and training:
         raise _UnfitError(
-            f"whose parameters are changed by the optimizer alone, but the call changes {', '.join(changed)} (as "
+            f"whose parameters are changed by the optimizer alone, but the call changes {', '.join(names)} (as "
             "nnx.SpectralNorm and nnx.WeightNorm do)"
         )
-    if changed:
+    if names:
         raise _UnfitError(
-            f"that draws no random numbers in evaluation, after its `eval()`, but it draws some of {', '.join(changed)}"
+            f"that draws no random numbers in evaluation, after its `eval()`, but it draws some of {', '.join(names)}"
         )
-
-
-def _some_array(shape: jax.ShapeDtypeStruct) -> jax.Array:
-    """Return an array of a shape whose numbers differ, so that few functions leave them as they are."""
-    if jnp.issubdtype(shape.dtype, jax.dtypes.prng_key):
-        return jax.random.key(0)
-    if jnp.issubdtype(shape.dtype, jnp.floating):
-        return jax.random.normal(jax.random.key(0), shape.shape, shape.dtype)
-    return jnp.ones(shape.shape, shape.dtype)
 
 
 def _attributes(model: nnx.Module) -> dict[str, Any]:

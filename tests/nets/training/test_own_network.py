@@ -170,6 +170,22 @@ class CompiledSpectral(Spectral):
         return super().__call__(images)
 
 
+class Limited(Normalized):
+    """A network that limits its parameters, whose first ones are within the limit."""
+
+    def __call__(self, images):
+        kernel = self.logits.kernel
+        kernel[...] = jnp.where(abs(kernel[...]) < 1e3, kernel[...], 0)
+        return super().__call__(images)
+
+
+class Removing(Normalized):
+    def __call__(self, images):
+        logits = super().__call__(images)
+        del self.norm
+        return logits
+
+
 class NoisyEvaluation(Normalized):
     def __init__(self, image_shape, classes, *, rngs):
         super().__init__(image_shape, classes, rngs=rngs)
@@ -477,6 +493,8 @@ def test_a_network_that_needs_the_number_of_images_trains_and_its_export_says_so
         (Reshaping, r"changes no shape or type, but it changes norm.mean from \(32,\) float32 to \(3,\) float32"),
         (Spectral, r"changed by the optimizer alone, but the call changes logits.layer_instance.kernel \(as nnx.Spec"),
         (CompiledSpectral, "changed by the optimizer alone, but the call changes logits.layer_instance.kernel"),
+        (Limited, "changed by the optimizer alone, but the call changes logits.kernel"),
+        (Removing, "whose call removes no variables, got norm.bias, norm.mean, norm.scale, norm.var"),
         (NoisyEvaluation, r"draws no random numbers in evaluation, after its `eval\(\)`, but it draws some of rngs"),
         (WholeNumbers, "whose parameters are real floating-point numbers, got number of int32; what is not trained is"),
         (ComplexParameter, "got phase of complex64; what is not trained is an nnx.Variable, and a complex parameter"),
