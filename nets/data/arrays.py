@@ -149,8 +149,8 @@ def _labels(name: str, labels: Any) -> np.ndarray:
         )
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
-    if array.dtype.kind in "OT" and all(isinstance(label, str) for label in array.flat):  # text of pandas
-        array = array.astype(str)
+    if array.dtype.kind in "OT" and all(isinstance(label, str) for label in array.flat):
+        array = np.array(array.tolist(), str)  # text of pandas, or of NumPy without a largest length
     if array.dtype.kind not in "iuUb":
         whole = array.dtype.kind == "f" and np.isfinite(array).all() and (array == array.round()).all()
         way_out = {
@@ -173,13 +173,15 @@ def _missing(labels: Any, array: np.ndarray) -> np.ndarray:
     masked = np.ma.getmaskarray(labels) if isinstance(labels, np.ma.MaskedArray) else np.zeros(array.shape, bool)
     if array.dtype.kind in "iub":
         return masked
+    if array.dtype.kind == "f":
+        return masked | np.isnan(array)
     if isinstance(labels, list | tuple):  # in an array of text and NaN, that is the text "nan"
         array = np.array(labels, object)
     return masked | np.array([_is_missing(label) for label in array.flat], bool).reshape(array.shape)
 
 
 def _is_missing(value: Any) -> bool:
-    return not isinstance(value, str) and str(value) in MISSING
+    return value is np.ma.masked or (not isinstance(value, str) and str(value) in MISSING)
 
 
 def _split(name: str, images: np.ndarray, labels: np.ndarray, train_images: np.ndarray, values: np.ndarray) -> Split:

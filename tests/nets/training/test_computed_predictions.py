@@ -57,7 +57,8 @@ def test_a_run_on_arrays_gets_them_again_and_reports_its_progress(run, tmp_path)
     arrays = from_arrays(digits.train.images, digits.train.labels, digits.test.images, digits.test.labels)
     trained = fit(replace(CONFIG, run_dir=tmp_path / "run"), dataset=arrays)
     with pytest.raises(
-        ValueError, match=r"run .* need its data, but .*'arrays' is not in .*; restore .*`load_run\(folder, data"
+        ValueError,
+        match=r"the data of run .* cannot be read: .*'arrays' is not in .*; restore .*`load_run\(folder, data",
     ):
         _ = load_run(trained.folder, "best").predictions
     best = load_run(trained.folder, "best", dataset=arrays, progress=lambda *report: reports.append(report))

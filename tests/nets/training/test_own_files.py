@@ -52,13 +52,19 @@ def test_a_run_whose_folder_has_moved_is_resumed_and_evaluated(folder, tmp_path,
     code, out, err = command("evaluate", run.folder, "--checkpoint", "best")
     assert (code, out, err.count("\n")) == (2, "", 1)
     for words in [
-        f"the predictions of run {run.folder} need its data, but",
+        f"the data of run {run.folder} cannot be read: ",
         f"there is no {folder}; restore",
         "--dataset",
     ]:
         assert words in err
     code, out, err = command("evaluate", run.folder, "--checkpoint", "best", "--dataset", "moved", "--json")
     assert (code, json.loads(out)["checkpoint"]) == (0, "best"), err
+    for wrong in ["nowhere", "digits", ""]:  # also where the results are in the folder of the run
+        code, out, err = command("evaluate", run.folder, "--dataset", wrong)
+        assert (code, out, err.count("\n")) == (2, "", 1), err
+    code, out, err = command("evaluate", run.folder, "--data-dir", tmp_path)
+    assert (code, out) == (2, "")
+    assert f"run {run.folder} was trained on {folder}; give --dataset if that has moved" in err
     with pytest.raises(ValueError, match=r"`dataset` is 'digits', but the run in .* has '.*pets'"):
         fit(replace(config, dataset="digits"), resume=True)
     resumed = fit(replace(config, dataset="moved", epochs=2), resume=True)
