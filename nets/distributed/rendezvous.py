@@ -94,9 +94,11 @@ def _require_one_of(
     num_processes: int, index: int, count: int, connection: socket.socket, there: dict[int, socket.socket]
 ) -> None:
     """Raise ValueError, also in the other processes, unless a process is a new one of as many."""
-    if count == num_processes and index not in there:
+    if count == num_processes and 0 < index < count and index not in there:
         return
     reason = f"`process_id` must be another in every process, got {index} in two."
+    if index >= count:
+        reason = f"`process_id` must be from 0 to {count - 1}, got {index}."
     if count != num_processes:
         reason = (
             f"`num_processes` must be the same in every process, got {num_processes} in process 0 and {count} in "

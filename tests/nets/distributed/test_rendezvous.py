@@ -65,6 +65,8 @@ def test_the_first_process_is_named_if_it_is_missing(port):
 def test_the_same_index_twice_or_another_number_is_an_error_of_all(port):
     twice = outcomes(port, (3, 0), (3, 1), (3, 1))
     assert {str(error) for error in twice} == {"`process_id` must be another in every process, got 1 in two."}
+    beyond = outcomes(port, (2, 0), (2, 7))
+    assert {str(error) for error in beyond} == {"`process_id` must be from 0 to 1, got 7."}
     other = outcomes(port, (2, 0), (3, 1))
     assert {type(error) for error in other} == {ValueError}
     assert {str(error) for error in other} == {
