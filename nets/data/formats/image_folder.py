@@ -148,6 +148,10 @@ def _subfolders(folder: Path, ignored: Counter[str]) -> list[Path]:
                 found.append(Path(entry.path))
             else:
                 ignored["without a class"] += 1
+    same: dict[Path, Path] = {}
+    for path in sorted(found):
+        if (other := same.setdefault(path.resolve(), path)) != path:
+            raise ValueError(f"`dataset` {folder} has {path.name}/, the same folder as {other.name}/; remove the link.")
     return sorted(found)
 
 

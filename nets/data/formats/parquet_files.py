@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,6 +90,8 @@ def decode(
         with _named(path):
             schemas[file] = pq.read_schema(file)
             total += pq.read_metadata(file).num_rows
+        if twice := [name for name, count in Counter(schemas[file].names).items() if count > 1]:
+            raise ValueError(f"{path} has several columns of the name {twice[0]}; rename or remove all but one.")
     first = files["train"][0]
     image, label, names = _columns(schemas[first])
     _require_alike({paths[file]: schema for file, schema in schemas.items()}, paths[first], image, label)

@@ -108,6 +108,11 @@ def test_missing_labels_are_counted_and_never_a_class(labels):
     assert from_arrays(IMAGES, np.ma.array(LABELS), class_names=["nan", "None", "b", "c"]).class_names[0] == "nan"
 
 
+def test_text_without_a_largest_length_is_taken():
+    labels = np.array(["emu", "cat"], np.dtypes.StringDType())[LABELS % 2]
+    assert from_arrays(IMAGES, labels).class_names == ("cat", "emu")
+
+
 @pytest.mark.parametrize(
     "names",
     [("x_train", "y_train", "x_test", "y_test"), ("train_images", "train_labels", "test_images", "test_labels")],
@@ -303,6 +308,11 @@ def test_labels_of_pandas_in_parquet_files(tmp_path, labels):
 
 
 def test_parquet_files_that_do_not_fit_are_refused(tmp_path):
+    write_parquet(tmp_path / "twice.parquet", IMAGES, LABELS)
+    table = pq.read_table(tmp_path / "twice.parquet")
+    pq.write_table(table.append_column("label", pa.array(LABELS)), tmp_path / "twice.parquet")
+    with pytest.raises(ValueError, match=r"twice.parquet has several columns of the name label; rename or remove"):
+        load(str(tmp_path / "twice.parquet"))
     pq.write_table(pa.table({"pixels": [1], "label": [2]}), tmp_path / "none.parquet")
     with pytest.raises(ValueError, match=r"no column of images .*; rename .* its columns: pixels \(int64\), label"):
         load(str(tmp_path / "none.parquet"))

@@ -164,6 +164,17 @@ def test_a_linked_class_is_read_and_a_linked_folder_within_a_class_is_counted(tm
         load(str(folder))
 
 
+def test_a_link_to_another_class_or_split_is_refused(tmp_path):
+    write_folder(tmp_path / "pets")
+    (tmp_path / "pets/gnu").symlink_to("cat")
+    with pytest.raises(ValueError, match=r"`dataset` .*pets has gnu/, the same folder as cat/; remove the link"):
+        load(str(tmp_path / "pets"))
+    write_folder(tmp_path / "split/train")
+    (tmp_path / "split/test").symlink_to("train")
+    with pytest.raises(ValueError, match="has train/, the same folder as test/; remove the link"):
+        load(str(tmp_path / "split"))
+
+
 def test_a_pipe_does_not_stop_the_reading(tmp_path):
     write_folder(tmp_path / "pets")
     os.mkfifo(tmp_path / "pets/cat/000.jpg")
