@@ -90,8 +90,10 @@ def build_network(
     return ConvNet(image_shape, classes, channels=config.channels, conv_general_dilated=convolution, **options)
 
 
-def network_of(config: TrainConfig, image_shape: tuple[int, int, int], classes: int) -> Network:
-    """Return the network of ``config``; raise ValueError if an own network cannot be built or trained."""
+def network_of(
+    config: TrainConfig, image_shape: tuple[int, int, int], classes: int, *, for_training: bool = True
+) -> Network:
+    """Return the network of ``config``; raise ValueError if an own network cannot be built, or cannot be trained."""
 
     def build() -> nnx.Module:
         model = build_network(config, image_shape, classes)
@@ -106,7 +108,8 @@ def network_of(config: TrainConfig, image_shape: tuple[int, int, int], classes: 
         network, params, statistics = _traced(build)
     except Exception as error:
         raise ValueError(f"{called}, must return a flax.nnx.Module ({first_line(error)}).") from error
-    require_trainable(called, network, params, statistics, image_shape, classes)
+    if for_training:
+        require_trainable(called, network, params, statistics, image_shape, classes)
     return network
 
 

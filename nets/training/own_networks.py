@@ -1,7 +1,7 @@
 """Networks that are not the project's: found by the name of their class, and tried before they are trained."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import redirect_stdout
 from functools import partial
 from importlib import import_module
@@ -115,7 +115,8 @@ def _call(
     model = nnx.merge(network.graphdef, params, statistics, network.random_state(key))
     before = by_name(nnx.to_pure_dict(nnx.state(model)))
     model.train() if training else model.eval()
-    attributes = _attributes(model)
+    names = {path: {*vars(node)} for path, node in nnx.iter_graph(model) if isinstance(node, nnx.Module)}
+    attributes = _attributes(model, names)
     logits = model(images)
     after = by_name(nnx.to_pure_dict(nnx.state(model)))
     if not isinstance(logits, jax.Array) or logits.shape != (len(images), classes):
@@ -127,11 +128,11 @@ def _call(
         raise _UnfitError(f"whose call adds no variables, as `sow` does, got {', '.join(added)}")
     if removed := sorted(before.keys() - after.keys()):
         raise _UnfitError(f"whose call removes no variables, got {', '.join(removed)}")
-    attributes_after = _attributes(model)
+    attributes_after = _attributes(model, names)
     for name in sorted(attributes.keys() | attributes_after.keys()):
         values = [of.get(name, _MISSING) for of in (attributes, attributes_after)]
-        if values[0] is not values[1] and values[0] != values[1]:
-            was, became = ("none" if value is _MISSING else shown(value) for value in values)
+        if not _same(*values):
+            was, became = ("nothing" if value is _MISSING else shown(value) for value in values)
             raise _UnfitError(
                 f"whose call changes no attribute, since each call begins with the old ones, but it changes {name} "
                 f"from {was} to {became}; make it an nnx.Variable"
@@ -157,13 +158,29 @@ def _require_unchanged(training: bool, names: list[str]) -> None:
         )
 
 
-def _attributes(model: nnx.Module) -> dict[str, Any]:
-    """Return the attributes of a module and its parts, and the elements of lists, that are no arrays, by name."""
+def _same(was: Any, became: Any) -> bool:
+    """Return whether two attributes are equal, as far as can be seen; all functions are."""
+    if was is became or (callable(was) and callable(became)) or repr(was) == repr(became):
+        return True
+    try:
+        return bool(was == became)
+    except Exception:  # of a comparison element by element
+        return False
+
+
+def _attributes(model: nnx.Module, names: Mapping[tuple[Any, ...], Collection[str]]) -> dict[str, Any]:
+    """Return the attributes of a module and its parts, and the elements of lists, that are no arrays, by name.
+
+    ``names`` are those of each module's attributes before the call. One that the call adds is left out: it holds for
+    this call alone, as a local variable does.
+    """
     others = (jax.Array, np.ndarray, nnx.Variable, nnx.Pytree, Mapping, list, tuple)  # arrays, and what has parts
     return {
         ".".join(map(str, path)): set(value) if isinstance(value, set) else value
         for path, value in nnx.iter_graph(model)
-        if not isinstance(value, others) and not str(path[-1]).startswith("_pytree__")
+        if not isinstance(value, others)
+        and not str(path[-1]).startswith("_pytree__")
+        and all(path[end] in names.get(path[:end], path) for end in range(len(path)))
     }
 
 

@@ -181,7 +181,7 @@ class Run:
     @cached_property
     def network(self) -> Network:
         """The network without its variables. Raises ValueError if it is an own network that cannot be imported."""
-        return network_of(self.config, self.image_shape, len(self.class_names))
+        return network_of(self.config, self.image_shape, len(self.class_names), for_training=False)
 
 
 def load_run(
