@@ -128,15 +128,7 @@ def _call(
         raise _UnfitError(f"whose call adds no variables, as `sow` does, got {', '.join(added)}")
     if removed := sorted(before.keys() - after.keys()):
         raise _UnfitError(f"whose call removes no variables, got {', '.join(removed)}")
-    attributes_after = _attributes(model, names)
-    for name in sorted(attributes.keys() | attributes_after.keys()):
-        values = [of.get(name, _MISSING) for of in (attributes, attributes_after)]
-        if not _same(*values):
-            was, became = ("nothing" if value is _MISSING else shown(value) for value in values)
-            raise _UnfitError(
-                f"whose call changes no attribute, since each call begins with the old ones, but it changes {name} "
-                f"from {was} to {became}; make it an nnx.Variable"
-            )
+    _require_same_attributes(attributes, _attributes(model, names))
     for name in before:
         if after[name].shape != before[name].shape or after[name].dtype != before[name].dtype:
             change = f"{before[name].shape} {before[name].dtype} to {after[name].shape} {after[name].dtype}"
@@ -156,6 +148,17 @@ def _require_unchanged(training: bool, names: list[str]) -> None:
         raise _UnfitError(
             f"that draws no random numbers in evaluation, after its `eval()`, but it draws some of {', '.join(names)}"
         )
+
+
+def _require_same_attributes(before: dict[str, Any], after: dict[str, Any]) -> None:
+    for name in sorted(before.keys() | after.keys()):
+        values = [of.get(name, _MISSING) for of in (before, after)]
+        if not _same(*values):
+            was, became = ("nothing" if value is _MISSING else shown(value) for value in values)
+            raise _UnfitError(
+                f"whose call changes no attribute, since each call begins with the old ones, but it changes {name} "
+                f"from {was} to {became}; make it an nnx.Variable"
+            )
 
 
 def _same(was: Any, became: Any) -> bool:

@@ -102,7 +102,7 @@ def _ppf(places: Array, weights: Array, q: Array) -> Array:
     level = q - (cumulative - masses)[rows, panel]
     integral = (weights[rows, panel] @ _TO_INTEGRAL).T
     slope = (weights[rows, panel] @ _TO_SERIES).T
-    # beginning with the last node whose cumulative weight is below the level
+    # beginning with the first node whose cumulative weight reaches the level
     x = _X[np.sum(np.cumsum(weights[rows, panel], axis=1)[:, :-1] < level[:, None], axis=1)]
     low, high = np.full(len(q), -1.0), np.ones(len(q))
     for _ in range(STEPS):
